@@ -1,0 +1,185 @@
+"""The one place where config becomes objects."""
+
+from typing import Any
+
+import hydra
+from omegaconf import OmegaConf
+
+from alframe.audit import Audit
+from alframe.config import ENGINES
+from alframe.data import ImageBank, ImageDataset
+from alframe.device import Compute
+from alframe.errors import AlframeError, ConfigError
+from alframe.learner import CNNLearner, ReferenceEngine
+from alframe.learner.engine import Progress
+from alframe.rooms import Amount, Plan, Rooms
+from alframe.tracking import Tracker
+
+_TRUSTED = ("alframe.", "torch.", "torchvision.", "hydra.utils.get_class")
+_AMOUNT = ("share", "num", "default_share", "default_at_least")
+
+
+def instantiate(
+    group: str, node: dict[str, Any], trusted: list[str], *, call: bool = True, **given: Any
+) -> Any:
+    """Return the object of a config node with a `_target_`, its settings and what is given here.
+
+    Args:
+        group: the config group, for messages.
+        node: `_target_` and settings.
+        trusted: packages besides alframe, torch and torchvision that a `_target_` may name.
+        call: False returns a function that makes the object when it is given the rest.
+        given: arguments that do not come from the config.
+
+    Raises:
+        ConfigError: an untrusted or unknown target, or settings that it does not take.
+    """
+    for target in _targets(node):
+        if not target.startswith((*_TRUSTED, *(f"{package}." for package in trusted))):
+            raise ConfigError(
+                f"{group}._target_",
+                "a class of alframe, torch, torchvision or a trusted package",
+                target,
+                f"If it is yours, add trusted_packages=[{target.split('.')[0]}].",
+            )
+    settings = OmegaConf.create(node)
+    try:
+        # Given objects go in by a partial call: Hydra would otherwise look for config inside them.
+        make = hydra.utils.instantiate(settings, _partial_=True, _convert_="all")
+        return make(**given) if call else make
+    except AlframeError:
+        raise
+    except Exception as error:
+        cause = error.__cause__ if isinstance(error, hydra.errors.InstantiationException) else None
+        if isinstance(error, (hydra.errors.InstantiationException, TypeError, ImportError)):
+            reason = " ".join(str(cause or error).split())
+            raise ConfigError(group, f"settings that {node['_target_']} takes: {reason}") from error
+        raise
+
+
+def load_data(config: dict[str, Any]) -> ImageDataset:
+    """Return the checked data set of `config["data"]`.
+
+    Raises:
+        DataError: it is missing, damaged or not fit for labelling.
+    """
+    settings = _without(config["data"], "limit", "border")
+    dataset: ImageDataset = instantiate(
+        "data", settings, config["trusted_packages"], data_dir=config["data_dir"]
+    )
+    if not isinstance(dataset, ImageDataset):
+        raise ConfigError("data._target_", "a function that returns an ImageDataset", type(dataset).__name__)
+    return dataset
+
+
+def build_engine(name: str, compute: Compute) -> ReferenceEngine:
+    """Return the engine of that name; auto takes the fastest that applies here.
+
+    Raises:
+        ConfigError: no such engine.
+    """
+    if name not in ENGINES:
+        raise ConfigError("engine", f"one of {', '.join(ENGINES)}", name)
+    return ReferenceEngine(compute)
+
+
+def build_plan(config: dict[str, Any]) -> Plan:
+    """Return the reading of the seven steps that the config asks for."""
+    query = config["query"]
+    question = Amount(**_only(query, _AMOUNT), of=query.get("share_of", "pool"), key="query")
+    return Plan(
+        seed=config["seed"],
+        question=question,
+        keep=config["auto_label"].get("keep", "permanent"),
+        order=config["order"],
+        remainder=config["remainder"],
+        max_hand_labels=config["stopping"].get("max_hand_labels"),
+    )
+
+
+def build_rooms(
+    config: dict[str, Any],
+    dataset: ImageDataset,
+    member_N: Any,
+    compute: Compute,
+    engine: ReferenceEngine,
+    progress: Progress,
+) -> Rooms:
+    """Return the rooms of a trial. The truth goes to the oracle and the audit and to nobody else."""
+    trusted = config["trusted_packages"]
+    initial = config["initial"]
+    return Rooms(
+        initial=instantiate(
+            "initial",
+            _without(initial, *_AMOUNT),
+            trusted,
+            amount=Amount(**_only(initial, _AMOUNT), of="dataset", key="initial"),
+        ),
+        learner=_learner(config, dataset, member_N, compute, engine, progress),
+        query=_optional("query", _without(config["query"], *_AMOUNT, "share_of"), trusted),
+        auto_label=_optional("auto_label", _without(config["auto_label"], "keep"), trusted),
+        oracle=instantiate("oracle", config["oracle"], trusted, truth_N=dataset.truth_N),
+        stopping=instantiate("stopping", config["stopping"], trusted),
+        audit=Audit(dataset.truth_N, dataset.test_truth_T),
+    )
+
+
+def build_tracker(config: dict[str, Any]) -> Tracker | None:
+    """Return the tracker that the config names besides the files and the terminal, or None."""
+    tracker: Tracker | None = _optional("tracker", config["tracker"], config["trusted_packages"])
+    return tracker
+
+
+def _learner(
+    config: dict[str, Any],
+    dataset: ImageDataset,
+    member_N: Any,
+    compute: Compute,
+    engine: ReferenceEngine,
+    progress: Progress,
+) -> CNNLearner:
+    trusted, learner = config["trusted_packages"], config["learner"]
+    of_learner = ("warm_start", "ensemble", "scoring_batch_size")
+    crop = learner.get("crop", 0)
+    if 2 * crop + 4 > min(dataset.images_N.shape[2:]):
+        side = min(dataset.images_N.shape[2:])
+        raise ConfigError("learner.crop", f"at most {(side - 4) // 2} of {side} pixels at each side", crop)
+    network = instantiate("network", config["network"], trusted, call=False)
+    test = dataset.test_images_T
+    return CNNLearner(
+        bank=ImageBank(dataset.images_N.to(compute.device)).cropped(crop),
+        test_bank=None if test is None else ImageBank(test.to(compute.device)).cropped(crop),
+        member_N=member_N,
+        n_classes=dataset.n_classes,
+        network=network,
+        recipe=instantiate("learner", _without(learner, *of_learner, "crop"), trusted),
+        engine=engine,
+        compute=compute,
+        seed=config["seed"],
+        progress=progress,
+        **_only(learner, of_learner),
+    )
+
+
+def _optional(group: str, node: dict[str, Any], trusted: list[str]) -> Any:
+    return None if node.get("_target_") is None else instantiate(group, node, trusted)
+
+
+def _only(node: dict[str, Any], keys: tuple[str, ...]) -> dict[str, Any]:
+    return {key: node[key] for key in keys if key in node}
+
+
+def _without(node: dict[str, Any], *keys: str) -> dict[str, Any]:
+    return {key: value for key, value in node.items() if key not in keys}
+
+
+def _targets(node: Any) -> list[str]:
+    """Return every `_target_` in a node, and what `get_class` is to look up."""
+    if isinstance(node, list):
+        return [target for item in node for target in _targets(item)]
+    if not isinstance(node, dict):
+        return []
+    own = [str(node["_target_"])] if node.get("_target_") else []
+    if own == ["hydra.utils.get_class"]:
+        own.append(str(node.get("path")))
+    return own + [target for value in node.values() for target in _targets(value)]

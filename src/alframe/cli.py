@@ -1,0 +1,137 @@
+"""The `alframe` command: checks what was typed, hands it to Hydra, turns errors into exit codes.
+
+Exit codes: 0 done; 1 a trial failed; 2 the user's mistake; 130 interrupted.
+"""
+
+import json
+import os
+import signal
+import sys
+import traceback
+from pathlib import Path
+from typing import Any
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+
+from alframe import __version__
+from alframe.compose import check_command_line
+from alframe.config import conf_directory
+from alframe.errors import TrialError, UserError
+
+_TERMINATED = 143
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and exit the process with its code."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if arguments == ["--version"]:
+        print(f"alframe {__version__}")
+        sys.exit(0)
+    signal.signal(signal.SIGTERM, _terminate)
+    sys.exit(_run(arguments))
+
+
+def _run(arguments: list[str]) -> int:
+    sweep_directory: list[Path] = []
+
+    failure: list[BaseException] = []
+
+    def task(node: DictConfig) -> None:
+        state = HydraConfig.get()
+        if state.mode == RunMode.MULTIRUN:
+            sweep_directory[:] = [Path(state.sweep.dir).absolute()]
+            _trial(node)
+            return
+        try:
+            _trial(node)
+        except Exception as error:  # kept from Hydra, which would print its own line about it
+            failure.append(error)
+
+    # So that Hydra passes on what a trial raises instead of printing it and leaving the process.
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    sys.argv[1:] = arguments
+    code = 0
+    try:
+        check_command_line(arguments)
+        hydra.main(version_base="1.3", config_path=str(conf_directory()), config_name="config")(task)()
+        if failure:
+            raise failure[0]
+    except KeyboardInterrupt:
+        _say("interrupted")
+        code = 130
+    except UserError as error:
+        _say(f"alframe: {error}")
+        code = 2
+    except TrialError as error:
+        _say(f"alframe: {error}")
+        code = 1
+    except SystemExit as error:
+        code = error.code if isinstance(error.code, int) else 0 if error.code is None else 2
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except Exception:
+        traceback.print_exc()
+        code = 1
+    if sweep_directory and code != 130:
+        code = _tell_failures(sweep_directory[0], code)
+    return code
+
+
+def _trial(node: DictConfig) -> None:
+    """Run the trial of a composed config in Hydra's output directory."""
+    from alframe.trial import run_trial  # torch is imported here, not for --help
+
+    state = HydraConfig.get()
+    sweeps = state.mode == RunMode.MULTIRUN
+    directory = Path(state.runtime.output_dir)
+    config = OmegaConf.to_container(node, resolve=True)
+    assert isinstance(config, dict)
+    config.pop("experiment", None)
+    overrides = [override for override in state.overrides.task if not override.startswith("+sweep=")]
+    plain: dict[str, Any] = {str(key): value for key, value in config.items()}
+    try:
+        run_trial(
+            plain,
+            directory,
+            name=" ".join(overrides) or "defaults",
+            group=Path(state.sweep.dir).name if sweeps else None,
+        )
+    except Exception as error:
+        if sweeps:
+            _leave_failure(directory, error)
+        raise
+
+
+def _leave_failure(directory: Path, error: Exception) -> None:
+    """Leave word of a failure in the trial's directory where the trial itself could not."""
+    file = directory / "failure.json"
+    if not file.exists() and directory.is_dir():
+        file.write_text(json.dumps({"status": "failed", "reason": str(error), "rounds": 0}) + "\n")
+
+
+def _tell_failures(sweep_directory: Path, code: int) -> int:
+    """Print which trials of a sweep failed and why; return 1 when any did."""
+    trials = [path for path in sweep_directory.iterdir() if path.is_dir()]
+    failures = sorted(path for path in trials if (path / "failure.json").exists())
+    finished = sum((path / "summary.json").exists() for path in trials)
+    print(f"\n{finished} trials finished, {len(failures)} failed, in {sweep_directory}")
+    for path in failures:
+        reason = json.loads((path / "failure.json").read_text())["reason"]
+        _say(f"  {path.name}: {' '.join(reason.split())}")
+    return 1 if failures else code
+
+
+def _terminate(number: int, frame: Any) -> None:
+    """Leave on SIGTERM in the way of an exception, so that trackers are closed."""
+    sys.exit(_TERMINATED)
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,132 @@
+"""Says in one line what is wrong with a command line, before Hydra runs anything."""
+
+import difflib
+import re
+from pathlib import Path
+from typing import Any
+
+from hydra import compose, initialize_config_dir
+from hydra._internal.utils import get_args_parser
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException, MissingConfigException
+from omegaconf import OmegaConf
+from omegaconf.errors import InterpolationResolutionError, MissingMandatoryValue, OmegaConfBaseException
+
+from alframe.config import check, conf_directory
+from alframe.errors import ConfigError, UserError
+
+
+def check_command_line(arguments: list[str]) -> None:
+    """Compose what was typed and check it; in a sweep, the first of each list of values.
+
+    Raises:
+        UserError: an unknown key, group or option (with the closest there is), a value out of range,
+            settings in conflict, or a line that cannot be read.
+    """
+    try:
+        typed = get_args_parser().parse_args(arguments)
+    except SystemExit as error:
+        if error.code in (0, None):
+            raise
+        raise UserError(
+            "expected key=value, group=choice or one of Hydra's flags; see alframe --help."
+        ) from None
+    if typed.help or typed.hydra_help or typed.shell_completion or typed.info:
+        return
+    if typed.config_path or typed.config_name:
+        return
+    overrides = [_first_value(text, typed.multirun) for text in typed.overrides]
+    if typed.config_dir:
+        overrides.append(f"hydra.searchpath=[file://{Path(typed.config_dir).absolute()}]")
+    config = _composed(overrides)
+    if not typed.multirun:
+        check(config)
+
+
+def _composed(overrides: list[str]) -> dict[str, Any]:
+    try:
+        with initialize_config_dir(str(conf_directory()), version_base="1.3"):
+            node = compose("config", overrides=overrides)
+            config = OmegaConf.to_container(node, resolve=True, throw_on_missing=True)
+    except MissingMandatoryValue as error:
+        key = str(error.full_key or error).removeprefix("Missing mandatory value: ")
+        raise ConfigError(key, "a value", "none", f"Write {key}=VALUE.") from error
+    except MissingConfigException as error:
+        raise _unknown_option(error) from error
+    except InterpolationResolutionError as error:
+        raise UserError(f"{error.full_key}: {_first_line(error)}") from error
+    except (HydraException, OmegaConfBaseException) as error:
+        raise _unknown_key(error) from error
+    assert isinstance(config, dict)
+    return {str(key): value for key, value in config.items()}
+
+
+def _first_value(text: str, multirun: bool) -> str:
+    """Return an override with its first value where it sweeps over several."""
+    try:
+        override = OverridesParser.create().parse_override(text)
+    except HydraException as error:
+        raise UserError(
+            f"{text}: expected key=value or group=choice. {_first_line(error)} "
+            "Quote values with spaces or special characters: 'key=\"a value\"'."
+        ) from error
+    if not override.is_sweep_override():
+        return text
+    if not multirun:
+        raise UserError(f"{text}: expected one value, got several. Add -m (or --multirun) to run them all.")
+    prefix = text[: text.index("=")]
+    return f"{prefix}={next(iter(override.sweep_string_iterator()))}"
+
+
+def _unknown_option(error: MissingConfigException) -> UserError:
+    missing = error.missing_cfg_file or ""
+    group, _, choice = missing.removesuffix(".yaml").rpartition("/")
+    options = sorted(path.stem for path in (conf_directory() / group).glob("*.yaml")) if group else []
+    if not options:
+        groups = [path.name for path in conf_directory().iterdir() if path.is_dir()]
+        return UserError(f"{group or choice}: no such group. {_closest(group or choice, groups)}")
+    return UserError(f"{group}={choice}: no such option. {_closest(choice, options)}")
+
+
+def _unknown_key(error: Exception) -> UserError:
+    text = str(error)
+    found = re.search(r"Could not override '([^']+)'", text) or re.search(
+        r"Could not append|Key '([^']+)'", text
+    )
+    if found and found.lastindex and "Could not override" in found.group(0):
+        key = found.group(1)
+        return UserError(f"{key}: no such key or group. {_closest(key, _known_keys())}")
+    return UserError(" ".join(text.split()))
+
+
+def _closest(name: str, known: list[str]) -> str:
+    match = difflib.get_close_matches(name, known, n=1, cutoff=0.5) or _same_ending(name, known)
+    shown = (
+        f" There are: {', '.join(sorted(known))}."
+        if len(known) <= 20
+        else " alframe --cfg job lists them all."
+    )
+    return (f"Did you mean {match[0]}?" if match else "") + shown
+
+
+def _same_ending(name: str, known: list[str]) -> list[str]:
+    return [key for key in known if key.rpartition(".")[2] == name.rpartition(".")[2]][:1]
+
+
+def _known_keys() -> list[str]:
+    groups = [path.name for path in conf_directory().iterdir() if path.is_dir() and path.name != "hydra"]
+    return groups + _flat_keys(_composed([]))
+
+
+def _flat_keys(node: dict[str, Any], prefix: str = "") -> list[str]:
+    keys = []
+    for key, value in node.items():
+        keys.append(f"{prefix}{key}")
+        if isinstance(value, dict):
+            keys += _flat_keys(value, f"{prefix}{key}.")
+    return [key for key in keys if not key.endswith("_")]
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0].rstrip(".") + "." if lines else type(error).__name__

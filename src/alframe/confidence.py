@@ -1,0 +1,47 @@
+"""Confidence without saturation.
+
+float32 softmax cannot tell 0.9999999 from 1. Log-odds can: with z the logits and y their argmax,
+m = z_y - logsumexp(z_c, c != y) and p_max = sigmoid(m), so p_max > t exactly when
+m > log(t) - log1p(-t).
+"""
+
+import math
+
+from torch import Tensor
+
+
+def log_odds(logits_BC: Tensor) -> tuple[Tensor, Tensor]:
+    """Return (predicted_B, log_odds_B): int64 argmax and float32 log-odds of its probability.
+
+    Args:
+        logits_BC: (B, C) float, C >= 2; log-probabilities, or logits up to a constant per row. Ties
+            go to the lowest class.
+
+    >>> predicted, m = log_odds(torch.tensor([[0.0, 0.0], [3.0, 1.0]]))
+    >>> predicted.tolist(), m.tolist()
+    ([0, 0], [0.0, 2.0])
+    """
+    logits_BC = logits_BC.float()
+    predicted_B = logits_BC.argmax(dim=1)
+    top_B = logits_BC.gather(1, predicted_B[:, None]).squeeze(1)
+    rest_BC = logits_BC.scatter(1, predicted_B[:, None], -math.inf)
+    return predicted_B, top_B - rest_BC.logsumexp(dim=1)
+
+
+def log_margin(logits_BC: Tensor) -> Tensor:
+    """Return (B,) float32 >= 0, log(p_1st / p_2nd), which does not saturate.
+
+    >>> log_margin(torch.tensor([[5.0, 3.0, -1.0]])).tolist()
+    [2.0]
+    """
+    top_B2 = logits_BC.float().topk(2, dim=1).values
+    return top_B2[:, 0] - top_B2[:, 1]
+
+
+def logit(probability: float) -> float:
+    """Return log(p / (1 - p)) in float64, for p in (0, 1).
+
+    >>> round(logit(0.999999), 4)
+    13.8155
+    """
+    return math.log(probability) - math.log1p(-probability)

@@ -1,0 +1,219 @@
+"""Checks of a composed config before any download or device call. Needs no torch."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from alframe.errors import ConfigError
+
+Check = Callable[[str, Any], None]
+
+
+def conf_directory() -> Path:
+    """Return the folder of Hydra's groups: inside the installed package, or beside src/ in a checkout."""
+    packaged = Path(__file__).parent / "conf"
+    return packaged if packaged.is_dir() else Path(__file__).parents[2] / "conf"
+
+
+def check(config: dict[str, Any]) -> None:
+    """Raise `ConfigError` for the first value out of range or pair of settings in conflict.
+
+    Args:
+        config: the resolved config as plain containers.
+    """
+    for key, rule in _RULES.items():
+        found, value = _look_up(config, key)
+        if found:
+            rule(key, value)
+    _check_amounts(config)
+    _check_conflicts(config)
+
+
+def whole(least: int, *, optional: bool = False) -> Check:
+    """Return a check for a whole number of at least `least`, or null where optional."""
+
+    def rule(key: str, value: Any) -> None:
+        if value is None and optional:
+            return
+        if not isinstance(value, int) or isinstance(value, bool) or value < least:
+            raise ConfigError(
+                key, f"a whole number of at least {least}{' or null' if optional else ''}", value
+            )
+
+    return rule
+
+
+def number(*, above: float | None = None, least: float | None = None, most: float | None = None) -> Check:
+    """Return a check for a finite number within bounds."""
+    parts = [
+        f"above {above:g}" if above is not None else "",
+        f"of at least {least:g}" if least is not None else "",
+        f"of at most {most:g}" if most is not None else "",
+    ]
+    expected = "a number " + " and ".join(part for part in parts if part)
+
+    def rule(key: str, value: Any) -> None:
+        fits = isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < float("inf")
+        fits = fits and (above is None or value > above)
+        fits = fits and (least is None or value >= least)
+        if not (fits and (most is None or value <= most)):
+            raise ConfigError(key, expected, value, _percent_hint(value, most))
+
+    return rule
+
+
+def share(*, zero: bool = False, one: bool = True) -> Check:
+    """Return a check for a share of something or null; `zero` and `one` say whether they are allowed."""
+    low, high = ("[0" if zero else "(0"), ("1]" if one else "1)")
+    expected = f"a share in {low}, {high} or null"
+
+    def rule(key: str, value: Any) -> None:
+        if value is None:
+            return
+        fits = isinstance(value, (int, float)) and not isinstance(value, bool)
+        if not (fits and (value >= 0 if zero else value > 0) and (value <= 1 if one else value < 1)):
+            raise ConfigError(key, expected, value, _percent_hint(value, 1))
+
+    return rule
+
+
+def probability(key: str, value: Any) -> None:
+    """Check for a probability strictly between 0 and 1."""
+    if not isinstance(value, (int, float)) or isinstance(value, bool) or not 0 < value < 1:
+        raise ConfigError(key, "a probability strictly between 0 and 1", value, _percent_hint(value, 1))
+
+
+def one_of(*choices: Any) -> Check:
+    """Return a check for one of a few values."""
+
+    def rule(key: str, value: Any) -> None:
+        if value not in choices or isinstance(value, bool) != isinstance(choices[0], bool):
+            shown = " or ".join("null" if choice is None else str(choice).lower() for choice in choices)
+            raise ConfigError(key, shown, value)
+
+    return rule
+
+
+def text(key: str, value: Any) -> None:
+    """Check for a non-empty text."""
+    if not isinstance(value, str) or not value.strip():
+        raise ConfigError(key, "a text", value)
+
+
+def _device(key: str, value: Any) -> None:
+    if not isinstance(value, str) or not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", value):
+        raise ConfigError(key, "auto, cpu, cuda, cuda:N or mps", value)
+
+
+def _engine(key: str, value: Any) -> None:
+    if value not in ENGINES:
+        raise ConfigError(key, f"one of {', '.join(ENGINES)}", value)
+
+
+def _names(key: str, value: Any) -> None:
+    if not isinstance(value, list) or not all(
+        isinstance(name, str) and re.fullmatch(r"[A-Za-z_][\w.]*", name) for name in value
+    ):
+        raise ConfigError(key, "a list of package names such as [my_package]", value)
+
+
+ENGINES = ("auto", "reference")
+
+_RULES: dict[str, Check] = {
+    "seed": whole(0),
+    "data_dir": text,
+    "device": _device,
+    "precision": one_of("auto", "float32", "bfloat16"),
+    "engine": _engine,
+    "threads": whole(1, optional=True),
+    "order": one_of("auto_first", "hand_first"),
+    "remainder": one_of("hand", "auto", "leave"),
+    "trusted_packages": _names,
+    "data.name": text,
+    "data.download": one_of(True, False),
+    "data.limit": whole(2, optional=True),
+    "initial.share": share(),
+    "initial.num": whole(1, optional=True),
+    "initial.default_share": share(),
+    "initial.default_at_least": whole(1),
+    "query.share": share(),
+    "query.num": whole(1, optional=True),
+    "query.default_share": share(),
+    "query.default_at_least": whole(1),
+    "query.share_of": one_of("pool", "dataset"),
+    "query.spread": number(least=1),
+    "auto_label.threshold": probability,
+    "auto_label.keep": one_of("permanent", "rejudge"),
+    "stopping.share": share(zero=True, one=False),
+    "stopping.min_rounds": whole(1),
+    "stopping.max_rounds": whole(1, optional=True),
+    "stopping.max_hand_labels": whole(1, optional=True),
+    "learner.steps": whole(1),
+    "learner.steps_growth": whole(0),
+    "learner.batch_size": whole(1),
+    "learner.pool_batch_size": whole(0),
+    "learner.average_decay": share(zero=True, one=False),
+    "learner.confident": share(zero=True, one=False),
+    "learner.weight": number(least=0),
+    "learner.auto_labels": one_of("consistency", "train"),
+    "learner.validation_share": probability,
+    "learner.patience": whole(1),
+    "learner.max_epochs": whole(1, optional=True),
+    "learner.warm_start": one_of(True, False),
+    "learner.crop": whole(0),
+    "learner.ensemble": whole(1),
+    "learner.scoring_batch_size": whole(1),
+    "learner.optimizer.lr": number(above=0),
+    "tracker.mode": one_of("offline", "online"),
+    "tracker.project": text,
+    "tracker.max_images": whole(0),
+}
+
+
+def _check_amounts(config: dict[str, Any]) -> None:
+    for group in ("initial", "query"):
+        amount = config.get(group) or {}
+        if amount.get("share") is not None and amount.get("num") is not None:
+            raise ConfigError(
+                group,
+                "a share or a number, not both",
+                f"share={amount['share']:g} and num={amount['num']}",
+                f"Write {group}.share=null or {group}.num=null.",
+            )
+
+
+def _check_conflicts(config: dict[str, Any]) -> None:
+    targets = {group: (config.get(group) or {}).get("_target_") for group in ("query", "auto_label")}
+    if not any(targets.values()):
+        raise ConfigError(
+            "query",
+            "someone to label: a query strategy or an auto-label policy",
+            "query=none and auto_label=none",
+            "Choose another of one of them.",
+        )
+    stopping = config["stopping"]
+    if (stopping.get("max_rounds") or float("inf")) < stopping.get("min_rounds", 1):
+        raise ConfigError(
+            "stopping.max_rounds",
+            f"at least stopping.min_rounds={stopping['min_rounds']}",
+            stopping["max_rounds"],
+        )
+    budget = stopping.get("max_hand_labels")
+    first = config["initial"].get("num")
+    if budget is not None and first is not None and first > budget:
+        raise ConfigError("stopping.max_hand_labels", f"at least the seed set's initial.num={first}", budget)
+
+
+def _look_up(config: dict[str, Any], key: str) -> tuple[bool, Any]:
+    value: Any = config
+    for part in key.split("."):
+        if not isinstance(value, dict) or part not in value:
+            return False, None
+        value = value[part]
+    return True, value
+
+
+def _percent_hint(value: Any, most: float | None) -> str:
+    fits = isinstance(value, (int, float)) and not isinstance(value, bool) and most == 1
+    return f"Write {value / 100:g}." if fits and 1 < value < 100 else ""

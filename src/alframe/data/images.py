@@ -1,0 +1,156 @@
+"""What a data source returns: checked uint8 images, true labels where they are known, a test set."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from alframe.errors import ConfigError, DataError
+from alframe.seeds import derive_generator
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ImageDataset:
+    """Images in the order of their file, which the indices of a trial refer to.
+
+    Attributes:
+        name: for messages and file names.
+        images_N: (N, channels, height, width) uint8.
+        truth_N: (N,) int64 in [0, C), or None where nobody knows.
+        test_images_T, test_truth_T: a test set in the same form, or None.
+        class_names: C names.
+    """
+
+    name: str
+    images_N: Tensor
+    truth_N: Tensor | None
+    class_names: tuple[str, ...]
+    test_images_T: Tensor | None = None
+    test_truth_T: Tensor | None = None
+
+    def __len__(self) -> int:
+        return len(self.images_N)
+
+    @property
+    def n_classes(self) -> int:
+        """Number of classes, C."""
+        return len(self.class_names)
+
+    @classmethod
+    def from_arrays(
+        cls,
+        name: str,
+        images: Any,
+        labels: Any = None,
+        *,
+        test_images: Any = None,
+        test_labels: Any = None,
+        class_names: Sequence[str] | None = None,
+    ) -> Self:
+        """Return a checked data set from array-likes.
+
+        Args:
+            name: what to call it.
+            images: uint8, (N, height, width), (N, height, width, channels) with 1 or 3 channels, or
+                (N, channels, height, width).
+            labels: (N,) integers from 0, or None where nobody knows them (then `class_names` is needed).
+            test_images, test_labels: a test set in the same form, or neither.
+            class_names: one name per class; by default the numbers.
+
+        Raises:
+            DataError: wrong shapes, lengths or types; NaN; a single class.
+        """
+        images_N = _images(name, "images", images)
+        truth_N = None if labels is None else _labels(name, "labels", labels, len(images_N))
+        if class_names is None:
+            if truth_N is None:
+                raise DataError(f"{name}: expected class names or labels, got neither. Give class_names.")
+            class_names = [str(label) for label in range(int(truth_N.max()) + 1)]
+        _check_classes(name, truth_N, class_names)
+        if (test_images is None) != (test_labels is None):
+            raise DataError(f"{name}: expected test images and test labels together, got one of them.")
+        test_images_T = test_truth_T = None
+        if test_images is not None:
+            test_images_T = _images(name, "test images", test_images)
+            test_truth_T = _labels(name, "test labels", test_labels, len(test_images_T))
+            if test_images_T.shape[1:] != images_N.shape[1:]:
+                raise DataError(
+                    f"{name}: expected test images of shape {tuple(images_N.shape[1:])}, "
+                    f"got {tuple(test_images_T.shape[1:])}."
+                )
+        return cls(
+            name=name,
+            images_N=images_N,
+            truth_N=truth_N,
+            class_names=tuple(class_names),
+            test_images_T=test_images_T,
+            test_truth_T=test_truth_T,
+        )
+
+
+def choose_members(size: int, limit: int | None, seed: int) -> Tensor:
+    """Return (size,) bool: which samples take part; `limit` of them, drawn by `seed`, or all.
+
+    Raises:
+        ConfigError: `limit` is more than there is.
+    """
+    if limit is None:
+        return torch.ones(size, dtype=torch.bool)
+    if limit > size:
+        raise ConfigError("data.limit", f"at most the data set's {size} samples", limit)
+    chosen = torch.randperm(size, generator=derive_generator(seed, 0, "limit"))[:limit]
+    return torch.zeros(size, dtype=torch.bool).index_fill_(0, chosen, True)
+
+
+def _images(name: str, what: str, images: Any) -> Tensor:
+    array = images.numpy() if isinstance(images, Tensor) else np.asarray(images)
+    if array.dtype.kind == "f":
+        bad = np.flatnonzero(~np.isfinite(array.reshape(len(array), -1)).all(axis=1)) if array.size else []
+        if len(bad):
+            raise DataError(
+                f"{name}: expected finite {what}, but sample {int(bad[0])} holds NaN or infinity "
+                f"({len(bad)} such samples)."
+            )
+    if array.dtype != np.uint8:
+        raise DataError(
+            f"{name}: expected {what} of dtype uint8 (0 to 255), got {array.dtype}. "
+            "Scale them to 0 to 255 and convert."
+        )
+    if array.ndim == 3:
+        array = array[:, None]
+    elif array.ndim == 4 and array.shape[3] in (1, 3) and array.shape[1] not in (1, 3):
+        array = array.transpose(0, 3, 1, 2)
+    if array.ndim != 4 or array.shape[1] not in (1, 3) or min(array.shape[2:]) < 4:
+        raise DataError(
+            f"{name}: expected {what} of shape (N, height, width), (N, height, width, channels) or "
+            f"(N, channels, height, width) with 1 or 3 channels and at least 4 x 4 pixels, "
+            f"got {tuple(np.shape(images))}."
+        )
+    if len(array) < 2:
+        raise DataError(f"{name}: expected at least 2 {what}, got {len(array)}.")
+    return torch.from_numpy(np.array(array, dtype=np.uint8, order="C"))
+
+
+def _labels(name: str, what: str, labels: Any, length: int) -> Tensor:
+    array = labels.numpy() if isinstance(labels, Tensor) else np.asarray(labels)
+    if array.ndim != 1 or len(array) != length:
+        raise DataError(f"{name}: expected {what} of shape ({length},), one per image, got {array.shape}.")
+    if array.dtype.kind not in "iu":
+        raise DataError(f"{name}: expected whole numbers as {what}, got dtype {array.dtype}.")
+    if array.min() < 0:
+        raise DataError(f"{name}: expected {what} of at least 0, got {array.min()}.")
+    return torch.from_numpy(array.astype(np.int64))
+
+
+def _check_classes(name: str, truth_N: Tensor | None, class_names: Sequence[str]) -> None:
+    n_classes = len(class_names) if truth_N is None else len(truth_N.unique())
+    if n_classes < 2:
+        raise DataError(f"{name}: expected at least two classes, got {n_classes}: nothing to tell apart.")
+    if truth_N is not None and int(truth_N.max()) >= len(class_names):
+        raise DataError(
+            f"{name}: expected labels below {len(class_names)}, the number of class names, "
+            f"got {int(truth_N.max())}."
+        )

@@ -1,0 +1,156 @@
+"""Where images come from; each function is the `_target_` of a file in conf/data/.
+
+A function takes `data_dir` and `download` and returns an `ImageDataset`.
+"""
+
+import pickle
+import socket
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from alframe.data.images import ImageDataset
+from alframe.errors import DataError
+
+# What torchvision, NumPy and their decoders raise on files that are not what they should be.
+_DAMAGE = (
+    OSError,
+    ValueError,
+    RuntimeError,
+    AssertionError,
+    EOFError,
+    KeyError,
+    IndexError,
+    TypeError,
+    pickle.UnpicklingError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+
+
+def torchvision_dataset(
+    *, name: str, dataset: Callable[..., Any], data_dir: str, download: bool
+) -> ImageDataset:
+    """Return a torchvision data set, training split as the data to label, test split to measure.
+
+    Args:
+        name: what to call it.
+        dataset: a class like `torchvision.datasets.MNIST` with `.data`, `.targets` and `.classes`.
+        data_dir: the folder torchvision takes as root, such as the one that holds `MNIST/raw/`.
+        download: whether it may be fetched, with a progress bar, when it is not there.
+
+    Raises:
+        DataError: it is not there and may not or cannot be fetched; it is damaged.
+    """
+    root = Path(data_dir).expanduser()
+    train = _open(name, dataset, root, train=True, download=download)
+    test = _open(name, dataset, root, train=False, download=download)
+    with _told_as_damage(name, root):
+        return ImageDataset.from_arrays(
+            name,
+            train.data,
+            np.asarray(train.targets),
+            test_images=test.data,
+            test_labels=np.asarray(test.targets),
+            class_names=train.classes,
+        )
+
+
+def digits(*, name: str, data_dir: str, download: bool) -> ImageDataset:
+    """Return scikit-learn's bundled 1,797 real handwritten digits of 8 x 8 pixels; no test set.
+
+    Source: E. Alpaydin and C. Kaynak, Optical Recognition of Handwritten Digits, UCI, 1998.
+    """
+    from sklearn.datasets import load_digits
+
+    bundle = load_digits()
+    images = np.round(bundle.images * (255 / 16)).astype(np.uint8)
+    return ImageDataset.from_arrays(name, images, bundle.target)
+
+
+def arrays(*, name: str, path: str, data_dir: str, download: bool) -> ImageDataset:
+    """Return the arrays of an `.npz` file: `images`, `labels` and, if there, `test_images`, `test_labels`.
+
+    `class_names` may be there too. Shapes and dtypes as `ImageDataset.from_arrays` takes them. A
+    relative `path` is looked up in `data_dir` first, then in the current directory.
+
+    Raises:
+        DataError: no such file, not an `.npz`, or arrays that cannot be labelled.
+    """
+    candidates = [Path(data_dir).expanduser() / path, Path(path).expanduser()]
+    file = next((candidate for candidate in candidates if candidate.is_file()), None)
+    if file is None:
+        raise DataError(f"data.path: expected an .npz file at {candidates[0]}, found none. Give data.path.")
+    with _told_as_damage(name, file), np.load(file, allow_pickle=False) as bundle:
+        content = dict(bundle)
+    missing = {"images", "labels"} - content.keys()
+    if missing:
+        raise DataError(f"{file}: expected arrays named images and labels, got {sorted(content)}.")
+    return ImageDataset.from_arrays(
+        name,
+        content["images"],
+        content["labels"],
+        test_images=content.get("test_images"),
+        test_labels=content.get("test_labels"),
+        class_names=[str(n) for n in content["class_names"]] if "class_names" in content else None,
+    )
+
+
+def _open(name: str, dataset: Callable[..., Any], root: Path, *, train: bool, download: bool) -> Any:
+    try:
+        with _patient_sockets(20.0):
+            return dataset(root=str(root), train=train, download=False)
+    except PermissionError as error:
+        raise DataError(
+            f"data_dir: expected a readable {name} under {root}, got: {error.strerror} ({error.filename})."
+        ) from error
+    except _DAMAGE as error:
+        if "not found" not in str(error):
+            raise _damaged(name, root, error) from error
+    if not download:
+        raise DataError(
+            f"data_dir: expected {name} under {root.absolute()}, found none. Set data_dir=FOLDER or "
+            "ALFRAME_DATA_DIR to where it lies, or data.download=true to fetch it."
+        )
+    try:
+        with _patient_sockets(20.0):
+            return dataset(root=str(root), train=train, download=True)
+    except _DAMAGE as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise DataError(
+            f"data.download: {name} is not under {root.absolute()} and could not be fetched: {reason}. "
+            "Check the network, or set data_dir=FOLDER or ALFRAME_DATA_DIR to where it lies."
+        ) from error
+
+
+@contextmanager
+def _told_as_damage(name: str, where: Path) -> Iterator[None]:
+    try:
+        yield
+    except DataError:
+        raise
+    except _DAMAGE as error:
+        raise _damaged(name, where, error) from error
+
+
+def _damaged(name: str, where: Path, error: Exception) -> DataError:
+    reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    return DataError(
+        f"data_dir: expected the files of {name} under {where} to be whole, but reading them failed: "
+        f"{reason}. Delete them and run again with data.download=true, or copy them anew."
+    )
+
+
+@contextmanager
+def _patient_sockets(seconds: float) -> Iterator[None]:
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(seconds)
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(before)

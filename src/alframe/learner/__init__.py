@@ -1,0 +1,24 @@
+"""The classifier: networks, recipes, the engine that runs them, batched scoring."""
+
+from alframe.learner.consistency import ConsistencyClassifier, ConsistencyRecipe
+from alframe.learner.engine import FitJob, ReferenceEngine
+from alframe.learner.learner import CNNLearner
+from alframe.learner.module import Classifier
+from alframe.learner.networks import FastCNN, PublishedCNN, resnet18
+from alframe.learner.recipe import Lesson, Recipe
+from alframe.learner.supervised import SupervisedRecipe
+
+__all__ = [
+    "CNNLearner",
+    "Classifier",
+    "ConsistencyClassifier",
+    "ConsistencyRecipe",
+    "FastCNN",
+    "FitJob",
+    "Lesson",
+    "PublishedCNN",
+    "Recipe",
+    "ReferenceEngine",
+    "SupervisedRecipe",
+    "resnet18",
+]

@@ -1,0 +1,102 @@
+"""Random deformations of a batch on its device: one grid sample, no per-sample work."""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+N_FIELDS = 2000  # elastic displacement fields drawn once; each image takes one of them
+FIELD_NODES = 5  # nodes along a side between which a field is interpolated
+
+
+class RandomDeformation(nn.Module):
+    """Rotates, scales, shears, shifts and bends each image of a batch by its own random amounts.
+
+    Args:
+        rotation: largest angle, in degrees.
+        scale: largest change of size along each axis, as |log factor|.
+        shear: largest shear, as a tangent.
+        shift: largest shift, as a share of the image's side.
+        elastic: standard deviation of the bends at the nodes of a coarse grid, as a share of the side; 0
+            for none.
+        image_size: (height, width).
+        fill: (channels, 1, 1), the normalised value of what comes in from outside.
+        generator: on the images' device.
+
+    Source: Simard et al., Best practices for convolutional neural networks, ICDAR 2003 (the bends).
+    """
+
+    def __init__(
+        self,
+        *,
+        rotation: float,
+        scale: float,
+        shear: float,
+        shift: float,
+        elastic: float,
+        image_size: tuple[int, int],
+        fill: Tensor,
+        generator: torch.Generator,
+    ) -> None:
+        super().__init__()
+        height, width = image_size
+        limits = [math.radians(rotation), scale, scale, shear, 2 * shift, 2 * shift]
+        device = fill.device
+        self._generator = generator
+        self.register_buffer("limits", torch.tensor(limits, device=device))
+        self.register_buffer("fill", fill)
+        self.register_buffer("x", _pixel_centres(width).to(device))
+        self.register_buffer("y", _pixel_centres(height).to(device))
+        self._fields = _bends(elastic, height, width, generator) if elastic else None
+
+    def forward(self, image_B: Tensor) -> Tensor:
+        """Return (B, channels, height, width) float32, channels last; bilinear, `fill` outside."""
+        fill: Tensor = self.fill  # type: ignore[assignment]
+        grid = self._grid(len(image_B), image_B.device)
+        moved = F.grid_sample(image_B - fill, grid, padding_mode="zeros", align_corners=False)
+        return moved.add_(fill).contiguous(memory_format=torch.channels_last)
+
+    def _grid(self, size: int, device: torch.device) -> Tensor:
+        """Return (size, height, width, 2): where in the input each output pixel comes from."""
+        x: Tensor = self.x  # type: ignore[assignment]
+        y: Tensor = self.y  # type: ignore[assignment]
+        uniform = torch.rand(size, 6, generator=self._generator, device=device) * 2 - 1
+        theta = affine_matrices(uniform * self.limits)  # type: ignore[operator]
+        # Two outer sums instead of a matrix product per pixel.
+        along_x = x[None, :, None] * theta[:, None, :, 0]
+        along_y = y[None, :, None] * theta[:, None, :, 1] + theta[:, None, :, 2]
+        grid = along_x[:, None] + along_y[:, :, None]
+        if self._fields is not None:
+            drawn = torch.randint(len(self._fields), (size,), generator=self._generator, device=device)
+            grid += self._fields[drawn]
+        return grid
+
+
+def _pixel_centres(side: int) -> Tensor:
+    return (torch.arange(side) * 2 + 1) / side - 1
+
+
+def _bends(deviation: float, height: int, width: int, generator: torch.Generator) -> Tensor:
+    """Return (N_FIELDS, height, width, 2) smooth random displacements, in units of half a side."""
+    shape = (N_FIELDS, 2, FIELD_NODES, FIELD_NODES)
+    nodes = torch.randn(shape, generator=generator, device=generator.device) * 2 * deviation
+    fields = F.interpolate(nodes, size=(height, width), mode="bicubic", align_corners=True)
+    return fields.permute(0, 2, 3, 1).contiguous()
+
+
+def affine_matrices(amounts_B6: Tensor) -> Tensor:
+    """Return (B, 2, 3) float32 matrices that map output to input coordinates in [-1, 1].
+
+    Args:
+        amounts_B6: angle in radians, log scale along x and y, shear, shift along x and y (of half a side).
+
+    >>> affine_matrices(torch.zeros(1, 6)).tolist()
+    [[[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]]
+    """
+    angle, log_x, log_y, shear, shift_x, shift_y = amounts_B6.unbind(1)
+    cos, sin = angle.cos(), angle.sin()
+    scale_x, scale_y = log_x.exp(), log_y.exp()
+    top = torch.stack([cos * scale_x, (shear * cos - sin) * scale_x, shift_x], dim=1)
+    bottom = torch.stack([sin * scale_y, (cos + shear * sin) * scale_y, shift_y], dim=1)
+    return torch.stack([top, bottom], dim=1)

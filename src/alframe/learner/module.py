@@ -1,0 +1,104 @@
+"""The plain LightningModule: cross-entropy on (images, labels), fit by any Trainer, made to be subclassed."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+OptimizerFactory = Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer]
+
+
+class Normalize(nn.Module):
+    """Turns uint8 images into normalised floats in channels-last layout, on the images' device."""
+
+    def __init__(self, mean: Tensor, std: Tensor) -> None:
+        """Take the (channels,) mean and standard deviation in units of 0 to 255."""
+        super().__init__()
+        self.register_buffer("shift", (mean / std.clamp_min(1e-3)).view(1, -1, 1, 1))
+        self.register_buffer("scale", (1 / std.clamp_min(1e-3)).view(1, -1, 1, 1))
+
+    def forward(self, image_B: Tensor) -> Tensor:
+        """Return (B, channels, height, width) float32, (image - mean) / std."""
+        x = image_B.to(self.scale.dtype, memory_format=torch.channels_last)  # type: ignore[arg-type, operator]
+        return x.mul_(self.scale).sub_(self.shift)  # type: ignore[arg-type]
+
+
+class Classifier(pl.LightningModule):
+    """A network trained by cross-entropy; batches are (uint8 images, int64 labels) on the device.
+
+    Override `training_step` for another loss; `forward` takes uint8 images and returns logits.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        normalize: nn.Module,
+        optimizer: OptimizerFactory,
+        augment: nn.Module | None = None,
+        one_cycle: dict[str, float] | None = None,
+    ) -> None:
+        """Build the module.
+
+        Args:
+            network: maps normalised images to (B, C) logits.
+            normalize: maps uint8 images to what the network takes.
+            optimizer: makes the optimizer from the parameters.
+            augment: maps normalised images to altered ones, in training only.
+            one_cycle: options of torch's OneCycleLR over the whole fit, or None for a constant rate.
+        """
+        super().__init__()
+        self.network = network
+        self.normalize = normalize
+        self.augment = augment
+        self._optimizer = optimizer
+        self._one_cycle = one_cycle
+        self._right: Tensor | int = 0
+        self._seen = 0
+
+    @property
+    def scoring_network(self) -> nn.Module:
+        """The network that scores: normalised images in, logits out, in evaluation mode."""
+        return self.network.eval()
+
+    def forward(self, image_B: Tensor) -> Tensor:
+        """Return (B, C) float32 logits of uint8 images."""
+        logits_BC: Tensor = self.network(self.normalize(image_B))
+        return logits_BC
+
+    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
+        """Return the mean cross-entropy of a batch, in nats."""
+        image_B, label_B = batch
+        x = self.normalize(image_B)
+        if self.augment is not None:
+            x = self.augment(x)
+        loss = F.cross_entropy(self.network(x), label_B)
+        self.log("train_loss", loss, on_step=False, on_epoch=True, batch_size=len(label_B))
+        return loss
+
+    def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
+        """Count the images classified rightly; `val_accuracy` is logged once per validation run."""
+        image_B, label_B = batch
+        self._right = self._right + (self(image_B).argmax(dim=1) == label_B).sum()
+        self._seen += len(label_B)
+
+    def on_validation_epoch_end(self) -> None:
+        """Log `val_accuracy`, counted in whole images so that equal counts compare as equal."""
+        self.log("val_accuracy", torch.as_tensor(self._right) / self._seen)
+        self._right, self._seen = 0, 0
+
+    def configure_optimizers(self) -> Any:
+        """Return the optimizer over the network's parameters, with the one-cycle schedule if asked for."""
+        optimizer = self._optimizer(list(self.network.parameters()))
+        if self._one_cycle is None:
+            return optimizer
+        scheduler = torch.optim.lr_scheduler.OneCycleLR(
+            optimizer,
+            max_lr=[group["lr"] for group in optimizer.param_groups],
+            total_steps=int(self.trainer.estimated_stepping_batches),
+            cycle_momentum=False,
+            **self._one_cycle,
+        )
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}

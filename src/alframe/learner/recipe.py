@@ -1,0 +1,41 @@
+"""What a recipe is: turns fresh weights and the labels held into a fit."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from torch import Tensor, nn
+
+from alframe.data.bank import ImageBank
+from alframe.learner.engine import FitJob
+from alframe.records import Labelled
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Lesson:
+    """What one round learns from.
+
+    Attributes:
+        bank: the images on the device.
+        normalize: maps uint8 images to the network's input.
+        labelled: the labels held and the pool.
+        round: 1-based.
+        seed: draws batches and augmentation.
+    """
+
+    bank: ImageBank
+    normalize: nn.Module
+    labelled: Labelled
+    round: int
+    seed: int
+
+
+class Recipe(Protocol):
+    """How a round is trained."""
+
+    def normalize(self, bank: ImageBank, index_N: Tensor) -> nn.Module:
+        """Return the map from uint8 images to the network's input, fitted on the images `index_N`."""
+        ...
+
+    def job(self, network: nn.Module, lesson: Lesson) -> FitJob:
+        """Return the fit of one round for a network with fresh weights on the device."""
+        ...

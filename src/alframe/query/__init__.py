@@ -1,0 +1,5 @@
+"""Query strategies: what to ask next."""
+
+from alframe.query.uncertainty import LeastConfidence, Margin, RandomQuery, lowest
+
+__all__ = ["LeastConfidence", "Margin", "RandomQuery", "lowest"]

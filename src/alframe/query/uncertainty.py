@@ -1,0 +1,88 @@
+"""Queries by one score per sample, a partial selection instead of a sort of the pool.
+
+Sources: least confidence, Lewis & Gale 1994; margin (breaking ties), Scheffer et al. 2001.
+"""
+
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from alframe.config import number
+from alframe.records import Labelled, PoolScores
+
+
+@dataclass(frozen=True)
+class RandomQuery:
+    """Uniform: the baseline of every comparison."""
+
+    needs: frozenset[str] = field(default=frozenset(), init=False)
+
+    def select(self, scores: PoolScores, labelled: Labelled, n: int, generator: torch.Generator) -> Tensor:
+        """Return index_Q, int64: min(n, P) random samples of the pool."""
+        return scores.index_P[torch.randperm(len(scores), generator=generator)[:n]]
+
+
+@dataclass(frozen=True)
+class LeastConfidence:
+    """The samples whose most probable class is least probable.
+
+    Attributes:
+        spread: at least 1; the question is a random 1/spread of the spread * n least confident, which
+            keeps near-duplicates from filling it. 1 asks the very lowest.
+    """
+
+    spread: float = 1.0
+    needs: frozenset[str] = field(default=frozenset(), init=False)
+
+    def __post_init__(self) -> None:
+        number(least=1)("query.spread", self.spread)
+
+    def select(self, scores: PoolScores, labelled: Labelled, n: int, generator: torch.Generator) -> Tensor:
+        """Return index_Q, int64, min(n, P) samples."""
+        return scores.index_P[_spread_lowest(scores.log_odds_P, n, self.spread, generator)]
+
+
+@dataclass(frozen=True)
+class Margin:
+    """The samples whose two most probable classes are closest, measured as log(p_1st / p_2nd).
+
+    Attributes:
+        spread: as in `LeastConfidence`.
+    """
+
+    spread: float = 1.0
+    needs: frozenset[str] = field(default=frozenset({"margin"}), init=False)
+
+    def __post_init__(self) -> None:
+        number(least=1)("query.spread", self.spread)
+
+    def select(self, scores: PoolScores, labelled: Labelled, n: int, generator: torch.Generator) -> Tensor:
+        """Return index_Q, int64, min(n, P) samples."""
+        assert scores.margin_P is not None, "needs declares the margin"
+        return scores.index_P[_spread_lowest(scores.margin_P, n, self.spread, generator)]
+
+
+def lowest(value_P: Tensor, n: int) -> Tensor:
+    """Return (min(n, P),) int64 positions of the n lowest values; ties go to the lowest position.
+
+    A partial selection: O(P) for the n-th value, and a sort of the n chosen alone.
+
+    >>> lowest(torch.tensor([3.0, 1.0, 2.0, 1.0]), 2).tolist()
+    [1, 3]
+    """
+    n = min(n, len(value_P))
+    if n == 0:
+        return torch.empty(0, dtype=torch.int64)
+    bound = value_P.kthvalue(n).values
+    below = (value_P < bound).nonzero().flatten()
+    equal = (value_P == bound).nonzero().flatten()[: n - len(below)]
+    chosen = torch.cat([below, equal])
+    return chosen[value_P[chosen].argsort(stable=True)]
+
+
+def _spread_lowest(value_P: Tensor, n: int, spread: float, generator: torch.Generator) -> Tensor:
+    candidates = lowest(value_P, max(n, round(spread * n)))
+    if len(candidates) <= n or spread == 1:
+        return candidates[:n]
+    return candidates[torch.randperm(len(candidates), generator=generator)[:n]]

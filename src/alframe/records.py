@@ -1,0 +1,187 @@
+"""The frozen records that pass between the rooms of a trial.
+
+Axes (a suffix per axis, here and everywhere else):
+
+- N  the samples of the data set's file;
+- P  the pool: what is scored, samples without a label that stands;
+- L  the labelled samples, in the order in which their labels were added;
+- A  the auto-labelled among the pool;
+- Q  the queried among the pool;
+- T  the test images;
+- B  a batch;  C  the classes.
+
+Indices are always indices into the data set's file (N), never positions in the pool. Tensors in
+records are on the CPU.
+"""
+
+from dataclasses import dataclass, fields, replace
+from typing import Literal, Self
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True, kw_only=True)
+class Labelled:
+    """What a classifier may learn from: the labels held and the indices without one.
+
+    Attributes:
+        index_L: int64, in the order in which the labels were added.
+        label_L: int64 in [0, C).
+        hand_L: bool, True where a hand gave the label, False where it is a prediction.
+        pool_P: int64, ascending: the samples without a label, whose images may be used.
+    """
+
+    index_L: Tensor
+    label_L: Tensor
+    hand_L: Tensor
+    pool_P: Tensor
+
+    def __len__(self) -> int:
+        return len(self.index_L)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PoolScores:
+    """What a classifier says about the pool, O(P) numbers unless more was asked for by `needs`.
+
+    Attributes:
+        index_P: int64, data-set indices.
+        predicted_P: int64 in [0, C), the class with the largest probability.
+        log_odds_P: float32, log(p / (1 - p)) of that class's probability p; does not saturate where
+            float32 probabilities do.
+        margin_P: float32 >= 0, log(p_1st / p_2nd), when "margin" was needed; else None.
+        seconds: wall-clock seconds that scoring took.
+    """
+
+    index_P: Tensor
+    predicted_P: Tensor
+    log_odds_P: Tensor
+    margin_P: Tensor | None = None
+    seconds: float = 0.0
+
+    def __len__(self) -> int:
+        return len(self.index_P)
+
+    def without(self, index: Tensor) -> Self:
+        """Return these scores without the samples in `index` (int64, any length)."""
+        if len(index) == 0:
+            return self
+        keep_P = ~torch.isin(self.index_P, index)
+        kept = {
+            field.name: value[keep_P]
+            for field in fields(self)
+            if isinstance(value := getattr(self, field.name), Tensor)
+        }
+        return replace(self, **kept)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Accepted:
+    """What an auto-label policy accepts.
+
+    Attributes:
+        index_A: int64; label_A: int64; log_odds_A: float32.
+        threshold: the probability above which labels were accepted, None where there is no such one.
+    """
+
+    index_A: Tensor
+    label_A: Tensor
+    log_odds_A: Tensor
+    threshold: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class FitReport:
+    """What one round's training did.
+
+    Attributes:
+        samples: labelled samples trained on.
+        steps: optimizer steps. epochs: passes over the labelled set, None where steps are the budget.
+        loss: mean training loss of the last tenth of the steps, in nats.
+        seconds: wall-clock seconds.
+    """
+
+    samples: int
+    steps: int
+    epochs: int | None
+    loss: float
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Counts:
+    """Counts and rates of a ledger (METHODS: counts and rates); None where undefined.
+
+    Attributes:
+        mislabelled: labels that differ from the truth; mislabelled_share: over the whole data set.
+        auto_label_error: wrong auto-labels over auto-labels, None (never 0) when there are none.
+    """
+
+    n_samples: int
+    hand_labels: int
+    auto_labels: int
+    unlabelled: int
+    mislabelled: int | None
+    mislabelled_share: float | None
+    auto_label_error: float | None
+
+    @property
+    def hand_share(self) -> float:
+        """Hand labels over the data set's size, in [0, 1]."""
+        return self.hand_labels / self.n_samples
+
+    @property
+    def coverage(self) -> float:
+        """Auto-labels over the data set's size, in [0, 1]."""
+        return self.auto_labels / self.n_samples
+
+
+@dataclass(frozen=True, kw_only=True)
+class RoundReport:
+    """Every figure of one round: trackers, terminal, CSV and plots read this and nothing else.
+
+    `kind` is "seed" for round 0, "round" for a round that trained, "closing" for the last row, in
+    which the remainder gets its labels; the closing row is not counted as a round. `hand_new` and
+    `auto_new` are labels written in this round; when auto-labels are judged anew, `auto_new` is all
+    that stand. `seconds` is the round's wall-clock time.
+    """
+
+    kind: Literal["seed", "round", "closing"]
+    round: int
+    counts: Counts
+    hand_new: int
+    auto_new: int
+    unlabelled_before: int
+    fit: FitReport | None = None
+    score_seconds: float | None = None
+    threshold: float | None = None
+    test_accuracy: float | None = None
+    seconds: float = 0.0
+    stopped_because: str | None = None
+
+    def row(self) -> dict[str, float | int | str | None]:
+        """Return the round as one flat row, in the column order of `rounds.csv`."""
+        counts, fit = self.counts, self.fit
+        return {
+            "round": self.round,
+            "train_samples": fit.samples if fit else None,
+            "train_steps": fit.steps if fit else None,
+            "train_seconds": fit.seconds if fit else None,
+            "score_seconds": self.score_seconds,
+            "hand_new": self.hand_new,
+            "auto_new": self.auto_new,
+            "hand_labels": counts.hand_labels,
+            "auto_labels": counts.auto_labels,
+            "unlabelled": counts.unlabelled,
+            "mislabelled": counts.mislabelled,
+            "mislabelled_share": counts.mislabelled_share,
+            "auto_label_error": counts.auto_label_error,
+            "coverage": counts.coverage,
+            "threshold": self.threshold,
+            "test_accuracy": self.test_accuracy,
+            "seconds": self.seconds,
+            "train_loss": fit.loss if fit else None,
+            "train_epochs": fit.epochs if fit else None,
+            "kind": self.kind,
+        }

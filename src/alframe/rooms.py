@@ -1,0 +1,171 @@
+"""What each room of a trial must be able to do, and the plan that the loop follows.
+
+A room is any object with these methods: name its class in a config group's `_target_`, from this
+package or from your own.
+"""
+
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import torch
+from torch import Tensor
+
+from alframe.audit import Audit
+from alframe.errors import ConfigError
+from alframe.ledger import LabelLedger
+from alframe.records import Accepted, FitReport, Labelled, PoolScores, RoundReport
+
+
+class Learner(Protocol):
+    """Trains a classifier on labels and scores samples with it."""
+
+    def fit(self, labelled: Labelled, round: int) -> FitReport:
+        """Train on the labels held; raise `TrainingDiverged` when a loss or weight is not finite."""
+        ...
+
+    def score(self, index_P: Tensor, needs: frozenset[str]) -> PoolScores:
+        """Return the scores of `index_P` (int64), in that order, with the fields that `needs` names."""
+        ...
+
+    def predict_test(self) -> Tensor | None:
+        """Return the predicted classes (T,) int64 of the test images, None without a test set."""
+        ...
+
+
+class SeedSet(Protocol):
+    """Chooses what is hand labelled before the first training."""
+
+    def select(self, index_N: Tensor, generator: torch.Generator) -> Tensor:
+        """Return the int64 indices to label, out of `index_N` (int64, ascending)."""
+        ...
+
+
+class QueryStrategy(Protocol):
+    """Chooses what to ask next; `needs` names the optional fields of `PoolScores` that it reads."""
+
+    needs: frozenset[str]
+
+    def select(self, scores: PoolScores, labelled: Labelled, n: int, generator: torch.Generator) -> Tensor:
+        """Return index_Q, int64: min(n, len(scores)) different samples of the pool."""
+        ...
+
+
+class AutoLabelPolicy(Protocol):
+    """Decides which predictions become labels."""
+
+    needs: frozenset[str]
+
+    def accept(self, scores: PoolScores, validation: Labelled | None, generator: torch.Generator) -> Accepted:
+        """Return the accepted samples of the pool with their labels."""
+        ...
+
+
+class Oracle(Protocol):
+    """Answers questions."""
+
+    def label(self, index_Q: Tensor) -> Tensor:
+        """Return the int64 labels of `index_Q`, one each."""
+        ...
+
+
+class StoppingRule(Protocol):
+    """Says when enough is labelled."""
+
+    def reason(self, report: RoundReport) -> str | None:
+        """Return why the rounds end after this one, or None to go on."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Amount:
+    """How many samples: a share of a base, a number, or a rule for where neither is given.
+
+    Attributes:
+        share: in (0, 1], of `of`. num: at least 1. At most one of the two.
+        default_share, default_at_least: without either, the larger of `default_share` of the data set
+            and `default_at_least` samples.
+        of: what a share is a share of: the unlabelled pool, or the whole data set.
+        key: the config group, for messages.
+    """
+
+    share: float | None = None
+    num: int | None = None
+    default_share: float | None = None
+    default_at_least: int = 1
+    of: Literal["pool", "dataset"] = "dataset"
+    key: str = "query"
+
+    def count(self, n_dataset: int, n_pool: int) -> int:
+        """Return round(share * base), or the number; it can be 0 and can exceed the pool.
+
+        >>> Amount(share=0.01, of="pool").count(n_dataset=60_000, n_pool=30_000)
+        300
+        >>> Amount(num=7).count(n_dataset=60_000, n_pool=5)
+        7
+        """
+        if self.num is not None:
+            return self.num
+        if self.share is not None:
+            return round(self.share * (n_pool if self.of == "pool" else n_dataset))
+        if self.default_share is None:
+            raise ConfigError(self.key, f"{self.key}.share or {self.key}.num", hint="Give one of them.")
+        return max(round(self.default_share * n_dataset), self.default_at_least)
+
+    def first_count(self, n_dataset: int, n_pool: int) -> int:
+        """Return `count`, or raise `ConfigError` when it is zero although there is something to pick."""
+        n = self.count(n_dataset, n_pool)
+        if n == 0 and n_pool > 0:
+            base = n_pool if self.of == "pool" and self.share is not None else n_dataset
+            raise ConfigError(
+                f"{self.key}.share",
+                f"a share that comes to at least one of {base} samples",
+                self.share,
+                f"Write {self.key}.share={1 / base:.2g} or more, or {self.key}.num=1.",
+            )
+        return n
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """The readings of the seven steps that a trial follows.
+
+    Attributes:
+        seed: the trial's seed.
+        question: how many to ask in a round.
+        keep: "permanent" auto-labels stand for good; "rejudge" withdraws and decides them anew.
+        order: who picks first in a round: "auto_first" or "hand_first".
+        remainder: what happens to what is left at the end: "hand", "auto" or "leave".
+        max_hand_labels: no more questions than this over the whole trial, None for no bound.
+    """
+
+    seed: int
+    question: Amount
+    keep: Literal["permanent", "rejudge"] = "permanent"
+    order: Literal["auto_first", "hand_first"] = "auto_first"
+    remainder: Literal["hand", "auto", "leave"] = "hand"
+    max_hand_labels: int | None = None
+
+    def affordable(self, n: int, ledger: LabelLedger) -> int:
+        """Return how many of `n` questions the budget of hand labels still allows."""
+        if self.max_hand_labels is None:
+            return n
+        return max(0, min(n, self.max_hand_labels - len(ledger.index_hand)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rooms:
+    """Everything a trial talks to. `query` and `auto_label` may be None: nobody asks, nobody accepts."""
+
+    initial: SeedSet
+    learner: Learner
+    query: QueryStrategy | None
+    auto_label: AutoLabelPolicy | None
+    oracle: Oracle
+    stopping: StoppingRule
+    audit: Audit
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """The optional scores that the strategy and the policy read."""
+        rooms = [room for room in (self.query, self.auto_label) if room is not None]
+        return frozenset[str]().union(*(room.needs for room in rooms))

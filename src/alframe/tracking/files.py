@@ -1,0 +1,98 @@
+"""The files every trial leaves behind: config.yaml, rounds.csv, labels.csv, summary.json."""
+
+import csv
+import io
+import json
+import os
+from pathlib import Path
+
+import torch
+from omegaconf import OmegaConf
+
+from alframe.ledger import LabelLedger, Source
+from alframe.records import RoundReport
+from alframe.tracking.base import Outcome, TrialInfo
+
+LABEL_COLUMNS = ("index", "label", "source", "round", "confidence", "log_odds")
+
+
+class FilesTracker:
+    """Writes the contract's files into the trial's directory; each is replaced as a whole or not at all."""
+
+    def __init__(self) -> None:
+        self._rows: list[dict[str, float | int | str | None]] = []
+        self._directory = Path()
+
+    def start(self, info: TrialInfo) -> None:
+        """Write config.yaml."""
+        self._directory = info.directory
+        replace_file(self._directory / "config.yaml", OmegaConf.to_yaml(OmegaConf.create(info.config)))
+
+    def log(self, report: RoundReport) -> None:
+        """Replace rounds.csv by one with this round as its last row."""
+        self._rows.append(report.row())
+        replace_file(self._directory / "rounds.csv", rounds_csv(self._rows))
+
+    def finish(self, outcome: Outcome) -> None:
+        """Write labels.csv, and summary.json when the trial finished, else failure.json."""
+        if outcome.ledger is not None:
+            replace_file(self._directory / "labels.csv", labels_csv(outcome.ledger))
+        name = "summary.json" if outcome.summary is not None else "failure.json"
+        content = outcome.summary or {
+            "status": outcome.status,
+            "reason": outcome.reason,
+            "rounds": sum(row["kind"] == "round" for row in self._rows),
+        }
+        replace_file(self._directory / name, json.dumps(content, indent=2, allow_nan=False) + "\n")
+
+
+def replace_file(path: Path, text: str) -> None:
+    """Write `text` to `path` so that a reader sees the old file or the new one, never a part."""
+    part = path.with_name(f".{path.name}.part")
+    with part.open("w", encoding="utf-8", newline="") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(path)
+
+
+def rounds_csv(rows: list[dict[str, float | int | str | None]]) -> str:
+    """Return the rows as CSV with a header; None is an empty field."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({key: _cell(value) for key, value in row.items()} for row in rows)
+    return text.getvalue()
+
+
+def labels_csv(ledger: LabelLedger) -> str:
+    """Return one row per sample of the trial: index, label, source, round, confidence, log_odds.
+
+    Confidence is sigmoid(log_odds), computed in float64; both are empty but for auto-labels. The label
+    is -1 and the round empty where there is none.
+    """
+    index_M = ledger.member_N.nonzero().flatten()
+    names = [source.name.lower() for source in Source]
+    odds_M = ledger.log_odds_N[index_M]
+    columns = zip(
+        index_M.tolist(),
+        ledger.label_N[index_M].tolist(),
+        ledger.source_N[index_M].tolist(),
+        ledger.round_N[index_M].tolist(),
+        torch.sigmoid(odds_M.double()).tolist(),
+        odds_M.tolist(),
+        strict=True,
+    )
+    lines = [",".join(LABEL_COLUMNS)]
+    lines += [
+        f"{index},{label},{names[source]},{round if round >= 0 else ''},"
+        + (f"{confidence:.12g},{odds:.9g}" if odds == odds else ",")
+        for index, label, source, round, confidence, odds in columns
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _cell(value: float | int | str | None) -> str:
+    if value is None:
+        return ""
+    return f"{value:.10g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,171 @@
+"""Weights & Biases: one run per trial, `round` as the x-axis, offline unless asked otherwise."""
+
+import os
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
+
+from torch import Tensor
+
+from alframe.errors import ConfigError, UserError
+from alframe.records import RoundReport
+from alframe.tracking.base import Outcome, TrialInfo
+
+_EXIT_CODES = {"finished": 0, "failed": 1, "interrupted": 130}
+
+
+class WandbTracker:
+    """Logs a trial as one W&B run.
+
+    Args:
+        project: the W&B project. entity: the account or team, None for the default.
+        mode: "offline" (files under wandb/ in the trial's directory) or "online".
+        group: what runs are grouped by; None groups by sweep.
+        tags: of the run.
+        max_images: at most this many mislabelled images go into the table.
+    """
+
+    def __init__(
+        self,
+        *,
+        project: str,
+        mode: str,
+        entity: str | None = None,
+        group: str | None = None,
+        tags: Sequence[str] = (),
+        max_images: int = 500,
+    ) -> None:
+        self._project, self._entity, self._mode = project, entity, mode
+        self._group, self._tags = group, tags
+        self._max_images = max_images
+        self._run: Any = None
+        self._data_dir_before: str | None = None
+        if mode == "online":
+            _check_login()
+
+    def start(self, info: TrialInfo) -> None:
+        """Open the run; nothing is asked on the terminal."""
+        import wandb
+
+        # Artifacts are staged under this folder: with the run, so that it can be moved and synced.
+        self._data_dir_before = os.environ.get("WANDB_DATA_DIR")
+        os.environ["WANDB_DATA_DIR"] = str(info.directory / "wandb" / "data")
+        try:
+            self._run = wandb.init(
+                project=self._project,
+                entity=self._entity,
+                mode=self._mode,
+                dir=info.directory,
+                name=info.name,
+                group=self._group or info.group,
+                job_type="trial",
+                tags=[info.data, *self._tags],
+                config=_flat(info.config),
+                settings=wandb.Settings(
+                    silent=True, console="off", save_code=False, disable_git=True, init_timeout=120
+                ),
+            )
+        except Exception as error:
+            self._restore_data_dir()
+            raise UserError(
+                f"tracker: W&B could not open a run in mode {self._mode}: {error}. "
+                "Write tracker.mode=offline or tracker=none."
+            ) from error
+        self._run.define_metric("round")
+        self._run.define_metric("*", step_metric="round")
+
+    def log(self, report: RoundReport) -> None:
+        """Log a round's figures; those that are undefined are left out."""
+        self._run.log({"round": report.round, **metrics(report)})
+
+    def finish(self, outcome: Outcome) -> None:
+        """Log the mislabelled images and the labels, set the summary, close the run."""
+        try:
+            if outcome.summary is not None:
+                self._run.summary.update(_flat(outcome.summary))
+                self._log_mislabelled(outcome)
+                self._log_labels()
+        finally:
+            with suppress(Exception):
+                self._run.finish(exit_code=_EXIT_CODES[outcome.status])
+            self._restore_data_dir()
+
+    def _log_mislabelled(self, outcome: Outcome) -> None:
+        import wandb
+
+        assert outcome.ledger is not None
+        columns = ["index", "image", "label", "truth", "confidence"]
+        table = wandb.Table(columns=columns)
+        for index, truth in zip(*(t.tolist() for t in outcome.mislabelled), strict=True):
+            if len(table.data) >= self._max_images:
+                break
+            log_odds = outcome.ledger.log_odds_N[index].double()
+            confidence = None if bool(log_odds.isnan()) else float(log_odds.sigmoid())
+            label = outcome.class_names[int(outcome.ledger.label_N[index])]
+            image = wandb.Image(_picture(outcome.image(index)))
+            table.add_data(index, image, label, outcome.class_names[truth], confidence)
+        self._run.log({"mislabelled": table})
+
+    def _log_labels(self) -> None:
+        import wandb
+
+        artifact = wandb.Artifact(f"labels-{self._run.id}", type="labels")
+        artifact.add_file(os.path.join(self._run.settings.root_dir, "labels.csv"))
+        self._run.log_artifact(artifact)
+
+    def _restore_data_dir(self) -> None:
+        if self._data_dir_before is None:
+            os.environ.pop("WANDB_DATA_DIR", None)
+        else:
+            os.environ["WANDB_DATA_DIR"] = self._data_dir_before
+
+
+def metrics(report: RoundReport) -> dict[str, float]:
+    """Return a round's figures under the keys that sweeps are compared by."""
+    counts, fit = report.counts, report.fit
+    values: dict[str, float | None] = {
+        "labels/hand": counts.hand_labels,
+        "labels/hand_share": counts.hand_share,
+        "labels/auto": counts.auto_labels,
+        "labels/unlabelled": counts.unlabelled,
+        "labels/mislabelled": counts.mislabelled,
+        "labels/mislabelled_share": counts.mislabelled_share,
+        "labels/auto_label_error": counts.auto_label_error,
+        "labels/coverage": counts.coverage,
+        "labels/threshold": report.threshold,
+        "train/samples": fit.samples if fit else None,
+        "train/steps": fit.steps if fit else None,
+        "train/loss": fit.loss if fit else None,
+        "train/test_accuracy": report.test_accuracy,
+        "time/train_seconds": fit.seconds if fit else None,
+        "time/score_seconds": report.score_seconds,
+        "time/round_seconds": report.seconds,
+    }
+    return {key: value for key, value in values.items() if value is not None}
+
+
+def _check_login() -> None:
+    import wandb
+
+    if not wandb.api.api_key:
+        raise ConfigError(
+            "tracker.mode",
+            "a W&B account for mode online",
+            "none on this machine",
+            "Run `wandb login` first, or write tracker.mode=offline.",
+        )
+
+
+def _flat(nested: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in nested.items():
+        if isinstance(value, dict):
+            flat |= _flat(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat
+
+
+def _picture(image: Tensor) -> Any:
+    array = image.cpu().numpy()
+    return array[0] if array.shape[0] == 1 else array.transpose(1, 2, 0)

@@ -1,0 +1,192 @@
+"""One trial from a checked config to its files: data, rooms, loop, trackers, summary."""
+
+import platform
+import time
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from alframe.build import build_engine, build_plan, build_rooms, build_tracker, load_data
+from alframe.config import check
+from alframe.data import ImageDataset, choose_members
+from alframe.device import Compute, keep_large_blocks, limit_threads
+from alframe.errors import UserError
+from alframe.ledger import LabelLedger
+from alframe.loop import RoundResult, label_dataset
+from alframe.records import RoundReport
+from alframe.rooms import Rooms
+from alframe.tracking import ConsoleTracker, FilesTracker, Outcome, Tracker, TrialInfo
+from alframe.tracking.base import Status, Trackers
+
+_VERSIONS = ("alframe", "torch", "torchvision", "pytorch-lightning", "hydra-core", "wandb", "numpy")
+
+
+def run_trial(
+    config: dict[str, Any], directory: Path, *, name: str = "trial", group: str | None = None
+) -> dict[str, Any]:
+    """Label a data set and return the content of summary.json.
+
+    Args:
+        config: the resolved config as plain containers.
+        directory: where the trial leaves its files; made if missing.
+        name: tells this trial from others. group: the sweep it belongs to.
+
+    Raises:
+        UserError: what was asked for cannot be; told in one line.
+        TrialError: training failed; the labels so far are kept.
+    """
+    started = time.perf_counter()
+    check(config)
+    prepare_directory(directory)
+    compute = Compute.choose(config["device"], config["precision"])
+    engine = build_engine(config["engine"], compute)
+    keep_large_blocks()
+    threads = limit_threads(config["threads"])
+    tracker = build_tracker(config)
+
+    dataset = load_data(config)
+    member_N = choose_members(len(dataset), config["data"].get("limit"), config["seed"])
+    _check_truth_of_members(dataset, member_N)
+    console = ConsoleTracker()
+    rooms = build_rooms(config, dataset, member_N, compute, engine, console.progress)
+    chosen = {
+        "device": str(compute.device),
+        "precision": compute.precision,
+        "engine": engine.name,
+        "threads": threads,
+        "layout": "channels_last",
+        "scoring_batch_size": config["learner"].get("scoring_batch_size"),
+    }
+    info = TrialInfo(
+        directory=directory,
+        config={**config, "chosen": chosen},
+        name=name,
+        group=group,
+        data=dataset.name,
+        n_samples=int(member_N.sum()),
+        n_classes=dataset.n_classes,
+        min_rounds=config["stopping"].get("min_rounds", 1),
+        max_rounds=config["stopping"].get("max_rounds"),
+    )
+    others: list[Tracker] = [tracker] if tracker is not None else []
+    # The files first and the terminal last: its closing lines name what the others have written.
+    trackers = Trackers([FilesTracker(), *others, console])
+    return _label(trackers, info, rooms, dataset, member_N, started)
+
+
+def _label(
+    trackers: Trackers,
+    info: TrialInfo,
+    rooms: Rooms,
+    dataset: ImageDataset,
+    member_N: Tensor,
+    started: float,
+) -> dict[str, Any]:
+    result: RoundResult | None = None
+    reports: list[RoundReport] = []
+
+    def outcome(status: Status, reason: str, summary: dict[str, Any] | None = None) -> Outcome:
+        ledger = result.ledger if result is not None else None
+        nothing = torch.empty(0, dtype=torch.int64)
+        return Outcome(
+            status=status,
+            ledger=ledger,
+            summary=summary,
+            reason=reason,
+            mislabelled=rooms.audit.mislabelled(ledger) if ledger is not None else (nothing, nothing),
+            image=lambda index: dataset.images_N[index],
+            class_names=dataset.class_names,
+        )
+
+    try:
+        trackers.start(info)
+        for result in label_dataset(
+            rooms, build_plan(info.config), LabelLedger.empty(len(dataset), member_N)
+        ):
+            reports.append(result.report)
+            trackers.log(result.report)
+        summary = summarise(info, reports, time.perf_counter() - started)
+    except KeyboardInterrupt:
+        trackers.finish(outcome("interrupted", "interrupted by the user"))
+        raise
+    except BaseException as error:
+        trackers.finish(outcome("failed", str(error) or type(error).__name__))
+        raise
+    trackers.finish(outcome("finished", summary["stopped_because"], summary))
+    return summary
+
+
+def summarise(info: TrialInfo, reports: list[RoundReport], seconds: float) -> dict[str, Any]:
+    """Return the content of summary.json; None where undefined."""
+    rounds = [report for report in reports if report.kind == "round"]
+    counts, chosen = reports[-1].counts, info.config["chosen"]
+    return {
+        "n_samples": counts.n_samples,
+        "n_classes": info.n_classes,
+        "rounds": len(rounds),
+        "hand_labels": counts.hand_labels,
+        "hand_share": counts.hand_share,
+        "auto_labels": counts.auto_labels,
+        "coverage": counts.coverage,
+        "mislabelled": counts.mislabelled,
+        "mislabelled_share": counts.mislabelled_share,
+        "auto_label_error": counts.auto_label_error,
+        "test_accuracy": rounds[-1].test_accuracy,
+        "seconds": seconds,
+        "train_seconds": sum(report.fit.seconds for report in rounds if report.fit),
+        "score_seconds": sum(report.score_seconds or 0.0 for report in rounds),
+        "seed": info.config["seed"],
+        "device": chosen["device"],
+        "engine": chosen["engine"],
+        "precision": chosen["precision"],
+        "data": info.data,
+        "versions": {"python": platform.python_version(), **_versions()},
+        "stopped_because": rounds[-1].stopped_because,
+        "certificate": None,
+    }
+
+
+def prepare_directory(directory: Path) -> None:
+    """Make the trial's directory and see that it can be written and holds no other trial.
+
+    Raises:
+        UserError: it cannot be made or written, or holds a trial.
+    """
+    key = "hydra.run.dir"
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        probe = directory / ".write-probe"
+        probe.write_text("")
+        probe.unlink()
+    except OSError as error:
+        raise UserError(
+            f"{key}: expected a directory that can be written, got {directory} ({error.strerror}). "
+            f"Set {key} to another one."
+        ) from error
+    taken = [name for name in ("rounds.csv", "labels.csv", "summary.json") if (directory / name).exists()]
+    if taken:
+        raise UserError(
+            f"{key}: expected a directory without a trial in it, but {directory} holds {taken[0]}. "
+            f"Set {key} to another one, or move that trial away."
+        )
+
+
+def _check_truth_of_members(dataset: ImageDataset, member_N: Tensor) -> None:
+    if dataset.truth_N is not None and len(dataset.truth_N[member_N].unique()) < 2:
+        raise UserError(
+            "data.limit: expected at least two classes among the samples that take part, got one. "
+            "Write a larger data.limit."
+        )
+
+
+def _versions() -> dict[str, str | None]:
+    def version(name: str) -> str | None:
+        try:
+            return metadata.version(name)
+        except metadata.PackageNotFoundError:
+            return None
+
+    return {name: version(name) for name in _VERSIONS}
