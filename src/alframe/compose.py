@@ -90,27 +90,23 @@ def _unknown_option(error: MissingConfigException) -> UserError:
 
 def _unknown_key(error: Exception) -> UserError:
     text = str(error)
-    found = re.search(r"Could not override '([^']+)'", text) or re.search(
-        r"Could not append|Key '([^']+)'", text
-    )
-    if found and found.lastindex and "Could not override" in found.group(0):
+    found = re.search(r"Could not override '([^']+)'", text)
+    if found:
         key = found.group(1)
         return UserError(f"{key}: no such key or group. {_closest(key, _known_keys())}")
     return UserError(" ".join(text.split()))
 
 
 def _closest(name: str, known: list[str]) -> str:
-    match = difflib.get_close_matches(name, known, n=1, cutoff=0.5) or _same_ending(name, known)
-    shown = (
-        f" There are: {', '.join(sorted(known))}."
-        if len(known) <= 20
-        else " alframe --cfg job lists them all."
-    )
-    return (f"Did you mean {match[0]}?" if match else "") + shown
+    shown = f"There are: {', '.join(sorted(known))}." if len(known) <= 20 else "alframe --cfg job lists all."
+    best = max(known, key=lambda key: _likeness(name, key), default="")
+    return f"Did you mean {best}? {shown}" if best and _likeness(name, best) >= 0.6 else shown
 
 
-def _same_ending(name: str, known: list[str]) -> list[str]:
-    return [key for key in known if key.rpartition(".")[2] == name.rpartition(".")[2]][:1]
+def _likeness(typed: str, key: str) -> float:
+    """Return how alike two keys are, in [0, 1]; the last part of a dotted key counts as well as the whole."""
+    pairs = ((typed, key), (typed.rpartition(".")[2], key.rpartition(".")[2]))
+    return max(difflib.SequenceMatcher(None, a, b).ratio() for a, b in pairs)
 
 
 def _known_keys() -> list[str]:

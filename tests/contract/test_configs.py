@@ -1,0 +1,80 @@
+"""Every file under conf/ composes, passes the checks and names things that exist."""
+
+from pathlib import Path
+
+import pytest
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+
+from alframe.build import instantiate
+from alframe.compose import check_command_line
+from alframe.config import check, conf_directory
+
+CONF = conf_directory()
+CHOICES = sorted(
+    f"{path.parent.name}={path.stem}"
+    for path in CONF.glob("*/*.yaml")
+    if path.parent.name not in ("experiment", "sweep") and path.stem != "arrays"
+)
+EXPERIMENTS = sorted(path.stem for path in (CONF / "experiment").glob("*.yaml"))
+SWEEPS = sorted(path.stem for path in (CONF / "sweep").glob("*.yaml"))
+
+
+def composed(*overrides: str) -> dict:
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        config = OmegaConf.to_container(compose("config", overrides=list(overrides)), resolve=True)
+    assert isinstance(config, dict)
+    return config
+
+
+@pytest.mark.parametrize("choice", CHOICES)
+def test_a_choice_composes_passes_and_its_target_exists(choice: str) -> None:
+    config = composed(choice)
+    check(config)
+    group = choice.partition("=")[0]
+    if config[group]["_target_"] is not None:
+        assert callable(instantiate(group, {"_target_": config[group]["_target_"]}, [], call=False))
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_an_experiment_composes_and_its_header_tells_the_command(name: str) -> None:
+    check(composed(f"experiment={name}"))
+    assert f"alframe experiment={name}" in (CONF / "experiment" / f"{name}.yaml").read_text()
+
+
+@pytest.mark.parametrize("name", SWEEPS)
+def test_a_sweep_composes_and_its_header_tells_the_command(name: str) -> None:
+    check_command_line(["-m", f"+sweep={name}"])
+    assert f"alframe -m +sweep={name}" in (CONF / "sweep" / f"{name}.yaml").read_text()
+
+
+def test_the_published_experiment_sets_every_point_of_the_script() -> None:
+    config = composed("experiment=published")
+    assert (config["initial"]["_target_"], config["initial"]["share"]) == (
+        "alframe.initial.FirstSeedSet",
+        0.01,
+    )
+    assert (config["query"]["share"], config["query"]["share_of"], config["query"]["spread"]) == (
+        0.01,
+        "dataset",
+        1,
+    )
+    assert config["query"]["_target_"].endswith("LeastConfidence")
+    assert (config["auto_label"]["threshold"], config["auto_label"]["keep"]) == (0.9999, "permanent")
+    assert (config["order"], config["remainder"], config["seed"]) == ("hand_first", "auto", 8)
+    assert config["stopping"]["share"] == 0.01
+    assert config["network"]["_target_"] == "alframe.learner.PublishedCNN"
+    learner = config["learner"]
+    assert (learner["batch_size"], learner["patience"], learner["validation_share"]) == (32, 10, 0.2)
+    assert (learner["max_epochs"], learner["warm_start"], learner["ensemble"]) == (None, False, 1)
+    optimizer = learner["optimizer"]
+    assert optimizer == {
+        "_target_": "torch.optim.Adadelta", "_partial_": True, "lr": 1.0, "rho": 0.95, "eps": 1e-7,
+    }  # fmt: skip
+
+
+def test_every_default_lives_in_yaml_alone() -> None:
+    # A knob that the code would fill in by itself could differ from what config.yaml records.
+    text = (Path(CONF) / "config.yaml").read_text()
+    for key in ("seed", "device", "precision", "engine", "order", "remainder"):
+        assert f"\n{key}: " in text

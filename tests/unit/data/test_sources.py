@@ -1,0 +1,293 @@
+import gzip
+import socket
+import urllib.error
+import urllib.request
+
+import numpy as np
+import pytest
+import torch
+from torchvision.datasets import CIFAR10, MNIST
+
+from alframe.data import arrays, digits, torchvision_dataset
+from alframe.errors import DataError
+
+
+def write_idx(path, array):
+    """Write a file as MNIST's authors do: two zeros, the type (8 is uint8), the axes, big-endian lengths."""
+    header = bytes([0, 0, 8, array.ndim]) + b"".join(n.to_bytes(4, "big") for n in array.shape)
+    path.write_bytes(header + array.astype(np.uint8).tobytes())
+
+
+@pytest.fixture
+def raw(tmp_path):
+    """A folder MNIST/raw with six images to label and four to test."""
+    folder = tmp_path / "MNIST" / "raw"
+    folder.mkdir(parents=True)
+    generator = np.random.default_rng(0)
+    for split, n in (("train", 6), ("t10k", 4)):
+        write_idx(folder / f"{split}-images-idx3-ubyte", generator.integers(0, 256, (n, 28, 28)))
+        write_idx(folder / f"{split}-labels-idx1-ubyte", np.arange(n) % 3)
+    return folder
+
+
+@pytest.fixture
+def no_network(monkeypatch):
+    """Every download fails; yields the addresses that were tried."""
+    tried = []
+
+    def urlopen(request, *args, **kwargs):
+        tried.append(request.full_url)
+        raise urllib.error.URLError("no route to host")
+
+    monkeypatch.setattr(urllib.request, "urlopen", urlopen)
+    return tried
+
+
+def mnist(data_dir, download=False):
+    return torchvision_dataset(name="mnist", dataset=MNIST, data_dir=str(data_dir), download=download)
+
+
+def test_digits_are_1797_real_images_of_ten_classes():
+    dataset = digits(name="digits", data_dir="nowhere", download=False)
+    assert dataset.images_N.shape == (1797, 1, 8, 8)
+    assert dataset.n_classes == 10
+    assert sorted(dataset.truth_N.unique().tolist()) == list(range(10))
+    assert dataset.images_N.max() == 255  # 16 grey levels, spread over a byte
+    assert dataset.test_images_T is None
+
+
+def test_digits_are_sklearns_grey_levels_in_its_order():
+    from sklearn.datasets import load_digits
+
+    bundle = load_digits()
+    dataset = digits(name="digits", data_dir="nowhere", download=False)
+    levels = dataset.images_N[:, 0].numpy() * (16 / 255)
+    assert np.abs(levels - bundle.images).max() < 0.04
+    assert dataset.truth_N.tolist() == bundle.target.tolist()
+
+
+def test_mnist_files_are_read_without_the_network(raw, tmp_path, no_network):
+    dataset = mnist(tmp_path, download=True)
+    images = np.frombuffer((raw / "train-images-idx3-ubyte").read_bytes()[16:], np.uint8)
+    assert (dataset.images_N.numpy() == images.reshape(6, 1, 28, 28)).all()
+    assert dataset.truth_N.tolist() == [0, 1, 2, 0, 1, 2]
+    assert dataset.test_images_T.shape == (4, 1, 28, 28)
+    assert dataset.test_truth_T.tolist() == [0, 1, 2, 0]
+    assert dataset.n_classes == 10
+    assert dataset.class_names[3] == "3 - three"
+    assert no_network == []
+
+
+def test_a_tilde_in_data_dir_is_the_home_folder(raw, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert len(mnist("~")) == 6
+
+
+def test_absent_data_that_may_not_be_fetched_names_the_folder_and_the_way_out(tmp_path, no_network):
+    with pytest.raises(DataError) as refusal:
+        mnist(tmp_path / "nothing")
+    message = str(refusal.value)
+    assert message.startswith(f"data_dir: expected mnist under {tmp_path / 'nothing'}, found none")
+    assert "data_dir=FOLDER" in message
+    assert "ALFRAME_DATA_DIR" in message
+    assert "data.download=true" in message
+    assert no_network == []
+    assert not (tmp_path / "nothing").exists()
+
+
+def test_an_empty_folder_counts_as_absent(tmp_path):
+    (tmp_path / "MNIST" / "raw").mkdir(parents=True)
+    with pytest.raises(DataError, match="found none"):
+        mnist(tmp_path)
+
+
+def test_absent_cifar_says_the_same(tmp_path):
+    with pytest.raises(DataError, match=r"expected cifar10 under .*, found none.*data\.download=true"):
+        torchvision_dataset(name="cifar10", dataset=CIFAR10, data_dir=str(tmp_path), download=False)
+
+
+def cut(path):
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+def empty(path):
+    path.write_bytes(b"")
+
+
+def garbage(path):
+    path.write_bytes(bytes(range(256)) * 20)
+
+
+def compressed(path):
+    path.write_bytes(gzip.compress(path.read_bytes()))
+
+
+@pytest.mark.parametrize("damage", [cut, empty, garbage, compressed])
+@pytest.mark.parametrize("file", ["train-images-idx3-ubyte", "t10k-images-idx3-ubyte"])
+@pytest.mark.parametrize("download", [False, True])
+def test_a_damaged_file_is_told_with_the_way_out(raw, tmp_path, no_network, damage, file, download):
+    damage(raw / file)
+    with pytest.raises(DataError) as refusal:
+        mnist(tmp_path, download)
+    message = str(refusal.value)
+    assert message.startswith(f"data_dir: expected the files of mnist under {tmp_path} to be whole")
+    assert "Delete them" in message
+    assert len(message.splitlines()) == 1
+    assert no_network == []
+
+
+def test_missing_labels_at_the_end_are_told(raw, tmp_path):
+    write_idx(raw / "train-labels-idx1-ubyte", np.arange(5) % 3)
+    with pytest.raises(DataError, match=r"labels of shape \(6,\), one per image, got \(5,\)"):
+        mnist(tmp_path)
+
+
+def test_a_download_that_fails_is_told_with_the_way_out(tmp_path, no_network):
+    with pytest.raises(DataError) as refusal:
+        mnist(tmp_path, download=True)
+    message = str(refusal.value)
+    assert message.startswith(f"data.download: mnist is not under {tmp_path} and could not be fetched")
+    assert "data_dir=FOLDER" in message
+    assert len(message.splitlines()) == 1
+    assert len(no_network) >= 2  # every mirror was tried
+
+
+class Pictures:
+    """What torchvision's CIFAR classes are like, with made-up pictures."""
+
+    classes = ("cat", "dog")
+    timeouts = ()
+
+    def __init__(self, root, train, download):
+        Pictures.timeouts = (*Pictures.timeouts, socket.getdefaulttimeout())
+        n = 5 if train else 3
+        self.data = np.random.default_rng(n).integers(0, 256, (n, 32, 32, 3), dtype=np.uint8)
+        self.targets = [i % 2 for i in range(n)]
+
+
+def test_coloured_pictures_with_lists_of_labels_are_taken(tmp_path):
+    dataset = torchvision_dataset(name="pets", dataset=Pictures, data_dir=str(tmp_path), download=False)
+    expected = Pictures("", True, False).data
+    assert dataset.images_N.shape == (5, 3, 32, 32)
+    assert (dataset.images_N[4, 2].numpy() == expected[4, :, :, 2]).all()
+    assert dataset.truth_N.tolist() == [0, 1, 0, 1, 0]
+    assert dataset.test_truth_T.tolist() == [0, 1, 0]
+    assert dataset.class_names == ("cat", "dog")
+
+
+def test_a_socket_that_hangs_is_given_up_and_the_timeout_put_back(tmp_path, monkeypatch):
+    monkeypatch.setattr(Pictures, "timeouts", ())
+    before = socket.getdefaulttimeout()
+    torchvision_dataset(name="pets", dataset=Pictures, data_dir=str(tmp_path), download=False)
+    assert Pictures.timeouts == (20.0, 20.0)
+    assert socket.getdefaulttimeout() == before
+
+
+def test_what_is_absent_is_fetched_when_it_may_be(tmp_path):
+    asked = []
+
+    class Remote(Pictures):
+        def __init__(self, root, train, download):
+            asked.append((train, download))
+            if not download:
+                raise RuntimeError("Dataset not found. You can use download=True to download it")
+            super().__init__(root, train, download)
+
+    dataset = torchvision_dataset(name="pets", dataset=Remote, data_dir=str(tmp_path), download=True)
+    assert len(dataset) == 5
+    assert asked == [(True, False), (True, True), (False, False), (False, True)]
+
+
+def test_files_that_may_not_be_read_are_told(tmp_path):
+    class Locked:
+        def __init__(self, root, train, download):
+            raise PermissionError(13, "Permission denied", f"{root}/pets")
+
+    with pytest.raises(DataError, match=r"readable pets under .*Permission denied \(.*/pets\)"):
+        torchvision_dataset(name="pets", dataset=Locked, data_dir=str(tmp_path), download=True)
+
+
+@pytest.fixture
+def bundle():
+    return {"images": np.arange(6 * 5 * 5, dtype=np.uint8).reshape(6, 5, 5), "labels": np.arange(6) % 2}
+
+
+def load(data_dir, path="mine.npz"):
+    return arrays(name="mine", path=str(path), data_dir=str(data_dir), download=False)
+
+
+def test_arrays_of_a_file_in_data_dir_are_read(tmp_path, bundle):
+    np.savez(tmp_path / "mine.npz", **bundle)
+    dataset = load(tmp_path)
+    assert (dataset.images_N[:, 0].numpy() == bundle["images"]).all()
+    assert dataset.truth_N.tolist() == [0, 1, 0, 1, 0, 1]
+    assert dataset.name == "mine"
+    assert dataset.test_images_T is None
+
+
+def test_arrays_bring_a_test_set_and_class_names(tmp_path, bundle):
+    np.savez_compressed(
+        tmp_path / "mine.npz",
+        **bundle,
+        test_images=bundle["images"][:3],
+        test_labels=[1, 0, 1],
+        class_names=["no", "yes"],
+    )
+    dataset = load(tmp_path)
+    assert dataset.test_truth_T.tolist() == [1, 0, 1]
+    assert torch.equal(dataset.test_images_T, dataset.images_N[:3])
+    assert dataset.class_names == ("no", "yes")
+
+
+def test_arrays_are_looked_up_in_data_dir_before_the_current_directory(tmp_path, bundle, monkeypatch):
+    (tmp_path / "data").mkdir()
+    monkeypatch.chdir(tmp_path)
+    np.savez(tmp_path / "mine.npz", **bundle)
+    assert len(load("data")) == 6
+    np.savez(tmp_path / "data" / "mine.npz", images=bundle["images"][:4], labels=bundle["labels"][:4])
+    assert len(load("data")) == 4
+    assert len(load("data", tmp_path / "mine.npz")) == 6
+
+
+def test_an_absent_file_is_told_with_where_it_was_expected(tmp_path):
+    with pytest.raises(DataError, match=rf"data\.path: expected an \.npz file at {tmp_path}/mine\.npz"):
+        load(tmp_path)
+
+
+@pytest.mark.parametrize("absent", ["images", "labels"])
+def test_missing_arrays_are_told_with_those_there_are(tmp_path, bundle, absent):
+    del bundle[absent]
+    [there] = bundle
+    np.savez(tmp_path / "mine.npz", **bundle)
+    with pytest.raises(DataError, match=rf"arrays named images and labels, got \['{there}'\]"):
+        load(tmp_path)
+
+
+def test_arrays_that_cannot_be_labelled_are_refused(tmp_path, bundle):
+    np.savez(tmp_path / "mine.npz", images=bundle["images"] / 255, labels=bundle["labels"])
+    with pytest.raises(DataError, match="dtype uint8"):
+        load(tmp_path)
+
+
+@pytest.mark.parametrize("damage", [cut, empty, garbage])
+def test_a_damaged_npz_is_told(tmp_path, bundle, damage):
+    np.savez(tmp_path / "mine.npz", **bundle)
+    damage(tmp_path / "mine.npz")
+    with pytest.raises(DataError, match=r"expected the files of mine under .*mine\.npz to be whole"):
+        load(tmp_path)
+
+
+def test_a_bit_that_flipped_within_an_npz_is_told(tmp_path, bundle):
+    np.savez(tmp_path / "mine.npz", **bundle)
+    content = bytearray((tmp_path / "mine.npz").read_bytes())
+    content[200] ^= 1
+    (tmp_path / "mine.npz").write_bytes(content)
+    with pytest.raises(DataError, match="to be whole"):
+        load(tmp_path)
+
+
+def test_pickled_objects_are_not_loaded(tmp_path, bundle):
+    bundle["labels"] = np.array([{"label": n} for n in range(6)])
+    np.savez(tmp_path / "mine.npz", **bundle)
+    with pytest.raises(DataError, match="to be whole"):
+        load(tmp_path)

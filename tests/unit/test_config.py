@@ -1,0 +1,124 @@
+import copy
+
+import pytest
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+
+from alframe.compose import check_command_line
+from alframe.config import check, conf_directory
+from alframe.errors import ConfigError, UserError
+
+
+@pytest.fixture(scope="module")
+def default() -> dict:
+    with initialize_config_dir(str(conf_directory()), version_base="1.3"):
+        config = OmegaConf.to_container(compose("config"), resolve=True)
+    assert isinstance(config, dict)
+    return config
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("seed", -1, "seed: expected a whole number of at least 0, got -1"),
+        ("seed", 1.5, "seed: expected a whole number of at least 0, got 1.5"),
+        ("seed", True, "seed: expected a whole number"),
+        ("auto_label.threshold", 95, "strictly between 0 and 1, got 95. Write 0.95."),
+        ("auto_label.threshold", 1.0, "strictly between 0 and 1, got 1.0"),
+        ("auto_label.threshold", float("nan"), "strictly between 0 and 1, got nan"),
+        ("auto_label.threshold", "high", "got 'high'"),
+        ("auto_label.keep", "forever", "permanent or rejudge, got 'forever'"),
+        ("initial.share", 0, "initial.share: expected a share in (0, 1] or null, got 0"),
+        ("initial.share", 5, "Write 0.05."),
+        ("initial.num", 0, "initial.num: expected a whole number of at least 1 or null"),
+        ("query.share", -0.1, "query.share: expected a share in (0, 1] or null, got -0.1"),
+        ("query.share_of", "all", "pool or dataset, got 'all'"),
+        ("query.spread", 0.5, "query.spread: expected a number of at least 1, got 0.5"),
+        ("stopping.share", 1, "stopping.share: expected a share in [0, 1) or null, got 1"),
+        ("stopping.max_rounds", 0, "stopping.max_rounds: expected a whole number of at least 1"),
+        ("order", "both", "auto_first or hand_first"),
+        ("remainder", "keep", "hand or auto or leave"),
+        ("device", "gpu", "device: expected auto, cpu, cuda, cuda:N or mps, got 'gpu'"),
+        ("engine", "warp", "engine: expected one of auto, reference, got 'warp'"),
+        ("precision", "float16", "precision: expected"),
+        ("threads", 0, "threads: expected"),
+        ("data.limit", 1, "data.limit: expected a whole number of at least 2"),
+        ("data.download", "yes", "data.download: expected true or false"),
+        ("learner.optimizer.lr", 0, "learner.optimizer.lr: expected a number above 0"),
+        ("tracker.mode", "cloud", "offline or online"),
+        ("trusted_packages", "mine", "a list of package names"),
+        ("data_dir", "", "data_dir: expected a text"),
+    ],
+)
+def test_a_value_out_of_range_names_key_range_and_value(default, key, value, said) -> None:
+    config = copy.deepcopy(default)
+    *path, last = key.split(".")
+    node = config
+    for part in path:
+        node = node[part]
+    node[last] = value
+    with pytest.raises(ConfigError) as caught:
+        check(config)
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"query": {"share": 0.1, "num": 5}}, "query: expected a share or a number, not both"),
+        ({"initial": {"share": 0.1, "num": 5}}, "initial: expected a share or a number, not both"),
+        ({"query": {"_target_": None}, "auto_label": {"_target_": None}}, "query=none and auto_label=none"),
+        ({"initial": {"num": 9}, "stopping": {"max_hand_labels": 5}}, "stopping.max_hand_labels: expected"),
+        ({"stopping": {"min_rounds": 7, "max_rounds": 3}}, "at least stopping.min_rounds=7, got 3"),
+    ],
+)
+def test_settings_in_conflict(default, changes, said) -> None:
+    config = copy.deepcopy(default)
+    for group, values in changes.items():
+        config[group].update(values)
+    with pytest.raises(ConfigError) as caught:
+        check(config)
+    assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        (["query.sharee=1"], "query.sharee: no such key or group. Did you mean query.share?"),
+        (["thresold=0.9"], "Did you mean auto_label.threshold?"),
+        (["foo=1"], "foo: no such key or group."),
+        (["query=margn"], "query=margn: no such option. Did you mean margin? There are: least_confidence,"),
+        (["experiment=publish"], "experiment=publish: no such option. Did you mean published?"),
+        (["-m", "+sweep=nope"], "sweep=nope: no such option. There are:"),
+        (["quey=margin"], "Did you mean query?"),
+        (["seed=1,2"], "expected one value, got several. Add -m"),
+        (["seed"], "seed: expected key=value"),
+        (["seed=[1"], "expected key=value or group=choice"),
+        (["data=arrays"], "data.path: expected a value, got 'none'. Write data.path=VALUE."),
+        (["--nonsense"], "Hydra's flags"),
+        (["seed=-3"], "seed: expected a whole number of at least 0, got -3"),
+    ],
+)
+def test_what_is_typed_wrongly_is_answered_with_what_exists(typed, said) -> None:
+    with pytest.raises(UserError) as caught:
+        check_command_line(typed)
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        [],
+        ["data=digits", "seed=3"],
+        ["-m", "seed=1,2", "query=random,margin"],
+        ["-m", "seed=range(3)"],
+        ["+query.extra=1"],
+        ["--help"],
+        ["--cfg", "job"],
+        ["hydra.run.dir=somewhere"],
+    ],
+)
+def test_what_is_typed_rightly_passes(typed) -> None:
+    check_command_line(typed)

@@ -1,0 +1,53 @@
+"""Heavy libraries stay at the edge: which module may import what, read from the source."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import alframe
+
+ROOT = Path(alframe.__file__).parent
+
+ALLOWED = {
+    "pytorch_lightning": {"learner/engine.py", "learner/module.py"},
+    "hydra": {"build.py", "cli.py", "compose.py"},
+    "wandb": {"tracking/wandb.py"},
+    "torchvision": {"learner/networks.py"},
+    "sklearn": {"data/sources.py"},
+}
+
+
+def imported(path: Path) -> set[str]:
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names.add(node.module.split(".")[0])
+    return names
+
+
+@pytest.mark.parametrize("library", ALLOWED)
+def test_a_heavy_library_is_imported_only_at_the_edge(library: str) -> None:
+    users = {str(path.relative_to(ROOT)) for path in ROOT.rglob("*.py") if library in imported(path)}
+    assert users == ALLOWED[library]
+
+
+def test_the_loop_knows_no_config_trainer_device_or_path() -> None:
+    assert imported(ROOT / "loop.py") <= {
+        "time",
+        "collections",
+        "dataclasses",
+        "itertools",
+        "typing",
+        "torch",
+        "alframe",
+    }
+
+
+def test_help_needs_no_torch() -> None:
+    code = "import sys, alframe.cli; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
