@@ -24,7 +24,7 @@ run: $(DONE)
 	@$(BIN)/python scripts/run.py $(ARGS)
 
 test: $(DONE)
-	@$(BIN)/python scripts/test.py $(ARGS)
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 $(ARGS)
 
 lint: $(DONE)
 	@$(BIN)/ruff check .

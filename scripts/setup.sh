@@ -46,11 +46,9 @@ export UV_PYTHON_DOWNLOADS=never
 say "making .venv with $("$python" --version 2>&1) (about 6 GB with CUDA libraries; under a minute on a fast line)"
 rm -f .venv/.alframe-setup-done
 "$uv" venv --quiet --allow-existing --python "$("$python" -c 'import sys; print(sys.executable)')" .venv
-"$uv" pip sync --quiet --python .venv/bin/python --require-hashes requirements.lock
+# Bytecode is compiled here once, not in the first trial.
+"$uv" pip sync --quiet --compile-bytecode --python .venv/bin/python --require-hashes requirements.lock
 "$uv" pip install --quiet --python .venv/bin/python --no-deps --no-build-isolation --editable .
-# The first import of torch compiles 10,000 modules; do it here once, not in the first trial.
-.venv/bin/python -m compileall -q -j 0 .venv/lib/python3*/site-packages/torch \
-    .venv/lib/python3*/site-packages/torchvision .venv/lib/python3*/site-packages/pytorch_lightning >/dev/null 2>&1 || true
 .venv/bin/python -c 'import torch, torchvision, pytorch_lightning, hydra, wandb, alframe' || {
     say "the packages are there but cannot be imported; the lines above say why"
     exit 1

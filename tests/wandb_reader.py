@@ -6,6 +6,7 @@ The layout is LevelDB's log: after a header, blocks of 32 KiB, each filled with 
 
 import json
 import struct
+import time
 import zlib
 
 FILE_HEADER = 7
@@ -36,14 +37,28 @@ def payloads(content):
     assert not parts, "the file ends within a record"
 
 
+def whole_records(path, timeout):
+    """Return the records of a file that ends with the run's exit; W&B's service writes behind our back."""
+    from wandb.proto.wandb_internal_pb2 import Record
+
+    deadline = time.monotonic() + timeout
+    while True:
+        try:
+            records = [Record.FromString(payload) for payload in payloads(path.read_bytes())]
+            assert any(record.HasField("exit") for record in records), "the run was not closed"
+            return records
+        except AssertionError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
+
+
 class WandbFile:
-    """The records of the one offline run under a trial's directory."""
+    """The records of the one offline run under a trial's directory, once the run is closed."""
 
-    def __init__(self, directory):
-        from wandb.proto.wandb_internal_pb2 import Record
-
+    def __init__(self, directory, timeout=20.0):
         [self.path] = directory.glob("wandb/offline-run-*/run-*.wandb")
-        self.records = [Record.FromString(payload) for payload in payloads(self.path.read_bytes())]
+        self.records = whole_records(self.path, timeout)
 
     def of(self, kind):
         """Return the messages of one kind, such as "history", in order."""

@@ -1,6 +1,6 @@
 """The `alframe` command: checks what was typed, hands it to Hydra, turns errors into exit codes.
 
-Exit codes: 0 done; 1 a trial failed; 2 the user's mistake; 130 interrupted.
+Exit codes: 0 done; 1 a trial failed; 2 the user's mistake; 130 interrupted (143 by SIGTERM).
 """
 
 import json
@@ -21,7 +21,9 @@ from alframe.compose import check_command_line
 from alframe.config import conf_directory
 from alframe.errors import TrialError, UserError
 
-_TERMINATED = 143
+
+class Terminated(BaseException):
+    """SIGTERM, on its way up so that trackers are closed."""
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -39,7 +41,10 @@ def _run(arguments: list[str]) -> int:
 
     failure: list[BaseException] = []
 
+    started: list[str] = []
+
     def task(node: DictConfig) -> None:
+        started.append("task")
         state = HydraConfig.get()
         if state.mode == RunMode.MULTIRUN:
             sweep_directory[:] = [Path(state.sweep.dir).absolute()]
@@ -62,6 +67,9 @@ def _run(arguments: list[str]) -> int:
     except KeyboardInterrupt:
         _say("interrupted")
         code = 130
+    except Terminated:
+        _say("terminated")
+        code = 143
     except UserError as error:
         _say(f"alframe: {error}")
         code = 2
@@ -72,10 +80,16 @@ def _run(arguments: list[str]) -> int:
         code = error.code if isinstance(error.code, int) else 0 if error.code is None else 2
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        if started:
+            traceback.print_exc()
+        else:  # Hydra makes the output directory before the trial begins
+            _say(f"alframe: hydra.run.dir: expected a directory that can be written, got {error}.")
+        code = 1 if started else 2
     except Exception:
         traceback.print_exc()
         code = 1
-    if sweep_directory and code != 130:
+    if sweep_directory and code not in (130, 143):
         code = _tell_failures(sweep_directory[0], code)
     return code
 
@@ -125,8 +139,7 @@ def _tell_failures(sweep_directory: Path, code: int) -> int:
 
 
 def _terminate(number: int, frame: Any) -> None:
-    """Leave on SIGTERM in the way of an exception, so that trackers are closed."""
-    sys.exit(_TERMINATED)
+    raise Terminated
 
 
 def _say(line: str) -> None:

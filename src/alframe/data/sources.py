@@ -86,8 +86,8 @@ def arrays(*, name: str, path: str, data_dir: str, download: bool) -> ImageDatas
     file = next((candidate for candidate in candidates if candidate.is_file()), None)
     if file is None:
         raise DataError(f"data.path: expected an .npz file at {candidates[0]}, found none. Give data.path.")
-    with _told_as_damage(name, file), np.load(file, allow_pickle=False) as bundle:
-        content = dict(bundle)
+    with _told_as_damage(name, file), file.open("rb") as raw:
+        content = dict(np.load(raw, allow_pickle=False))
     missing = {"images", "labels"} - content.keys()
     if missing:
         raise DataError(f"{file}: expected arrays named images and labels, got {sorted(content)}.")

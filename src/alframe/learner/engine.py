@@ -116,7 +116,7 @@ class BestWeights(Callback):
         self.value = -math.inf
         self._state: dict[str, Any] | None = None
 
-    def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Copy the weights when this epoch beats all before it."""
         value = float(trainer.callback_metrics["val_accuracy"])
         if value > self.value:

@@ -1,9 +1,11 @@
 """Weights & Biases: one run per trial, `round` as the x-axis, offline unless asked otherwise."""
 
+import netrc
 import os
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
+from urllib.parse import urlsplit
 
 from torch import Tensor
 
@@ -145,9 +147,12 @@ def metrics(report: RoundReport) -> dict[str, float]:
 
 
 def _check_login() -> None:
-    import wandb
-
-    if not wandb.api.api_key:
+    try:
+        hosts = list(netrc.netrc().hosts)
+    except (OSError, netrc.NetrcParseError):
+        hosts = []
+    server = urlsplit(os.environ.get("WANDB_BASE_URL", "https://api.wandb.ai")).hostname
+    if not os.environ.get("WANDB_API_KEY") and server not in hosts:
         raise ConfigError(
             "tracker.mode",
             "a W&B account for mode online",

@@ -126,9 +126,7 @@ REFUSED_TESTS = {
 @pytest.mark.parametrize(("images", "labels", "message"), REFUSED_TESTS.values(), ids=REFUSED_TESTS)
 def test_a_test_set_that_does_not_fit_is_refused(images, labels, message):
     with pytest.raises(DataError, match=message):
-        ImageDataset.from_arrays(
-            "toy", noise(4, 5, 6), [0, 1, 0, 1], test_images=images, test_labels=labels
-        )
+        ImageDataset.from_arrays("toy", noise(4, 5, 6), [0, 1, 0, 1], test_images=images, test_labels=labels)
 
 
 def test_messages_begin_with_the_name_of_the_data_set():
@@ -160,5 +158,7 @@ def test_members_are_drawn_from_the_whole_file():
 
 
 def test_a_limit_beyond_the_data_set_is_refused():
-    with pytest.raises(ConfigError, match=r"data\.limit: expected at most the data set's 100 samples, got 101"):
+    with pytest.raises(
+        ConfigError, match=r"data\.limit: expected at most the data set's 100 samples, got 101"
+    ):
         choose_members(100, 101, seed=0)

@@ -1,0 +1,280 @@
+import math
+from functools import partial
+
+import pytest
+import torch
+from torch import nn
+
+from alframe.data import ImageBank
+from alframe.errors import TrainingDiverged
+from alframe.learner import CNNLearner, FitJob, ReferenceEngine, SupervisedRecipe
+from alframe.learner.engine import FitResult, NotFiniteError
+from alframe.learner.module import Classifier
+
+N = 40
+
+
+@pytest.fixture
+def bank():
+    """40 images of 8 x 8 pixels, bright on the left or on the right."""
+    images = torch.randint(0, 80, (N, 1, 8, 8), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
+    images[::2, :, :, :4] += 150
+    images[1::2, :, :, 4:] += 150
+    return ImageBank(images)
+
+
+@pytest.fixture
+def labelled(make_labelled):
+    return make_labelled(list(range(20)), [i % 2 for i in range(20)], list(range(20, N)))
+
+
+def linear(*, in_channels, image_size, n_classes):
+    height, width = image_size
+    return nn.Sequential(nn.Flatten(), nn.Dropout(0.2), nn.Linear(in_channels * height * width, n_classes))
+
+
+class StepsRecipe(SupervisedRecipe):
+    """The supervised recipe with a budget of steps and no validation."""
+
+    def job(self, network, lesson):
+        job = super().job(network, lesson)
+        return FitJob(module=job.module, batches=job.batches, max_steps=self.max_epochs * len(job.batches))
+
+
+def recipe(max_epochs=2):
+    return StepsRecipe(
+        optimizer=partial(torch.optim.SGD, lr=0.1),
+        batch_size=4,
+        validation_share=0.2,
+        patience=5,
+        max_epochs=max_epochs,
+    )
+
+
+@pytest.fixture
+def make_learner(bank, cpu):
+    def make(seed=0, **options):
+        defaults = {
+            "bank": bank,
+            "test_bank": None,
+            "member_N": torch.ones(N, dtype=torch.bool),
+            "n_classes": 2,
+            "network": linear,
+            "recipe": recipe(),
+            "engine": ReferenceEngine(cpu),
+            "compute": cpu,
+            "seed": seed,
+        }
+        return CNNLearner(**(defaults | options))
+
+    return make
+
+
+POOL = torch.arange(20, N)
+
+
+def scores_of(learner, labelled, rounds=(1,)):
+    for round in rounds:
+        learner.fit(labelled, round)
+    return learner.score(POOL, frozenset()).log_odds_P
+
+
+def test_the_pool_is_learned(make_learner, labelled):
+    learner = make_learner(recipe=recipe(max_epochs=20))
+    learner.fit(labelled, 1)
+    assert (learner.score(POOL, frozenset()).predicted_P == POOL % 2).all()
+
+
+def test_the_same_seed_gives_the_same_scores(make_learner, labelled):
+    assert torch.equal(scores_of(make_learner(3), labelled), scores_of(make_learner(3), labelled))
+
+
+def test_another_seed_or_round_gives_other_scores(make_learner, labelled):
+    first = scores_of(make_learner(3), labelled)
+    assert not torch.equal(first, scores_of(make_learner(4), labelled))
+    assert not torch.equal(first, scores_of(make_learner(3), labelled, rounds=[2]))
+
+
+def test_a_round_does_not_depend_on_the_rounds_before(make_learner, labelled):
+    uninterrupted = scores_of(make_learner(3), labelled, rounds=[1, 2])
+    assert torch.equal(uninterrupted, scores_of(make_learner(3), labelled, rounds=[2]))
+
+
+def test_the_global_generator_is_neither_read_nor_left_changed(make_learner, labelled):
+    torch.manual_seed(5)
+    before = torch.get_rng_state()
+    first = scores_of(make_learner(3), labelled)
+    assert torch.equal(torch.get_rng_state(), before)
+    torch.manual_seed(6)
+    assert torch.equal(first, scores_of(make_learner(3), labelled))
+
+
+def test_scores_come_from_a_network_that_evaluates(make_learner, labelled):
+    learner = make_learner()
+    learner.fit(labelled, 1)
+    first, second = (learner.score(POOL, frozenset()).log_odds_P for _ in range(2))
+    assert torch.equal(first, second)  # dropout would make them differ
+
+
+class ConstantEngine:
+    """Instead of training, gives the network weights of zero and the biases of the round."""
+
+    name = "constant"
+
+    def __init__(self, biases=()):
+        self.biases = list(biases)
+        self.started_from = []
+
+    def fit(self, job, progress):
+        layer = job.module.network[-1]
+        self.started_from.append((layer.weight.detach().clone(), layer.bias.detach().clone()))
+        with torch.no_grad():
+            layer.weight.zero_()
+            layer.bias.copy_(torch.tensor(self.biases[len(self.started_from) - 1]))
+        progress("train", 1, 1)
+        return FitResult(steps=1, epochs=1, loss=0.5)
+
+
+BIASES = [[9.0, 0.0], [3.0, 0.0], [0.0, 1.0], [0.0, 6.0]]
+
+
+@pytest.mark.parametrize(
+    ("ensemble", "expected"),
+    [
+        (1, [9.0, 3.0, -1.0, -6.0]),
+        (2, [9.0, 6.0, 1.0, -3.5]),
+        (3, [9.0, 6.0, 11 / 3, -4 / 3]),
+    ],
+)
+def test_scores_are_the_mean_of_the_last_networks(make_learner, labelled, ensemble, expected):
+    # With two classes the log-odds of a mean log-probability are the mean of the logits' differences.
+    learner = make_learner(engine=ConstantEngine(BIASES), ensemble=ensemble)
+    for round, odds_of_0 in enumerate(expected, start=1):
+        learner.fit(labelled, round)
+        scores = learner.score(POOL, frozenset())
+        assert scores.predicted_P.tolist() == [int(odds_of_0 < 0)] * 20
+        assert scores.log_odds_P.tolist() == pytest.approx([abs(odds_of_0)] * 20, abs=1e-5)
+
+
+def test_every_round_starts_from_fresh_weights_unless_warm(make_learner, labelled):
+    engine = ConstantEngine(BIASES)
+    learner = make_learner(engine=engine)
+    for round in (1, 2, 3):
+        learner.fit(labelled, round)
+    weights = [weight for weight, _ in engine.started_from]
+    assert all(weight.abs().sum() > 0 for weight in weights)
+    assert not torch.equal(weights[0], weights[1])
+    assert not torch.equal(weights[1], weights[2])
+
+
+def test_a_warm_start_goes_on_from_the_last_network(make_learner, labelled):
+    engine = ConstantEngine(BIASES)
+    learner = make_learner(engine=engine, warm_start=True, ensemble=3)
+    for round in (1, 2, 3):
+        learner.fit(labelled, round)
+    assert engine.started_from[0][0].abs().sum() > 0  # the first round has none to go on from
+    for (weight, bias), before in zip(engine.started_from[1:], BIASES, strict=False):
+        assert (weight == 0).all()
+        assert bias.tolist() == before
+
+
+def test_a_warm_start_leaves_the_networks_of_the_ensemble_alone(make_learner, labelled):
+    engine = ConstantEngine([[4.0, 0.0], [0.0, 2.0]])
+    learner = make_learner(engine=engine, warm_start=True, ensemble=2)
+    learner.fit(labelled, 1)
+    learner.fit(labelled, 2)
+    assert learner.score(POOL, frozenset()).log_odds_P[0].item() == pytest.approx(1.0, abs=1e-6)
+
+
+class DivergingEngine:
+    name = "diverging"
+
+    def fit(self, job, progress):
+        raise NotFiniteError("the training loss is NaN or infinite")
+
+
+def test_divergence_names_the_round(make_learner, labelled):
+    with pytest.raises(TrainingDiverged, match=r"diverged in round 7: the training loss is NaN") as caught:
+        make_learner(engine=DivergingEngine()).fit(labelled, 7)
+    assert caught.value.round == 7
+
+
+def test_a_learning_rate_beyond_reason_diverges(make_learner, labelled):
+    class Exploding(Classifier):
+        def training_step(self, batch, batch_idx):
+            return super().training_step(batch, batch_idx) * math.inf
+
+    class ExplodingRecipe(StepsRecipe):
+        def job(self, network, lesson):
+            job = super().job(network, lesson)
+            module = Exploding(network, lesson.normalize, self.optimizer)
+            return FitJob(module=module, batches=job.batches, max_steps=job.max_steps)
+
+    exploding = ExplodingRecipe(
+        optimizer=partial(torch.optim.SGD, lr=0.1),
+        batch_size=4,
+        validation_share=0.2,
+        patience=1,
+        max_epochs=1,
+    )
+    with pytest.raises(TrainingDiverged, match="round 2"):
+        make_learner(recipe=exploding).fit(labelled, 2)
+
+
+def test_the_report_counts_what_was_done(make_learner, labelled):
+    report = make_learner(recipe=recipe(max_epochs=3)).fit(labelled, 1)
+    assert report.samples == 20
+    assert report.steps == 3 * 4  # 16 train, four a step
+    assert report.epochs is None  # the budget was in steps
+    assert 0 < report.loss < 5
+    assert 0 < report.seconds < 60
+
+
+def test_test_images_are_predicted(make_learner, labelled, bank):
+    test_bank = ImageBank(bank.images_N[[21, 20, 23, 22, 25]])
+    learner = make_learner(recipe=recipe(max_epochs=20), test_bank=test_bank)
+    learner.fit(labelled, 1)
+    assert learner.predict_test().tolist() == [1, 0, 1, 0, 1]
+
+
+def test_without_test_images_there_is_nothing_to_predict(make_learner, labelled):
+    learner = make_learner()
+    learner.fit(labelled, 1)
+    assert learner.predict_test() is None
+
+
+def test_progress_is_told_of_training_and_scoring_but_not_of_the_test(make_learner, labelled, bank):
+    told = []
+    learner = make_learner(
+        engine=ConstantEngine(BIASES),
+        test_bank=bank,
+        scoring_batch_size=8,
+        progress=lambda *args: told.append(args),
+    )
+    learner.fit(labelled, 1)
+    learner.score(POOL, frozenset())
+    learner.predict_test()
+    assert told == [("train", 1, 1), ("score", 8, 20), ("score", 16, 20), ("score", 20, 20)]
+
+
+def test_needs_are_passed_on(make_learner, labelled):
+    learner = make_learner(engine=ConstantEngine(BIASES))
+    learner.fit(labelled, 1)
+    assert learner.score(POOL, frozenset({"margin"})).margin_P.tolist() == [9.0] * 20
+    with pytest.raises(ValueError, match="gradients"):
+        learner.score(POOL, frozenset({"gradients"}))
+
+
+def test_normalisation_is_fitted_on_the_samples_that_take_part(make_learner):
+    seen = []
+
+    class Watched(StepsRecipe):
+        def normalize(self, bank, index_N):
+            seen.append(index_N.tolist())
+            return super().normalize(bank, index_N)
+
+    watched = Watched(optimizer=torch.optim.SGD, batch_size=4, validation_share=0.2, patience=5, max_epochs=1)
+    member_N = torch.zeros(N, dtype=torch.bool)
+    member_N[[3, 5, 8]] = True
+    make_learner(recipe=watched, member_N=member_N)
+    assert seen == [[3, 5, 8]]

@@ -1,0 +1,213 @@
+import io
+import sys
+from dataclasses import replace
+
+import pytest
+
+from alframe.tracking import ConsoleTracker
+from alframe.tracking.console import closing_summary
+
+
+@pytest.fixture
+def out():
+    return io.StringIO()
+
+
+@pytest.fixture
+def console(out, make_info, tmp_path):
+    tracker = ConsoleTracker(out, bar=False)
+    tracker.start(make_info(tmp_path))
+    return tracker
+
+
+def said(out):
+    """Return the lines printed since the last look."""
+    lines = out.getvalue().splitlines()
+    out.seek(0)
+    out.truncate()
+    return lines
+
+
+def test_the_head_names_the_data_the_seed_and_the_machine(console, out):
+    head, columns = said(out)
+    assert head == "alframe: labelling 5 images of toy, seed 8, on cpu (float32, reference engine)"
+    assert columns.split("  ")[0] == "round"
+
+
+def test_each_round_has_a_line_under_the_columns(console, out, reports):
+    [_, columns] = said(out)
+    for report in reports:
+        console.log(report)
+    lines = said(out)
+    assert columns == "round    hand    auto    left   hand %  wrong %  test acc %    time"
+    assert lines == [
+        " seed       1       0       4    20.00     0.00           -    0.2 s",
+        "    1       2       2       1    40.00    20.00       90.00 1 min 01 s",
+        "  end       3       2       0    60.00    20.00           -    0.5 s",
+    ]
+
+
+def test_large_counts_are_grouped_and_unknown_errors_dashed(console, out, reports, make_counts):
+    said(out)
+    console.log(replace(reports[1], counts=make_counts(1200, 58_000, wrong=None, n_samples=60_000)))
+    [line] = said(out)
+    assert line == "    1   1,200  58,000     800     2.00        -       90.00 1 min 01 s"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.04, "0.0 s"), (59.94, "59.9 s"), (60.0, "1 min 00 s"), (119.6, "2 min 00 s"), (7325.0, "02:02:05")],
+)
+def test_durations_a_person_can_read(console, out, reports, seconds, text):
+    said(out)
+    console.log(replace(reports[1], seconds=seconds))
+    [line] = said(out)
+    assert line.endswith(f" {text}")
+
+
+def test_the_closing_summary_to_the_letter(tmp_path, summary, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    directory = tmp_path / "outputs" / "now"
+    (directory / "wandb").mkdir(parents=True)
+    for name in ("labels.csv", "summary.json"):
+        (directory / name).touch()
+    summary = summary | {"rounds": 3, "stopped_because": "nothing is left"}
+    assert closing_summary(summary, directory) == [
+        "",
+        "Labelled 5 of 5 images of toy in 3 rounds and 1 min 15 s; stopped because nothing is left.",
+        "  hand labels          3     60.00 %",
+        "  auto-labels          2     40.00 %",
+        "  mislabelled          1     20.00 %  (50.00 % of the auto-labels)",
+        "  test accuracy            90.00 %",
+        "Files in outputs/now: labels.csv summary.json wandb",
+    ]
+
+
+def test_the_closing_summary_names_what_is_left_and_leaves_out_what_nobody_knows(tmp_path, summary):
+    unknown = {
+        "mislabelled": None,
+        "mislabelled_share": None,
+        "auto_label_error": None,
+        "test_accuracy": None,
+    }
+    lines = closing_summary(summary | unknown | {"hand_labels": 1, "hand_share": 0.2}, tmp_path)
+    assert lines[1].startswith("Labelled 3 of 5 images")
+    assert lines[4] == "  left                 2     40.00 %"
+    assert not any("mislabelled" in line or "test accuracy" in line for line in lines)
+
+
+def test_without_auto_labels_there_is_no_share_of_them(tmp_path, summary):
+    lines = closing_summary(summary | {"auto_label_error": None}, tmp_path)
+    assert "  mislabelled          1     20.00 %" in lines
+
+
+def test_a_directory_elsewhere_is_shown_in_full(tmp_path, summary, monkeypatch):
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    assert closing_summary(summary, tmp_path)[-1].startswith(f"Files in {tmp_path}:")
+
+
+def test_a_finished_trial_prints_its_summary(console, out, make_outcome, summary, tmp_path):
+    said(out)
+    console.finish(make_outcome(summary=summary))
+    assert said(out) == closing_summary(summary, tmp_path)
+
+
+@pytest.mark.parametrize("status", ["failed", "interrupted"])
+def test_any_other_trial_prints_where_its_labels_are(console, out, make_outcome, tmp_path, status):
+    said(out)
+    console.finish(make_outcome(status))
+    assert said(out) == [f"{status}; the labels so far are in {tmp_path}/labels.csv"]
+
+
+def test_nothing_is_said_of_labels_that_are_not_there(console, out, make_outcome):
+    said(out)
+    console.finish(make_outcome("failed", ledger=None))
+    assert said(out) == []
+
+
+@pytest.fixture
+def barred(out, make_info, tmp_path, monkeypatch):
+    """Starts a console that draws its bar into a string instead of a terminal; returns both."""
+    started = []
+
+    def start(**changes):
+        # Set here and not above: pytest sets its own stderr once the fixtures are made.
+        monkeypatch.setattr(sys, "stderr", io.StringIO())
+        tracker = ConsoleTracker(out, bar=True)
+        tracker.start(make_info(tmp_path, **changes))
+        started.append(tracker)
+        return tracker, sys.stderr
+
+    yield start
+    for tracker in started:
+        tracker._close_bar()
+
+
+def test_the_bar_shows_the_round_the_stage_and_how_far_it_is(barred, reports):
+    tracker, err = barred()
+    tracker.log(reports[0])
+    tracker.progress("train", 1, 4)
+    tracker._bar.refresh()
+    assert "round 1 training  25 %|" in err.getvalue()
+    assert "1/4" in err.getvalue()
+    tracker.progress("train", 4, 4)
+    tracker._bar.refresh()
+    assert "round 1 training 100 %|" in err.getvalue()
+    tracker.progress("score", 512, 2048)
+    tracker._bar.refresh()
+    assert "round 1 scoring  25 %|" in err.getvalue()
+
+
+def test_the_bar_is_wiped_before_a_line_is_printed(barred, out, reports):
+    tracker, err = barred()
+    tracker.log(reports[0])
+    tracker.progress("train", 1, 4)
+    tracker.log(reports[1])
+    assert tracker._bar is None
+    assert err.getvalue().split("\r")[-2].strip() == ""
+    assert "training" not in out.getvalue()
+
+
+def test_without_a_total_the_bar_counts_steps(barred, reports):
+    tracker, err = barred()
+    tracker.log(reports[0])
+    tracker.progress("train", 7, None)
+    tracker._bar.refresh()
+    assert "round 1 training 7 steps, " in err.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("bounds", "text"),
+    [
+        ({"min_rounds": 1, "max_rounds": 4}, "round 2 training (at most 3 min 03 s left)"),
+        ({"min_rounds": 7, "max_rounds": None}, "round 2 training (at least 6 min 06 s left)"),
+        ({"min_rounds": 3, "max_rounds": 9}, "round 2 training (at least 2 min 02 s left)"),
+        ({"min_rounds": 1, "max_rounds": None}, "round 2 training  "),
+    ],
+)
+def test_the_bar_tells_how_long_the_whole_trial_can_take(barred, reports, bounds, text):
+    tracker, err = barred(**bounds)
+    tracker.log(reports[0])
+    tracker.progress("train", 1, 4)
+    assert "left" not in err.getvalue()  # no round has been timed yet
+    tracker.log(reports[1])
+    tracker.progress("train", 1, 4)
+    tracker._bar.refresh()
+    assert text in err.getvalue()
+
+
+def test_no_bar_is_drawn_unless_stderr_is_a_terminal(out, make_info, tmp_path, monkeypatch, reports):
+    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    tracker = ConsoleTracker(out)
+    tracker.start(make_info(tmp_path))
+    tracker.progress("train", 1, 4)
+    tracker.log(reports[0])
+    assert sys.stderr.getvalue() == ""
+
+
+def test_the_console_prints_to_stdout_by_default(make_info, tmp_path, capsys):
+    ConsoleTracker(bar=False).start(make_info(tmp_path))
+    captured = capsys.readouterr()
+    assert captured.out.startswith("alframe: labelling 5 images of toy")
+    assert captured.err == ""

@@ -1,0 +1,146 @@
+import csv
+import json
+import math
+import os
+
+import pytest
+import yaml
+
+from alframe.ledger import LabelLedger
+from alframe.tracking import FilesTracker
+from alframe.tracking.files import labels_csv, replace_file, rounds_csv
+
+ROUNDS = """\
+round,train_samples,train_steps,train_seconds,score_seconds,hand_new,auto_new,hand_labels,auto_labels,\
+unlabelled,mislabelled,mislabelled_share,auto_label_error,coverage,threshold,test_accuracy,seconds,\
+train_loss,train_epochs,kind
+0,,,,,1,0,1,0,4,0,0,,0,,,0.25,,,seed
+1,1,30,2.5,0.125,1,2,2,2,1,1,0.2,0.5,0.4,0.75,0.9,61,0.3333333333,,round
+2,,,,,1,0,3,2,0,1,0.2,0.5,0.4,,,0.5,,,closing
+"""
+
+LABELS = """\
+index,label,source,round,confidence,log_odds
+0,1,seed,0,,
+1,0,auto,1,0.880797077978,2
+2,0,query,1,,
+4,-1,none,,,
+5,1,auto,1,0.999999997939,20
+"""
+
+
+@pytest.fixture
+def started(tmp_path, make_info):
+    tracker = FilesTracker()
+    tracker.start(make_info(tmp_path))
+    return tracker
+
+
+def test_rounds_csv_to_the_letter(started, reports, tmp_path):
+    for report in reports:
+        started.log(report)
+    assert (tmp_path / "rounds.csv").read_text() == ROUNDS
+
+
+def test_rounds_csv_is_whole_after_every_round(started, reports, tmp_path):
+    lines = ROUNDS.splitlines(keepends=True)
+    for n, report in enumerate(reports, start=2):
+        started.log(report)
+        assert (tmp_path / "rounds.csv").read_text() == "".join(lines[:n])
+
+
+def test_a_comma_in_a_field_does_not_make_two(reports):
+    rows = [{**report.row(), "kind": "a, b"} for report in reports]
+    read = list(csv.DictReader(rounds_csv(rows).splitlines()))
+    assert [row["kind"] for row in read] == ["a, b"] * 3
+
+
+def test_labels_csv_to_the_letter(started, make_outcome, tmp_path):
+    started.finish(make_outcome())
+    assert (tmp_path / "labels.csv").read_text() == LABELS
+
+
+def test_confidence_and_log_odds_are_read_back_as_they_were(make_ledger):
+    ledger = make_ledger()
+    for row in csv.DictReader(labels_csv(ledger).splitlines()):
+        if row["source"] == "auto":
+            odds = float(row["log_odds"])
+            assert odds == ledger.log_odds_N[int(row["index"])].item()
+            assert float(row["confidence"]) == pytest.approx(1 / (1 + math.exp(-odds)), rel=1e-11)
+
+
+def test_an_empty_ledger_has_a_row_for_every_sample():
+    assert labels_csv(LabelLedger.empty(2)).splitlines()[1:] == ["0,-1,none,,,", "1,-1,none,,,"]
+
+
+def test_config_yaml_is_written_at_the_start_with_what_was_chosen(started, tmp_path):
+    config = yaml.safe_load((tmp_path / "config.yaml").read_text())
+    assert config["seed"] == 8
+    assert config["learner"] == {"optimizer": {"lr": 0.5}}
+    assert config["data"]["limit"] is None
+    assert config["chosen"]["engine"] == "reference"
+
+
+def test_a_finished_trial_leaves_a_summary(started, make_outcome, summary, tmp_path):
+    started.finish(make_outcome(summary=summary))
+    assert json.loads((tmp_path / "summary.json").read_text()) == summary
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["config.yaml", "labels.csv", "summary.json"]
+
+
+@pytest.mark.parametrize("status", ["failed", "interrupted"])
+def test_any_other_trial_leaves_its_reason_and_its_labels(started, make_outcome, reports, tmp_path, status):
+    for report in reports[:2]:
+        started.log(report)
+    started.finish(make_outcome(status))
+    failure = json.loads((tmp_path / "failure.json").read_text())
+    assert failure == {"status": status, "reason": "the reason", "rounds": 1}
+    assert (tmp_path / "labels.csv").read_text() == LABELS
+    assert not (tmp_path / "summary.json").exists()
+
+
+def test_a_trial_that_failed_before_the_first_label_leaves_no_labels(started, make_outcome, tmp_path):
+    started.finish(make_outcome("failed", ledger=None))
+    assert json.loads((tmp_path / "failure.json").read_text())["rounds"] == 0
+    assert not (tmp_path / "labels.csv").exists()
+
+
+def test_a_number_that_json_has_not_is_refused(started, make_outcome, summary):
+    with pytest.raises(ValueError, match="JSON"):
+        started.finish(make_outcome(summary=summary | {"seconds": math.nan}))
+
+
+def test_replace_file_writes_and_overwrites_as_utf8(tmp_path):
+    file = tmp_path / "file.txt"
+    for text in ("first\n", "zweite Fassung: ä\n"):
+        replace_file(file, text)
+        assert file.read_bytes() == text.encode()
+        assert [path.name for path in tmp_path.iterdir()] == ["file.txt"]
+
+
+def test_replace_file_leaves_the_old_file_when_writing_fails(tmp_path, monkeypatch):
+    def full(descriptor):
+        raise OSError(28, "No space left on device")
+
+    file = tmp_path / "file.txt"
+    replace_file(file, "old")
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        replace_file(file, "new")
+    assert file.read_text() == "old"
+
+
+def test_replace_file_leaves_the_old_file_when_the_text_cannot_be_encoded(tmp_path):
+    file = tmp_path / "file.txt"
+    replace_file(file, "old")
+    with pytest.raises(UnicodeEncodeError):
+        replace_file(file, "new \ud800")
+    assert file.read_text() == "old"
+
+
+def test_a_reader_never_sees_a_part(tmp_path, monkeypatch):
+    file, seen = tmp_path / "file.txt", []
+    replace_file(file, "old")
+    monkeypatch.setattr(os, "fsync", lambda descriptor: seen.append(file.read_text()))
+    replace_file(file, "new")
+    assert seen == ["old"]
+    assert file.read_text() == "new"
