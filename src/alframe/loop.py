@@ -10,7 +10,7 @@ from torch import Tensor
 
 from alframe.errors import UserError
 from alframe.ledger import LabelLedger, Source
-from alframe.records import FitReport, PoolScores, RoundReport
+from alframe.records import FitReport, Kind, PoolScores, RoundReport
 from alframe.rooms import Plan, Rooms
 from alframe.seeds import derive_generator
 
@@ -145,7 +145,7 @@ def _report(
     before: LabelLedger | None,
     ledger: LabelLedger,
     *,
-    kind: str,
+    kind: Kind,
     round: int,
     did: _Did = _Did(),
 ) -> RoundReport:
@@ -154,7 +154,7 @@ def _report(
     auto_N = ledger.source_N == Source.AUTO
     trained = did.fit is not None
     report = RoundReport(
-        kind=kind,  # type: ignore[arg-type]
+        kind=kind,
         round=round,
         counts=counts,
         hand_new=int((written_N & ~auto_N).sum()),

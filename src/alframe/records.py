@@ -15,7 +15,7 @@ records are on the CPU.
 """
 
 from dataclasses import dataclass, fields, replace
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 import torch
 from torch import Tensor
@@ -68,7 +68,7 @@ class PoolScores:
         if len(index) == 0:
             return self
         keep_P = ~torch.isin(self.index_P, index)
-        kept = {
+        kept: dict[str, Any] = {
             field.name: value[keep_P]
             for field in fields(self)
             if isinstance(value := getattr(self, field.name), Tensor)
@@ -96,7 +96,7 @@ class FitReport:
     """What one round's training did.
 
     Attributes:
-        samples: labelled samples trained on.
+        samples: labels held, those that validate included.
         steps: optimizer steps. epochs: passes over the labelled set, None where steps are the budget.
         loss: mean training loss of the last tenth of the steps, in nats.
         seconds: wall-clock seconds.
@@ -137,6 +137,9 @@ class Counts:
         return self.auto_labels / self.n_samples
 
 
+Kind = Literal["seed", "round", "closing"]
+
+
 @dataclass(frozen=True, kw_only=True)
 class RoundReport:
     """Every figure of one round: trackers, terminal, CSV and plots read this and nothing else.
@@ -147,7 +150,7 @@ class RoundReport:
     that stand. `seconds` is the round's wall-clock time.
     """
 
-    kind: Literal["seed", "round", "closing"]
+    kind: Kind
     round: int
     counts: Counts
     hand_new: int

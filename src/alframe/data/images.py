@@ -11,6 +11,8 @@ from torch import Tensor
 from alframe.errors import ConfigError, DataError
 from alframe.seeds import derive_generator
 
+MAX_CLASSES = 10_000  # a label beyond this is taken for a mistake unless classes are named
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ImageDataset:
@@ -68,6 +70,11 @@ class ImageDataset:
         if class_names is None:
             if truth_N is None:
                 raise DataError(f"{name}: expected class names or labels, got neither. Give class_names.")
+            if int(truth_N.max()) >= MAX_CLASSES:
+                raise DataError(
+                    f"{name}: expected labels from 0 to one less than the number of classes, "
+                    f"got {int(truth_N.max())}. Number the classes from 0."
+                )
             class_names = [str(label) for label in range(int(truth_N.max()) + 1)]
         _check_classes(name, truth_N, class_names)
         if (test_images is None) != (test_labels is None):
@@ -76,6 +83,7 @@ class ImageDataset:
         if test_images is not None:
             test_images_T = _images(name, "test images", test_images)
             test_truth_T = _labels(name, "test labels", test_labels, len(test_images_T))
+            _check_classes(name, test_truth_T, class_names, least=1, what="test labels")
             if test_images_T.shape[1:] != images_N.shape[1:]:
                 raise DataError(
                     f"{name}: expected test images of shape {tuple(images_N.shape[1:])}, "
@@ -106,9 +114,9 @@ def choose_members(size: int, limit: int | None, seed: int) -> Tensor:
 
 
 def _images(name: str, what: str, images: Any) -> Tensor:
-    array = images.numpy() if isinstance(images, Tensor) else np.asarray(images)
-    if array.dtype.kind == "f":
-        bad = np.flatnonzero(~np.isfinite(array.reshape(len(array), -1)).all(axis=1)) if array.size else []
+    array = _array(name, what, images)
+    if array.dtype.kind == "f" and array.ndim:
+        bad = np.flatnonzero(~np.isfinite(array).all(axis=tuple(range(1, array.ndim))))
         if len(bad):
             raise DataError(
                 f"{name}: expected finite {what}, but sample {int(bad[0])} holds NaN or infinity "
@@ -135,7 +143,7 @@ def _images(name: str, what: str, images: Any) -> Tensor:
 
 
 def _labels(name: str, what: str, labels: Any, length: int) -> Tensor:
-    array = labels.numpy() if isinstance(labels, Tensor) else np.asarray(labels)
+    array = _array(name, what, labels)
     if array.ndim != 1 or len(array) != length:
         raise DataError(f"{name}: expected {what} of shape ({length},), one per image, got {array.shape}.")
     if array.dtype.kind not in "iu":
@@ -145,12 +153,23 @@ def _labels(name: str, what: str, labels: Any, length: int) -> Tensor:
     return torch.from_numpy(array.astype(np.int64))
 
 
-def _check_classes(name: str, truth_N: Tensor | None, class_names: Sequence[str]) -> None:
+def _array(name: str, what: str, values: Any) -> np.ndarray[Any, Any]:
+    if isinstance(values, Tensor):
+        values = values.cpu().numpy()
+    try:
+        return np.asarray(values)
+    except ValueError as error:
+        raise DataError(f"{name}: expected {what} of one shape, got {error}.") from error
+
+
+def _check_classes(
+    name: str, truth_N: Tensor | None, class_names: Sequence[str], least: int = 2, what: str = "labels"
+) -> None:
     n_classes = len(class_names) if truth_N is None else len(truth_N.unique())
-    if n_classes < 2:
+    if n_classes < least:
         raise DataError(f"{name}: expected at least two classes, got {n_classes}: nothing to tell apart.")
     if truth_N is not None and int(truth_N.max()) >= len(class_names):
         raise DataError(
-            f"{name}: expected labels below {len(class_names)}, the number of class names, "
+            f"{name}: expected {what} below {len(class_names)}, the number of class names, "
             f"got {int(truth_N.max())}."
         )

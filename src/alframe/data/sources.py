@@ -86,8 +86,13 @@ def arrays(*, name: str, path: str, data_dir: str, download: bool) -> ImageDatas
     file = next((candidate for candidate in candidates if candidate.is_file()), None)
     if file is None:
         raise DataError(f"data.path: expected an .npz file at {candidates[0]}, found none. Give data.path.")
-    with _told_as_damage(name, file), file.open("rb") as raw:
-        content = dict(np.load(raw, allow_pickle=False))
+    with _told_as_damage(name, file, "Save it anew with numpy.savez."), file.open("rb") as raw:
+        loaded = np.load(raw, allow_pickle=False)
+        if not isinstance(loaded, np.lib.npyio.NpzFile):
+            raise DataError(f"data.path: expected an .npz file, got one array in {file}. Use numpy.savez.")
+        with loaded as bundle:
+            content = dict(bundle)
+    names = content.get("class_names")
     missing = {"images", "labels"} - content.keys()
     if missing:
         raise DataError(f"{file}: expected arrays named images and labels, got {sorted(content)}.")
@@ -97,7 +102,7 @@ def arrays(*, name: str, path: str, data_dir: str, download: bool) -> ImageDatas
         content["labels"],
         test_images=content.get("test_images"),
         test_labels=content.get("test_labels"),
-        class_names=[str(n) for n in content["class_names"]] if "class_names" in content else None,
+        class_names=None if names is None else [str(name) for name in np.atleast_1d(names)],
     )
 
 
@@ -121,7 +126,7 @@ def _open(name: str, dataset: Callable[..., Any], root: Path, *, train: bool, do
         with _patient_sockets(20.0):
             return dataset(root=str(root), train=train, download=True)
     except _DAMAGE as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        reason = _in_one_line(error)
         raise DataError(
             f"data.download: {name} is not under {root.absolute()} and could not be fetched: {reason}. "
             "Check the network, or set data_dir=FOLDER or ALFRAME_DATA_DIR to where it lies."
@@ -129,21 +134,26 @@ def _open(name: str, dataset: Callable[..., Any], root: Path, *, train: bool, do
 
 
 @contextmanager
-def _told_as_damage(name: str, where: Path) -> Iterator[None]:
+def _told_as_damage(name: str, where: Path, way_out: str = "") -> Iterator[None]:
     try:
         yield
     except DataError:
         raise
     except _DAMAGE as error:
-        raise _damaged(name, where, error) from error
+        raise _damaged(name, where, error, way_out) from error
 
 
-def _damaged(name: str, where: Path, error: Exception) -> DataError:
-    reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+def _damaged(name: str, where: Path, error: Exception, way_out: str = "") -> DataError:
+    way_out = way_out or "Delete them and run again with data.download=true, or copy them anew."
     return DataError(
         f"data_dir: expected the files of {name} under {where} to be whole, but reading them failed: "
-        f"{reason}. Delete them and run again with data.download=true, or copy them anew."
+        f"{_in_one_line(error)}. {way_out}"
     )
+
+
+def _in_one_line(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return " ".join(dict.fromkeys([lines[0], lines[-1]])) if lines else type(error).__name__
 
 
 @contextmanager

@@ -27,6 +27,11 @@ class RandomDeformation(nn.Module):
     Source: Simard et al., Best practices for convolutional neural networks, ICDAR 2003 (the bends).
     """
 
+    limits: Tensor
+    fill: Tensor
+    x: Tensor
+    y: Tensor
+
     def __init__(
         self,
         *,
@@ -52,20 +57,17 @@ class RandomDeformation(nn.Module):
 
     def forward(self, image_B: Tensor) -> Tensor:
         """Return (B, channels, height, width) float32, channels last; bilinear, `fill` outside."""
-        fill: Tensor = self.fill  # type: ignore[assignment]
         grid = self._grid(len(image_B), image_B.device)
-        moved = F.grid_sample(image_B - fill, grid, padding_mode="zeros", align_corners=False)
-        return moved.add_(fill).contiguous(memory_format=torch.channels_last)
+        moved = F.grid_sample(image_B - self.fill, grid, padding_mode="zeros", align_corners=False)
+        return moved.add_(self.fill).contiguous(memory_format=torch.channels_last)
 
     def _grid(self, size: int, device: torch.device) -> Tensor:
         """Return (size, height, width, 2): where in the input each output pixel comes from."""
-        x: Tensor = self.x  # type: ignore[assignment]
-        y: Tensor = self.y  # type: ignore[assignment]
         uniform = torch.rand(size, 6, generator=self._generator, device=device) * 2 - 1
-        theta = affine_matrices(uniform * self.limits)  # type: ignore[operator]
+        theta = affine_matrices(uniform * self.limits)
         # Two outer sums instead of a matrix product per pixel.
-        along_x = x[None, :, None] * theta[:, None, :, 0]
-        along_y = y[None, :, None] * theta[:, None, :, 1] + theta[:, None, :, 2]
+        along_x = self.x[None, :, None] * theta[:, None, :, 0]
+        along_y = self.y[None, :, None] * theta[:, None, :, 1] + theta[:, None, :, 2]
         grid = along_x[:, None] + along_y[:, :, None]
         if self._fields is not None:
             drawn = torch.randint(len(self._fields), (size,), generator=self._generator, device=device)
@@ -87,6 +89,9 @@ def _bends(deviation: float, height: int, width: int, generator: torch.Generator
 
 def affine_matrices(amounts_B6: Tensor) -> Tensor:
     """Return (B, 2, 3) float32 matrices that map output to input coordinates in [-1, 1].
+
+    The picture is sheared, then turned, then scaled, then shifted, in coordinates in which the image
+    reaches from -1 to 1 along both sides; a positive log scale makes it smaller.
 
     Args:
         amounts_B6: angle in radians, log scale along x and y, shear, shift along x and y (of half a side).

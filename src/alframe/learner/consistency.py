@@ -9,7 +9,7 @@ Valpola, Mean teachers, NeurIPS 2017).
 """
 
 from dataclasses import dataclass
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
@@ -36,7 +36,7 @@ class ConsistencyClassifier(Classifier):
         normalize: nn.Module,
         optimizer: OptimizerFactory,
         augment: nn.Module,
-        one_cycle: dict[str, float] | None,
+        one_cycle: dict[str, Any] | None,
         *,
         average_decay: float,
         confident: float,
@@ -61,11 +61,9 @@ class ConsistencyClassifier(Classifier):
         network: nn.Module = self.average.module.eval()
         return network
 
-    def train(self, mode: bool = True) -> Self:
-        """Set the mode of the network; the averaged one always evaluates."""
-        super().train(mode)
+    def on_train_start(self) -> None:
+        """Let the averaged network evaluate: it teaches, and takes its statistics from the average."""
         self.average.eval()
-        return self
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
         """Return labelled cross-entropy + weight * pool cross-entropy, in nats."""
@@ -111,7 +109,7 @@ class ConsistencyRecipe:
     average_decay: float
     confident: float
     weight: float
-    one_cycle: dict[str, float]
+    one_cycle: dict[str, Any]
     augment: dict[str, float]
     steps_growth: int = 0
     auto_labels: Literal["train", "consistency"] = "consistency"
@@ -156,9 +154,12 @@ class ConsistencyRecipe:
 
 
 def _warmed_up(decay: float) -> Any:
-    """Return an averaging function whose decay is min(decay, (1 + t) / (10 + t)) after t updates."""
+    """Return an averaging function with decay min(decay, (1 + t) / (10 + t)) at the update after t others.
 
-    @torch.no_grad()  # type: ignore[untyped-decorator]
+    The very first update, t = 0, is a plain copy: `AveragedModel` makes it by itself.
+    """
+
+    @torch.no_grad()
     def update(averaged: Any, current: Any, n_averaged: Tensor | int) -> None:
         t = float(n_averaged)
         share = 1 - min(decay, (1 + t) / (10 + t))

@@ -32,7 +32,8 @@ class FitJob:
 
     Attributes:
         module: the LightningModule to train, with fresh weights.
-        batches: what its training_step takes, on the device.
+        batches: what its training_step takes, on the device; an iterable of its own, not a list, which
+            Lightning would take for several loaders.
         max_steps: optimizer steps, -1 where early stopping is the only end.
         validation: batches for its validation_step, or None.
         patience: epochs without a better `val_accuracy` before the fit ends with the best weights
@@ -56,7 +57,7 @@ class FitResult:
 
 
 class NotFiniteError(AlframeError):
-    """The loss became NaN or infinite."""
+    """The loss or a weight became NaN or infinite."""
 
 
 class ReferenceEngine:
@@ -71,7 +72,7 @@ class ReferenceEngine:
         """Train `job.module` in place and leave it on the device.
 
         Raises:
-            NotFiniteError: the loss is NaN or infinite.
+            NotFiniteError: the loss or a weight is NaN or infinite.
             KeyboardInterrupt: on Ctrl-C.
         """
         watch = _Watch(job, progress)
@@ -100,6 +101,8 @@ class ReferenceEngine:
                 trainer.fit(job.module, job.batches, job.validation)
             except SystemExit as error:  # how Lightning passes on a Ctrl-C
                 raise KeyboardInterrupt from error
+        if not all(bool(torch.isfinite(weight).all()) for weight in job.module.parameters()):
+            raise NotFiniteError("a weight is NaN or infinite")
         if best is not None:
             best.restore(job.module)
         job.module.to(self._compute.device)  # a Trainer leaves the module on the CPU

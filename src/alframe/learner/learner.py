@@ -84,7 +84,7 @@ class CNNLearner:
         """Train a network on the labels held.
 
         Raises:
-            TrainingDiverged: the loss is NaN or infinite.
+            TrainingDiverged: the loss or a weight is NaN or infinite.
         """
         start = time.perf_counter()
         with self._compute.seeded(derive_seed(self._seed, round, "weights")):
@@ -92,7 +92,8 @@ class CNNLearner:
                 in_channels=self._bank.images_N.shape[1],
                 image_size=tuple(self._bank.images_N.shape[2:]),
                 n_classes=self._n_classes,
-            ).to(self._compute.device, memory_format=torch.channels_last)
+            )
+            network = network.to(self._compute.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
             if self._warm_start and self._networks:
                 network.load_state_dict(self._networks[-1].state_dict())
             lesson = Lesson(
@@ -111,7 +112,7 @@ class CNNLearner:
         return FitReport(
             samples=len(labelled),
             steps=result.steps,
-            epochs=result.epochs if job.max_steps < 0 else None,
+            epochs=result.epochs if job.patience is not None else None,
             loss=result.loss,
             seconds=time.perf_counter() - start,
         )

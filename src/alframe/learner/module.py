@@ -14,6 +14,9 @@ OptimizerFactory = Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer]
 class Normalize(nn.Module):
     """Turns uint8 images into normalised floats in channels-last layout, on the images' device."""
 
+    shift: Tensor
+    scale: Tensor
+
     def __init__(self, mean: Tensor, std: Tensor) -> None:
         """Take the (channels,) mean and standard deviation in units of 0 to 255."""
         super().__init__()
@@ -22,8 +25,8 @@ class Normalize(nn.Module):
 
     def forward(self, image_B: Tensor) -> Tensor:
         """Return (B, channels, height, width) float32, (image - mean) / std."""
-        x = image_B.to(self.scale.dtype, memory_format=torch.channels_last)  # type: ignore[arg-type, operator]
-        return x.mul_(self.scale).sub_(self.shift)  # type: ignore[arg-type]
+        x = image_B.to(self.scale.dtype, memory_format=torch.channels_last)
+        return x.mul_(self.scale).sub_(self.shift)
 
 
 class Classifier(pl.LightningModule):
@@ -38,7 +41,7 @@ class Classifier(pl.LightningModule):
         normalize: nn.Module,
         optimizer: OptimizerFactory,
         augment: nn.Module | None = None,
-        one_cycle: dict[str, float] | None = None,
+        one_cycle: dict[str, Any] | None = None,
     ) -> None:
         """Build the module.
 

@@ -1,7 +1,6 @@
 """What trackers are told and when."""
 
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -96,7 +95,12 @@ class Trackers:
 
     def finish(self, outcome: Outcome) -> None:
         """Close each that was started, in order; the first error is raised when all are closed."""
-        with ExitStack() as stack:
-            for tracker in reversed(self._started):
-                stack.callback(tracker.finish, outcome)
-        self._started = []
+        errors: list[Exception] = []
+        started, self._started = self._started, []
+        for tracker in started:
+            try:
+                tracker.finish(outcome)
+            except Exception as error:
+                errors.append(error)
+        if errors:
+            raise errors[0]

@@ -1,7 +1,6 @@
 """The terminal: a progress bar within a round, a line per round, a summary a person can read."""
 
 import sys
-import time
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -110,7 +109,7 @@ def closing_summary(summary: dict[str, Any], directory: Path) -> list[str]:
     left = n - summary["hand_labels"] - summary["auto_labels"]
     lines = [
         "",
-        f"Labelled {n - left:,} of {n:,} images of {summary['data']} in {summary['rounds']} rounds and "
+        f"Labelled {n - left:,} of {n:,} images of {summary['data']} in {_rounds(summary['rounds'])} and "
         f"{_duration(summary['seconds'])}; stopped because {summary['stopped_because']}.",
         f"  hand labels   {summary['hand_labels']:>8,}  {_percent(summary['hand_share'])} %",
         f"  auto-labels   {summary['auto_labels']:>8,}  {_percent(summary['coverage'])} %",
@@ -134,6 +133,10 @@ def closing_summary(summary: dict[str, Any], directory: Path) -> list[str]:
     return lines
 
 
+def _rounds(n: int) -> str:
+    return f"{n} round{'s' * (n != 1)}"
+
+
 def _shown(directory: Path) -> str:
     try:
         return str(directory.relative_to(Path.cwd()))
@@ -146,7 +149,7 @@ def _percent(share: float | None) -> str:
 
 
 def _duration(seconds: float) -> str:
-    if seconds < 60:
+    if seconds < 59.95:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest:02d} s" if minutes < 60 else time.strftime("%H:%M:%S", time.gmtime(seconds))
+    return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"

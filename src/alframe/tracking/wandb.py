@@ -4,7 +4,7 @@ import netrc
 import os
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from torch import Tensor
@@ -31,7 +31,7 @@ class WandbTracker:
         self,
         *,
         project: str,
-        mode: str,
+        mode: Literal["offline", "online"],
         entity: str | None = None,
         group: str | None = None,
         tags: Sequence[str] = (),
@@ -82,14 +82,18 @@ class WandbTracker:
 
     def finish(self, outcome: Outcome) -> None:
         """Log the mislabelled images and the labels, set the summary, close the run."""
+        exit_code = _EXIT_CODES[outcome.status]
         try:
             if outcome.summary is not None:
                 self._run.summary.update(_flat(outcome.summary))
                 self._log_mislabelled(outcome)
                 self._log_labels()
+        except BaseException:
+            exit_code = 1
+            raise
         finally:
             with suppress(Exception):
-                self._run.finish(exit_code=_EXIT_CODES[outcome.status])
+                self._run.finish(exit_code=exit_code)
             self._restore_data_dir()
 
     def _log_mislabelled(self, outcome: Outcome) -> None:

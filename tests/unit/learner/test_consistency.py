@@ -120,11 +120,10 @@ def test_only_the_network_is_optimized():
     }
 
 
-def test_the_averaged_network_scores_and_always_evaluates():
+def test_the_averaged_network_scores_and_evaluates():
     module = linear_module()
-    module.train()
     assert module.network.training
-    assert not module.average.module.training
+    assert not module.scoring_network.training
     assert module.scoring_network is module.average.module
 
 
@@ -308,3 +307,18 @@ def test_two_fits_of_the_same_seed_are_the_same(make_job, cpu, ignore_progress):
 
 def test_auto_labels_are_part_of_the_pool_unless_said_otherwise():
     assert ConsistencyRecipe.auto_labels == "consistency"
+
+
+def test_in_a_fit_the_network_trains_and_the_averaged_one_evaluates(cpu, listed, ignore_progress):
+    modes = []
+
+    class Watched(ConsistencyClassifier):
+        def training_step(self, batch, batch_idx):
+            modes.append([module.training for module in (self.network, self.average, self.average.module[0])])
+            return super().training_step(batch, batch_idx)
+
+    network = nn.Sequential(nn.BatchNorm2d(1), nn.Flatten(), nn.Linear(6, 3))
+    options = {"average_decay": 0.9, "confident": 0.5, "weight": 1.0}
+    module = Watched(network, nn.Identity(), SGD, nn.Identity(), None, **options)
+    ReferenceEngine(cpu).fit(FitJob(module=module, batches=listed([BATCH] * 2), max_steps=2), ignore_progress)
+    assert modes == [[True, False, False]] * 2

@@ -68,11 +68,39 @@ def fit(engine, listed, two_batches, ignore_progress):
     return fit
 
 
-def test_a_fit_trains_in_training_mode(fit):
-    module = Scripted()
-    module.eval()
-    fit(module, max_steps=3)
-    assert module.modes == [True, True, True]
+SCRIPTS = {
+    "falls at once": ([0.9, 0.8, 0.7, 0.6, 0.5, 0.4], 3, 1, 4),
+    "rises, then falls": ([0.1, 0.5, 0.3, 0.4, 0.2, 0.9], 3, 2, 5),
+    "equal is not better": ([0.1, 0.5, 0.5, 0.5, 0.5, 0.9], 3, 2, 5),
+    "better at the last moment": ([0.5, 0.4, 0.3, 0.6, 0.1, 0.1, 0.1, 0.9], 3, 4, 7),
+    "patience of one": ([0.2, 0.3, 0.3, 0.9], 1, 2, 3),
+    "never right": ([0.0, 0.0, 0.0, 0.9], 2, 1, 3),
+}
+
+
+@pytest.mark.parametrize(("accuracies", "patience", "best", "last"), SCRIPTS.values(), ids=SCRIPTS)
+def test_a_fit_ends_patience_epochs_after_the_first_best_and_restores_it(
+    fit, accuracies, patience, best, last
+):
+    module = Scripted(accuracies)
+    result = fit(module, patience=patience)
+    assert (result.epochs, result.steps) == (last, 2 * last)
+    assert len(module.accuracies) == len(accuracies) - last
+    assert module.network.steps.item() == 2 * best
+    assert module.network.seen.item() == 2 * best  # buffers are restored with the weights
+
+
+def test_a_cap_on_steps_ends_a_fit_before_patience_does_and_the_best_is_restored(fit):
+    module = Scripted([0.1, 0.5, 0.3, 0.9])
+    result = fit(module, patience=10, max_steps=6)
+    assert (result.epochs, result.steps) == (3, 6)
+    assert module.network.steps.item() == 4
+
+
+def test_a_fit_trains_in_training_mode_and_validates_in_evaluation_mode(fit):
+    module = Scripted([0.5, 0.4])
+    fit(module, patience=1)
+    assert module.modes == [True, True, False, True, True, False]
 
 
 def test_a_budget_of_steps_is_used_up_across_epochs(fit):
@@ -136,15 +164,18 @@ def test_other_errors_come_out_as_they_are(fit):
 
 def test_a_fit_prints_nothing_and_leaves_no_file(fit, tmp_path, monkeypatch, capfd):
     monkeypatch.chdir(tmp_path)
+    fit(Scripted([0.5, 0.4, 0.3]), patience=2)
     fit(Scripted(), max_steps=3)
     assert list(tmp_path.iterdir()) == []
     assert capfd.readouterr() == ("", "")
 
 
-def test_progress_is_told_after_each_step(fit):
+@pytest.mark.parametrize(("max_steps", "total"), [(4, 4), (-1, None)])
+def test_progress_is_told_after_each_step(fit, max_steps, total):
     told = []
-    fit(Scripted(), max_steps=4, progress=lambda *args: told.append(args))
-    assert told == [("train", step, 4) for step in (1, 2, 3, 4)]
+    module = Scripted([0.5, 0.4])
+    fit(module, patience=1, max_steps=max_steps, progress=lambda *args: told.append(args))
+    assert told == [("train", step, total) for step in (1, 2, 3, 4)]
 
 
 def test_the_module_is_left_where_it_was_trained(engine, fit):

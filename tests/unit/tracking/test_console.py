@@ -56,7 +56,14 @@ def test_large_counts_are_grouped_and_unknown_errors_dashed(console, out, report
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(0.04, "0.0 s"), (59.94, "59.9 s"), (60.0, "1 min 00 s"), (119.6, "2 min 00 s"), (7325.0, "02:02:05")],
+    [
+        (0.04, "0.0 s"),
+        (59.94, "59.9 s"),
+        (60.0, "1 min 00 s"),
+        (119.6, "2 min 00 s"),
+        (59.97, "1 min 00 s"),
+        (7325.0, "2 h 02 min"),
+    ],
 )
 def test_durations_a_person_can_read(console, out, reports, seconds, text):
     said(out)
