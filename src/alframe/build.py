@@ -34,14 +34,7 @@ def instantiate(
     Raises:
         ConfigError: an untrusted or unknown target, or settings that it does not take.
     """
-    for target in _targets(node):
-        if not target.startswith((*_TRUSTED, *(f"{package}." for package in trusted))):
-            raise ConfigError(
-                f"{group}._target_",
-                "a class of alframe, torch, torchvision or a trusted package",
-                target,
-                f"If it is yours, add trusted_packages=[{target.split('.')[0]}].",
-            )
+    _check_targets(group, node, trusted)
     settings = OmegaConf.create(node)
     try:
         # Given objects go in by a partial call: Hydra would otherwise look for config inside them.
@@ -55,6 +48,12 @@ def instantiate(
             reason = " ".join(str(cause or error).split())
             raise ConfigError(group, f"settings that {node['_target_']} takes: {reason}") from error
         raise
+
+
+def check_targets(config: dict[str, Any]) -> None:
+    """Raise `ConfigError` for the first `_target_` of a config that is not trusted or does not exist."""
+    for group, node in config.items():
+        _check_targets(group, node, config["trusted_packages"])
 
 
 def load_data(config: dict[str, Any]) -> ImageDataset:
@@ -171,6 +170,24 @@ def _only(node: dict[str, Any], keys: tuple[str, ...]) -> dict[str, Any]:
 
 def _without(node: dict[str, Any], *keys: str) -> dict[str, Any]:
     return {key: value for key, value in node.items() if key not in keys}
+
+
+def _check_targets(group: str, node: Any, trusted: list[str]) -> None:
+    for target in _targets(node):
+        if not target.startswith((*_TRUSTED, *(f"{package}." for package in trusted))):
+            raise ConfigError(
+                f"{group}._target_",
+                "a class of alframe, torch, torchvision or a trusted package",
+                target,
+                f"If it is yours, add trusted_packages=[{target.split('.')[0]}].",
+            )
+        try:
+            hydra.utils.get_object(target)
+        except Exception as error:
+            reason = " ".join(str(error).split())
+            raise ConfigError(
+                f"{group}._target_", "something that can be imported", target, f"{reason}."
+            ) from error
 
 
 def _targets(node: Any) -> list[str]:

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from alframe.build import build_engine, build_plan, build_rooms, build_tracker, load_data
+from alframe.build import build_engine, build_plan, build_rooms, build_tracker, check_targets, load_data
 from alframe.config import check
 from alframe.data import ImageDataset, choose_members
 from alframe.device import Compute, keep_large_blocks, limit_threads
@@ -40,6 +40,7 @@ def run_trial(
     """
     started = time.perf_counter()
     check(config)
+    check_targets(config)
     prepare_directory(directory)
     compute = Compute.choose(config["device"], config["precision"])
     engine = build_engine(config["engine"], compute)

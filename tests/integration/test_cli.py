@@ -50,7 +50,7 @@ def test_two_rounds_on_digits_leave_the_files_of_the_contract(tmp_path: Path) ->
     hand = [row for row in labels if row["source"] in ("seed", "query", "remainder")]
     assert len(hand) == summary["hand_labels"]
     auto = [row for row in labels if row["source"] == "auto"]
-    assert all(float(row["confidence"]) > 0.8 for row in auto)
+    assert all(float(row["confidence"]) > 0.75 for row in auto)
     from sklearn.datasets import load_digits
 
     truth = load_digits().target
@@ -95,6 +95,7 @@ def test_same_seed_same_labels_other_seed_other_labels(tmp_path: Path) -> None:
         (["hydra.run.dir=/proc/nowhere"], "/proc/nowhere"),
         (["learner.crop=3"], "learner.crop: expected at most 2 of 8 pixels"),
         (["query._target_=os.system"], "query._target_: expected a class of alframe"),
+        (["query._target_=alframe.query.Nope"], "query._target_: expected something that can be imported"),
         (["tracker.mode=online"], "wandb login"),
     ],
 )

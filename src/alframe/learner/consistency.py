@@ -129,7 +129,7 @@ class ConsistencyRecipe:
             torch.cat([labelled.pool_P, labelled.index_L[~trusted_L]]),
             self.batch_size,
             self.pool_batch_size,
-            torch.Generator().manual_seed(lesson.seed),
+            torch.Generator().manual_seed(lesson.batches_seed),
         )
         n_channels, *image_size = bank.images_N.shape[1:]
         black = torch.zeros(1, n_channels, 1, 1, dtype=torch.uint8, device=bank.device)
@@ -137,7 +137,7 @@ class ConsistencyRecipe:
             **self.augment,
             image_size=(image_size[0], image_size[1]),
             fill=lesson.normalize(black)[0],
-            generator=torch.Generator(bank.device).manual_seed(lesson.seed),
+            generator=torch.Generator(bank.device).manual_seed(lesson.augment_seed),
         )
         module = ConsistencyClassifier(
             network,

@@ -101,7 +101,8 @@ class CNNLearner:
                 normalize=self._normalize,
                 labelled=labelled,
                 round=round,
-                seed=derive_seed(self._seed, round, "batches"),
+                batches_seed=derive_seed(self._seed, round, "batches"),
+                augment_seed=derive_seed(self._seed, round, "augment"),
             )
             job = self._recipe.job(network, lesson)
             try:

@@ -19,14 +19,15 @@ class Lesson:
         normalize: maps uint8 images to the network's input.
         labelled: the labels held and the pool.
         round: 1-based.
-        seed: draws batches and augmentation.
+        batches_seed, augment_seed: draw what goes into batches and how images are altered.
     """
 
     bank: ImageBank
     normalize: nn.Module
     labelled: Labelled
     round: int
-    seed: int
+    batches_seed: int
+    augment_seed: int
 
 
 class Recipe(Protocol):

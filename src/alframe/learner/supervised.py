@@ -52,7 +52,7 @@ class SupervisedRecipe:
             labelled.index_L[train],
             labelled.label_L[train],
             self.batch_size,
-            torch.Generator().manual_seed(lesson.seed),
+            torch.Generator().manual_seed(lesson.batches_seed),
         )
         max_steps = -1 if self.max_epochs is None else self.max_epochs * len(batches)
         return FitJob(
