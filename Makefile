@@ -6,13 +6,12 @@ BIN := $(VENV)/bin
 DONE := $(VENV)/.alframe-setup-done
 ARGS ?=
 
-.PHONY: help setup run test lint format bench reproduce lock wheel clean
+.PHONY: help setup run test lint format lock wheel
 help:
 	@echo "make setup      .venv/ with the locked packages (the other targets call it when it is missing)"
 	@echo "make run        label MNIST end to end; ARGS='key=value ...' for overrides"
 	@echo "make test       tests"
 	@echo "make lint       ruff and mypy"
-	@echo "make reproduce  re-run what the README claims, claim beside result"
 	@echo "make lock       compile requirements.lock anew from pyproject.toml"
 	@echo "make wheel      dist/*.whl"
 
@@ -35,18 +34,12 @@ format: $(DONE)
 	@$(BIN)/ruff check --fix-only --quiet .
 	@$(BIN)/ruff format .
 
-reproduce: $(DONE)
-	@$(BIN)/python scripts/reproduce.py $(ARGS)
-
 wheel: $(DONE)
 	@$(BIN)/python -m hatchling build -t wheel
 
-clean:
-	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
-
 # The pins below are what was measured and tested; everything else is the newest that fits them.
 lock: $(DONE)
-	@printf 'torch==2.11.0\ntorchvision==0.26.0\npytorch-lightning==2.6.6\n' > build/pins.txt
+	@mkdir -p build; printf 'torch==2.11.0\ntorchvision==0.26.0\npytorch-lightning==2.6.6\n' > build/pins.txt
 	@UV=$$(command -v uv || echo build/uv/bin/uv); $$UV pip compile --quiet --universal --python-version 3.11 \
 	  --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock" --extra dev \
 	  --constraint build/pins.txt --upgrade pyproject.toml -o requirements.lock

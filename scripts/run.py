@@ -8,24 +8,28 @@ The overrides are those of the `alframe` command.
 import sys
 
 from hydra import compose, initialize_config_dir
+from hydra.errors import HydraException
 from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from alframe.cli import main as alframe
 from alframe.config import conf_directory
-from alframe.errors import DataError
+from alframe.errors import AlframeError, DataError
 
 
-def mnist_is_at_hand() -> str:
-    """Return why MNIST cannot be had, or nothing; fetches it where it is missing."""
+def why_no_mnist(typed: list[str]) -> str:
+    """Return why MNIST cannot be had with these overrides, or nothing; fetches it where it is missing."""
     from alframe.build import load_data
 
-    with initialize_config_dir(str(conf_directory()), version_base="1.3"):
-        config = OmegaConf.to_container(compose("config"), resolve=True)
-    assert isinstance(config, dict)
     try:
+        with initialize_config_dir(str(conf_directory()), version_base="1.3"):
+            config = OmegaConf.to_container(compose("config", overrides=typed), resolve=True)
+        assert isinstance(config, dict)
         load_data({str(key): value for key, value in config.items()})
     except DataError as error:
         return str(error)
+    except (AlframeError, HydraException, OmegaConfBaseException):
+        return ""  # a mistake in what was typed: the command says which
     return ""
 
 
@@ -33,10 +37,13 @@ def main() -> None:
     """Choose the data set and hand over to the command."""
     typed = sys.argv[1:]
     if not any(argument.startswith(("data=", "experiment=", "-")) for argument in typed):
-        reason = mnist_is_at_hand()
+        try:
+            reason = why_no_mnist(typed)
+        except KeyboardInterrupt:
+            sys.exit(130)
         if reason:
             print(f"MNIST cannot be had: {reason}\nLabelling scikit-learn's 1,797 digits instead.\n")
-            typed = ["data=digits", *typed]
+            typed = ["data=digits", *[t for t in typed if not t.startswith("data.download")]]
     alframe(typed)
 
 

@@ -1,17 +1,20 @@
 """The one place where config becomes objects."""
 
+import inspect
 from typing import Any
 
 import hydra
+import torch
 from omegaconf import OmegaConf
 
 from alframe.audit import Audit
 from alframe.config import ENGINES
 from alframe.data import ImageBank, ImageDataset
 from alframe.device import Compute
-from alframe.errors import AlframeError, ConfigError
+from alframe.errors import ConfigError
 from alframe.learner import CNNLearner, ReferenceEngine
 from alframe.learner.engine import Progress
+from alframe.learner.learner import Engine
 from alframe.rooms import Amount, Plan, Rooms
 from alframe.tracking import Tracker
 
@@ -35,19 +38,15 @@ def instantiate(
         ConfigError: an untrusted or unknown target, or settings that it does not take.
     """
     _check_targets(group, node, trusted)
-    settings = OmegaConf.create(node)
     try:
         # Given objects go in by a partial call: Hydra would otherwise look for config inside them.
-        make = hydra.utils.instantiate(settings, _partial_=True, _convert_="all")
-        return make(**given) if call else make
-    except AlframeError:
-        raise
-    except Exception as error:
-        cause = error.__cause__ if isinstance(error, hydra.errors.InstantiationException) else None
-        if isinstance(error, (hydra.errors.InstantiationException, TypeError, ImportError)):
-            reason = " ".join(str(cause or error).split())
-            raise ConfigError(group, f"settings that {node['_target_']} takes: {reason}") from error
-        raise
+        make = hydra.utils.instantiate(OmegaConf.create(node), _partial_=True, _convert_="all")
+        if call:
+            inspect.signature(make).bind(**given)
+    except (hydra.errors.InstantiationException, TypeError) as error:
+        reason = " ".join(str(error.__cause__ or error).split())
+        raise ConfigError(group, f"settings that {node['_target_']} takes: {reason}") from error
+    return make(**given) if call else make
 
 
 def check_targets(config: dict[str, Any]) -> None:
@@ -71,7 +70,7 @@ def load_data(config: dict[str, Any]) -> ImageDataset:
     return dataset
 
 
-def build_engine(name: str, compute: Compute) -> ReferenceEngine:
+def build_engine(name: str, compute: Compute) -> Engine:
     """Return the engine of that name; auto takes the fastest that applies here.
 
     Raises:
@@ -101,7 +100,7 @@ def build_rooms(
     dataset: ImageDataset,
     member_N: Any,
     compute: Compute,
-    engine: ReferenceEngine,
+    engine: Engine,
     progress: Progress,
 ) -> Rooms:
     """Return the rooms of a trial. The truth goes to the oracle and the audit and to nobody else."""
@@ -134,7 +133,7 @@ def _learner(
     dataset: ImageDataset,
     member_N: Any,
     compute: Compute,
-    engine: ReferenceEngine,
+    engine: Engine,
     progress: Progress,
 ) -> CNNLearner:
     trusted, learner = config["trusted_packages"], config["learner"]
@@ -144,20 +143,38 @@ def _learner(
         side = min(dataset.images_N.shape[2:])
         raise ConfigError("learner.crop", f"at most {(side - 4) // 2} of {side} pixels at each side", crop)
     network = instantiate("network", config["network"], trusted, call=False)
+    recipe = instantiate("learner", _without(learner, *of_learner, "crop"), trusted)
+    bank = ImageBank(dataset.images_N.to(compute.device)).cropped(crop)
+    _try_network(network, recipe, bank, dataset.n_classes)
     test = dataset.test_images_T
     return CNNLearner(
-        bank=ImageBank(dataset.images_N.to(compute.device)).cropped(crop),
+        bank=bank,
         test_bank=None if test is None else ImageBank(test.to(compute.device)).cropped(crop),
         member_N=member_N,
         n_classes=dataset.n_classes,
         network=network,
-        recipe=instantiate("learner", _without(learner, *of_learner, "crop"), trusted),
+        recipe=recipe,
         engine=engine,
         compute=compute,
         seed=config["seed"],
         progress=progress,
         **_only(learner, of_learner),
     )
+
+
+def _try_network(network: Any, recipe: Any, bank: ImageBank, n_classes: int) -> None:
+    """Make a network and its optimizer once, so that what they do not take is told before the first label."""
+    n_channels, height, width = bank.images_N.shape[1:]
+    group = "network"
+    try:
+        with torch.random.fork_rng(devices=[]):
+            made = network(in_channels=n_channels, image_size=(height, width), n_classes=n_classes)
+        group = "learner.optimizer"
+        if hasattr(recipe, "optimizer"):
+            recipe.optimizer(list(made.parameters()))
+    except (TypeError, ValueError, RuntimeError, IndexError) as error:
+        reason = " ".join(str(error).split())
+        raise ConfigError(group, f"settings that it takes for {height} x {width} images: {reason}") from error
 
 
 def _optional(group: str, node: dict[str, Any], trusted: list[str]) -> Any:

@@ -13,13 +13,15 @@ from typing import Any
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from alframe import __version__
 from alframe.compose import check_command_line
 from alframe.config import conf_directory
-from alframe.errors import TrialError, UserError
+from alframe.errors import AlframeError, TrialError, UserError
 
 
 class Terminated(BaseException):
@@ -72,19 +74,24 @@ def _run(arguments: list[str]) -> int:
         code = 143
     except UserError as error:
         _say(f"alframe: {error}")
-        code = 2
+        code = 1 if sweep_directory else 2
     except TrialError as error:
         _say(f"alframe: {error}")
         code = 1
     except SystemExit as error:
         code = error.code if isinstance(error.code, int) else 0 if error.code is None else 2
-    except BrokenPipeError:
+    except BrokenPipeError:  # as in alframe | head
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 1 if started else 0
+    except (HydraException, OmegaConfBaseException) as error:
+        _say(f"alframe: {' '.join(str(error).split())}")
+        code = 1 if started else 2
     except OSError as error:
         if started:
             traceback.print_exc()
         else:  # Hydra makes the output directory before the trial begins
-            _say(f"alframe: hydra.run.dir: expected a directory that can be written, got {error}.")
+            key = "hydra.run.dir (hydra.sweep.dir in a sweep)"
+            _say(f"alframe: {key}: expected a directory that can be written, got {error}.")
         code = 1 if started else 2
     except Exception:
         traceback.print_exc()
@@ -101,14 +108,15 @@ def _trial(node: DictConfig) -> None:
     state = HydraConfig.get()
     sweeps = state.mode == RunMode.MULTIRUN
     directory = Path(state.runtime.output_dir)
-    config = OmegaConf.to_container(node, resolve=True)
-    assert isinstance(config, dict)
-    config.pop("experiment", None)
     overrides = [override for override in state.overrides.task if not override.startswith("+sweep=")]
-    plain: dict[str, Any] = {str(key): value for key, value in config.items()}
     try:
+        config = OmegaConf.to_container(node, resolve=True)
+        assert isinstance(config, dict)
+        config.pop("experiment", None)
+        if config.get("trusted_packages"):
+            sys.path.insert(0, str(Path.cwd()))  # a package of the user's own, beside where they work
         run_trial(
-            plain,
+            {str(key): value for key, value in config.items()},
             directory,
             name=" ".join(overrides) or "defaults",
             group=Path(state.sweep.dir).name if sweeps else None,
@@ -121,20 +129,25 @@ def _trial(node: DictConfig) -> None:
 
 def _leave_failure(directory: Path, error: Exception) -> None:
     """Leave word of a failure in the trial's directory where the trial itself could not."""
-    file = directory / "failure.json"
-    if not file.exists() and directory.is_dir():
-        file.write_text(json.dumps({"status": "failed", "reason": str(error), "rounds": 0}) + "\n")
+    taken = any((directory / name).exists() for name in ("rounds.csv", "labels.csv", "failure.json"))
+    if taken or not directory.is_dir():
+        return
+    expected = isinstance(error, AlframeError)
+    reason = str(error) if expected else "".join(traceback.format_exception(error))
+    (directory / "failure.json").write_text(
+        json.dumps({"status": "failed", "reason": reason, "rounds": 0}, indent=2) + "\n"
+    )
 
 
 def _tell_failures(sweep_directory: Path, code: int) -> int:
     """Print which trials of a sweep failed and why; return 1 when any did."""
     trials = [path for path in sweep_directory.iterdir() if path.is_dir()]
-    failures = sorted(path for path in trials if (path / "failure.json").exists())
-    finished = sum((path / "summary.json").exists() for path in trials)
-    print(f"\n{finished} trials finished, {len(failures)} failed, in {sweep_directory}")
+    finished = [path for path in trials if (path / "summary.json").exists()]
+    failures = sorted(path for path in trials if (path / "failure.json").exists() and path not in finished)
+    print(f"\n{len(finished)} trials finished, {len(failures)} failed, in {sweep_directory}")
     for path in failures:
-        reason = json.loads((path / "failure.json").read_text())["reason"]
-        _say(f"  {path.name}: {' '.join(reason.split())}")
+        reason = json.loads((path / "failure.json").read_text())["reason"].strip().splitlines()[-1]
+        _say(f"  {path.name}: {reason}")
     return 1 if failures else code
 
 

@@ -1,6 +1,8 @@
 """Says in one line what is wrong with a command line, before Hydra runs anything."""
 
+import contextlib
 import difflib
+import io
 import re
 from pathlib import Path
 from typing import Any
@@ -15,16 +17,19 @@ from omegaconf.errors import InterpolationResolutionError, MissingMandatoryValue
 from alframe.config import check, conf_directory
 from alframe.errors import ConfigError, UserError
 
+MAX_CHECKED = 50  # values of one sweep key that are composed ahead
+
 
 def check_command_line(arguments: list[str]) -> None:
-    """Compose what was typed and check it; in a sweep, the first of each list of values.
+    """Compose what was typed and check it; in a sweep, each value once.
 
     Raises:
         UserError: an unknown key, group or option (with the closest there is), a value out of range,
             settings in conflict, or a line that cannot be read.
     """
     try:
-        typed = get_args_parser().parse_args(arguments)
+        with contextlib.redirect_stderr(io.StringIO()):  # argparse would print its usage
+            typed = get_args_parser().parse_args(arguments)
     except SystemExit as error:
         if error.code in (0, None):
             raise
@@ -35,12 +40,18 @@ def check_command_line(arguments: list[str]) -> None:
         return
     if typed.config_path or typed.config_name:
         return
-    overrides = [_first_value(text, typed.multirun) for text in typed.overrides]
+    search_path = []
     if typed.config_dir:
-        overrides.append(f"hydra.searchpath=[file://{Path(typed.config_dir).absolute()}]")
-    config = _composed(overrides)
+        search_path = [f"hydra.searchpath=[file://{Path(typed.config_dir).absolute()}]"]
+    values = [_values(text, typed.multirun) for text in typed.overrides]
+    first = [choices[0] for choices in values if choices]
+    config = _composed(first + search_path)
     if not typed.multirun:
         check(config)
+    # The other values of a sweep, each beside the first values of the rest.
+    for choices in values:
+        for other in choices[1:MAX_CHECKED]:
+            _composed([other if text == choices[0] else text for text in first] + search_path)
 
 
 def _composed(overrides: list[str]) -> dict[str, Any]:
@@ -55,14 +66,14 @@ def _composed(overrides: list[str]) -> dict[str, Any]:
         raise _unknown_option(error) from error
     except InterpolationResolutionError as error:
         raise UserError(f"{error.full_key}: {_first_line(error)}") from error
-    except (HydraException, OmegaConfBaseException) as error:
+    except (HydraException, OmegaConfBaseException, ValueError) as error:
         raise _unknown_key(error) from error
     assert isinstance(config, dict)
     return {str(key): value for key, value in config.items()}
 
 
-def _first_value(text: str, multirun: bool) -> str:
-    """Return an override with its first value where it sweeps over several."""
+def _values(text: str, multirun: bool) -> list[str]:
+    """Return an override once for each value it sweeps over; none where only the sweeper knows them."""
     try:
         override = OverridesParser.create().parse_override(text)
     except HydraException as error:
@@ -71,11 +82,14 @@ def _first_value(text: str, multirun: bool) -> str:
             "Quote values with spaces or special characters: 'key=\"a value\"'."
         ) from error
     if not override.is_sweep_override():
-        return text
+        return [text]
     if not multirun:
         raise UserError(f"{text}: expected one value, got several. Add -m (or --multirun) to run them all.")
     prefix = text[: text.index("=")]
-    return f"{prefix}={next(iter(override.sweep_string_iterator()))}"
+    try:
+        return [f"{prefix}={value}" for value in override.sweep_string_iterator()]
+    except HydraException:  # glob(*) and interval(a,b)
+        return []
 
 
 def _unknown_option(error: MissingConfigException) -> UserError:

@@ -17,6 +17,7 @@ def log_odds(logits_BC: Tensor) -> tuple[Tensor, Tensor]:
         logits_BC: (B, C) float, C >= 2; log-probabilities, or logits up to a constant per row. Ties
             go to the lowest class.
 
+    >>> import torch
     >>> predicted, m = log_odds(torch.tensor([[0.0, 0.0], [3.0, 1.0]]))
     >>> predicted.tolist(), m.tolist()
     ([0, 0], [0.0, 2.0])
@@ -31,6 +32,7 @@ def log_odds(logits_BC: Tensor) -> tuple[Tensor, Tensor]:
 def log_margin(logits_BC: Tensor) -> Tensor:
     """Return (B,) float32 >= 0, log(p_1st / p_2nd), which does not saturate.
 
+    >>> import torch
     >>> log_margin(torch.tensor([[5.0, 3.0, -1.0]])).tolist()
     [2.0]
     """

@@ -22,6 +22,7 @@ def check(config: dict[str, Any]) -> None:
     Args:
         config: the resolved config as plain containers.
     """
+    _check_presence(config)
     for key, rule in _RULES.items():
         found, value = _look_up(config, key)
         if found:
@@ -106,11 +107,6 @@ def _device(key: str, value: Any) -> None:
         raise ConfigError(key, "auto, cpu, cuda, cuda:N or mps", value)
 
 
-def _engine(key: str, value: Any) -> None:
-    if value not in ENGINES:
-        raise ConfigError(key, f"one of {', '.join(ENGINES)}", value)
-
-
 def _names(key: str, value: Any) -> None:
     if not isinstance(value, list) or not all(
         isinstance(name, str) and re.fullmatch(r"[A-Za-z_][\w.]*", name) for name in value
@@ -119,13 +115,24 @@ def _names(key: str, value: Any) -> None:
 
 
 ENGINES = ("auto", "reference")
+GROUPS = (
+    "data",
+    "learner",
+    "network",
+    "initial",
+    "query",
+    "auto_label",
+    "oracle",
+    "stopping",
+    "tracker",
+)
 
 _RULES: dict[str, Check] = {
     "seed": whole(0),
     "data_dir": text,
     "device": _device,
     "precision": one_of("auto", "float32", "bfloat16"),
-    "engine": _engine,
+    "engine": one_of(*ENGINES),
     "threads": whole(1, optional=True),
     "order": one_of("auto_first", "hand_first"),
     "remainder": one_of("hand", "auto", "leave"),
@@ -153,8 +160,16 @@ _RULES: dict[str, Check] = {
     "learner.steps_growth": whole(0),
     "learner.batch_size": whole(1),
     "learner.pool_batch_size": whole(0),
-    "learner.average_decay": share(zero=True, one=False),
-    "learner.confident": share(zero=True, one=False),
+    "learner.average_decay": number(least=0, most=1),
+    "learner.confident": number(least=0, most=1),
+    "learner.augment.rotation": number(least=0, most=180),
+    "learner.augment.scale": number(least=0),
+    "learner.augment.shear": number(least=0),
+    "learner.augment.shift": number(least=0, most=1),
+    "learner.augment.elastic": number(least=0),
+    "learner.one_cycle.pct_start": number(least=0, most=1),
+    "network.grid": whole(1),
+    "network.dropout": number(least=0, most=1),
     "learner.weight": number(least=0),
     "learner.auto_labels": one_of("consistency", "train"),
     "learner.validation_share": probability,
@@ -192,17 +207,14 @@ def _check_conflicts(config: dict[str, Any]) -> None:
             "query=none and auto_label=none",
             "Choose another of one of them.",
         )
-    stopping = config["stopping"]
-    if (stopping.get("max_rounds") or float("inf")) < stopping.get("min_rounds", 1):
-        raise ConfigError(
-            "stopping.max_rounds",
-            f"at least stopping.min_rounds={stopping['min_rounds']}",
-            stopping["max_rounds"],
-        )
-    budget = stopping.get("max_hand_labels")
-    first = config["initial"].get("num")
-    if budget is not None and first is not None and first > budget:
-        raise ConfigError("stopping.max_hand_labels", f"at least the seed set's initial.num={first}", budget)
+
+
+def _check_presence(config: dict[str, Any]) -> None:
+    for key in (*GROUPS, *(rule for rule in _RULES if "." not in rule)):
+        value = config.get(key)
+        if key not in config or (key in GROUPS and not (isinstance(value, dict) and "_target_" in value)):
+            expected = "one of the group's choices" if key in GROUPS else "a value"
+            raise ConfigError(key, expected, value, f"alframe --help lists them: {key}=CHOICE.")
 
 
 def _look_up(config: dict[str, Any], key: str) -> tuple[bool, Any]:

@@ -12,8 +12,6 @@ import torch
 
 from alframe.errors import ConfigError
 
-PRECISIONS = ("auto", "float32", "bfloat16")
-
 
 @dataclass(frozen=True, kw_only=True)
 class Compute:
@@ -47,15 +45,15 @@ class Compute:
 
     @contextmanager
     def seeded(self, seed: int) -> Iterator[None]:
-        """Seed torch's global generators, which weights and dropout draw from, and put them back after."""
+        """Seed torch's global generators, which weights and dropout draw from, and put them back after.
+
+        Within, cuDNN takes only algorithms that give the same bits each time.
+        """
         devices = [self.device] if self.device.type == "cuda" else []
-        with torch.random.fork_rng(devices=devices):
+        same = torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True)
+        with torch.random.fork_rng(devices=devices), same:
             torch.manual_seed(seed)
             yield
-
-    def generator(self, seed: int) -> torch.Generator:
-        """Return a generator on the device."""
-        return torch.Generator(self.device).manual_seed(seed)
 
     def trainer_options(self) -> dict[str, Any]:
         """Return the Trainer's options for this device and precision."""
@@ -85,11 +83,14 @@ def keep_large_blocks() -> bool:
         return False
 
 
+_FIRST_THREADS = torch.get_num_threads()  # before any trial of this process has set its own
+
+
 def limit_threads(n_threads: int | None) -> int:
     """Set torch's intra-op threads (None: the cores this process may use, OMP_NUM_THREADS first)."""
     if n_threads is None and "OMP_NUM_THREADS" not in os.environ:
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        n_threads = min(cores, torch.get_num_threads())
+        n_threads = min(cores, _FIRST_THREADS)
     if n_threads is not None:
         torch.set_num_threads(n_threads)
     return torch.get_num_threads()

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from alframe.errors import UserError
+from alframe.errors import ConfigError, TrialError, UserError
 from alframe.ledger import LabelLedger, Source
 from alframe.records import FitReport, Kind, PoolScores, RoundReport
 from alframe.rooms import Plan, Rooms
@@ -37,13 +37,14 @@ def label_dataset(rooms: Rooms, plan: Plan, ledger: LabelLedger) -> Iterator[Rou
     # 1. Hand label the seed set: round 0.
     clock = _Clock()
     seed_set = rooms.initial.select(ledger.index_unlabelled, derive_generator(plan.seed, 0, "initial"))
-    ledger = _hand_label(rooms, ledger, seed_set[: plan.affordable(len(seed_set), ledger)], Source.SEED, 0)
-    yield RoundResult(ledger, _report(rooms, clock, None, ledger, kind="seed", round=0))
+    _check_budget(plan, len(seed_set))
+    ledger = _hand_label(rooms, ledger, seed_set, Source.SEED, 0)
+    yield RoundResult(ledger, _report(rooms, plan, clock, None, ledger, kind="seed", round=0))
     _check_seed_set(rooms, plan, ledger)
 
     for round in count(1):
         clock, before = _Clock(), ledger
-        # 2. Train a fresh classifier on every label held.
+        # 2. Train a classifier on the labels held.
         fit = rooms.learner.fit(ledger.labelled(), round)
         # 3. Softmax-score the pool; under "rejudge" the auto-labels go back into it first.
         if plan.keep == "rejudge":
@@ -58,7 +59,7 @@ def label_dataset(rooms: Rooms, plan: Plan, ledger: LabelLedger) -> Iterator[Rou
                 ledger, scores = _ask(rooms, plan, ledger, scores, round)
         # 6. Repeat until little enough is left.
         did = _Did(fit, scored.seconds, threshold)
-        report = _report(rooms, clock, before, ledger, kind="round", round=round, did=did)
+        report = _report(rooms, plan, clock, before, ledger, kind="round", round=round, did=did)
         yield RoundResult(ledger, report)
         if report.stopped_because:
             break
@@ -66,7 +67,7 @@ def label_dataset(rooms: Rooms, plan: Plan, ledger: LabelLedger) -> Iterator[Rou
     # 7. Label the remainder: the closing row.
     clock, before = _Clock(), ledger
     ledger = _label_remainder(rooms, plan, ledger, scores, round + 1)
-    yield RoundResult(ledger, _report(rooms, clock, before, ledger, kind="closing", round=round + 1))
+    yield RoundResult(ledger, _report(rooms, plan, clock, before, ledger, kind="closing", round=round + 1))
 
 
 def _auto_label(
@@ -84,12 +85,16 @@ def _ask(
 ) -> tuple[LabelLedger, PoolScores]:
     if rooms.query is None or len(scores) == 0:
         return ledger, scores
-    wanted = max(1, plan.question.count(ledger.n_samples, len(scores)))
+    count = plan.question.first_count if round == 1 else plan.question.count
+    wanted = max(1, count(ledger.n_samples, len(scores)))
     n = plan.affordable(min(wanted, len(scores)), ledger)
     if n == 0:
         return ledger, scores
     generator = derive_generator(plan.seed, round, "query")
     index_Q = rooms.query.select(scores, ledger.labelled(), n, generator)
+    if len(index_Q) > n:
+        name = type(rooms.query).__name__
+        raise TrialError(f"query: expected {name} to select at most {n} samples, got {len(index_Q)}.")
     return _hand_label(rooms, ledger, index_Q, Source.QUERY, round), scores.without(index_Q)
 
 
@@ -110,6 +115,12 @@ def _hand_label(
     rooms: Rooms, ledger: LabelLedger, index_Q: Tensor, source: Source, round: int
 ) -> LabelLedger:
     return ledger.commit(index_Q, rooms.oracle.label(index_Q), source, round)
+
+
+def _check_budget(plan: Plan, n_seed_set: int) -> None:
+    budget = plan.max_hand_labels
+    if budget is not None and n_seed_set > budget:
+        raise ConfigError("stopping.max_hand_labels", f"at least the seed set's {n_seed_set} samples", budget)
 
 
 def _check_seed_set(rooms: Rooms, plan: Plan, ledger: LabelLedger) -> None:
@@ -141,6 +152,7 @@ class _Clock:
 
 def _report(
     rooms: Rooms,
+    plan: Plan,
     clock: _Clock,
     before: LabelLedger | None,
     ledger: LabelLedger,
@@ -168,12 +180,15 @@ def _report(
     )
     if not trained:
         return report
-    return replace(report, stopped_because=_why_stop(rooms, report))
+    return replace(report, stopped_because=_why_stop(rooms, plan, report))
 
 
-def _why_stop(rooms: Rooms, report: RoundReport) -> str | None:
-    if report.counts.unlabelled == 0:
+def _why_stop(rooms: Rooms, plan: Plan, report: RoundReport) -> str | None:
+    counts = report.counts
+    # Auto-labels that are to be judged anew settle nothing: then only the rules may end the rounds.
+    settled = plan.keep == "permanent" or counts.auto_labels == 0
+    if settled and counts.unlabelled == 0:
         return "every sample was labelled"
-    if report.hand_new == 0 and report.counts.unlabelled >= report.unlabelled_before:
+    if settled and report.hand_new == 0 and counts.unlabelled >= report.unlabelled_before:
         return "the round brought nothing: no question and no new auto-label"
-    return rooms.stopping.reason(report)
+    return rooms.stopping.reason(report.without_truth())

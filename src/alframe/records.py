@@ -96,7 +96,7 @@ class FitReport:
     """What one round's training did.
 
     Attributes:
-        samples: labels held, those that validate included.
+        samples: labels that were learned from, those that validate included.
         steps: optimizer steps. epochs: passes over the labelled set, None where steps are the budget.
         loss: mean training loss of the last tenth of the steps, in nats.
         seconds: wall-clock seconds.
@@ -162,6 +162,11 @@ class RoundReport:
     test_accuracy: float | None = None
     seconds: float = 0.0
     stopped_because: str | None = None
+
+    def without_truth(self) -> Self:
+        """Return the report without the figures that take the truth to know; for those who decide."""
+        counts = replace(self.counts, mislabelled=None, mislabelled_share=None, auto_label_error=None)
+        return replace(self, counts=counts, test_accuracy=None)
 
     def row(self) -> dict[str, float | int | str | None]:
         """Return the round as one flat row, in the column order of `rounds.csv`."""

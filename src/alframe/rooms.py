@@ -69,7 +69,7 @@ class Oracle(Protocol):
 
 
 class StoppingRule(Protocol):
-    """Says when enough is labelled."""
+    """Says when enough is labelled; sees no figure that takes the truth to know."""
 
     def reason(self, report: RoundReport) -> str | None:
         """Return why the rounds end after this one, or None to go on."""
@@ -140,9 +140,9 @@ class Plan:
 
     seed: int
     question: Amount
-    keep: Literal["permanent", "rejudge"] = "permanent"
-    order: Literal["auto_first", "hand_first"] = "auto_first"
-    remainder: Literal["hand", "auto", "leave"] = "hand"
+    keep: Literal["permanent", "rejudge"]
+    order: Literal["auto_first", "hand_first"]
+    remainder: Literal["hand", "auto", "leave"]
     max_hand_labels: int | None = None
 
     def affordable(self, n: int, ledger: LabelLedger) -> int:

@@ -1,5 +1,6 @@
 """One trial from a checked config to its files: data, rooms, loop, trackers, summary."""
 
+import contextlib
 import platform
 import time
 from importlib import metadata
@@ -104,17 +105,17 @@ def _label(
 
     try:
         trackers.start(info)
-        for result in label_dataset(
-            rooms, build_plan(info.config), LabelLedger.empty(len(dataset), member_N)
-        ):
+        ledger = LabelLedger.empty(len(dataset), member_N)
+        for result in label_dataset(rooms, build_plan(info.config), ledger):
             reports.append(result.report)
             trackers.log(result.report)
         summary = summarise(info, reports, time.perf_counter() - started)
-    except KeyboardInterrupt:
-        trackers.finish(outcome("interrupted", "interrupted by the user"))
-        raise
     except BaseException as error:
-        trackers.finish(outcome("failed", str(error) or type(error).__name__))
+        interrupted = isinstance(error, KeyboardInterrupt)
+        reason = "interrupted by the user" if interrupted else str(error) or type(error).__name__
+        # What ended the trial is what is raised, whatever closing it comes to.
+        with contextlib.suppress(Exception):
+            trackers.finish(outcome("interrupted" if interrupted else "failed", reason))
         raise
     trackers.finish(outcome("finished", summary["stopped_because"], summary))
     return summary

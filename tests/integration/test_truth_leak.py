@@ -39,7 +39,7 @@ def label(dataset, truth_N, cpu, keep) -> LabelLedger:
         stopping=standard(share=0.01, max_rounds=3),
         audit=Audit(truth_N),
     )
-    plan = Plan(seed=5, question=Amount(num=4), keep=keep, remainder="leave")
+    plan = Plan(seed=5, question=Amount(num=4), keep=keep, order="auto_first", remainder="leave")
     *_, last = label_dataset(rooms, plan, LabelLedger.empty(len(dataset)))
     return last.ledger
 

@@ -57,7 +57,8 @@ def rooms(learner: FakeLearner, *, threshold: float | None = 0.982, ask: bool = 
 
 
 def run(learner: FakeLearner, made: Rooms, **plan):
-    plan = Plan(**{"seed": 0, "question": Amount(num=2), **plan})
+    prose = {"keep": "permanent", "order": "auto_first", "remainder": "hand"}
+    plan = Plan(**{"seed": 0, "question": Amount(num=2), **prose, **plan})
     return list(label_dataset(made, plan, LabelLedger.empty(10)))
 
 
@@ -163,6 +164,46 @@ def test_a_round_that_brings_nothing_ends_the_rounds() -> None:
     assert [result.report.auto_new for result in results] == [0, 3, 0, 0]
     assert "brought nothing" in (results[2].report.stopped_because or "")
     assert results[-1].report.counts.hand_labels == 7  # the remainder, by hand
+
+
+def test_rejudged_auto_labels_end_nothing_before_min_rounds() -> None:
+    learner = FakeLearner()
+    made = rooms(learner, threshold=1e-9, min_rounds=3)
+    results = run(learner, made, keep="rejudge", question=Amount(num=1))
+    # Everything is auto-labelled in each round, and one more sample asked in the next.
+    assert [result.report.counts.unlabelled for result in results] == [8, 0, 0, 0, 0]
+    assert results[3].report.stopped_because == "every sample was labelled"
+
+
+def test_rejudging_without_questions_ends_when_it_gets_nowhere() -> None:
+    learner = FakeLearner(gain=-0.5)
+    results = run(learner, rooms(learner, ask=False, min_rounds=2), keep="rejudge")
+    # Sure of 2, 3, 4 in round 1; of 2 and 3 in round 2: no less is left than before.
+    assert [result.report.counts.unlabelled for result in results[1:3]] == [5, 6]
+    assert results[2].report.stopped_because == "the round asked nothing and left no less unlabelled"
+
+
+def test_a_seed_set_beyond_the_budget_is_refused_before_it_is_asked() -> None:
+    learner = FakeLearner()
+    with pytest.raises(UserError, match="at least the seed set's 2 samples, got 1"):
+        run(learner, rooms(learner), max_hand_labels=1)
+
+
+def test_stopping_rules_see_no_truth() -> None:
+    seen = []
+
+    class Spy:
+        def reason(self, report):
+            seen.append(report)
+            return "enough"
+
+    learner = FakeLearner()
+    made = Rooms(**{**rooms(learner).__dict__, "stopping": Spy()})
+    results = run(learner, made)
+    assert results[1].report.counts.mislabelled == 0
+    counts = seen[0].counts
+    assert counts.mislabelled is counts.mislabelled_share is counts.auto_label_error is None
+    assert seen[0].test_accuracy is None
 
 
 def test_plain_active_learning_accepts_nothing() -> None:

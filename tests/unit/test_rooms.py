@@ -36,7 +36,14 @@ def test_neither_share_nor_number_nor_default_is_refused() -> None:
 
 
 def test_the_budget_counts_every_hand_label() -> None:
-    plan = Plan(seed=0, question=Amount(num=1), max_hand_labels=3)
+    plan = Plan(
+        seed=0,
+        question=Amount(num=1),
+        keep="permanent",
+        order="auto_first",
+        remainder="hand",
+        max_hand_labels=3,
+    )
     ledger = LabelLedger.empty(9).commit(torch.tensor([0, 1]), torch.tensor([0, 1]), Source.SEED, 0)
     assert plan.affordable(5, ledger) == 1
     assert plan.affordable(0, ledger) == 0

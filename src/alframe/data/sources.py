@@ -115,7 +115,9 @@ def _open(name: str, dataset: Callable[..., Any], root: Path, *, train: bool, do
             f"data_dir: expected a readable {name} under {root}, got: {error.strerror} ({error.filename})."
         ) from error
     except _DAMAGE as error:
-        if "not found" not in str(error):
+        # CIFAR's "not found or corrupted" is damage when the files are there.
+        there = (root / getattr(dataset, "base_folder", "no such folder")).is_dir()
+        if "not found" not in str(error) or (there and not download):
             raise _damaged(name, root, error) from error
     if not download:
         raise DataError(

@@ -150,7 +150,7 @@ class ConsistencyRecipe:
             weight=self.weight,
         )
         steps = self.steps + self.steps_growth * (lesson.round - 1)
-        return FitJob(module=module, batches=batches, max_steps=steps)
+        return FitJob(module=module, n_labelled=int(trusted_L.sum()), batches=batches, max_steps=steps)
 
 
 def _warmed_up(decay: float) -> Any:

@@ -32,6 +32,7 @@ class FitJob:
 
     Attributes:
         module: the LightningModule to train, with fresh weights.
+        n_labelled: labels that it learns from, those that validate included.
         batches: what its training_step takes, on the device; an iterable of its own, not a list, which
             Lightning would take for several loaders.
         max_steps: optimizer steps, -1 where early stopping is the only end.
@@ -43,6 +44,7 @@ class FitJob:
     module: Classifier
     batches: Iterable[Any]
     max_steps: int = -1
+    n_labelled: int = 0
     validation: Iterable[Any] | None = None
     patience: int | None = None
 

@@ -111,7 +111,7 @@ class CNNLearner:
                 raise TrainingDiverged(round, str(error)) from error
         self._networks.append(job.module.scoring_network)
         return FitReport(
-            samples=len(labelled),
+            samples=job.n_labelled,
             steps=result.steps,
             epochs=result.epochs if job.patience is not None else None,
             loss=result.loss,

@@ -77,9 +77,7 @@ class Classifier(pl.LightningModule):
         x = self.normalize(image_B)
         if self.augment is not None:
             x = self.augment(x)
-        loss = F.cross_entropy(self.network(x), label_B)
-        self.log("train_loss", loss, on_step=False, on_epoch=True, batch_size=len(label_B))
-        return loss
+        return F.cross_entropy(self.network(x), label_B)
 
     def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         """Count the images classified rightly; `val_accuracy` is logged once per validation run."""

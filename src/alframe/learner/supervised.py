@@ -57,6 +57,7 @@ class SupervisedRecipe:
         max_steps = -1 if self.max_epochs is None else self.max_epochs * len(batches)
         return FitJob(
             module=Classifier(network, lesson.normalize, self.optimizer),
+            n_labelled=len(labelled),
             batches=batches,
             max_steps=max_steps,
             validation=EpochBatches(

@@ -20,8 +20,26 @@ class UnlabelledBelow:
     def reason(self, report: RoundReport) -> str | None:
         """Return why the rounds end, or None."""
         counts = report.counts
-        if report.round >= self.min_rounds and counts.unlabelled < self.share * counts.n_samples:
+        if report.round < self.min_rounds:
+            return None
+        if counts.unlabelled == 0:
+            return "every sample was labelled"
+        if counts.unlabelled < self.share * counts.n_samples:
             return f"less than {100 * self.share:.3g} % of the data set was left unlabelled"
+        return None
+
+
+@dataclass(frozen=True)
+class NoProgress:
+    """Stops when a round asked nothing and left no less unlabelled, from round `min_rounds` on."""
+
+    min_rounds: int = 1
+
+    def reason(self, report: RoundReport) -> str | None:
+        """Return why the rounds end, or None."""
+        idle = report.hand_new == 0 and report.counts.unlabelled >= report.unlabelled_before
+        if idle and report.round >= self.min_rounds:
+            return "the round asked nothing and left no less unlabelled"
         return None
 
 
@@ -67,10 +85,8 @@ def standard(
     max_rounds: int | None = None,
     max_hand_labels: int | None = None,
 ) -> AnyOf:
-    """Return the rules of conf/stopping/standard.yaml; each is off when None."""
-    rules: list[StoppingRule] = []
-    if share is not None:
-        rules.append(UnlabelledBelow(share, min_rounds))
+    """Return the rules of conf/stopping/standard.yaml; a bound that is None is off."""
+    rules: list[StoppingRule] = [UnlabelledBelow(share or 0.0, min_rounds), NoProgress(min_rounds)]
     if max_hand_labels is not None:
         rules.append(HandBudget(max_hand_labels))
     if max_rounds is not None:

@@ -95,12 +95,12 @@ class Trackers:
 
     def finish(self, outcome: Outcome) -> None:
         """Close each that was started, in order; the first error is raised when all are closed."""
-        errors: list[Exception] = []
+        errors: list[BaseException] = []
         started, self._started = self._started, []
         for tracker in started:
             try:
                 tracker.finish(outcome)
-            except Exception as error:
+            except BaseException as error:
                 errors.append(error)
         if errors:
             raise errors[0]

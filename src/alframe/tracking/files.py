@@ -26,6 +26,8 @@ class FilesTracker:
     def start(self, info: TrialInfo) -> None:
         """Write config.yaml."""
         self._directory = info.directory
+        self._rows = []
+        (self._directory / "failure.json").unlink(missing_ok=True)  # of an attempt that wrote nothing else
         replace_file(self._directory / "config.yaml", OmegaConf.to_yaml(OmegaConf.create(info.config)))
 
     def log(self, report: RoundReport) -> None:
@@ -98,4 +100,4 @@ def labels_csv(ledger: LabelLedger) -> str:
 def _cell(value: float | int | str | None) -> str:
     if value is None:
         return ""
-    return f"{value:.10g}" if isinstance(value, float) else str(value)
+    return repr(value) if isinstance(value, float) else str(value)

@@ -12,6 +12,7 @@ from torch import Tensor
 from alframe.errors import ConfigError, UserError
 from alframe.records import RoundReport
 from alframe.tracking.base import Outcome, TrialInfo
+from alframe.tracking.files import labels_csv
 
 _EXIT_CODES = {"finished": 0, "failed": 1, "interrupted": 130}
 
@@ -87,7 +88,7 @@ class WandbTracker:
             if outcome.summary is not None:
                 self._run.summary.update(_flat(outcome.summary))
                 self._log_mislabelled(outcome)
-                self._log_labels()
+                self._log_labels(outcome)
         except BaseException:
             exit_code = 1
             raise
@@ -112,11 +113,13 @@ class WandbTracker:
             table.add_data(index, image, label, outcome.class_names[truth], confidence)
         self._run.log({"mislabelled": table})
 
-    def _log_labels(self) -> None:
+    def _log_labels(self, outcome: Outcome) -> None:
         import wandb
 
+        assert outcome.ledger is not None
         artifact = wandb.Artifact(f"labels-{self._run.id}", type="labels")
-        artifact.add_file(os.path.join(self._run.settings.root_dir, "labels.csv"))
+        with artifact.new_file("labels.csv", mode="w", encoding="utf-8") as file:
+            file.write(labels_csv(outcome.ledger))
         self._run.log_artifact(artifact)
 
     def _restore_data_dir(self) -> None:

@@ -216,7 +216,10 @@ def make_job(make_bank, make_labelled):
         normalize = recipe.normalize(bank, torch.arange(40))
         network = nn.Sequential(nn.Flatten(), nn.Linear(16, 3))
         return recipe.job(
-            network, Lesson(bank=bank, normalize=normalize, labelled=labelled, round=round, seed=0)
+            network,
+            Lesson(
+                bank=bank, normalize=normalize, labelled=labelled, round=round, batches_seed=0, augment_seed=1
+            ),
         )
 
     return make

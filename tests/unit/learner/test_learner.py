@@ -38,7 +38,8 @@ class StepsRecipe(SupervisedRecipe):
 
     def job(self, network, lesson):
         job = super().job(network, lesson)
-        return FitJob(module=job.module, batches=job.batches, max_steps=self.max_epochs * len(job.batches))
+        steps = self.max_epochs * len(job.batches)
+        return FitJob(module=job.module, batches=job.batches, max_steps=steps, n_labelled=job.n_labelled)
 
 
 def recipe(max_epochs=2):

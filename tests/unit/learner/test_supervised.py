@@ -1,5 +1,6 @@
 import copy
 import math
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -81,7 +82,8 @@ def lesson(make_labelled):
         normalize=Normalize(torch.zeros(1), torch.full((1,), 255.0)),
         labelled=make_labelled(index, [i % 3 for i in index]),
         round=1,
-        seed=11,
+        batches_seed=11,
+        augment_seed=12,
     )
 
 
@@ -119,7 +121,7 @@ def test_training_equals_a_plain_loop_step_by_step(lesson, cpu, ignore_progress,
 
     optimizer = torch.optim.Adadelta(by_hand.parameters(), lr=1.0, rho=0.95, eps=1e-7)
     index_L, label_L = lesson.labelled.index_L, lesson.labelled.label_L
-    generator = torch.Generator().manual_seed(lesson.seed)
+    generator = torch.Generator().manual_seed(lesson.batches_seed)
     expected, states, accuracies = [], [], []
     for _ in range(3):
         for position_B in torch.randperm(32, generator=generator).split(8):
@@ -142,9 +144,7 @@ def test_training_equals_a_plain_loop_step_by_step(lesson, cpu, ignore_progress,
 
 
 def test_the_job_learns_from_the_first_labels_and_validates_on_the_last(lesson, make_bank, indices_of):
-    lesson = Lesson(
-        bank=make_bank(50), normalize=nn.Identity(), labelled=lesson.labelled, round=1, seed=lesson.seed
-    )
+    lesson = replace(lesson, bank=make_bank(50), normalize=nn.Identity())
     job = recipe().job(small_network(), lesson)
     index_L, label_L = lesson.labelled.index_L, lesson.labelled.label_L
     trained = torch.cat([indices_of(images) for images, _ in job.batches])
