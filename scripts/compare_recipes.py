@@ -13,8 +13,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-# Name -> what differs from the default. All ask the same number in the rounds; all but the last two
-# auto-label what is above the threshold in the last round and hand label what is left.
+# Name -> what differs from the default.
 RECIPES: dict[str, list[str]] = {
     "default": [],
     "fresh weights each round": ["learner.warm_start=false"],

@@ -31,7 +31,7 @@ class FitJob:
     """One fit.
 
     Attributes:
-        module: the LightningModule to train, with fresh weights.
+        module: the LightningModule to train, with the weights to start from.
         n_labelled: labels that it learns from, those that validate included.
         batches: what its training_step takes, on the device; an iterable of its own, not a list, which
             Lightning would take for several loaders.

@@ -1,4 +1,4 @@
-"""What a recipe is: turns fresh weights and the labels held into a fit."""
+"""What a recipe is: turns a network and the labels held into a fit."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -38,5 +38,5 @@ class Recipe(Protocol):
         ...
 
     def job(self, network: nn.Module, lesson: Lesson) -> FitJob:
-        """Return the fit of one round for a network with fresh weights on the device."""
+        """Return the fit of one round for a network on the device, fresh or started from the last."""
         ...
