@@ -43,7 +43,7 @@ def main() -> None:
             sys.exit(130)
         if reason:
             print(f"MNIST cannot be had: {reason}\nLabelling scikit-learn's 1,797 digits instead.\n")
-            typed = ["data=digits", *[t for t in typed if not t.startswith("data.download")]]
+            typed = ["experiment=digits", *[t for t in typed if not t.startswith("data.download")]]
     alframe(typed)
 
 

@@ -107,6 +107,11 @@ def _device(key: str, value: Any) -> None:
         raise ConfigError(key, "auto, cpu, cuda, cuda:N or mps", value)
 
 
+def _passes(key: str, value: Any) -> None:
+    if value is not None:
+        number(above=0)(key, value)
+
+
 def _names(key: str, value: Any) -> None:
     if not isinstance(value, list) or not all(
         isinstance(name, str) and re.fullmatch(r"[A-Za-z_][\w.]*", name) for name in value
@@ -158,6 +163,7 @@ _RULES: dict[str, Check] = {
     "stopping.max_hand_labels": whole(1, optional=True),
     "learner.steps": whole(1),
     "learner.steps_growth": whole(0),
+    "learner.max_pool_passes": _passes,
     "learner.batch_size": whole(1),
     "learner.pool_batch_size": whole(0),
     "learner.average_decay": number(least=0, most=1),

@@ -8,6 +8,7 @@ Source: FixMatch (Sohn et al., NeurIPS 2020) with the averaged network as the te
 Valpola, Mean teachers, NeurIPS 2017).
 """
 
+import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -94,6 +95,8 @@ class ConsistencyRecipe:
     Attributes:
         optimizer: makes the optimizer from the parameters.
         steps, steps_growth: a fit takes steps + steps_growth * (round - 1) optimizer steps.
+        max_pool_passes: fewer steps where they would pass over the pool more often than this: a small pool
+            seen many times is learned by heart, wrong pseudo-labels included. None for no cap.
         batch_size, pool_batch_size: labelled and pool images per step.
         average_decay, confident, weight: see `ConsistencyClassifier`.
         one_cycle: options of torch's OneCycleLR.
@@ -112,6 +115,7 @@ class ConsistencyRecipe:
     one_cycle: dict[str, Any]
     augment: dict[str, float]
     steps_growth: int = 0
+    max_pool_passes: float | None = None
     auto_labels: Literal["train", "consistency"] = "consistency"
 
     def normalize(self, bank: ImageBank, index_N: Tensor) -> nn.Module:
@@ -149,8 +153,15 @@ class ConsistencyRecipe:
             confident=self.confident,
             weight=self.weight,
         )
-        steps = self.steps + self.steps_growth * (lesson.round - 1)
+        n_pool = len(labelled.pool_P) + int((~trusted_L).sum())
+        steps = self._steps(lesson.round, n_pool)
         return FitJob(module=module, n_labelled=int(trusted_L.sum()), batches=batches, max_steps=steps)
+
+    def _steps(self, round: int, n_pool: int) -> int:
+        steps = self.steps + self.steps_growth * (round - 1)
+        if self.max_pool_passes is None or n_pool == 0 or self.pool_batch_size == 0:
+            return steps
+        return min(steps, max(1, math.ceil(self.max_pool_passes * n_pool / self.pool_batch_size)))
 
 
 def _warmed_up(decay: float) -> Any:

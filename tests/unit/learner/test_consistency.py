@@ -252,6 +252,13 @@ def test_an_empty_pool_leaves_the_labels(make_job, indices_of, cpu, ignore_progr
     assert ReferenceEngine(cpu).fit(job, ignore_progress).steps == 5
 
 
+def test_a_small_pool_is_not_passed_over_more_often_than_asked(make_job):
+    # 5 pool and 3 auto-labelled images in batches of pool_batch_size: 3 passes over 8 images.
+    made = recipe(steps=100, pool_batch_size=4, max_pool_passes=3, auto_labels="consistency")
+    assert make_job(made).max_steps == 6
+    assert make_job(recipe(steps=5, pool_batch_size=4, max_pool_passes=3)).max_steps == 5
+
+
 def test_later_rounds_take_more_steps_when_asked_to(make_job):
     steps = [make_job(recipe(steps=5, steps_growth=3), round=round).max_steps for round in (1, 2, 4)]
     assert steps == [5, 8, 14]
