@@ -41,9 +41,11 @@ def instantiate(
     try:
         # Given objects go in by a partial call: Hydra would otherwise look for config inside them.
         make = hydra.utils.instantiate(OmegaConf.create(node), _partial_=True, _convert_="all")
+        # ValueError: inspect's word for a setting that the target has no parameter for.
+        signature = inspect.signature(make)
         if call:
-            inspect.signature(make).bind(**given)
-    except (hydra.errors.InstantiationException, TypeError) as error:
+            signature.bind(**given)
+    except (hydra.errors.InstantiationException, TypeError, ValueError) as error:
         reason = " ".join(str(error.__cause__ or error).split())
         raise ConfigError(group, f"settings that {node['_target_']} takes: {reason}") from error
     return make(**given) if call else make

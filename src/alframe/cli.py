@@ -44,13 +44,24 @@ def _run(arguments: list[str]) -> int:
     failure: list[BaseException] = []
 
     started: list[str] = []
+    trials: list[tuple[str, str]] = []  # (directory, why it failed or nothing)
 
     def task(node: DictConfig) -> None:
         started.append("task")
         state = HydraConfig.get()
         if state.mode == RunMode.MULTIRUN:
             sweep_directory[:] = [Path(state.sweep.dir).absolute()]
-            _trial(node)
+            try:
+                _trial(node)
+            except Exception as error:
+                trials.append(
+                    (
+                        Path(state.runtime.output_dir).name,
+                        " ".join(str(error).split()) or type(error).__name__,
+                    )
+                )
+                raise
+            trials.append((Path(state.runtime.output_dir).name, ""))
             return
         try:
             _trial(node)
@@ -97,7 +108,7 @@ def _run(arguments: list[str]) -> int:
         traceback.print_exc()
         code = 1
     if sweep_directory and code not in (130, 143):
-        code = _tell_failures(sweep_directory[0], code)
+        code = _tell_failures(sweep_directory[0], trials, code)
     return code
 
 
@@ -139,15 +150,12 @@ def _leave_failure(directory: Path, error: Exception) -> None:
     )
 
 
-def _tell_failures(sweep_directory: Path, code: int) -> int:
+def _tell_failures(sweep_directory: Path, trials: list[tuple[str, str]], code: int) -> int:
     """Print which trials of a sweep failed and why; return 1 when any did."""
-    trials = [path for path in sweep_directory.iterdir() if path.is_dir()]
-    finished = [path for path in trials if (path / "summary.json").exists()]
-    failures = sorted(path for path in trials if (path / "failure.json").exists() and path not in finished)
-    print(f"\n{len(finished)} trials finished, {len(failures)} failed, in {sweep_directory}")
-    for path in failures:
-        reason = json.loads((path / "failure.json").read_text())["reason"].strip().splitlines()[-1]
-        _say(f"  {path.name}: {reason}")
+    failures = [(name, reason) for name, reason in trials if reason]
+    print(f"\n{len(trials) - len(failures)} trials finished, {len(failures)} failed, in {sweep_directory}")
+    for name, reason in failures:
+        _say(f"  {name}: {reason}")
     return 1 if failures else code
 
 

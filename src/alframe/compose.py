@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import yaml
 from hydra import compose, initialize_config_dir
 from hydra._internal.utils import get_args_parser
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -42,7 +43,10 @@ def check_command_line(arguments: list[str]) -> None:
         return
     search_path = []
     if typed.config_dir:
-        search_path = [f"hydra.searchpath=[file://{Path(typed.config_dir).absolute()}]"]
+        folder = Path(typed.config_dir).absolute()
+        if not folder.is_dir():
+            raise ConfigError("--config-dir", "a folder", typed.config_dir)
+        search_path = [f"hydra.searchpath=['file://{folder}']"]
     values = [_values(text, typed.multirun) for text in typed.overrides]
     first = [choices[0] for choices in values if choices]
     config = _composed(first + search_path)
@@ -66,7 +70,7 @@ def _composed(overrides: list[str]) -> dict[str, Any]:
         raise _unknown_option(error) from error
     except InterpolationResolutionError as error:
         raise UserError(f"{error.full_key}: {_first_line(error)}") from error
-    except (HydraException, OmegaConfBaseException, ValueError) as error:
+    except (HydraException, OmegaConfBaseException, ValueError, yaml.YAMLError) as error:
         raise _unknown_key(error) from error
     assert isinstance(config, dict)
     return {str(key): value for key, value in config.items()}
@@ -106,7 +110,10 @@ def _unknown_key(error: Exception) -> UserError:
     text = str(error)
     found = re.search(r"Could not override '([^']+)'", text)
     if found:
-        key = found.group(1)
+        key, known = found.group(1), _known_keys()
+        if key in known:
+            group = key.partition(".")[0]
+            return UserError(f"{key}: the choice made for {group} has no such key; another choice has.")
         return UserError(f"{key}: no such key or group. {_closest(key, _known_keys())}")
     return UserError(" ".join(text.split()))
 

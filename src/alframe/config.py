@@ -31,16 +31,18 @@ def check(config: dict[str, Any]) -> None:
     _check_conflicts(config)
 
 
-def whole(least: int, *, optional: bool = False) -> Check:
-    """Return a check for a whole number of at least `least`, or null where optional."""
+def whole(least: int, *, most: int | None = None, optional: bool = False) -> Check:
+    """Return a check for a whole number from `least` to `most`, or null where optional."""
+    expected = f"a whole number of at least {least}"
+    expected += f" and at most {most}" if most is not None else ""
+    expected += " or null" if optional else ""
 
     def rule(key: str, value: Any) -> None:
         if value is None and optional:
             return
-        if not isinstance(value, int) or isinstance(value, bool) or value < least:
-            raise ConfigError(
-                key, f"a whole number of at least {least}{' or null' if optional else ''}", value
-            )
+        fits = isinstance(value, int) and not isinstance(value, bool) and value >= least
+        if not fits or (most is not None and value > most):
+            raise ConfigError(key, expected, value)
 
     return rule
 
@@ -107,6 +109,19 @@ def _device(key: str, value: Any) -> None:
         raise ConfigError(key, "auto, cpu, cuda, cuda:N or mps", value)
 
 
+def _mapping(key: str, value: Any) -> None:
+    if not isinstance(value, dict):
+        raise ConfigError(key, "settings such as those of the file", str(value))
+
+
+def _widths(key: str, value: Any) -> None:
+    whole_widths = isinstance(value, list) and all(
+        isinstance(width, int) and not isinstance(width, bool) and width > 0 for width in value
+    )
+    if not whole_widths or not value:
+        raise ConfigError(key, "a list of whole numbers of at least 1, such as [16, 32, 64]", str(value))
+
+
 def _passes(key: str, value: Any) -> None:
     if value is not None:
         number(above=0)(key, value)
@@ -119,6 +134,7 @@ def _names(key: str, value: Any) -> None:
         raise ConfigError(key, "a list of package names such as [my_package]", value)
 
 
+MAX_BATCH = 2**20
 ENGINES = ("auto", "reference")
 GROUPS = (
     "data",
@@ -138,13 +154,14 @@ _RULES: dict[str, Check] = {
     "device": _device,
     "precision": one_of("auto", "float32", "bfloat16"),
     "engine": one_of(*ENGINES),
-    "threads": whole(1, optional=True),
+    "threads": whole(1, most=1024, optional=True),
     "order": one_of("auto_first", "hand_first"),
     "remainder": one_of("hand", "auto", "leave"),
     "trusted_packages": _names,
     "data.name": text,
     "data.download": one_of(True, False),
     "data.limit": whole(2, optional=True),
+    "data.path": text,
     "initial.share": share(),
     "initial.num": whole(1, optional=True),
     "initial.default_share": share(),
@@ -164,16 +181,22 @@ _RULES: dict[str, Check] = {
     "learner.steps": whole(1),
     "learner.steps_growth": whole(0),
     "learner.max_pool_passes": _passes,
-    "learner.batch_size": whole(1),
-    "learner.pool_batch_size": whole(0),
+    "learner.batch_size": whole(1, most=MAX_BATCH),
+    "learner.pool_batch_size": whole(0, most=MAX_BATCH),
     "learner.average_decay": number(least=0, most=1),
     "learner.confident": number(least=0, most=1),
+    "learner.augment": _mapping,
+    "learner.one_cycle": _mapping,
+    "learner.optimizer": _mapping,
     "learner.augment.rotation": number(least=0, most=180),
     "learner.augment.scale": number(least=0),
     "learner.augment.shear": number(least=0),
     "learner.augment.shift": number(least=0, most=1),
     "learner.augment.elastic": number(least=0),
-    "learner.one_cycle.pct_start": number(least=0, most=1),
+    "learner.one_cycle.pct_start": probability,
+    "learner.one_cycle.div_factor": number(above=0),
+    "learner.one_cycle.final_div_factor": number(above=0),
+    "network.widths": _widths,
     "network.grid": whole(1),
     "network.dropout": number(least=0, most=1),
     "learner.weight": number(least=0),
@@ -184,7 +207,7 @@ _RULES: dict[str, Check] = {
     "learner.warm_start": one_of(True, False),
     "learner.crop": whole(0),
     "learner.ensemble": whole(1),
-    "learner.scoring_batch_size": whole(1),
+    "learner.scoring_batch_size": whole(1, most=MAX_BATCH),
     "learner.optimizer.lr": number(above=0),
     "tracker.mode": one_of("offline", "online"),
     "tracker.project": text,
@@ -220,7 +243,8 @@ def _check_presence(config: dict[str, Any]) -> None:
         value = config.get(key)
         if key not in config or (key in GROUPS and not (isinstance(value, dict) and "_target_" in value)):
             expected = "one of the group's choices" if key in GROUPS else "a value"
-            raise ConfigError(key, expected, value, f"alframe --help lists them: {key}=CHOICE.")
+            hint = f"alframe --help lists them: {key}=CHOICE." if key in GROUPS else ""
+            raise ConfigError(key, expected, value, hint)
 
 
 def _look_up(config: dict[str, Any], key: str) -> tuple[bool, Any]:

@@ -132,7 +132,9 @@ def test_nan_in_training_names_the_round_and_keeps_the_labels(tmp_path: Path) ->
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_an_interrupt_closes_everything(tmp_path: Path, number: int, code: int) -> None:
-    process = alframe_process(*SHORT, "learner.steps=100000", "hydra.run.dir=trial", cwd=tmp_path)
+    process = alframe_process(
+        *SHORT, "learner.steps=100000", "learner.max_pool_passes=null", "hydra.run.dir=trial", cwd=tmp_path
+    )
     deadline = time.monotonic() + 100
     while not (tmp_path / "trial" / "rounds.csv").exists():
         assert time.monotonic() < deadline

@@ -148,6 +148,8 @@ def _labels(name: str, what: str, labels: Any, length: int) -> Tensor:
         raise DataError(f"{name}: expected {what} of shape ({length},), one per image, got {array.shape}.")
     if array.dtype.kind not in "iu":
         raise DataError(f"{name}: expected whole numbers as {what}, got dtype {array.dtype}.")
+    if array.max() > np.iinfo(np.int64).max // 2:
+        raise DataError(f"{name}: expected {what} from 0 to the number of classes, got {array.max()}.")
     if array.min() < 0:
         raise DataError(f"{name}: expected {what} of at least 0, got {array.min()}.")
     return torch.from_numpy(array.astype(np.int64))

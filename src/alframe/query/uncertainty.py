@@ -82,7 +82,7 @@ def lowest(value_P: Tensor, n: int) -> Tensor:
 
 
 def _spread_lowest(value_P: Tensor, n: int, spread: float, generator: torch.Generator) -> Tensor:
-    candidates = lowest(value_P, max(n, round(spread * n)))
+    candidates = lowest(value_P, max(n, round(min(spread * n, len(value_P)))))
     if len(candidates) <= n or spread == 1:
         return candidates[:n]
     return candidates[torch.randperm(len(candidates), generator=generator)[:n]]
