@@ -40,9 +40,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 def _run(arguments: list[str]) -> int:
     sweep_directory: list[Path] = []
-
     failure: list[BaseException] = []
-
     started: list[str] = []
     trials: list[tuple[str, str]] = []  # (directory, why it failed or nothing)
 
@@ -54,12 +52,8 @@ def _run(arguments: list[str]) -> int:
             try:
                 _trial(node)
             except Exception as error:
-                trials.append(
-                    (
-                        Path(state.runtime.output_dir).name,
-                        " ".join(str(error).split()) or type(error).__name__,
-                    )
-                )
+                reason = " ".join(str(error).split()) or type(error).__name__
+                trials.append((Path(state.runtime.output_dir).name, reason))
                 raise
             trials.append((Path(state.runtime.output_dir).name, ""))
             return

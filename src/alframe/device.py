@@ -117,7 +117,7 @@ _WAY_OUT = "Write device=auto to take the best there is, or device=cpu."
 
 
 def _multiplies_bfloat16(device: torch.device) -> bool:
-    """Emulated bfloat16 is slower than float32 (12 x on a processor with AVX2 alone), so ask the hardware."""
+    """Emulated bfloat16 is much slower than float32, so ask the hardware."""
     if device.type == "cuda":
         return torch.cuda.get_device_capability(device) >= (8, 0)
     if device.type != "cpu":

@@ -9,7 +9,7 @@ from alframe.compose import check_command_line
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
-# Settings in backticks, such as `query.share=0.01`; not lists of alternatives, placeholders or lines to run.
+# Settings in backticks, such as `query.share=0.01`; not lists of alternatives or lines to run.
 SETTINGS = sorted(set(re.findall(r"`([a-z_.]+=[\w.]+)`", README)))
 
 
