@@ -9,12 +9,11 @@ from omegaconf import OmegaConf
 
 from alframe.audit import Audit
 from alframe.config import ENGINES
-from alframe.data import ImageBank, ImageDataset
+from alframe.data import Bank, ImageBank, ImageDataset
 from alframe.device import Compute
 from alframe.errors import ConfigError
 from alframe.learner import CNNLearner, ReferenceEngine
-from alframe.learner.engine import Progress
-from alframe.learner.learner import Engine
+from alframe.learner.engine import Engine, Progress
 from alframe.rooms import Amount, Plan, Rooms
 from alframe.tracking import Tracker
 
@@ -164,9 +163,9 @@ def _learner(
     )
 
 
-def _try_network(network: Any, recipe: Any, bank: ImageBank, n_classes: int) -> None:
+def _try_network(network: Any, recipe: Any, bank: Bank, n_classes: int) -> None:
     """Make a network and its optimizer once, so that what they do not take is told before the first label."""
-    n_channels, height, width = bank.images_N.shape[1:]
+    n_channels, height, width = bank.image_shape
     group = "network"
     try:
         with torch.random.fork_rng(devices=[]):

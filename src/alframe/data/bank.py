@@ -1,13 +1,56 @@
-"""All images of a data set as uint8 on one device, batches by index.
+"""The images of a data set as uint8, batches by index.
 
 A batch is a gather instead of a DataLoader: no workers, no per-sample transforms, one byte per pixel.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import Protocol, Self
 
 import torch
 from torch import Tensor
+
+
+class Bank(Protocol):
+    """Where batches of images come from; `ImageBank` holds them on the device, other banks stream them."""
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(channels, height, width)."""
+        ...
+
+    @property
+    def device(self) -> torch.device:
+        """Where batches are delivered."""
+        ...
+
+    @property
+    def index_device(self) -> torch.device:
+        """Where `take` wants its indices, so that whole tables of them move there at once."""
+        ...
+
+    @property
+    def resident(self) -> bool:
+        """Whether `take` is a gather on the device, which a captured graph can hold."""
+        ...
+
+    def __len__(self) -> int: ...
+
+    def take(self, index_B: Tensor) -> Tensor:
+        """Return (B, channels, height, width) uint8 on the device: the images of `index_B` (int64)."""
+        ...
+
+    def stream(self, index_P: Tensor, batch_size: int) -> Iterator[Tensor]:
+        """Yield the images of `index_P` (int64, CPU) in that order, `batch_size` at a time, on the device."""
+        ...
+
+    def cropped(self, pixels: int) -> Self:
+        """Return a bank of the images without `pixels` rows and columns at each side."""
+        ...
+
+    def channel_statistics(self, index_N: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Return (mean, std), each (channels,) float32 in units of 0 to 255, of all or some images."""
+        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,18 +62,35 @@ class ImageBank:
     """
 
     images_N: Tensor
+    resident = True
 
     def __len__(self) -> int:
         return len(self.images_N)
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(channels, height, width)."""
+        n_channels, height, width = self.images_N.shape[1:]
+        return n_channels, height, width
 
     @property
     def device(self) -> torch.device:
         """Where the images are."""
         return self.images_N.device
 
+    @property
+    def index_device(self) -> torch.device:
+        """Where the images are."""
+        return self.images_N.device
+
     def take(self, index_B: Tensor) -> Tensor:
         """Return (B, channels, height, width) uint8, the images of `index_B` (int64, on the device)."""
         return self.images_N.index_select(0, index_B)
+
+    def stream(self, index_P: Tensor, batch_size: int) -> Iterator[Tensor]:
+        """Yield the images of `index_P` (int64, CPU) in that order, `batch_size` at a time."""
+        for index_B in index_P.to(self.device).split(batch_size):
+            yield self.take(index_B)
 
     def cropped(self, pixels: int) -> Self:
         """Return a bank of the images without `pixels` rows and columns at each side."""
@@ -40,16 +100,21 @@ class ImageBank:
 
     def channel_statistics(self, index_N: Tensor | None = None, chunk: int = 8192) -> tuple[Tensor, Tensor]:
         """Return (mean, std), each (channels,) float32 in units of 0 to 255, of all or some images."""
-        images_N = self.images_N if index_N is None else self.images_N[index_N.to(self.device)]
-        n_channels = images_N.shape[1]
-        # A histogram of bytes is exact and needs no floating-point copy of the images.
-        counts = torch.zeros(n_channels, 256, dtype=torch.float64)
-        for part in images_N.split(chunk):
-            for channel in range(n_channels):
-                histogram = torch.bincount(part[:, channel].reshape(-1).int(), minlength=256)
-                counts[channel] += histogram.cpu()
-        values = torch.arange(256, dtype=torch.float64)
-        share = counts / counts.sum(1, keepdim=True)
-        mean = share @ values
-        variance = share @ values.square() - mean.square()
-        return mean.float(), variance.clamp_min(0).sqrt().float()
+        if index_N is None:
+            index_N = torch.arange(len(self))
+        return channel_statistics(self.stream(index_N, chunk), self.image_shape[0])
+
+
+def channel_statistics(batches: Iterator[Tensor], n_channels: int) -> tuple[Tensor, Tensor]:
+    """Return (mean, std), each (channels,) float32 in units of 0 to 255, of batches of uint8 images."""
+    # A histogram of bytes is exact and needs no floating-point copy of the images.
+    counts = torch.zeros(n_channels, 256, dtype=torch.float64)
+    for image_B in batches:
+        for channel in range(n_channels):
+            histogram = torch.bincount(image_B[:, channel].reshape(-1).int(), minlength=256)
+            counts[channel] += histogram.cpu()
+    values = torch.arange(256, dtype=torch.float64)
+    share = counts / counts.sum(1, keepdim=True)
+    mean = share @ values
+    variance = share @ values.square() - mean.square()
+    return mean.float(), variance.clamp_min(0).sqrt().float()

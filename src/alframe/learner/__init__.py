@@ -1,11 +1,12 @@
 """The classifier: networks, recipes, the engine that runs them, batched scoring."""
 
 from alframe.learner.consistency import ConsistencyClassifier, ConsistencyRecipe
-from alframe.learner.engine import FitJob, ReferenceEngine
+from alframe.learner.engine import FitJob
 from alframe.learner.learner import CNNLearner
 from alframe.learner.module import Classifier
 from alframe.learner.networks import FastCNN, PublishedCNN, resnet18
 from alframe.learner.recipe import Lesson, Recipe
+from alframe.learner.reference import ReferenceEngine
 from alframe.learner.supervised import SupervisedRecipe
 
 __all__ = [

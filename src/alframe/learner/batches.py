@@ -1,11 +1,53 @@
-"""Batches by index from an image bank: iterables that a Trainer takes in place of a DataLoader."""
+"""Batches by index from an image bank: iterables that a Trainer takes in place of a DataLoader.
+
+What is drawn is a table of integers, one row per step; what `training_step` takes is loaded from a row. The
+engines differ in where they load, never in what is drawn.
+"""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
 
-from alframe.data.bank import ImageBank
+from alframe.data.bank import Bank
+
+MASKED = -100  # the label of a padding sample: what `F.cross_entropy` ignores
+
+
+@dataclass(frozen=True, eq=False)
+class BatchTable:
+    """What S steps take, as integers.
+
+    Attributes:
+        columns: tensors (S, B) int64, CPU, each with its own B; the label column of a padded row ends in
+            `MASKED`.
+        last: samples of the last row that are no padding.
+    """
+
+    columns: tuple[Tensor, ...]
+    last: int
+
+    def __len__(self) -> int:
+        return len(self.columns[0])
+
+
+@runtime_checkable
+class TabledBatches(Protocol):
+    """Batches whose drawing and loading are apart."""
+
+    bank: Bank
+    batch_size: int
+
+    def tables(self) -> Iterator[BatchTable]:
+        """Yield the tables of an epoch; they never end where the batches do not."""
+        ...
+
+    def load(self, *row: Tensor) -> Any:
+        """Return the batch of a row of a table, whose parts are where the bank takes its indices."""
+        ...
 
 
 class IndexStream:
@@ -39,41 +81,55 @@ class EpochBatches:
 
     def __init__(
         self,
-        bank: ImageBank,
+        bank: Bank,
         index_L: Tensor,
         label_L: Tensor,
         batch_size: int,
         generator: torch.Generator | None = None,
     ) -> None:
-        self._bank = bank
+        self.bank = bank
+        self.batch_size = batch_size
         self._index_L = index_L
         self._label_L = label_L
-        self._batch_size = batch_size
         self._generator = generator
 
     def __len__(self) -> int:
-        return -(-len(self._index_L) // self._batch_size)
+        return -(-len(self._index_L) // self.batch_size)
 
-    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        n, device = len(self._index_L), self._bank.device
+    def tables(self) -> Iterator[BatchTable]:
+        """Yield the one table of an epoch, the last row padded."""
+        n, n_rows = len(self._index_L), len(self)
         order_L = torch.arange(n)
         if self._generator is not None:
             order_L = torch.randperm(n, generator=self._generator)
-        # One transfer an epoch; the batches are cut on the device.
-        index_L = self._index_L[order_L].to(device)
-        label_L = self._label_L[order_L].to(device)
-        for index_B, label_B in zip(
-            index_L.split(self._batch_size), label_L.split(self._batch_size), strict=True
-        ):
-            yield self._bank.take(index_B), label_B
+        padding = n_rows * self.batch_size - n
+        index = torch.cat([self._index_L[order_L], self._index_L[order_L[:1]].expand(padding)])
+        label = torch.cat([self._label_L[order_L], torch.full((padding,), MASKED)])
+        columns = index.view(n_rows, self.batch_size), label.view(n_rows, self.batch_size)
+        yield BatchTable(columns, last=self.batch_size - padding)
+
+    def load(self, *row: Tensor) -> tuple[Tensor, Tensor]:
+        """Return (images, labels)."""
+        index_B, label_B = row
+        return self.bank.take(index_B), label_B.to(self.bank.device)
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        for table in self.tables():
+            # One transfer an epoch; the batches are cut on the device.
+            rows = list(zip(*(column.to(self.bank.index_device) for column in table.columns), strict=True))
+            for index_B, label_B in rows[:-1]:
+                yield self.load(index_B, label_B)
+            yield self.load(*(column_B[: table.last] for column_B in rows[-1]))
 
 
 class ConsistencyBatches:
     """Endless (labelled images, labels, pool images); the pool part is None when the pool is empty."""
 
+    ROWS = 64  # steps drawn and moved at once
+
     def __init__(
         self,
-        bank: ImageBank,
+        bank: Bank,
         index_L: Tensor,
         label_L: Tensor,
         pool_P: Tensor,
@@ -81,23 +137,37 @@ class ConsistencyBatches:
         pool_batch_size: int,
         generator: torch.Generator,
     ) -> None:
-        self._bank = bank
+        self.bank = bank
+        self.batch_size = batch_size
         self._index_L = index_L
         self._label_L = label_L
         self._pool_P = pool_P
-        self._batch_size = batch_size
         self._pool_batch_size = pool_batch_size if len(pool_P) else 0
         self._generator = generator
 
+    def tables(self) -> Iterator[BatchTable]:
+        """Yield tables without end: labelled indices, labels and, unless the pool is empty, pool indices."""
+        rows = self._rows()
+        while True:
+            columns = zip(*islice(rows, self.ROWS), strict=True)
+            yield BatchTable(tuple(torch.stack(column) for column in columns), last=self.batch_size)
+
+    def load(self, *row: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Return (labelled images, labels, pool images or None)."""
+        index_B, label_B, *pool = row
+        pool_image_B = self.bank.take(pool[0]) if pool else None
+        return self.bank.take(index_B), label_B.to(self.bank.device), pool_image_B
+
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor, Tensor | None]]:
-        device = self._bank.device
+        for table in self.tables():
+            columns = [column.to(self.bank.index_device) for column in table.columns]
+            for row in zip(*columns, strict=True):
+                yield self.load(*row)
+
+    def _rows(self) -> Iterator[tuple[Tensor, ...]]:
         labelled = IndexStream(torch.arange(len(self._index_L)), self._generator)
         pool = IndexStream(self._pool_P, self._generator) if self._pool_batch_size else None
         while True:
-            position_B = labelled.take(self._batch_size)
-            image_B = self._bank.take(self._index_L[position_B].to(device))
-            label_B = self._label_L[position_B].to(device)
-            pool_image_B = None
-            if pool is not None:
-                pool_image_B = self._bank.take(pool.take(self._pool_batch_size).to(device))
-            yield image_B, label_B, pool_image_B
+            position_B = labelled.take(self.batch_size)
+            row = self._index_L[position_B], self._label_L[position_B]
+            yield row if pool is None else (*row, pool.take(self._pool_batch_size))

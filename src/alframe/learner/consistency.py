@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
-from alframe.data.bank import ImageBank
+from alframe.data.bank import Bank
 from alframe.learner.augment import RandomDeformation
 from alframe.learner.batches import ConsistencyBatches
 from alframe.learner.engine import FitJob
@@ -118,7 +118,7 @@ class ConsistencyRecipe:
     max_pool_passes: float | None = None
     auto_labels: Literal["train", "consistency"] = "consistency"
 
-    def normalize(self, bank: ImageBank, index_N: Tensor) -> nn.Module:
+    def normalize(self, bank: Bank, index_N: Tensor) -> nn.Module:
         """Return per-channel standardisation by the trial's own images."""
         return Normalize(*bank.channel_statistics(index_N))
 
@@ -135,11 +135,11 @@ class ConsistencyRecipe:
             self.pool_batch_size,
             torch.Generator().manual_seed(lesson.batches_seed),
         )
-        n_channels, *image_size = bank.images_N.shape[1:]
+        n_channels, height, width = bank.image_shape
         black = torch.zeros(1, n_channels, 1, 1, dtype=torch.uint8, device=bank.device)
         augment = RandomDeformation(
             **self.augment,
-            image_size=(image_size[0], image_size[1]),
+            image_size=(height, width),
             fill=lesson.normalize(black)[0],
             generator=torch.Generator(bank.device).manual_seed(lesson.augment_seed),
         )

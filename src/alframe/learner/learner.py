@@ -3,30 +3,18 @@
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
-from alframe.data.bank import ImageBank
+from alframe.data.bank import Bank
 from alframe.device import Compute
 from alframe.errors import TrainingDiverged
-from alframe.learner.engine import FitJob, FitResult, NotFiniteError, Progress
+from alframe.learner.engine import Engine, NotFiniteError, Progress
 from alframe.learner.recipe import Lesson, Recipe
 from alframe.learner.scoring import score_pool
 from alframe.records import FitReport, Labelled, PoolScores
 from alframe.seeds import derive_seed
-
-
-class Engine(Protocol):
-    """Runs a fit."""
-
-    name: str
-
-    def fit(self, job: FitJob, progress: Progress) -> FitResult:
-        """Train the job's module in place."""
-        ...
-
 
 NetworkFactory = Callable[..., nn.Module]
 
@@ -52,8 +40,8 @@ class CNNLearner:
     def __init__(
         self,
         *,
-        bank: ImageBank,
-        test_bank: ImageBank | None,
+        bank: Bank,
+        test_bank: Bank | None,
         member_N: Tensor,
         n_classes: int,
         network: NetworkFactory,
@@ -89,8 +77,8 @@ class CNNLearner:
         start = time.perf_counter()
         with self._compute.seeded(derive_seed(self._seed, round, "weights")):
             network = self._network(
-                in_channels=self._bank.images_N.shape[1],
-                image_size=tuple(self._bank.images_N.shape[2:]),
+                in_channels=self._bank.image_shape[0],
+                image_size=self._bank.image_shape[1:],
                 n_classes=self._n_classes,
             )
             network = network.to(self._compute.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -129,7 +117,7 @@ class CNNLearner:
         return self._score(self._test_bank, torch.arange(len(self._test_bank)), frozenset(), None).predicted_P
 
     def _score(
-        self, bank: ImageBank, index_P: Tensor, needs: frozenset[str], progress: Progress | None
+        self, bank: Bank, index_P: Tensor, needs: frozenset[str], progress: Progress | None
     ) -> PoolScores:
         return score_pool(
             list(self._networks),

@@ -5,7 +5,7 @@ from typing import Protocol
 
 from torch import Tensor, nn
 
-from alframe.data.bank import ImageBank
+from alframe.data.bank import Bank
 from alframe.learner.engine import FitJob
 from alframe.records import Labelled
 
@@ -22,7 +22,7 @@ class Lesson:
         batches_seed, augment_seed: draw what goes into batches and how images are altered.
     """
 
-    bank: ImageBank
+    bank: Bank
     normalize: nn.Module
     labelled: Labelled
     round: int
@@ -33,7 +33,7 @@ class Lesson:
 class Recipe(Protocol):
     """How a round is trained."""
 
-    def normalize(self, bank: ImageBank, index_N: Tensor) -> nn.Module:
+    def normalize(self, bank: Bank, index_N: Tensor) -> nn.Module:
         """Return the map from uint8 images to the network's input, fitted on the images `index_N`."""
         ...
 

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from alframe.confidence import log_margin, log_odds
-from alframe.data.bank import ImageBank
+from alframe.data.bank import Bank
 from alframe.device import Compute
 from alframe.learner.engine import Progress
 from alframe.records import PoolScores
@@ -19,7 +19,7 @@ KNOWN_NEEDS = frozenset({"margin"})
 def score_pool(
     networks: Sequence[nn.Module],
     normalize: nn.Module,
-    bank: ImageBank,
+    bank: Bank,
     index_P: Tensor,
     *,
     compute: Compute,
@@ -48,15 +48,15 @@ def score_pool(
     start = time.perf_counter()
     predicted, odds, margins, done = [], [], [], 0
     with torch.inference_mode(), compute.autocast():
-        for index_B in index_P.to(bank.device).split(batch_size):
-            logits_BC = mean_log_probabilities(networks, normalize(bank.take(index_B)))
+        for image_B in bank.stream(index_P, batch_size):
+            logits_BC = mean_log_probabilities(networks, normalize(image_B))
             predicted_B, log_odds_B = log_odds(logits_BC)
             predicted.append(predicted_B)
             odds.append(log_odds_B)
             if "margin" in needs:
                 margins.append(log_margin(logits_BC))
             if progress is not None:
-                done += len(index_B)
+                done += len(image_B)
                 progress("score", done, len(index_P))
     return PoolScores(
         index_P=index_P,

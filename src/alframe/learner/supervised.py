@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from alframe.data.bank import ImageBank
+from alframe.data.bank import Bank
 from alframe.learner.batches import EpochBatches
 from alframe.learner.engine import FitJob
 from alframe.learner.module import Classifier, Normalize, OptimizerFactory
@@ -38,9 +38,9 @@ class SupervisedRecipe:
     patience: int
     max_epochs: int | None = None
 
-    def normalize(self, bank: ImageBank, index_N: Tensor) -> nn.Module:
+    def normalize(self, bank: Bank, index_N: Tensor) -> nn.Module:
         """Return pixels / 255."""
-        n_channels = bank.images_N.shape[1]
+        n_channels = bank.image_shape[0]
         return Normalize(torch.zeros(n_channels), torch.full((n_channels,), 255.0))
 
     def job(self, network: nn.Module, lesson: Lesson) -> FitJob:
