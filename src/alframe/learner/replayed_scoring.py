@@ -1,6 +1,7 @@
 """Scoring by replay: a network's forward pass over a batch of indices, captured once for every network."""
 
 import copy
+import warnings
 from collections.abc import Iterator, Sequence
 
 import torch
@@ -8,6 +9,7 @@ from torch import Tensor, nn
 
 from alframe.data.bank import Bank
 from alframe.device import Compute
+from alframe.errors import EngineWarning
 from alframe.learner.capture import Capture, Replay, run_aside
 from alframe.learner.program import CaptureError, tensor_slots
 from alframe.learner.scoring import EagerForward
@@ -28,20 +30,25 @@ class ReplayedForward:
         self._compute = compute
         self._capture = capture
         self._passes: dict[tuple[Bank, int], _Pass] = {}
-        self.failed: str | None = None
+        self._failed = False
 
     def __call__(
         self, networks: Sequence[nn.Module], bank: Bank, index_P: Tensor, batch_size: int
     ) -> Iterator[list[Tensor]]:
         """Yield batch after batch the logits (B, C) of each network, in the order of `index_P`."""
-        if self.failed is not None or not bank.resident or len(networks) != 1:
+        if self._failed or not bank.resident or len(networks) != 1:
             # Several at once only happens where memory was too short to keep what earlier ones said.
             yield from self._eager(networks, bank, index_P, batch_size)
             return
         try:
             replayed = self._pass(networks[0], bank, batch_size)
         except CaptureError as error:
-            self.failed = str(error)
+            self._failed = True
+            warnings.warn(
+                f"engine: scoring could not be captured: {error}. Going on batch by batch.",
+                EngineWarning,
+                stacklevel=2,
+            )
             yield from self._eager(networks, bank, index_P, batch_size)
             return
         replayed.load(networks[0])
