@@ -78,7 +78,7 @@ class GraphEngine:
             return self._reference.fit(job, progress)
         try:
             check_replayable(job)
-            with _drawn_anew_after_failure(job, self._compute):
+            with _as_before_after_failure(job, self._compute):
                 return self._replay(job, progress)
         except (NotReplayable, CaptureError) as error:
             self._warned = True
@@ -152,6 +152,7 @@ class _Replayer(Callback):
         )
         self._scheduler: LRSchedulerConfig | None = None
         self._trainer: pl.Trainer | None = None
+        self._epoch_steps = 0
 
     def train_tickets(self) -> Any:
         assert isinstance(self._job.batches, TabledBatches)
@@ -183,6 +184,10 @@ class _Replayer(Callback):
         check_optimizers(trainer)
         self._scheduler = trainer.lr_scheduler_configs[0] if trainer.lr_scheduler_configs else None
         pl_module.automatic_optimization = False
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Count an epoch's steps from its first, as the Trainer does for a schedule's frequency."""
+        self._epoch_steps = 0
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Move a schedule of epochs on."""
@@ -225,9 +230,10 @@ class _Replayer(Callback):
         if self._scheduler.interval != "step":
             return torch.tensor([[group["lr"] for group in groups]]).expand(n, -1)
         rates = []
-        for step in range(trainer.global_step + 1, trainer.global_step + n + 1):
+        for _ in range(n):
             rates.append([group["lr"] for group in groups])
-            self._step_scheduler(step)
+            self._epoch_steps += 1
+            self._step_scheduler(self._epoch_steps)
         return torch.tensor(rates)
 
     def _step_scheduler(self, done: int) -> None:
@@ -254,17 +260,20 @@ class _Replayer(Callback):
 
 
 @contextmanager
-def _drawn_anew_after_failure(job: FitJob, compute: Compute) -> Iterator[None]:
-    """Put the generators back when the block fails, so that the reference engine draws the same."""
+def _as_before_after_failure(job: FitJob, compute: Compute) -> Iterator[None]:
+    """Put generators and modes back when the block fails, so that the reference engine does the same."""
     generators = [torch.default_generator, device_generator(compute.device)]
     both = [each for each in (job.batches, job.validation) if isinstance(each, TabledBatches)]
     generators += [batches.generator for batches in both if batches.generator is not None]
     states = [generator.get_state() for generator in generators]
+    modes = [(part, part.training) for part in job.module.modules()]
     try:
         yield
     except (NotReplayable, CaptureError):
         for generator, state in zip(generators, states, strict=True):
             generator.set_state(state)
+        for part, training in modes:
+            part.training = training
         raise
 
 
