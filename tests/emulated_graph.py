@@ -48,14 +48,16 @@ class EmulatedGraph:
 
 
 def _replay(func: Any, args: Any, kwargs: Any, out: Any) -> None:
-    aliases = [returned.alias_info for returned in func._schema.returns]
-    if any(alias is not None and not alias.is_write for alias in aliases):
-        return  # a view: it shows what its base holds
-    new = func(*args, **kwargs)
-    for alias, old_leaf, new_leaf in zip(
-        aliases,
-        *(pytree.tree_leaves(each if len(aliases) != 1 else [each]) for each in (out, new)),
-        strict=False,
-    ):
-        if alias is None and isinstance(old_leaf, torch.Tensor):
-            old_leaf.copy_(new_leaf)
+    outs = [leaf for leaf in pytree.tree_leaves(out) if isinstance(leaf, torch.Tensor)]
+    ins = {_storage(leaf) for leaf in pytree.tree_leaves((args, kwargs)) if isinstance(leaf, torch.Tensor)}
+    written = func._schema.is_mutable
+    if outs and not written and all(_storage(leaf) in ins for leaf in outs):
+        return  # views: they show what their base holds
+    news = [leaf for leaf in pytree.tree_leaves(func(*args, **kwargs)) if isinstance(leaf, torch.Tensor)]
+    for old, new in zip(outs, news, strict=True):
+        if _storage(old) not in ins:
+            old.copy_(new)
+
+
+def _storage(tensor: torch.Tensor) -> int:
+    return tensor.untyped_storage().data_ptr()

@@ -67,7 +67,7 @@ class CNNLearner:
         self._progress = progress
         self._normalize = recipe.normalize(bank, member_N.nonzero().flatten()).to(compute.device)
         self._networks: deque[nn.Module] = deque(maxlen=ensemble)
-        self._memory = ScoreMemory()
+        self._memory = ScoreMemory() if ensemble > 1 else None
         self._forward = engine.forward(self._normalize)
 
     def fit(self, labelled: Labelled, round: int) -> FitReport:
@@ -100,7 +100,8 @@ class CNNLearner:
             except NotFiniteError as error:
                 raise TrainingDiverged(round, str(error)) from error
         self._networks.append(job.module.scoring_network)
-        self._memory.forget_all_but(self._networks)
+        if self._memory is not None:
+            self._memory.forget_all_but(self._networks)
         return FitReport(
             samples=job.n_labelled,
             steps=result.steps,

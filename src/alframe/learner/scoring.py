@@ -123,7 +123,7 @@ def score_pool(
         batch_size: images per forward pass; halved, and tried again, where memory runs out.
         needs: optional fields of `PoolScores` to fill in.
         progress: told "score", images done, P.
-        memory: what networks have said before; filled in where several networks score.
+        memory: what networks have said before, and where it is kept for the next time.
         forward: runs the networks; None runs them batch by batch.
 
     Raises:
@@ -163,14 +163,13 @@ def log_probabilities(
     memory: ScoreMemory | None = None,
     progress: Progress | None = None,
 ) -> Iterator[Tensor]:
-    """Yield (B, C) float32 blocks: one network's logits, or the mean log-probabilities of several.
+    """Yield (B, C) float32 blocks: one network's logits, or the networks' mean log-probabilities.
 
     Args: as for `score_pool`.
     """
-    memory = memory if len(networks) > 1 else None
     fresh = [each for each in networks if memory is None or not memory.knows(each, bank, index_P)]
     for index_B, logits in _blocks(fresh, bank, index_P, size, forward, progress):
-        if len(networks) == 1:
+        if len(networks) == 1 and memory is None:
             yield logits[0].float()
         else:
             told = dict(zip(fresh, (F.log_softmax(each.float(), dim=1) for each in logits), strict=True))
