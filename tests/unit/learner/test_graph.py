@@ -13,116 +13,34 @@ import pytorch_lightning as pl
 import torch
 import torch.nn.functional as F
 from pytorch_lightning.callbacks import Callback
-from torch import nn
 
 from alframe.data import ImageBank
 from alframe.device import Compute
 from alframe.errors import EngineWarning
-from alframe.learner import Classifier, ConsistencyRecipe, FastCNN, FitJob, ReferenceEngine, SupervisedRecipe
+from alframe.learner import Classifier, ReferenceEngine
 from alframe.learner.batches import EpochBatches
 from alframe.learner.engine import NotFiniteError
 from alframe.learner.graph import GraphEngine
-from alframe.learner.module import Normalize
 from alframe.learner.program import find_generators, private_copy, tensor_slots
-from alframe.learner.recipe import Lesson
 from tests.emulated_graph import EmulatedGraph
-
-N, N_CLASSES = 400, 4
-
-
-@pytest.fixture(scope="module")
-def images():
-    generator = torch.Generator().manual_seed(0)
-    label_N = torch.randint(0, N_CLASSES, (N,), generator=generator)
-    image_N = torch.randint(0, 256, (N, 1, 12, 12), dtype=torch.uint8, generator=generator)
-    for c in range(N_CLASSES):
-        image_N[label_N == c, :, c * 3 : c * 3 + 3] //= 4
-    return image_N, label_N
+from tests.graph_cases import (
+    Dense,
+    assert_same,
+    consistency,
+    make_images,
+    normed,
+    plain_job,
+    run_rounds,
+    supervised,
+)
 
 
 @pytest.fixture
-def bank(images):
-    return ImageBank(images[0])
-
-
-class Dense(nn.Sequential):
-    """A network without batch norm: what pads a batch cannot reach the other samples."""
-
-    def __init__(self, dropout=0.0):
-        super().__init__(
-            nn.Conv2d(1, 6, 3),
-            nn.ReLU(),
-            nn.MaxPool2d(2),
-            nn.Dropout(dropout),
-            nn.Flatten(),
-            nn.Linear(150, N_CLASSES),
-        )
-
-
-def normed():
-    return FastCNN(in_channels=1, image_size=(12, 12), n_classes=N_CLASSES, widths=[6, 8], grid=2)
-
-
-def supervised(**options):
-    settings = {
-        "optimizer": partial(torch.optim.Adadelta, lr=1.0, rho=0.95, eps=1e-7),
-        "batch_size": 8,
-        "validation_share": 0.2,
-        "patience": 2,
-        "max_epochs": 7,
-    }
-    return SupervisedRecipe(**(settings | options))
-
-
-def consistency(**options):
-    settings = {
-        "optimizer": partial(torch.optim.AdamW, lr=5e-3, weight_decay=1e-2, betas=(0.9, 0.99), fused=True),
-        "steps": 21,
-        "steps_growth": 60,
-        "batch_size": 8,
-        "pool_batch_size": 16,
-        "average_decay": 0.9,
-        "confident": 0.4,
-        "weight": 1.0,
-        "one_cycle": {"pct_start": 0.3, "div_factor": 25, "final_div_factor": 1000},
-        "augment": {"rotation": 15, "scale": 0.15, "shear": 0.2, "shift": 0.06, "elastic": 0.04},
-    }
-    return ConsistencyRecipe(**(settings | options))
-
-
-@pytest.fixture
-def fits(images, bank, make_labelled, ignore_progress):
-    """Fits a recipe for two rounds of a trial, as a learner does, and returns results and modules."""
-
-    def run(engine, recipe, network, sizes=(70, 83), compute=None):
-        compute = compute or Compute(device=torch.device("cpu"), precision="float32")
-        done = []
-        for round, n in enumerate(sizes, 1):
-            with compute.seeded(round):
-                lesson = Lesson(
-                    bank=bank,
-                    normalize=recipe.normalize(bank, torch.arange(N)),
-                    labelled=make_labelled(list(range(n)), images[1][:n].tolist(), list(range(n, N))),
-                    round=round,
-                    batches_seed=round,
-                    augment_seed=100 + round,
-                )
-                job = recipe.job(network().to(memory_format=torch.channels_last), lesson)
-                done.append((engine.fit(job, ignore_progress), job.module))
-        return done
+def fits(cpu):
+    def run(engine, recipe, network, sizes=(70, 83), compute=cpu):
+        return run_rounds(engine, recipe, network, compute, sizes)
 
     return run
-
-
-def assert_same(expected, got, tolerance=1e-5):
-    for (wanted, module), (result, replayed) in zip(expected, got, strict=True):
-        assert (result.steps, result.epochs) == (wanted.steps, wanted.epochs)
-        torch.testing.assert_close(result.loss_S, wanted.loss_S, rtol=tolerance, atol=tolerance)
-        assert result.loss == pytest.approx(wanted.loss, abs=tolerance)
-        for name, tensor in module.state_dict().items():
-            torch.testing.assert_close(
-                replayed.state_dict()[name], tensor, rtol=10 * tolerance, atol=10 * tolerance
-            )
 
 
 CASES = {
@@ -159,25 +77,12 @@ def test_what_was_captured_in_the_first_round_serves_the_next(fits, cpu, recipe,
     assert_same(fits(ReferenceEngine(cpu), the_recipe, normed, sizes=(70, 83, 96)), got)
 
 
-def test_jobs_of_unknown_likeness_are_captured_anew(images, bank, cpu, ignore_progress):
+def test_jobs_of_unknown_likeness_are_captured_anew(cpu, ignore_progress):
     capture = EmulatedGraph()
     engine = GraphEngine(cpu, capture)
     for _ in range(2):
-        engine.fit(plain_job(images, bank), ignore_progress)
+        engine.fit(plain_job(), ignore_progress)
     assert capture.captures == 4
-
-
-def plain_job(images, bank, module_class=Classifier, n=40, steps=10, generator=None, **options):
-    torch.manual_seed(3)
-    index = torch.arange(n)
-    return FitJob(
-        module=module_class(
-            Dense(), Normalize(torch.zeros(1), torch.full((1,), 255.0)), partial(torch.optim.SGD, lr=0.1)
-        ),
-        batches=EpochBatches(bank, index, images[1][:n], 8, generator or torch.Generator().manual_seed(1)),
-        max_steps=steps,
-        **options,
-    )
 
 
 def test_what_a_fit_leaves_is_not_touched_by_the_next(fits, cpu):
@@ -196,10 +101,10 @@ def test_early_stopping_keeps_the_best_epoch_under_replay(fits, cpu):
     assert_same(expected, got)
 
 
-def test_steps_end_in_the_middle_of_a_table(images, bank, cpu, ignore_progress):
+def test_steps_end_in_the_middle_of_a_table(cpu, ignore_progress):
     for steps in (1, 3, 7, 17, 18):  # five rows a table
-        expected = ReferenceEngine(cpu).fit(plain_job(images, bank, steps=steps), ignore_progress)
-        result = GraphEngine(cpu, EmulatedGraph()).fit(plain_job(images, bank, steps=steps), ignore_progress)
+        expected = ReferenceEngine(cpu).fit(plain_job(steps=steps), ignore_progress)
+        result = GraphEngine(cpu, EmulatedGraph()).fit(plain_job(steps=steps), ignore_progress)
         assert result.steps == expected.steps == steps
         torch.testing.assert_close(result.loss_S, expected.loss_S)
 
@@ -222,7 +127,7 @@ class Listening(Callback):
         self.seen.append((metrics, weight, trainer.global_step, trainer.current_epoch, id(pl_module)))
 
 
-def test_callbacks_see_the_same_module_weights_steps_and_logged_values(images, bank, cpu, monkeypatch):
+def test_callbacks_see_the_same_module_weights_steps_and_logged_values(cpu, monkeypatch):
     told = {}
     for name, engine in (("reference", ReferenceEngine(cpu)), ("graph", GraphEngine(cpu, EmulatedGraph()))):
         listening, build = Listening(), pl.Trainer.__init__
@@ -232,7 +137,7 @@ def test_callbacks_see_the_same_module_weights_steps_and_logged_values(images, b
 
         with monkeypatch.context() as patch:
             patch.setattr(pl.Trainer, "__init__", with_listener)
-            job = plain_job(images, bank, Logging, n=43, steps=18)
+            job = plain_job(Logging, n=43, steps=18)
             engine.fit(job, lambda *_: None)
         told[name] = listening.seen
         assert {seen[4] for seen in listening.seen} == {id(job.module)}
@@ -268,12 +173,10 @@ class LooksAtItsLoss(Classifier):
         return loss * 2 if loss.item() > 100 else loss
 
 
-def test_a_step_that_looks_at_its_loss_cannot_be_captured(images, bank, cpu, ignore_progress):
+def test_a_step_that_looks_at_its_loss_cannot_be_captured(cpu, ignore_progress):
     with pytest.warns(EngineWarning, match="waits for the device"):
-        result = GraphEngine(cpu, EmulatedGraph()).fit(
-            plain_job(images, bank, LooksAtItsLoss), ignore_progress
-        )
-    expected = ReferenceEngine(cpu).fit(plain_job(images, bank), ignore_progress)
+        result = GraphEngine(cpu, EmulatedGraph()).fit(plain_job(LooksAtItsLoss), ignore_progress)
+    expected = ReferenceEngine(cpu).fit(plain_job(), ignore_progress)
     assert torch.equal(result.loss_S, expected.loss_S)
 
 
@@ -312,11 +215,10 @@ REFUSED = {
 @pytest.mark.parametrize(
     ("module", "reason"), REFUSED.items(), ids=lambda value: getattr(value, "__name__", "")
 )
-def test_what_a_replay_cannot_follow_is_left_to_the_reference(
-    images, bank, cpu, ignore_progress, module, reason
-):
-    validation = EpochBatches(bank, torch.arange(16), images[1][:16], 8)
-    make = partial(plain_job, images, bank, module, validation=validation, patience=5)
+def test_what_a_replay_cannot_follow_is_left_to_the_reference(cpu, ignore_progress, module, reason):
+    image_N, label_N = make_images()
+    validation = EpochBatches(ImageBank(image_N), torch.arange(16), label_N[:16], 8)
+    make = partial(plain_job, module, validation=validation, patience=5)
     with pytest.warns(EngineWarning, match=reason):
         result = GraphEngine(cpu, EmulatedGraph()).fit(make(), ignore_progress)
     with warnings.catch_warnings():
@@ -341,9 +243,9 @@ class EveryThirdStep(Classifier):
 
 
 @pytest.mark.parametrize("module", [EpochSchedule, EveryThirdStep])
-def test_schedules_of_epochs_and_of_some_steps_are_followed(images, bank, cpu, ignore_progress, module):
-    expected = ReferenceEngine(cpu).fit(plain_job(images, bank, module, steps=20), ignore_progress)
-    result = GraphEngine(cpu, EmulatedGraph()).fit(plain_job(images, bank, module, steps=20), ignore_progress)
+def test_schedules_of_epochs_and_of_some_steps_are_followed(cpu, ignore_progress, module):
+    expected = ReferenceEngine(cpu).fit(plain_job(module, steps=20), ignore_progress)
+    result = GraphEngine(cpu, EmulatedGraph()).fit(plain_job(module, steps=20), ignore_progress)
     torch.testing.assert_close(result.loss_S, expected.loss_S, rtol=1e-5, atol=1e-6)
 
 
@@ -352,28 +254,19 @@ class Exploding(Classifier):
         return F.cross_entropy(self.network(self.normalize(batch[0])) * float("inf"), batch[1])
 
 
-def test_a_loss_that_is_not_finite_ends_a_replayed_fit(images, bank, cpu, ignore_progress):
+def test_a_loss_that_is_not_finite_ends_a_replayed_fit(cpu, ignore_progress):
     with pytest.raises(NotFiniteError):
-        GraphEngine(cpu, EmulatedGraph()).fit(plain_job(images, bank, Exploding), ignore_progress)
+        GraphEngine(cpu, EmulatedGraph()).fit(plain_job(Exploding), ignore_progress)
 
 
-def test_progress_tells_the_steps_done(images, bank, cpu):
+def test_progress_tells_the_steps_done(cpu):
     told = []
-    GraphEngine(cpu, EmulatedGraph()).fit(plain_job(images, bank, steps=12), lambda *args: told.append(args))
+    GraphEngine(cpu, EmulatedGraph()).fit(plain_job(steps=12), lambda *args: told.append(args))
     assert told == [("train", 5, 12), ("train", 10, 12), ("train", 12, 12)]
 
 
-def test_a_private_copy_shares_no_tensor_and_no_generator(fits, cpu, bank, make_labelled, images):
-    recipe = consistency()
-    lesson = Lesson(
-        bank=bank,
-        normalize=recipe.normalize(bank, torch.arange(N)),
-        labelled=make_labelled([0, 1], [0, 1], [2, 3]),
-        round=1,
-        batches_seed=1,
-        augment_seed=2,
-    )
-    module = recipe.job(normed(), lesson).module
+def test_a_private_copy_shares_no_tensor_and_no_generator(fits, cpu):
+    ((_, module),) = fits(ReferenceEngine(cpu), consistency(steps=1), normed, sizes=(70,))
     twin = private_copy(module)
     mine, theirs = tensor_slots(module), tensor_slots(twin)
     assert len(mine) == len(theirs) > 20
