@@ -9,7 +9,7 @@ from omegaconf import OmegaConf
 
 from alframe.audit import Audit
 from alframe.config import ENGINES
-from alframe.data import Bank, ImageBank, ImageDataset
+from alframe.data import Bank, ImageDataset, make_bank
 from alframe.device import Compute
 from alframe.errors import ConfigError
 from alframe.learner import CNNLearner, ReferenceEngine
@@ -145,12 +145,12 @@ def _learner(
         raise ConfigError("learner.crop", f"at most {(side - 4) // 2} of {side} pixels at each side", crop)
     network = instantiate("network", config["network"], trusted, call=False)
     recipe = instantiate("learner", _without(learner, *of_learner, "crop"), trusted)
-    bank = ImageBank(dataset.images_N.to(compute.device)).cropped(crop)
+    bank = make_bank(dataset.images_N, compute.device).cropped(crop)
     _try_network(network, recipe, bank, dataset.n_classes)
     test = dataset.test_images_T
     return CNNLearner(
         bank=bank,
-        test_bank=None if test is None else ImageBank(test.to(compute.device)).cropped(crop),
+        test_bank=None if test is None else make_bank(test, compute.device).cropped(crop),
         member_N=member_N,
         n_classes=dataset.n_classes,
         network=network,
