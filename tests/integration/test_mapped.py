@@ -38,14 +38,15 @@ def save(folder: Path, bundle: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    "more", [["learner.steps=15"], ["learner=published", "learner.max_epochs=2", "initial.num=60"]]
+    "more",
+    [["learner.steps=15", "learner.crop=1"], ["learner=published", "learner.max_epochs=2", "initial.num=60"]],
 )
 def test_the_same_trial_from_the_file_and_from_memory(
     tmp_path: Path, bundle: dict[str, Any], more: list[str]
 ) -> None:
     save(tmp_path / "pool", bundle)
     np.savez(tmp_path / "pool.npz", **bundle)
-    more = [*more, "data.limit=300", "learner.crop=1"]
+    more = [*more, "data.limit=300"]
     runs = {"memory": ("pool", "true"), "folder": ("pool", "false"), "npz": ("pool.npz", "false")}
     for name, (path, in_memory) in runs.items():
         done = alframe(

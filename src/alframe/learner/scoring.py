@@ -58,6 +58,7 @@ def score_pool(
             if progress is not None:
                 done += len(image_B)
                 progress("score", done, len(index_P))
+    # Joined outside inference mode, so that what leaves are ordinary tensors.
     return PoolScores(
         index_P=index_P,
         predicted_P=_joined(predicted, torch.int64),
@@ -76,5 +77,6 @@ def mean_log_probabilities(networks: Sequence[nn.Module], x_B: Tensor) -> Tensor
 
 
 def _joined(parts: list[Tensor], dtype: torch.dtype) -> Tensor:
-    # Cloned outside inference mode, so that what leaves is an ordinary tensor.
-    return torch.cat(parts).cpu().clone() if parts else torch.empty(0, dtype=dtype)
+    joined = torch.cat(parts).cpu() if parts else torch.empty(0, dtype=dtype)
+    parts.clear()
+    return joined
