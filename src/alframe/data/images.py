@@ -187,7 +187,9 @@ def _array(name: str, what: str, values: Any) -> np.ndarray[Any, Any]:
 def _check_classes(
     name: str, truth_N: Tensor | None, class_names: Sequence[str], least: int = 2, what: str = "labels"
 ) -> None:
-    n_classes = len(class_names) if truth_N is None else len(truth_N.unique())
+    n_classes = len(class_names)
+    if truth_N is not None and int(truth_N.min()) == int(truth_N.max()):
+        n_classes = 1
     if n_classes < least:
         raise DataError(f"{name}: expected at least two classes, got {n_classes}: nothing to tell apart.")
     if truth_N is not None and int(truth_N.max()) >= len(class_names):

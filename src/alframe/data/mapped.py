@@ -21,7 +21,7 @@ WINDOW = 64 * 2**20  # bytes of the file that may be mapped before they are let 
 # Measured on ext4, Linux 6.18: a thousand random images of 784 bytes made 586 MB resident.
 FOLIO = 2 * 2**20
 ROWS = 16  # images read between two looks at the window, where they lie scattered
-CHUNK = 8 * 2**20  # bytes of images at once for statistics
+CHUNK = 2 * 2**20  # bytes of images at once for statistics
 
 Array = TypeVar("Array", np.ndarray[Any, Any], Tensor)
 
