@@ -43,7 +43,8 @@ class MappedImages:
     """Images in a file, read when they are asked for; in place of a tensor in an `ImageDataset`.
 
     Pages that were read are let go before more than a window of them is resident. They stay in the system's
-    page cache, which gives them up when memory is short.
+    page cache, which gives them up when memory is short. A file that is cut off while it is mapped ends the
+    process: the system has no gentler way to tell.
     """
 
     def __init__(self, stored: np.memmap[Any, Any]) -> None:

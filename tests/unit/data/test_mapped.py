@@ -177,6 +177,48 @@ def test_batches_on_the_cpu_are_not_overwritten_by_those_that_follow(grey_bank):
     assert torch.equal(torch.cat(batches), grey_bank.take(torch.arange(N)))
 
 
+@pytest.fixture
+def slow_copies(monkeypatch):
+    """Stands in for CUDA: a copy is made when somebody waits for the event recorded after it, no sooner."""
+    queued, events = [], []
+
+    def to(self, device, non_blocking):
+        assert (device.type, non_blocking) == ("cuda", True)
+        copy = torch.empty_like(self)
+        queued.append((copy, self))
+        return copy
+
+    class Event:
+        def __init__(self):
+            self.copies = []
+            events.append(self)
+
+        def record(self, stream):
+            self.copies, queued[:] = list(queued), []
+
+        def synchronize(self):
+            for copy, source in self.copies:
+                copy.copy_(source)
+            self.copies = []
+
+    monkeypatch.setattr(torch.cuda, "Event", Event)
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda device: None)
+    monkeypatch.setattr(torch.Tensor, "to", to)
+    monkeypatch.setattr(MappedBank, "_empty", lambda bank, n: torch.empty((n, *bank.image_shape)).byte())
+    return events
+
+
+@pytest.mark.parametrize("batch_size", [1, 7, 33, 50, 99, 100])
+def test_a_buffer_is_filled_again_only_when_its_copy_is_made(grey_bank, slow_copies, batch_size):
+    expected = grey_bank.images._stored[:, None]
+    bank = MappedBank(grey_bank.images, torch.device("cuda", 0))
+    delivered = list(bank.stream(torch.arange(N), batch_size))
+    assert len(slow_copies) == 2  # one event a buffer
+    for event in slow_copies:
+        event.synchronize()
+    assert (torch.cat(delivered).numpy() == expected).all()
+
+
 def test_a_data_set_carries_images_in_their_file(stored, banks):
     images = map_images("toy", "images", stored)
     dataset = ImageDataset.from_arrays(
@@ -201,7 +243,11 @@ def test_what_is_not_mapped_is_not_taken_for_it():
 
 MEASURE = """
 import sys, numpy as np, torch
+from torch import nn
 from alframe.data import MappedBank, map_images
+from alframe.device import Compute
+from alframe.learner.module import Normalize
+from alframe.learner.scoring import score_pool
 
 def resident(key):
     [line] = [line for line in open("/proc/self/status") if line.startswith(key)]
@@ -210,11 +256,14 @@ def resident(key):
 stored = np.load(sys.argv[1], mmap_mode="r")
 bank = MappedBank(map_images("toy", "images", stored), torch.device("cpu")).cropped(2)
 index_P = torch.arange(len(bank))
+network = nn.Sequential(nn.Flatten(), nn.Linear(24 * 24, 10)).eval()
+normalize = Normalize(torch.tensor([128.0]), torch.tensor([64.0]))
+compute = Compute(device=torch.device("cpu"), precision="float32")
 generator = torch.Generator().manual_seed(0)
 order = torch.randperm(len(bank), generator=generator)
 def read(share):  # scored in file order, then trained on
-    for image_B in bank.stream(index_P[: len(index_P) // share], 512):
-        image_B.sum()
+    some_P = index_P[: len(index_P) // share]
+    score_pool([network], normalize, bank, some_P, compute=compute, batch_size=512)
     for index_B in order[: 8192 // share].split(128):
         bank.take(index_B)
 read(64)  # what torch and NumPy load on first use
