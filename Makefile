@@ -6,12 +6,13 @@ BIN := $(VENV)/bin
 DONE := $(VENV)/.alframe-setup-done
 ARGS ?=
 
-.PHONY: help setup run test lint format lock wheel
+.PHONY: help setup run test lint format growth lock wheel
 help:
 	@echo "make setup      .venv/ with the locked packages (the other targets call it when it is missing)"
 	@echo "make run        label MNIST end to end; ARGS='key=value ...' for overrides"
 	@echo "make test       tests"
 	@echo "make lint       ruff and mypy"
+	@echo "make growth     seconds and memory against pool and labelled set (long; 5 GB of disk)"
 	@echo "make lock       compile requirements.lock anew from pyproject.toml"
 	@echo "make wheel      dist/*.whl"
 
@@ -33,6 +34,9 @@ lint: $(DONE)
 format: $(DONE)
 	@$(BIN)/ruff check --fix-only --quiet .
 	@$(BIN)/ruff format .
+
+growth: $(DONE)
+	@$(BIN)/python scripts/growth.py $(ARGS)
 
 wheel: $(DONE)
 	@$(BIN)/python -m hatchling build -t wheel

@@ -9,7 +9,7 @@ import torch
 from omegaconf import OmegaConf
 
 from alframe.audit import Audit
-from alframe.data import ImageBank, ImageDataset
+from alframe.data import ImageDataset, make_bank
 from alframe.device import Compute
 from alframe.errors import ConfigError
 from alframe.learner import CNNLearner
@@ -161,11 +161,11 @@ def _learner(
 ) -> CNNLearner:
     crop = config["learner"].get("crop", 0)
     compute = means.compute
-    bank = ImageBank(dataset.images_N.to(compute.device)).cropped(crop)
+    bank = make_bank(dataset.images_N, compute.device).cropped(crop)
     test = dataset.test_images_T
     return CNNLearner(
         bank=bank,
-        test_bank=None if test is None else ImageBank(test.to(compute.device)).cropped(crop),
+        test_bank=None if test is None else make_bank(test, compute.device).cropped(crop),
         member_N=member_N,
         n_classes=dataset.n_classes,
         network=instantiate("network", config["network"], config["trusted_packages"], call=False),

@@ -162,6 +162,7 @@ _RULES: dict[str, Check] = {
     "data.download": one_of(True, False),
     "data.limit": whole(2, optional=True),
     "data.path": text,
+    "data.in_memory": one_of(True, False),
     "initial.share": share(),
     "initial.num": whole(1, optional=True),
     "initial.default_share": share(),

@@ -184,7 +184,10 @@ def prepare_directory(directory: Path) -> None:
 
 
 def _check_truth_of_members(dataset: ImageDataset, member_N: Tensor) -> None:
-    if dataset.truth_N is not None and len(dataset.truth_N[member_N].unique()) < 2:
+    if dataset.truth_N is None:
+        return
+    truth_M = dataset.truth_N[member_N]
+    if int(truth_M.min()) == int(truth_M.max()):
         raise UserError(
             "data.limit: expected at least two classes among the samples that take part, got one. "
             "Write a larger data.limit."
