@@ -1,16 +1,18 @@
 # make run    label MNIST (or, where it cannot be had, scikit-learn's digits)
 # make test   the tests, under six minutes on two cores
+# make bench  how fast training and scoring are, against what a user would write first
 SHELL := /bin/sh
 VENV := .venv
 BIN := $(VENV)/bin
 DONE := $(VENV)/.alframe-setup-done
 ARGS ?=
 
-.PHONY: help setup run test lint format lock wheel
+.PHONY: help setup run test bench lint format lock wheel
 help:
 	@echo "make setup      .venv/ with the locked packages (the other targets call it when it is missing)"
 	@echo "make run        label MNIST end to end; ARGS='key=value ...' for overrides"
 	@echo "make test       tests"
+	@echo "make bench      rates against a plain Lightning script and the raw loop; ARGS=--quick for 3 minutes"
 	@echo "make lint       ruff and mypy"
 	@echo "make lock       compile requirements.lock anew from pyproject.toml"
 	@echo "make wheel      dist/*.whl"
@@ -24,6 +26,9 @@ run: $(DONE)
 
 test: $(DONE)
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 $(ARGS)
+
+bench: $(DONE)
+	@$(BIN)/python scripts/bench.py $(ARGS)
 
 lint: $(DONE)
 	@$(BIN)/ruff check .
