@@ -54,7 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--repeats", type=_at_least_one, default=None, help="measurements of each (7; quick: 5)"
     )
-    parser.add_argument("--seconds", type=float, default=None, help="length of a measurement (3; quick: 0.4)")
+    parser.add_argument("--seconds", type=float, default=None, help="length of a measurement (2; quick: 0.4)")
     parser.add_argument("--device", default="auto", help="cpu, cuda, cuda:N, mps or auto")
     parser.add_argument("--data-dir", default=None, help="folder with MNIST/raw (ALFRAME_DATA_DIR)")
     parser.add_argument("--workers", type=int, nargs="+", default=WORKERS, help="DataLoader workers to try")
@@ -71,7 +71,7 @@ def _at_least_one(text: str) -> int:
 
 
 def _bench(options: argparse.Namespace) -> None:
-    seconds = options.seconds or (0.4 if options.quick else 3.0)
+    seconds = options.seconds or (0.4 if options.quick else 2.0)
     repeats = options.repeats or (5 if options.quick else 7)
     best = Compute.choose(options.device, "auto")
     limit_threads(None)

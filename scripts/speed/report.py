@@ -147,6 +147,8 @@ def circumstances(device: torch.device) -> dict[str, Any]:
             "threads": torch.get_num_threads(),
             "flags": [flag for flag in FLAGS if flag in flags],
             "gpu": gpu,
+            # Of the minute before: what else the machine was busy with.
+            "load_at_start": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
         },
     }
 
