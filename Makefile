@@ -1,18 +1,21 @@
 # make run    label MNIST (or, where it cannot be had, scikit-learn's digits)
 # make test   the tests, under six minutes on two cores
+# make bench  how fast training and scoring are, against what a user would write first
 SHELL := /bin/sh
 VENV := .venv
 BIN := $(VENV)/bin
 DONE := $(VENV)/.alframe-setup-done
 ARGS ?=
 
-.PHONY: help setup run test lint format growth lock wheel
+.PHONY: help setup run test bench growth parity lint format lock wheel
 help:
 	@echo "make setup      .venv/ with the locked packages (the other targets call it when it is missing)"
 	@echo "make run        label MNIST end to end; ARGS='key=value ...' for overrides"
 	@echo "make test       tests"
+	@echo "make bench      rates against a plain Lightning script and the raw loop; ARGS=--quick for 3 minutes"
 	@echo "make lint       ruff and mypy"
 	@echo "make growth     seconds and memory against pool and labelled set (long; 5 GB of disk)"
+	@echo "make parity     trials two ways over seeds: do they differ by more than chance? (ARGS='--pair precisions')"
 	@echo "make lock       compile requirements.lock anew from pyproject.toml"
 	@echo "make wheel      dist/*.whl"
 
@@ -26,6 +29,9 @@ run: $(DONE)
 test: $(DONE)
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 $(ARGS)
 
+bench: $(DONE)
+	@$(BIN)/python scripts/bench.py $(ARGS)
+
 lint: $(DONE)
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -37,6 +43,9 @@ format: $(DONE)
 
 growth: $(DONE)
 	@$(BIN)/python scripts/growth.py $(ARGS)
+
+parity: $(DONE)
+	@$(BIN)/python scripts/parity.py $(ARGS)
 
 wheel: $(DONE)
 	@$(BIN)/python -m hatchling build -t wheel

@@ -1,0 +1,176 @@
+"""One clock for every contestant: set-up told apart from steps, contestants measured in turns."""
+
+import math
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import torch
+
+FIRST_LENGTH = 6
+LONGEST = 200_000
+MAX_TRIES = 6
+
+
+@dataclass(frozen=True, kw_only=True)
+class Timing:
+    """One measurement.
+
+    Attributes:
+        steps: steps that were timed. seconds: what they took.
+        rest_seconds: what the whole run took beyond its steps: start, capture, the first batches of a
+            loader, a checkpoint at the end. Nothing where the steps could not be told apart.
+    """
+
+    steps: int
+    seconds: float
+    rest_seconds: float | None
+
+
+class Stopwatch:
+    """Times the steps of a fit from one mark to another.
+
+    A Trainer's start, a loader's first batches, an engine's capture and the checkpoint at the end take as
+    long as dozens of steps and come once a fit, so a short fit's whole time would say little about a long
+    one's. The clock is read after `warm` steps and after the last, with the device's queue empty; what the
+    whole run took beyond its steps is told apart.
+
+    Args:
+        device: whose queue is waited for. steps: to time. warm: to run before them; 0 times the whole run.
+    """
+
+    def __init__(self, device: torch.device, steps: int, warm: int = 0) -> None:
+        self.total = warm + steps
+        self._device = device
+        self._warm = warm
+        self._marks: list[tuple[int, float]] = []
+
+    def mark(self, done: int) -> None:
+        """Take note that `done` steps have been run; reads the clock at the first and the last mark only."""
+        if (not self._marks and done >= self._warm) or (len(self._marks) == 1 and done >= self.total):
+            self._marks.append((done, self._now()))
+
+    def run(self, work: Callable[[], object]) -> Timing:
+        """Run a fit that marks its steps and return what they took."""
+        start = self._now()
+        if self._warm == 0:
+            self._marks.append((0, start))
+        work()
+        end = self._now()
+        if not self._marks or self._marks[0][0] >= self.total:
+            return Timing(steps=self.total, seconds=end - start, rest_seconds=None)
+        first, last = self._marks[0], (*self._marks[1:], (self.total, end))[0]
+        steps, seconds = last[0] - first[0], last[1] - first[1]
+        rest = end - start - seconds * self.total / steps
+        return Timing(steps=steps, seconds=seconds, rest_seconds=max(0.0, rest))
+
+    def _now(self) -> float:
+        synchronize(self._device)
+        return time.perf_counter()
+
+
+def synchronize(device: torch.device) -> None:
+    """Wait until the device has nothing left to do."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    elif device.type == "mps":
+        torch.mps.synchronize()
+
+
+class Contestant(Protocol):
+    """A way to train a recipe and to score with its network.
+
+    Attributes:
+        recipe, engine, precision: what it is.
+        images_per_step, images_per_batch: that enter a training step, and a batch of scoring.
+    """
+
+    recipe: str
+    engine: str
+    precision: str
+    images_per_step: int
+    images_per_batch: int
+
+    def train(self, steps: int) -> Timing:
+        """Train fresh weights and time `steps` steps."""
+        ...
+
+    def score(self, batches: int) -> Timing:
+        """Score, and time `batches` batches."""
+        ...
+
+
+@dataclass(kw_only=True, eq=False)
+class Record:
+    """The measurements of one contestant.
+
+    Attributes:
+        contestant: who was measured.
+        first_seconds: the first fit of the process, whole: imports, compilation and capture included.
+        train_length, score_length: steps and batches per measurement.
+        trained, scored: the measurements.
+    """
+
+    contestant: Contestant
+    first_seconds: float
+    train_length: int
+    score_length: int
+    trained: list[Timing] = field(default_factory=list)
+    scored: list[Timing] = field(default_factory=list)
+
+    @property
+    def train_rates(self) -> list[float]:
+        """Images per second of each training measurement."""
+        return [self.contestant.images_per_step * each.steps / each.seconds for each in self.trained]
+
+    @property
+    def score_rates(self) -> list[float]:
+        """Images per second of each scoring measurement."""
+        return [self.contestant.images_per_batch * each.steps / each.seconds for each in self.scored]
+
+    @property
+    def rest_seconds(self) -> float | None:
+        """Median seconds of a fit beyond its steps."""
+        known = [each.rest_seconds for each in self.trained if each.rest_seconds is not None]
+        return statistics.median(known) if known else None
+
+
+def warm_up(contestant: Contestant, seconds: float) -> Record:
+    """Run a contestant for the first time and find how many steps and batches fill `seconds`."""
+    start = time.perf_counter()
+    contestant.train(FIRST_LENGTH)
+    first_seconds = time.perf_counter() - start
+    return Record(
+        contestant=contestant,
+        first_seconds=first_seconds,
+        train_length=fitting_length(contestant.train, seconds, least=FIRST_LENGTH),
+        score_length=fitting_length(contestant.score, seconds, least=1),
+    )
+
+
+def fitting_length(run: Callable[[int], Timing], seconds: float, least: int) -> int:
+    """Return how many steps fill `seconds`: tried, longer and longer, until the try is half as long."""
+    length = least
+    for _ in range(MAX_TRIES):
+        timing = run(length)
+        told_apart = timing.rest_seconds is not None
+        if told_apart and timing.seconds >= seconds / 2:
+            break
+        wanted = math.ceil(length * seconds / timing.seconds) if told_apart else 8 * length
+        length = min(LONGEST, 16 * length, max(wanted, length + 1))
+    return min(LONGEST, max(least, round(timing.steps * seconds / timing.seconds)))
+
+
+def take_turns(records: Sequence[Record], repeats: int, tell: Callable[[str], None]) -> None:
+    """Measure every contestant once a round, each round from another one on.
+
+    A machine that slows down for a minute then slows all of them, and the ratios of medians stand.
+    """
+    for repeat in range(repeats):
+        shift = repeat % len(records)
+        for record in (*records[shift:], *records[:shift]):
+            record.trained.append(record.contestant.train(record.train_length))
+            record.scored.append(record.contestant.score(record.score_length))
+        tell(f"round {repeat + 1} of {repeats}")

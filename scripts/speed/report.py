@@ -1,0 +1,179 @@
+"""Measurements as a table, as targets met or not, and as JSON."""
+
+import os
+import platform
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib import metadata
+from typing import Any
+
+import torch
+
+from speed.clock import Record
+from speed.naive import EARLY
+
+PACKAGES = ("alframe", "torch", "torchvision", "pytorch-lightning", "numpy")
+FLAGS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """What a ratio of the seed classifier is read against; never asserted.
+
+    Attributes:
+        device: type of device. engine, ratio: which figure. least, aim: factors.
+    """
+
+    device: str
+    engine: str
+    ratio: str
+    least: float
+    aim: float
+
+
+TARGETS = (
+    Target(device="cpu", engine="reference", ratio="train_vs_naive", least=1.5, aim=2.5),
+    Target(device="cpu", engine="reference", ratio="train_vs_floor", least=0.85, aim=0.95),
+    Target(device="cpu", engine="reference", ratio="score_vs_naive", least=5, aim=8),
+    Target(device="cuda", engine="graph", ratio="train_vs_naive", least=8, aim=15),
+    Target(device="cuda", engine="graph", ratio="train_vs_floor", least=2.5, aim=4),
+    Target(device="cuda", engine="graph", ratio="score_vs_naive", least=100, aim=400),
+)
+
+
+def results(records: Sequence[Record], device: torch.device) -> list[dict[str, Any]]:
+    """Return one row per contestant: medians, ratios of medians, spread."""
+    rows = [_row(record, device) for record in records]
+    by_name = {(row["recipe"], row["engine"], row["precision"]): row for row in rows}
+    for row in rows:
+        others = {
+            "naive": by_name.get((row["recipe"], "naive", "float32")),
+            EARLY: by_name.get((row["recipe"], EARLY, "float32")),
+            "floor": by_name.get((row["recipe"], "floor", row["precision"])),
+        }
+        for name, other in others.items():
+            for what in ("train", "score"):
+                rate = f"{what}_images_per_s"
+                row[f"{what}_vs_{name}"] = row[rate] / other[rate] if other else None
+    return rows
+
+
+def _row(record: Record, device: torch.device) -> dict[str, Any]:
+    contestant = record.contestant
+    return {
+        "recipe": contestant.recipe,
+        "batch": contestant.images_per_step,
+        "score_batch": contestant.images_per_batch,
+        "engine": contestant.engine,
+        "device": str(device),
+        "precision": contestant.precision,
+        "train_images_per_s": statistics.median(record.train_rates),
+        "score_images_per_s": statistics.median(record.score_rates),
+        "train_range": [min(record.train_rates), max(record.train_rates)],
+        "score_range": [min(record.score_rates), max(record.score_rates)],
+        "train_steps": record.train_length,
+        "score_batches": record.score_length,
+        "repeats": len(record.trained),
+        "set_up_seconds": record.rest_seconds,
+        "first_fit_seconds": record.first_seconds,
+    }
+
+
+def table(rows: Sequence[dict[str, Any]]) -> str:
+    """Return the rows as a Markdown table."""
+    lines = [
+        "| recipe | images a step | engine | precision | training, images/s | vs naive | vs floor "
+        "| scoring, images/s | vs naive | vs floor | set-up of a fit, s | of the first, s |",
+        "|---|---|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    for row in rows:
+        cells = [row["recipe"], str(row["batch"]), row["engine"], row["precision"]]
+        for what in ("train", "score"):
+            cells.append(_with_range(row[f"{what}_images_per_s"], row[f"{what}_range"]))
+            cells += [_shown(row[f"{what}_vs_naive"]), _shown(row[f"{what}_vs_floor"])]
+        cells += [_shown(row["set_up_seconds"]), _shown(row["first_fit_seconds"])]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def targets(rows: Sequence[dict[str, Any]]) -> list[str]:
+    """Return a line per target and row of the seed classifier that it is for."""
+    lines = []
+    for row in rows:
+        for target in TARGETS:
+            value = row[target.ratio]
+            at = row["device"].partition(":")[0], row["engine"], row["recipe"]
+            if at != (target.device, target.engine, "published") or value is None:
+                continue
+            where = f"{row['engine']}, {row['precision']}, {row['batch']} images a step"
+            lines.append(f"{target.ratio} ({where}): {_read(value, target)}")
+            early = row.get(target.ratio.replace("naive", EARLY))
+            if target.ratio.endswith("naive") and early is not None:
+                lines[-1] += f"; against {EARLY}: {_read(early, target)}"
+    return lines
+
+
+def _read(value: float, target: Target) -> str:
+    least, aim = (
+        f"{wanted:g} {'' if value >= wanted else 'not '}met" for wanted in (target.least, target.aim)
+    )
+    return f"{value:.2f}, target {least}, aim {aim}"
+
+
+def trial_line(trial: dict[str, Any]) -> str:
+    """Return what a trial took, in a line."""
+    if trial["seconds"] is None:
+        return f"`{trial['command']}`: failed after {trial['wall_seconds']:.0f} s: {trial['error']}"
+    hand, wrong = 100 * trial["hand_share"], 100 * trial["mislabelled_share"]
+    return (
+        f"`{trial['command']}`: {trial['seconds']:.1f} s ({trial['wall_seconds']:.1f} s with imports), "
+        f"{trial['rounds']} rounds, {trial['n_samples']:,} images, {hand:.2f} % hand labels, "
+        f"{wrong:.3f} % mislabelled; {trial['device']}, {trial['precision']}, {trial['engine']} engine"
+    )
+
+
+def circumstances(device: torch.device) -> dict[str, Any]:
+    """Return the versions, the date and the hardware."""
+    model, flags = _processor()
+    gpu = torch.cuda.get_device_name(device) if device.type == "cuda" else None
+    return {
+        "versions": {"python": platform.python_version()} | {name: _version(name) for name in PACKAGES},
+        "date": datetime.now(UTC).date().isoformat(),
+        "hardware": {
+            "cpu": model,
+            "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+            "threads": torch.get_num_threads(),
+            "flags": [flag for flag in FLAGS if flag in flags],
+            "gpu": gpu,
+            # Of the minute before: what else the machine was busy with.
+            "load_at_start": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
+        },
+    }
+
+
+def _processor() -> tuple[str, list[str]]:
+    """Return (model, flags) of the first processor, as far as the system tells."""
+    try:
+        with open("/proc/cpuinfo") as lines:
+            known = dict(line.split(":", 1) for line in lines if ":" in line)
+    except OSError:
+        return platform.processor() or platform.machine(), []
+    said = {key.strip(): value.strip() for key, value in known.items()}
+    return said.get("model name", platform.machine()), said.get("flags", "").split()
+
+
+def _version(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _shown(value: float | None) -> str:
+    return "" if value is None else f"{value:.2f}"
+
+
+def _with_range(value: float, ends: list[float]) -> str:
+    return f"{value:,.0f} ({ends[0]:,.0f} to {ends[1]:,.0f})"

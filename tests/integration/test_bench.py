@@ -1,0 +1,116 @@
+"""What `make bench` is made of, on a few synthetic images; figures have to be there, not to be good."""
+
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import torch
+from torch import nn
+
+from alframe.learner import PublishedCNN
+
+SCRIPTS = Path(__file__).parents[2] / "scripts"
+RATES = ("train_images_per_s", "score_images_per_s")
+SMALL = {
+    "published": ["experiment=published", "learner.batch_size=8", "learner.scoring_batch_size=16"],
+    "fast": ["learner.batch_size=4", "learner.pool_batch_size=12", "learner.scoring_batch_size=16"],
+}
+RATIOS = ("train_vs_naive", "score_vs_naive", "train_vs_floor")
+
+
+@pytest.fixture
+def load(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], ModuleType]:
+    """Imports a module of scripts/, which is no package."""
+    monkeypatch.syspath_prepend(str(SCRIPTS))
+
+    def load(name: str) -> ModuleType:
+        return __import__(name, fromlist=["_"])
+
+    return load
+
+
+def test_every_contestant_gets_its_figures(
+    load: Callable[[str], ModuleType], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    task = load("speed.task")
+    source = task.synthetic(n=400)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(task, "synthetic", lambda: source)
+        for recipe, overrides in SMALL.items():
+            patch.setitem(task.RECIPES, recipe, overrides)
+        load("bench").main(
+            ["--repeats", "1", "--seconds", "0.01", "--device", "cpu", "--data-dir", str(tmp_path / "none"),
+             "--workers", "0", "--json", str(tmp_path / "bench.json")]
+        )  # fmt: skip
+    figures = json.loads((tmp_path / "bench.json").read_text())
+    assert set(figures) >= {"results", "trials", "versions", "date", "hardware"}
+    engines = {(row["recipe"], row["engine"]) for row in figures["results"]}
+    assert engines >= {
+        (recipe, engine) for recipe in ("published", "fast") for engine in ("naive", "reference", "floor")
+    }
+    batches = {row["recipe"]: row["batch"] for row in figures["results"]}
+    assert batches == {"published": 8, "fast": 16}
+    for row in figures["results"]:
+        assert row["device"] == "cpu"
+        assert row["precision"] in ("float32", "bfloat16")
+        assert all(row[key] > 0 and math.isfinite(row[key]) for key in (*RATES, *RATIOS))
+    told = capsys.readouterr().out
+    assert "400 images of synthetic (MNIST is not in the data directory)" in told
+    assert "No trial" in told
+    assert "train_vs_naive (reference, float32, 8 images a step): " in told
+
+
+def test_a_trial_is_timed(load: Callable[[str], ModuleType], tmp_path: Path) -> None:
+    overrides = ["data=digits", "data.limit=300", "learner.steps=3", "stopping.max_rounds=1"]
+    trial = load("speed.trials").timed_trial("fast", [*overrides, "stopping.min_rounds=1"], str(tmp_path))
+    assert 0 < trial["seconds"] < trial["wall_seconds"]
+    assert trial["n_samples"] == 300
+
+
+def test_a_trial_that_fails_says_why(load: Callable[[str], ModuleType], tmp_path: Path) -> None:
+    trial = load("speed.trials").timed_trial("fast", ["data=nonsense"], str(tmp_path))
+    assert trial["seconds"] is None
+    assert "data=nonsense: no such option" in trial["error"]
+
+
+def test_the_first_written_network_is_the_published_one(load: Callable[[str], ModuleType]) -> None:
+    first = load("speed.naive").first_published_network().eval()
+    published = PublishedCNN(in_channels=1, image_size=(28, 28), n_classes=10).eval()
+    copy_weights(published, first)
+    x = torch.randn(3, 1, 28, 28, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(first(x), published(x), rtol=1e-4, atol=1e-5)
+
+
+def copy_weights(source: nn.Module, target: nn.Module) -> None:
+    for theirs, ours in zip(source.parameters(), target.parameters(), strict=True):
+        ours.data.copy_(theirs.data)
+
+
+def test_the_stopwatch_tells_set_up_from_steps(
+    load: Callable[[str], ModuleType], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = load("speed.clock")
+    now = 0.0
+    monkeypatch.setattr(clock.time, "perf_counter", lambda: now)
+    watch = clock.Stopwatch(torch.device("cpu"), steps=10, warm=2)
+
+    def fit() -> None:
+        nonlocal now
+        now += 5.0  # set-up
+        for done in range(1, 13):
+            now += 0.5
+            watch.mark(done)
+        now += 2.0  # the end
+
+    timing = watch.run(fit)
+    assert (timing.steps, timing.seconds, timing.rest_seconds) == (10, 5.0, 7.0)
+
+
+def test_a_fit_that_marks_its_end_alone_is_timed_whole(load: Callable[[str], ModuleType]) -> None:
+    watch = load("speed.clock").Stopwatch(torch.device("cpu"), steps=10, warm=2)
+    timing = watch.run(lambda: watch.mark(12))
+    assert timing.steps == 12
+    assert timing.rest_seconds is None
