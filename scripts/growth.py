@@ -119,20 +119,25 @@ def work(job: dict[str, Any]) -> dict[str, Any]:
     """Return the figures of one job; this runs in the process that is measured."""
     if job["what"] == "trial":
         return trial(job)
-    from alframe.build import build_engine, build_rooms, load_data
-    from alframe.device import Compute, keep_large_blocks, limit_threads
+    from alframe.device import keep_large_blocks, limited_threads
+
+    config = composed(job, RECIPES.get(job.get("recipe", ""), ["learner.steps=100"]))
+    keep_large_blocks()
+    with limited_threads(config["threads"]):
+        return one_round(job, config)
+
+
+def one_round(job: dict[str, Any], config: dict[str, Any]) -> dict[str, Any]:
+    """Return the figures of a fit and, unless that is all that is asked for, of scoring and selection."""
+    from alframe.build import build_means, build_rooms, load_data
     from alframe.ledger import LabelLedger, Source
     from alframe.seeds import derive_generator
 
-    config = composed(job, RECIPES.get(job.get("recipe", ""), ["learner.steps=100"]))
-    compute = Compute.choose(config["device"], config["precision"])
-    keep_large_blocks()
-    limit_threads(config["threads"])
     dataset = load_data(config)
     ledger = LabelLedger.empty(len(dataset))
+    means = build_means(config, dataset)
     start = time.perf_counter()
-    engine = build_engine(config["engine"], compute)
-    rooms = build_rooms(config, dataset, ledger.member_N, compute, engine, lambda stage, done, total: None)
+    rooms = build_rooms(config, dataset, ledger.member_N, means, lambda stage, done, total: None)
     figures = {"statistics_seconds": time.perf_counter() - start}
     generator = derive_generator(0, 0, "initial")
     seed_set = rooms.initial.select(ledger.index_unlabelled, generator)
