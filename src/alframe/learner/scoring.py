@@ -16,8 +16,8 @@ from alframe.learner.engine import Forward, Progress
 from alframe.records import PoolScores
 
 KNOWN_NEEDS = frozenset({"margin"})
-# Numbers of log-probabilities that are worked on at once; each takes about 250 bytes of host memory on a CPU,
-# with what is computed on the way and what the heap loses between activations: 63 MB measured, 248 MB at 2**20.
+# Numbers of log-probabilities that are worked on at once. With what is computed on the way and what the heap
+# loses between activations each takes about 250 bytes on a CPU: 63 MB measured, 248 MB at 2**20.
 BLOCK = 2**18
 MEMORY_BYTES = 2**28  # log-probabilities of earlier networks kept for the next rounds, at most
 
