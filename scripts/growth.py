@@ -119,20 +119,20 @@ def work(job: dict[str, Any]) -> dict[str, Any]:
     """Return the figures of one job; this runs in the process that is measured."""
     if job["what"] == "trial":
         return trial(job)
-    with contextlib.ExitStack() as threads:
-        return parts(job, threads)
-
-
-def parts(job: dict[str, Any], threads: contextlib.ExitStack) -> dict[str, Any]:
-    """Return the figures of a fit, or of scoring and selecting, without a trial around them."""
-    from alframe.build import build_means, build_rooms, load_data
     from alframe.device import keep_large_blocks, limited_threads
-    from alframe.ledger import LabelLedger, Source
-    from alframe.seeds import derive_generator
 
     config = composed(job, RECIPES.get(job.get("recipe", ""), ["learner.steps=100"]))
     keep_large_blocks()
-    threads.enter_context(limited_threads(config["threads"]))
+    with limited_threads(config["threads"]):
+        return one_round(job, config)
+
+
+def one_round(job: dict[str, Any], config: dict[str, Any]) -> dict[str, Any]:
+    """Return the figures of a fit and, unless that is all that is asked for, of scoring and selection."""
+    from alframe.build import build_means, build_rooms, load_data
+    from alframe.ledger import LabelLedger, Source
+    from alframe.seeds import derive_generator
+
     dataset = load_data(config)
     ledger = LabelLedger.empty(len(dataset))
     means = build_means(config, dataset)

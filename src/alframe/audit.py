@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from alframe.ledger import LabelLedger
+from alframe.ledger import LabelLedger, Source
 from alframe.records import Counts
 
 
@@ -17,18 +17,20 @@ def count(ledger: LabelLedger, truth_N: Tensor | None) -> Counts:
         truth_N: (N,) int64 true labels, or None when nobody knows them: then `mislabelled`, its share
             and `auto_label_error` are None.
     """
-    auto, hand = ledger.index_auto, ledger.index_hand
+    # Masks, of a byte a sample, where indices would take eight.
+    auto_N, held_N = ledger.source_N == Source.AUTO, ledger.source_N != Source.NONE
+    n_auto = int(auto_N.sum())
     mislabelled = share = auto_error = None
     if truth_N is not None:
-        held = torch.cat([auto, hand])
-        mislabelled = int((ledger.label_N[held] != truth_N[held]).sum())
+        wrong_N = held_N & (ledger.label_N != truth_N)
+        mislabelled = int(wrong_N.sum())
         share = mislabelled / ledger.n_samples
-        if len(auto):
-            auto_error = int((ledger.label_N[auto] != truth_N[auto]).sum()) / len(auto)
+        if n_auto:
+            auto_error = int((wrong_N & auto_N).sum()) / n_auto
     return Counts(
         n_samples=ledger.n_samples,
-        hand_labels=len(hand),
-        auto_labels=len(auto),
+        hand_labels=int(held_N.sum()) - n_auto,
+        auto_labels=n_auto,
         unlabelled=len(ledger.index_unlabelled),
         mislabelled=mislabelled,
         mislabelled_share=share,
