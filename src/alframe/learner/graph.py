@@ -14,7 +14,6 @@ import torch
 from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.utilities.types import LRSchedulerConfig
 from torch import Tensor, nn
-from torch.optim import SGD, Adadelta, Adam, AdamW, RMSprop
 
 from alframe.device import Compute
 from alframe.errors import EngineWarning
@@ -24,27 +23,8 @@ from alframe.learner.engine import FitJob, FitResult, Forward, Progress
 from alframe.learner.module import Classifier
 from alframe.learner.program import TABLE_ROWS, CaptureError, Program
 from alframe.learner.reference import ReferenceEngine
+from alframe.learner.replayable import NotReplayable, check_optimizers, check_replayable, counts_in_place
 from alframe.learner.replayed_scoring import ReplayedForward
-
-# Optimizers whose state begins as zeros, so that a recorded step can be put back to its beginning.
-KNOWN_OPTIMIZERS = (SGD, Adadelta, Adam, AdamW, RMSprop)
-# Methods of a module that take part in each step in ways that a replay does not know.
-PER_STEP = (
-    "on_train_batch_start",
-    "on_before_backward",
-    "on_before_zero_grad",
-    "backward",
-    "optimizer_step",
-    "optimizer_zero_grad",
-    "configure_gradient_clipping",
-    "lr_scheduler_step",
-    "on_validation_batch_start",
-    "on_validation_batch_end",
-)
-
-
-class NotReplayable(Exception):
-    """A job that only the reference engine can run; the message says why, in half a sentence."""
 
 
 class GraphEngine:
@@ -98,7 +78,7 @@ class GraphEngine:
         program = self._programs.pop(job.program, None) if job.program is not None else None
         if program is None:
             assert isinstance(job.batches, TabledBatches)
-            validation = job.validation if _own_validation(job) else None
+            validation = job.validation if counts_in_place(job) else None
             assert validation is None or isinstance(validation, TabledBatches)
             program = Program(job.module, job.batches, validation, self._compute, self._capture)
         fit = _Replayer(job, program)
@@ -159,7 +139,7 @@ class _Replayer(Callback):
         return _Tickets(self._job.batches)
 
     def validation_tickets(self) -> Any:
-        if not _own_validation(self._job):
+        if not counts_in_place(self._job):
             return self._job.validation
         assert isinstance(self._job.validation, TabledBatches)
         return _Tickets(self._job.validation)
@@ -168,7 +148,7 @@ class _Replayer(Callback):
     def in_place_of_steps(self) -> Iterator[None]:
         """Put the replays where the Trainer calls the module's steps."""
         stand_ins = {"training_step": self._train, "on_train_batch_end": lambda *_: None}
-        if _own_validation(self._job):
+        if counts_in_place(self._job):
             stand_ins["validation_step"] = self._validate
         vars(self._module).update(stand_ins)
         try:
@@ -275,41 +255,3 @@ def _as_before_after_failure(job: FitJob, compute: Compute) -> Iterator[None]:
         for part, training in modes:
             part.training = training
         raise
-
-
-def check_replayable(job: FitJob) -> None:
-    """Raise `NotReplayable` for a job whose steps cannot be recorded, as far as can be seen beforehand."""
-    if not isinstance(job.batches, TabledBatches):
-        raise NotReplayable("the batches are not drawn from tables")
-    if not job.batches.bank.resident:
-        raise NotReplayable("the images are streamed from a file")
-    for name in PER_STEP:
-        if getattr(type(job.module), name) is not getattr(pl.LightningModule, name):
-            raise NotReplayable(f"the module has a {name} of its own")
-
-
-def check_optimizers(trainer: pl.Trainer) -> None:
-    """Raise `NotReplayable` for optimizers or schedules that a recorded step cannot follow."""
-    if len(trainer.optimizers) != 1 or len(trainer.lr_scheduler_configs) > 1:
-        raise NotReplayable("the module has more than one optimizer or schedule")
-    optimizer = trainer.optimizers[0]
-    optimizer = getattr(optimizer, "optimizer", optimizer)
-    if type(optimizer) not in KNOWN_OPTIMIZERS:
-        raise NotReplayable(f"{type(optimizer).__name__} is not among the optimizers that it can reset")
-    if any(group.get("dampening") for group in optimizer.param_groups):
-        raise NotReplayable("SGD's first step differs from the others under dampening")
-    for config in trainer.lr_scheduler_configs:
-        if config.reduce_on_plateau:
-            raise NotReplayable("the schedule waits for a metric")
-        if getattr(config.scheduler, "cycle_momentum", False):
-            raise NotReplayable("the schedule changes the momentum")
-
-
-def _own_validation(job: FitJob) -> bool:
-    """Whether the validation step is the one that counts in place, which can be recorded."""
-    return (
-        isinstance(job.validation, TabledBatches)
-        and job.validation.bank.resident
-        and type(job.module).validation_step is Classifier.validation_step
-        and type(job.module).forward is Classifier.forward
-    )

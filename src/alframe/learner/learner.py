@@ -12,7 +12,8 @@ from alframe.device import Compute
 from alframe.errors import TrainingDiverged
 from alframe.learner.engine import Engine, NotFiniteError, Progress
 from alframe.learner.recipe import Lesson, Recipe
-from alframe.learner.scoring import BatchSize, ScoreMemory, score_pool
+from alframe.learner.score_memory import BatchSize, ScoreMemory
+from alframe.learner.scoring import score_pool
 from alframe.records import FitReport, Labelled, PoolScores
 from alframe.seeds import derive_seed
 

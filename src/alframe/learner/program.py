@@ -6,10 +6,8 @@ looks at that module during the fit sees the weights being trained. Batches come
 learning rate from a table too; which row is next is counted on the device.
 """
 
-import copy
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -19,6 +17,7 @@ from alframe.device import Compute
 from alframe.learner.batches import BatchTable, TabledBatches
 from alframe.learner.capture import Capture, Replay, device_generator, run_aside
 from alframe.learner.module import Classifier
+from alframe.learner.module_tensors import find_generators, private_copy, tensor_slots
 
 TABLE_ROWS = 1024  # rows of a table on the device; longer tables are worked off in parts
 CHUNK = 16  # steps in one graph; what is left of a table is replayed step by step
@@ -264,57 +263,6 @@ class Program:
             self.log_options[name] = options
         value = torch.as_tensor(value, dtype=torch.float32, device=self._compute.device).detach()
         self._logged[name].index_copy_(0, self._tables["train"].at, value.reshape(1))
-
-
-@dataclass(frozen=True)
-class Slot:
-    """A place of a module that holds a tensor: a parameter's data, or a buffer."""
-
-    owner: nn.Module
-    name: str
-
-    def get(self) -> Tensor:
-        """Return the tensor."""
-        parameter = self.owner._parameters.get(self.name)
-        tensor = self.owner._buffers[self.name] if parameter is None else parameter.data
-        assert tensor is not None
-        return tensor
-
-    def set(self, tensor: Tensor) -> None:
-        """Hold another tensor of the same shape and dtype."""
-        parameter = self.owner._parameters.get(self.name)
-        if parameter is None:
-            self.owner._buffers[self.name] = tensor
-        else:
-            parameter.data = tensor
-
-
-def tensor_slots(module: nn.Module) -> list[Slot]:
-    """Return the slots of every parameter and buffer, in the module's own order, each tensor once."""
-    slots: list[Slot] = []
-    seen: set[int] = set()
-    for owner in module.modules():
-        for name, tensor in [*owner._parameters.items(), *owner._buffers.items()]:
-            if tensor is not None and id(tensor) not in seen:
-                seen.add(id(tensor))
-                slots.append(Slot(owner, name))
-    return slots
-
-
-def find_generators(module: nn.Module) -> list[torch.Generator]:
-    """Return the generators that are attributes of the module's parts, in the module's own order."""
-    found = [value for part in module.modules() for value in vars(part).values()]
-    return [value for value in found if isinstance(value, torch.Generator)]
-
-
-def private_copy(module: Classifier) -> Classifier:
-    """Return a copy that shares nothing with the module, its generators' states included."""
-    memo: dict[int, Any] = {}
-    for generator in find_generators(module):
-        twin = torch.Generator(generator.device)
-        twin.set_state(generator.get_state())
-        memo[id(generator)] = twin
-    return copy.deepcopy(module, memo)
 
 
 def repeat(work: Callable[[], None], times: int) -> None:

@@ -21,7 +21,7 @@ from alframe.learner import Classifier, ReferenceEngine
 from alframe.learner.batches import EpochBatches
 from alframe.learner.engine import NotFiniteError
 from alframe.learner.graph import GraphEngine
-from alframe.learner.program import find_generators, private_copy, tensor_slots
+from alframe.learner.module_tensors import find_generators, private_copy, tensor_slots
 from tests.emulated_graph import EmulatedGraph
 from tests.graph_cases import (
     Dense,

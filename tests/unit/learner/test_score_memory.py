@@ -8,7 +8,8 @@ from alframe.data import ImageBank
 from alframe.errors import EngineWarning
 from alframe.learner.capture import run_aside
 from alframe.learner.replayed_scoring import ReplayedForward
-from alframe.learner.scoring import BatchSize, EagerForward, ScoreMemory, score_pool
+from alframe.learner.score_memory import BatchSize, ScoreMemory
+from alframe.learner.scoring import EagerForward, score_pool
 from tests.emulated_graph import EmulatedGraph
 
 N = 100

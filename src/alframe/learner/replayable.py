@@ -1,0 +1,66 @@
+"""Which fits can be recorded and replayed; the others say why not."""
+
+import pytorch_lightning as pl
+from torch.optim import SGD, Adadelta, Adam, AdamW, RMSprop
+
+from alframe.learner.batches import TabledBatches
+from alframe.learner.engine import FitJob
+from alframe.learner.module import Classifier
+
+# Optimizers whose state begins as zeros, so that a recorded step can be put back to its beginning.
+KNOWN_OPTIMIZERS = (SGD, Adadelta, Adam, AdamW, RMSprop)
+# Methods of a module that take part in each step in ways that a replay does not know.
+PER_STEP = (
+    "on_train_batch_start",
+    "on_before_backward",
+    "on_before_zero_grad",
+    "backward",
+    "optimizer_step",
+    "optimizer_zero_grad",
+    "configure_gradient_clipping",
+    "lr_scheduler_step",
+    "on_validation_batch_start",
+    "on_validation_batch_end",
+)
+
+
+class NotReplayable(Exception):
+    """A job that only the reference engine can run; the message says why, in half a sentence."""
+
+
+def check_replayable(job: FitJob) -> None:
+    """Raise `NotReplayable` for a job whose steps cannot be recorded, as far as can be seen beforehand."""
+    if not isinstance(job.batches, TabledBatches):
+        raise NotReplayable("the batches are not drawn from tables")
+    if not job.batches.bank.resident:
+        raise NotReplayable("the images are streamed from a file")
+    for name in PER_STEP:
+        if getattr(type(job.module), name) is not getattr(pl.LightningModule, name):
+            raise NotReplayable(f"the module has a {name} of its own")
+
+
+def check_optimizers(trainer: pl.Trainer) -> None:
+    """Raise `NotReplayable` for optimizers or schedules that a recorded step cannot follow."""
+    if len(trainer.optimizers) != 1 or len(trainer.lr_scheduler_configs) > 1:
+        raise NotReplayable("the module has more than one optimizer or schedule")
+    optimizer = trainer.optimizers[0]
+    optimizer = getattr(optimizer, "optimizer", optimizer)
+    if type(optimizer) not in KNOWN_OPTIMIZERS:
+        raise NotReplayable(f"{type(optimizer).__name__} is not among the optimizers that it can reset")
+    if any(group.get("dampening") for group in optimizer.param_groups):
+        raise NotReplayable("SGD's first step differs from the others under dampening")
+    for config in trainer.lr_scheduler_configs:
+        if config.reduce_on_plateau:
+            raise NotReplayable("the schedule waits for a metric")
+        if getattr(config.scheduler, "cycle_momentum", False):
+            raise NotReplayable("the schedule changes the momentum")
+
+
+def counts_in_place(job: FitJob) -> bool:
+    """Whether the validation step is the one that counts in place, which can be recorded."""
+    return (
+        isinstance(job.validation, TabledBatches)
+        and job.validation.bank.resident
+        and type(job.module).validation_step is Classifier.validation_step
+        and type(job.module).forward is Classifier.forward
+    )

@@ -1,0 +1,72 @@
+"""How much scoring takes at once, and what it remembers from round to round."""
+
+import warnings
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from alframe.data.bank import Bank
+from alframe.errors import EngineWarning
+
+MEMORY_BYTES = 2**26  # log-probabilities of earlier networks kept for the next rounds, at most
+
+
+class BatchSize:
+    """How many images a forward pass takes; halved for good when memory runs out."""
+
+    def __init__(self, n: int) -> None:
+        """Begin with n images."""
+        self.n = n
+
+    def halve(self, error: Exception) -> None:
+        """Halve it, or raise the error where there is nothing to halve."""
+        if self.n == 1:
+            raise error
+        self.n //= 2
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        warnings.warn(
+            f"learner.scoring_batch_size: out of memory; going on with {self.n} images at a time.",
+            EngineWarning,
+            stacklevel=2,
+        )
+
+
+class ScoreMemory:
+    """The log-probabilities of networks that will score again, so that each image passes each once.
+
+    An ensemble of the last rounds' networks scores the same pool again and again; what a network said of an
+    image does not change.
+    """
+
+    def __init__(self, limit_bytes: int = MEMORY_BYTES) -> None:
+        """Keep at most `limit_bytes`, and nothing of what comes after."""
+        self._limit = limit_bytes
+        self._kept: dict[tuple[nn.Module, Bank], tuple[Tensor, Tensor]] = {}
+
+    def knows(self, network: nn.Module, bank: Bank, index_P: Tensor) -> bool:
+        """Whether the network has scored every image of `index_P`."""
+        kept = self._kept.get((network, bank))
+        return kept is not None and bool(kept[1][index_P].all())
+
+    def recall(self, network: nn.Module, bank: Bank, index_B: Tensor) -> Tensor:
+        """Return (B, C) float32 log-probabilities on the device."""
+        log_probs_NC = self._kept[network, bank][0]
+        return log_probs_NC[index_B.to(log_probs_NC.device)]
+
+    def remember(self, network: nn.Module, bank: Bank, index_B: Tensor, log_probs_BC: Tensor) -> None:
+        """Keep what the network said of `index_B` (int64, CPU), while the limit allows."""
+        if (network, bank) not in self._kept:
+            n_bytes = 4 * len(bank) * log_probs_BC.shape[1]
+            if n_bytes * (len(self._kept) + 1) > self._limit:
+                return
+            log_probs_NC = torch.empty(len(bank), log_probs_BC.shape[1], device=log_probs_BC.device)
+            self._kept[network, bank] = log_probs_NC, torch.zeros(len(bank), dtype=torch.bool)
+        log_probs_NC, known_N = self._kept[network, bank]
+        log_probs_NC.index_copy_(0, index_B.to(log_probs_NC.device), log_probs_BC)
+        known_N[index_B] = True
+
+    def forget_all_but(self, networks: Sequence[nn.Module]) -> None:
+        """Drop what other networks said."""
+        self._kept = {key: value for key, value in self._kept.items() if key[0] in networks}
