@@ -80,7 +80,7 @@ def _bench(options: argparse.Namespace) -> None:
         _say(f"{around['hardware']}\n{around['versions']}")
         records, notes = _rates(options, source, best, seconds, repeats)
     rows = report.results(records, best.device)
-    met = report.targets(rows)
+    met, notes = report.targets(rows), [*notes, *report.unsteady(rows)]
     print("\n".join(["", *notes, "", report.table(rows), "", *met, ""]), flush=True)
     trials = [] if options.no_trials else _trials(options, source, best)
     if options.json is not None:

@@ -111,7 +111,7 @@ def targets(rows: Sequence[dict[str, Any]]) -> list[str]:
             lines.append(f"{target.ratio} ({where}): {_read(value, target)}")
             early = row.get(target.ratio.replace("naive", EARLY))
             if target.ratio.endswith("naive") and early is not None:
-                lines[-1] += f"; against {EARLY}: {_read(early, target)}"
+                lines[-1] += f"; {early:.2f} against {EARLY}, not in turns"
     return lines
 
 
@@ -120,6 +120,20 @@ def _read(value: float, target: Target) -> str:
         f"{wanted:g} {'' if value >= wanted else 'not '}met" for wanted in (target.least, target.aim)
     )
     return f"{value:.2f}, target {least}, aim {aim}"
+
+
+def unsteady(rows: Sequence[dict[str, Any]]) -> list[str]:
+    """Return a warning where a measurement fell below half of its median, or nothing."""
+    shaken = [
+        f"{row['recipe']} {row['engine']} {row['precision']}"
+        for row in rows
+        for what in ("train", "score")
+        if 2 * row[f"{what}_range"][0] < row[f"{what}_images_per_s"]
+    ]
+    if not shaken:
+        return []
+    names = ", ".join(dict.fromkeys(shaken))
+    return [f"The machine was not quiet, and ratios are not to be trusted: see the ranges of {names}."]
 
 
 def trial_line(trial: dict[str, Any]) -> str:

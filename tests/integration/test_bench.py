@@ -63,6 +63,15 @@ def test_every_contestant_gets_its_figures(
     assert "train_vs_naive (reference, float32, 8 images a step): " in told
 
 
+def test_a_noisy_machine_is_told(load: Callable[[str], ModuleType]) -> None:
+    row = {"recipe": "fast", "engine": "naive", "precision": "float32"}
+    steady = {"train_images_per_s": 10.0, "train_range": [5.0, 11.0]}
+    quiet = {**row, **steady, "score_images_per_s": 10.0, "score_range": [9.0, 11.0]}
+    assert load("speed.report").unsteady([quiet]) == []
+    [told] = load("speed.report").unsteady([{**quiet, "score_range": [4.9, 11.0]}])
+    assert told.endswith("see the ranges of fast naive float32.")
+
+
 def test_a_trial_is_timed(load: Callable[[str], ModuleType], tmp_path: Path) -> None:
     overrides = ["data=digits", "data.limit=300", "learner.steps=3", "stopping.max_rounds=1"]
     trial = load("speed.trials").timed_trial("fast", [*overrides, "stopping.min_rounds=1"], str(tmp_path))
