@@ -7,13 +7,15 @@ BIN := $(VENV)/bin
 DONE := $(VENV)/.alframe-setup-done
 ARGS ?=
 
-.PHONY: help setup run test bench lint format lock wheel
+.PHONY: help setup run test bench growth parity lint format lock wheel
 help:
 	@echo "make setup      .venv/ with the locked packages (the other targets call it when it is missing)"
 	@echo "make run        label MNIST end to end; ARGS='key=value ...' for overrides"
 	@echo "make test       tests"
 	@echo "make bench      rates against a plain Lightning script and the raw loop; ARGS=--quick for 3 minutes"
 	@echo "make lint       ruff and mypy"
+	@echo "make growth     seconds and memory against pool and labelled set (long; 5 GB of disk)"
+	@echo "make parity     trials two ways over seeds: do they differ by more than chance? (ARGS='--pair precisions')"
 	@echo "make lock       compile requirements.lock anew from pyproject.toml"
 	@echo "make wheel      dist/*.whl"
 
@@ -38,6 +40,12 @@ lint: $(DONE)
 format: $(DONE)
 	@$(BIN)/ruff check --fix-only --quiet .
 	@$(BIN)/ruff format .
+
+growth: $(DONE)
+	@$(BIN)/python scripts/growth.py $(ARGS)
+
+parity: $(DONE)
+	@$(BIN)/python scripts/parity.py $(ARGS)
 
 wheel: $(DONE)
 	@$(BIN)/python -m hatchling build -t wheel

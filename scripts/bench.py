@@ -20,7 +20,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from alframe.device import Compute, keep_large_blocks, limit_threads
+from alframe.device import Compute, keep_large_blocks, limited_threads
 from alframe.errors import AlframeError
 from speed import report
 from speed.clock import Contestant, Record, take_turns, warm_up
@@ -74,11 +74,11 @@ def _bench(options: argparse.Namespace) -> None:
     seconds = options.seconds or (0.4 if options.quick else 2.0)
     repeats = options.repeats or (5 if options.quick else 7)
     best = Compute.choose(options.device, "auto")
-    limit_threads(None)
     source = open_source(options.data_dir)
-    around = report.circumstances(best.device)
-    _say(f"{around['hardware']}\n{around['versions']}")
-    records, notes = _rates(options, source, best, seconds, repeats)
+    with limited_threads(None):
+        around = report.circumstances(best.device)
+        _say(f"{around['hardware']}\n{around['versions']}")
+        records, notes = _rates(options, source, best, seconds, repeats)
     rows = report.results(records, best.device)
     met, notes = report.targets(rows), [*notes, *report.unsteady(rows)]
     print("\n".join(["", *notes, "", report.table(rows), "", *met, ""]), flush=True)
@@ -91,7 +91,10 @@ def _bench(options: argparse.Namespace) -> None:
 def _rates(
     options: argparse.Namespace, source: Source, best: Compute, seconds: float, repeats: int
 ) -> tuple[list[Record], list[str]]:
-    tasks = [Task(name=name, config=composed(RECIPES[name]), source=source) for name in options.recipes]
+    device = f"device={options.device}"
+    tasks = [
+        Task(name=name, config=composed([*RECIPES[name], device]), source=source) for name in options.recipes
+    ]
     naives = [Naive(task, best) for task in tasks]
     for naive in naives:
         _say(f"{naive.recipe}, naive: choosing the number of workers")

@@ -1,7 +1,9 @@
 """Fixtures for all tests: no network, a quiet W&B, data where it is, small fakes of the rooms."""
 
+import getpass
 import os
 import socket
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +12,9 @@ import torch
 
 from alframe.data import ImageDataset
 from alframe.device import Compute
+
+# What probes find is kept between test runs, apart from what the user's own trials have found.
+os.environ["ALFRAME_CACHE_DIR"] = f"{tempfile.gettempdir()}/alframe-tests-{getpass.getuser()}"
 
 # Two test processes share two cores.
 torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))

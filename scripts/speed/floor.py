@@ -34,7 +34,7 @@ class Floor:
         self._task = task
         self._compute = compute
         device, crop = compute.device, task.crop
-        images_N = task.source.dataset.images_N.to(device)
+        images_N = task.images.to(device)
         height, width = images_N.shape[2:]
         self._images_N = images_N[:, :, crop : height - crop, crop : width - crop].contiguous()
         labelled = task.labelled

@@ -5,11 +5,11 @@ from dataclasses import replace
 import torch
 from torch import nn
 
-from alframe.build import build_engine
 from alframe.config import ENGINES
 from alframe.data import ImageBank
 from alframe.device import Compute
 from alframe.errors import ConfigError
+from alframe.learner.choose import choose_engine
 from alframe.learner.engine import Engine, FitJob
 from alframe.learner.recipe import Lesson
 from alframe.learner.scoring import score_pool
@@ -31,8 +31,9 @@ class Own:
         self._task = task
         self._engine = engine
         self._compute = compute
-        self._bank = ImageBank(task.source.dataset.images_N.to(compute.device)).cropped(task.crop)
+        self._bank = ImageBank(task.images.to(compute.device)).cropped(task.crop)
         self._normalize = task.recipe.normalize(self._bank, torch.arange(len(self._bank))).to(compute.device)
+        self._forward = engine.forward(self._normalize)
 
     def train(self, steps: int) -> Timing:
         """Train fresh weights as a round does, but for a number of steps and without validation."""
@@ -53,6 +54,7 @@ class Own:
                 index_P,
                 compute=self._compute,
                 batch_size=self.images_per_batch,
+                forward=self._forward,
             )
         )
 
@@ -80,7 +82,7 @@ def engines_that_apply(compute: Compute) -> list[Engine]:
         if name == "auto":
             continue
         try:
-            engines.append(build_engine(name, compute))
+            engines.append(choose_engine(name, compute).engine)
         except ConfigError:
             continue
     return engines

@@ -16,8 +16,10 @@ from torchvision.datasets import MNIST
 from alframe.build import instantiate, load_data
 from alframe.config import conf_directory
 from alframe.data import ImageDataset
+from alframe.device import Compute
 from alframe.errors import DataError
 from alframe.learner import Recipe
+from alframe.probe import DEFAULT_SCORING_BATCH
 from alframe.records import Labelled
 
 # Recipe -> what is typed for it.
@@ -77,8 +79,15 @@ class Task:
 
     @property
     def images_per_batch(self) -> int:
-        """Images per forward pass of scoring."""
-        return int(self.config["learner"]["scoring_batch_size"])
+        """Images per forward pass of scoring, the same for every contestant."""
+        device = Compute.choose(self.config["device"], "float32").device
+        return int(self.config["learner"]["scoring_batch_size"] or DEFAULT_SCORING_BATCH[device.type])
+
+    @property
+    def images(self) -> torch.Tensor:
+        """(N, channels, height, width) uint8, all of them."""
+        assert isinstance(self.source.dataset.images_N, torch.Tensor)
+        return self.source.dataset.images_N
 
     @property
     def labelled(self) -> Labelled:
@@ -140,6 +149,7 @@ class Pictures(Dataset[Any]):
 
     def __init__(self, dataset: ImageDataset, transform: Transform) -> None:
         assert dataset.truth_N is not None
+        assert isinstance(dataset.images_N, torch.Tensor)
         self.data = dataset.images_N[:, 0]
         self.targets = dataset.truth_N
         self.transform = transform

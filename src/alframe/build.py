@@ -1,6 +1,7 @@
 """The one place where config becomes objects."""
 
 import inspect
+from dataclasses import dataclass
 from typing import Any
 
 import hydra
@@ -8,16 +9,18 @@ import torch
 from omegaconf import OmegaConf
 
 from alframe.audit import Audit
-from alframe.config import ENGINES
-from alframe.data import Bank, ImageBank, ImageDataset
+from alframe.data import ImageDataset, make_bank
 from alframe.device import Compute
 from alframe.errors import ConfigError
-from alframe.learner import CNNLearner, ReferenceEngine
+from alframe.learner import CNNLearner
+from alframe.learner.choose import choose_engine
 from alframe.learner.engine import Engine, Progress
+from alframe.probe import Subject, choose_precision, choose_scoring_batch
 from alframe.rooms import Amount, Plan, Rooms
 from alframe.tracking import Tracker
 
 _TRUSTED = ("alframe.", "torch.", "torchvision.", "hydra.utils.get_class")
+_OF_LEARNER = ("warm_start", "ensemble")
 _AMOUNT = ("share", "num", "default_share", "default_at_least")
 
 
@@ -71,15 +74,36 @@ def load_data(config: dict[str, Any]) -> ImageDataset:
     return dataset
 
 
-def build_engine(name: str, compute: Compute) -> Engine:
-    """Return the engine of that name; auto takes the fastest that applies here.
+@dataclass(frozen=True, kw_only=True)
+class Means:
+    """What a trial computes with: chosen once, before the first label.
 
-    Raises:
-        ConfigError: no such engine.
+    Attributes:
+        compute: device and precision. engine: what runs fits and networks.
+        reason: why `engine=auto` did not take a faster one, or None.
+        scoring_batch_size: images per scoring pass.
     """
-    if name not in ENGINES:
-        raise ConfigError("engine", f"one of {', '.join(ENGINES)}", name)
-    return ReferenceEngine(compute)
+
+    compute: Compute
+    engine: Engine
+    reason: str | None
+    scoring_batch_size: int
+
+
+def build_means(config: dict[str, Any], dataset: ImageDataset) -> Means:
+    """Return what a trial computes with; `auto` is settled by capability, or else by a probe."""
+    subject = _subject(config, dataset)
+    device = Compute.choose(config["device"], "float32").device
+    compute = choose_precision(device, config["precision"], subject)
+    choice = choose_engine(config["engine"], compute)
+    return Means(
+        compute=compute,
+        engine=choice.engine,
+        reason=choice.reason,
+        scoring_batch_size=choose_scoring_batch(
+            compute, config["learner"].get("scoring_batch_size"), subject
+        ),
+    )
 
 
 def build_plan(config: dict[str, Any]) -> Plan:
@@ -100,8 +124,7 @@ def build_rooms(
     config: dict[str, Any],
     dataset: ImageDataset,
     member_N: Any,
-    compute: Compute,
-    engine: Engine,
+    means: Means,
     progress: Progress,
 ) -> Rooms:
     """Return the rooms of a trial. The truth goes to the oracle and the audit and to nobody else."""
@@ -114,7 +137,7 @@ def build_rooms(
             trusted,
             amount=Amount(**_only(initial, _AMOUNT), of="dataset", key="initial"),
         ),
-        learner=_learner(config, dataset, member_N, compute, engine, progress),
+        learner=_learner(config, dataset, member_N, means, progress),
         query=_optional("query", _without(config["query"], *_AMOUNT, "share_of"), trusted),
         auto_label=_optional("auto_label", _without(config["auto_label"], "keep"), trusted),
         oracle=instantiate("oracle", config["oracle"], trusted, truth_N=dataset.truth_N),
@@ -133,43 +156,62 @@ def _learner(
     config: dict[str, Any],
     dataset: ImageDataset,
     member_N: Any,
-    compute: Compute,
-    engine: Engine,
+    means: Means,
     progress: Progress,
 ) -> CNNLearner:
-    trusted, learner = config["trusted_packages"], config["learner"]
-    of_learner = ("warm_start", "ensemble", "scoring_batch_size")
-    crop = learner.get("crop", 0)
-    if 2 * crop + 4 > min(dataset.images_N.shape[2:]):
-        side = min(dataset.images_N.shape[2:])
-        raise ConfigError("learner.crop", f"at most {(side - 4) // 2} of {side} pixels at each side", crop)
-    network = instantiate("network", config["network"], trusted, call=False)
-    recipe = instantiate("learner", _without(learner, *of_learner, "crop"), trusted)
-    bank = ImageBank(dataset.images_N.to(compute.device)).cropped(crop)
-    _try_network(network, recipe, bank, dataset.n_classes)
+    crop = config["learner"].get("crop", 0)
+    compute = means.compute
+    bank = make_bank(dataset.images_N, compute.device).cropped(crop)
     test = dataset.test_images_T
     return CNNLearner(
         bank=bank,
-        test_bank=None if test is None else ImageBank(test.to(compute.device)).cropped(crop),
+        test_bank=None if test is None else make_bank(test, compute.device).cropped(crop),
         member_N=member_N,
         n_classes=dataset.n_classes,
-        network=network,
-        recipe=recipe,
-        engine=engine,
+        network=instantiate("network", config["network"], config["trusted_packages"], call=False),
+        recipe=_recipe(config),
+        engine=means.engine,
         compute=compute,
         seed=config["seed"],
+        scoring_batch_size=means.scoring_batch_size,
         progress=progress,
-        **_only(learner, of_learner),
+        **_only(config["learner"], _OF_LEARNER),
     )
 
 
-def _try_network(network: Any, recipe: Any, bank: Bank, n_classes: int) -> None:
-    """Make a network and its optimizer once, so that what they do not take is told before the first label."""
-    n_channels, height, width = bank.image_shape
+def _subject(config: dict[str, Any], dataset: ImageDataset) -> Subject:
+    """Return what will be run, tried once: what the images do not fit is told before the first label."""
+    learner = config["learner"]
+    crop = learner.get("crop", 0)
+    n_channels, height, width = dataset.images_N.shape[1:]
+    if 2 * crop + 4 > min(height, width):
+        most = (min(height, width) - 4) // 2
+        raise ConfigError("learner.crop", f"at most {most} of {min(height, width)} pixels at each side", crop)
+    subject = Subject(
+        network=instantiate("network", config["network"], config["trusted_packages"], call=False),
+        config=config["network"],
+        image_shape=(n_channels, height - 2 * crop, width - 2 * crop),
+        n_classes=dataset.n_classes,
+        batch_size=learner.get("batch_size", 128) + learner.get("pool_batch_size", 0),
+    )
+    _try_network(subject, _recipe(config))
+    return subject
+
+
+def _recipe(config: dict[str, Any]) -> Any:
+    settings = _without(config["learner"], *_OF_LEARNER, "crop", "scoring_batch_size")
+    return instantiate("learner", settings, config["trusted_packages"])
+
+
+def _try_network(subject: Subject, recipe: Any) -> None:
+    """Make a network and its optimizer once."""
+    n_channels, height, width = subject.image_shape
     group = "network"
     try:
         with torch.random.fork_rng(devices=[]):
-            made = network(in_channels=n_channels, image_size=(height, width), n_classes=n_classes)
+            made = subject.network(
+                in_channels=n_channels, image_size=(height, width), n_classes=subject.n_classes
+            )
         group = "learner.optimizer"
         if hasattr(recipe, "optimizer"):
             recipe.optimizer(list(made.parameters()))

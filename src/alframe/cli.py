@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 import traceback
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from omegaconf.errors import OmegaConfBaseException
 from alframe import __version__
 from alframe.compose import check_command_line
 from alframe.config import conf_directory
-from alframe.errors import AlframeError, TrialError, UserError
+from alframe.errors import AlframeError, EngineWarning, TrialError, UserError
 
 
 class Terminated(BaseException):
@@ -110,6 +111,7 @@ def _trial(node: DictConfig) -> None:
     """Run the trial of a composed config in Hydra's output directory."""
     from alframe.trial import run_trial  # torch is imported here, not for --help
 
+    warnings.formatwarning = _in_one_line
     state = HydraConfig.get()
     sweeps = state.mode == RunMode.MULTIRUN
     directory = Path(state.runtime.output_dir)
@@ -151,6 +153,15 @@ def _tell_failures(sweep_directory: Path, trials: list[tuple[str, str]], code: i
     for name, reason in failures:
         _say(f"  {name}: {reason}")
     return 1 if failures else code
+
+
+def _in_one_line(
+    message: Warning | str, category: type[Warning], filename: str, lineno: int, line: str | None = None
+) -> str:
+    """Return a warning as it is printed: ours are for the user, others for whoever mends the code."""
+    if issubclass(category, EngineWarning):
+        return f"alframe: {message}\n"
+    return f"{filename}:{lineno}: {category.__name__}: {message}\n"
 
 
 def _terminate(number: int, frame: Any) -> None:

@@ -135,7 +135,7 @@ def _names(key: str, value: Any) -> None:
 
 
 MAX_BATCH = 2**20
-ENGINES = ("auto", "reference")
+ENGINES = ("auto", "reference", "graph")
 GROUPS = (
     "data",
     "learner",
@@ -162,6 +162,7 @@ _RULES: dict[str, Check] = {
     "data.download": one_of(True, False),
     "data.limit": whole(2, optional=True),
     "data.path": text,
+    "data.in_memory": one_of(True, False),
     "initial.share": share(),
     "initial.num": whole(1, optional=True),
     "initial.default_share": share(),
@@ -207,7 +208,7 @@ _RULES: dict[str, Check] = {
     "learner.warm_start": one_of(True, False),
     "learner.crop": whole(0),
     "learner.ensemble": whole(1),
-    "learner.scoring_batch_size": whole(1, most=MAX_BATCH),
+    "learner.scoring_batch_size": whole(1, most=MAX_BATCH, optional=True),
     "learner.optimizer.lr": number(above=0),
     "tracker.mode": one_of("offline", "online"),
     "tracker.project": text,

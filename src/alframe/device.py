@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from alframe.errors import ConfigError
+from alframe.machine import processor, shared_cores
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,14 +87,18 @@ def keep_large_blocks() -> bool:
 _FIRST_THREADS = torch.get_num_threads()  # before any trial of this process has set its own
 
 
-def limit_threads(n_threads: int | None) -> int:
-    """Set torch's intra-op threads (None: the cores this process may use, OMP_NUM_THREADS first)."""
-    if n_threads is None and "OMP_NUM_THREADS" not in os.environ:
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        n_threads = min(cores, _FIRST_THREADS)
-    if n_threads is not None:
-        torch.set_num_threads(n_threads)
-    return torch.get_num_threads()
+@contextmanager
+def limited_threads(n_threads: int | None) -> Iterator[int]:
+    """Compute with so many threads while the block runs, and yield how many.
+
+    Args:
+        n_threads: None takes OMP_NUM_THREADS, or else the cores that no other trial of this machine uses.
+    """
+    if n_threads is None and "OMP_NUM_THREADS" in os.environ:
+        n_threads = _FIRST_THREADS
+    with shared_cores(n_threads) as n:
+        torch.set_num_threads(n)
+        yield n
 
 
 def _device(name: str) -> torch.device:
@@ -122,9 +127,4 @@ def _multiplies_bfloat16(device: torch.device) -> bool:
         return torch.cuda.get_device_capability(device) >= (8, 0)
     if device.type != "cpu":
         return False
-    try:
-        with open("/proc/cpuinfo") as lines:
-            flags = next((line for line in lines if line.startswith("flags")), "").split()
-    except OSError:
-        return False
-    return "avx512_bf16" in flags or "amx_bf16" in flags
+    return bool(processor()[1] & {"avx512_bf16", "amx_bf16"})

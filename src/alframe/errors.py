@@ -35,6 +35,10 @@ class TrialError(AlframeError):
     """A trial could not be finished."""
 
 
+class EngineWarning(UserWarning):
+    """A faster way could not be taken, or was left; the result is the same."""
+
+
 class TrainingDiverged(TrialError):
     """The loss or a weight became NaN or infinite."""
 

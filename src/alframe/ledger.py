@@ -171,7 +171,9 @@ class LabelLedger:
                 f"Expected indices in [0, {len(self.label_N)}), "
                 f"but got {int(index.min())} to {int(index.max())}."
             )
-        if len(index.unique()) != len(index):
+        named_N = torch.zeros(len(self.label_N), dtype=torch.bool)
+        named_N[index] = True
+        if int(named_N.sum()) != len(index):
             raise LedgerError("Expected each sample once, but got one twice.")
         if int(label.min()) < 0:
             raise LedgerError(f"Expected labels of at least 0, but got {int(label.min())}.")

@@ -13,6 +13,7 @@ from alframe.ledger import LabelLedger, Source
 from alframe.records import FitReport, Kind, PoolScores, RoundReport
 from alframe.rooms import Plan, Rooms
 from alframe.seeds import derive_generator
+from alframe.selection import lowest
 
 
 class RoundResult(NamedTuple):
@@ -105,10 +106,10 @@ def _label_remainder(
         return ledger.commit(scores.index_P, scores.predicted_P, Source.AUTO, round, scores.log_odds_P)
     if plan.remainder == "leave":
         return ledger
-    # Where the budget does not reach for all, it goes to the least confident.
-    least_first = scores.index_P[scores.log_odds_P.argsort(stable=True)]
-    n = plan.affordable(len(least_first), ledger)
-    return _hand_label(rooms, ledger, least_first[:n], Source.REMAINDER, round)
+    n, index_Q = plan.affordable(len(scores), ledger), scores.index_P
+    if n < len(scores):  # where the budget does not reach for all, it goes to the least confident
+        index_Q = index_Q[lowest(scores.log_odds_P, n)]
+    return _hand_label(rooms, ledger, index_Q, Source.REMAINDER, round)
 
 
 def _hand_label(

@@ -65,9 +65,12 @@ class PoolScores:
 
     def without(self, index: Tensor) -> Self:
         """Return these scores without the samples in `index` (int64, any length)."""
-        if len(index) == 0:
+        if len(index) == 0 or len(self) == 0:
             return self
-        keep_P = ~torch.isin(self.index_P, index)
+        # A byte per sample of the file; torch.isin would sort the pool.
+        gone_N = torch.zeros(int(max(self.index_P.max(), index.max())) + 1, dtype=torch.bool)
+        gone_N[index] = True
+        keep_P = ~gone_N[self.index_P]
         kept: dict[str, Any] = {
             field.name: value[keep_P]
             for field in fields(self)

@@ -10,11 +10,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from alframe.build import build_engine, build_plan, build_rooms, build_tracker, check_targets, load_data
+from alframe.build import Means, build_means, build_plan, build_rooms, build_tracker, check_targets, load_data
 from alframe.config import check
 from alframe.data import ImageDataset, choose_members
-from alframe.device import Compute, keep_large_blocks, limit_threads
+from alframe.device import Compute, keep_large_blocks, limited_threads
 from alframe.errors import UserError
+from alframe.learner.choose import choose_engine
 from alframe.ledger import LabelLedger
 from alframe.loop import RoundResult, label_dataset
 from alframe.records import RoundReport
@@ -43,40 +44,44 @@ def run_trial(
     check(config)
     check_targets(config)
     prepare_directory(directory)
-    compute = Compute.choose(config["device"], config["precision"])
-    engine = build_engine(config["engine"], compute)
+    choose_engine(config["engine"], Compute.choose(config["device"], config["precision"]))
     keep_large_blocks()
-    threads = limit_threads(config["threads"])
     tracker = build_tracker(config)
+    with limited_threads(config["threads"]) as threads:
+        dataset = load_data(config)
+        member_N = choose_members(len(dataset), config["data"].get("limit"), config["seed"])
+        _check_truth_of_members(dataset, member_N)
+        means = build_means(config, dataset)
+        console = ConsoleTracker()
+        rooms = build_rooms(config, dataset, member_N, means, console.progress)
+        info = TrialInfo(
+            directory=directory,
+            config={**config, "chosen": _chosen(means, threads)},
+            name=name,
+            group=group,
+            data=dataset.name,
+            n_samples=int(member_N.sum()),
+            n_classes=dataset.n_classes,
+            min_rounds=config["stopping"].get("min_rounds", 1),
+            max_rounds=config["stopping"].get("max_rounds"),
+        )
+        others: list[Tracker] = [tracker] if tracker is not None else []
+        # The files first and the terminal last: its closing lines name what the others have written.
+        trackers = Trackers([FilesTracker(), *others, console])
+        return _label(trackers, info, rooms, dataset, member_N, means, started)
 
-    dataset = load_data(config)
-    member_N = choose_members(len(dataset), config["data"].get("limit"), config["seed"])
-    _check_truth_of_members(dataset, member_N)
-    console = ConsoleTracker()
-    rooms = build_rooms(config, dataset, member_N, compute, engine, console.progress)
-    chosen = {
-        "device": str(compute.device),
-        "precision": compute.precision,
-        "engine": engine.name,
+
+def _chosen(means: Means, threads: int) -> dict[str, Any]:
+    """Return what `auto` came to, as it is written into the trial's config."""
+    return {
+        "device": str(means.compute.device),
+        "precision": means.compute.precision,
+        "engine": means.engine.name,
+        "engine_reason": means.reason,
         "threads": threads,
         "layout": "channels_last",
-        "scoring_batch_size": config["learner"].get("scoring_batch_size"),
+        "scoring_batch_size": means.scoring_batch_size,
     }
-    info = TrialInfo(
-        directory=directory,
-        config={**config, "chosen": chosen},
-        name=name,
-        group=group,
-        data=dataset.name,
-        n_samples=int(member_N.sum()),
-        n_classes=dataset.n_classes,
-        min_rounds=config["stopping"].get("min_rounds", 1),
-        max_rounds=config["stopping"].get("max_rounds"),
-    )
-    others: list[Tracker] = [tracker] if tracker is not None else []
-    # The files first and the terminal last: its closing lines name what the others have written.
-    trackers = Trackers([FilesTracker(), *others, console])
-    return _label(trackers, info, rooms, dataset, member_N, started)
 
 
 def _label(
@@ -85,6 +90,7 @@ def _label(
     rooms: Rooms,
     dataset: ImageDataset,
     member_N: Tensor,
+    means: Means,
     started: float,
 ) -> dict[str, Any]:
     result: RoundResult | None = None
@@ -110,6 +116,7 @@ def _label(
             reports.append(result.report)
             trackers.log(result.report)
         summary = summarise(info, reports, time.perf_counter() - started)
+        summary["engine"] = means.engine.name  # another one than chosen where that one failed
     except BaseException as error:
         interrupted = isinstance(error, KeyboardInterrupt)
         reason = "interrupted by the user" if interrupted else str(error) or type(error).__name__
@@ -177,7 +184,10 @@ def prepare_directory(directory: Path) -> None:
 
 
 def _check_truth_of_members(dataset: ImageDataset, member_N: Tensor) -> None:
-    if dataset.truth_N is not None and len(dataset.truth_N[member_N].unique()) < 2:
+    if dataset.truth_N is None:
+        return
+    truth_M = dataset.truth_N[member_N]
+    if int(truth_M.min()) == int(truth_M.max()):
         raise UserError(
             "data.limit: expected at least two classes among the samples that take part, got one. "
             "Write a larger data.limit."

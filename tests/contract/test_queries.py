@@ -7,9 +7,10 @@ from hypothesis import strategies as st
 
 from alframe.build import instantiate
 from alframe.config import conf_directory
-from alframe.query import LeastConfidence, Margin, RandomQuery, lowest
+from alframe.query import LeastConfidence, Margin, RandomQuery
 from alframe.records import Labelled, PoolScores
 from alframe.rooms import QueryStrategy
+from alframe.selection import lowest
 
 NAMES = sorted(path.stem for path in (conf_directory() / "query").glob("*.yaml") if path.stem != "none")
 

@@ -9,7 +9,7 @@ import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from alframe.build import build_engine, build_plan, build_rooms, load_data
+from alframe.build import Means, build_plan, build_rooms, load_data
 from alframe.config import conf_directory
 from alframe.learner.supervised import split_last
 from alframe.ledger import LabelLedger
@@ -29,15 +29,17 @@ def published(*overrides: str) -> dict[str, Any]:
 def walked():
     """A two-round trial, with what the learner was given and what it answered written down."""
     from alframe.device import Compute
+    from alframe.learner import ReferenceEngine
 
     # 1,797 digits are few: 20 % to begin with, a threshold that something passes, short patience.
     config = published(
         "initial.share=0.2", "auto_label.threshold=0.6", "stopping.max_rounds=2", "learner.patience=4"
     )
     compute = Compute.choose("cpu", "float32")
+    means = Means(compute=compute, engine=ReferenceEngine(compute), reason=None, scoring_batch_size=512)
     dataset = load_data(config)
     member_N = torch.ones(len(dataset), dtype=torch.bool)
-    rooms = build_rooms(config, dataset, member_N, compute, build_engine("auto", compute), lambda *_: None)
+    rooms = build_rooms(config, dataset, member_N, means, lambda *_: None)
     seen: list[tuple[str, Any]] = []
     fit, score = rooms.learner.fit, rooms.learner.score
 

@@ -39,7 +39,7 @@ def default() -> dict:
         ("order", "both", "auto_first or hand_first"),
         ("remainder", "keep", "hand or auto or leave"),
         ("device", "gpu", "device: expected auto, cpu, cuda, cuda:N or mps, got 'gpu'"),
-        ("engine", "warp", "engine: expected auto or reference, got 'warp'"),
+        ("engine", "warp", "engine: expected auto or reference or graph, got 'warp'"),
         ("precision", "float16", "precision: expected"),
         ("threads", 0, "threads: expected"),
         ("data.limit", 1, "data.limit: expected a whole number of at least 2"),

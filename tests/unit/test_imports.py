@@ -12,7 +12,7 @@ import alframe
 ROOT = Path(alframe.__file__).parent
 
 ALLOWED = {
-    "pytorch_lightning": {"learner/module.py", "learner/reference.py"},
+    "pytorch_lightning": {"learner/graph.py", "learner/module.py", "learner/reference.py"},
     "hydra": {"build.py", "cli.py", "compose.py"},
     "wandb": {"tracking/wandb.py"},
     "torchvision": {"learner/networks.py"},

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from alframe.data.mapped import MappedImages, channels_first
 from alframe.errors import ConfigError, DataError
 from alframe.seeds import derive_generator
 
@@ -20,17 +21,17 @@ class ImageDataset:
 
     Attributes:
         name: for messages and file names.
-        images_N: (N, channels, height, width) uint8.
+        images_N: (N, channels, height, width) uint8, a tensor or images that stay in their file.
         truth_N: (N,) int64 in [0, C), or None where nobody knows.
         test_images_T, test_truth_T: a test set in the same form, or None.
         class_names: C names.
     """
 
     name: str
-    images_N: Tensor
+    images_N: Tensor | MappedImages
     truth_N: Tensor | None
     class_names: tuple[str, ...]
-    test_images_T: Tensor | None = None
+    test_images_T: Tensor | MappedImages | None = None
     test_truth_T: Tensor | None = None
 
     def __len__(self) -> int:
@@ -57,7 +58,7 @@ class ImageDataset:
         Args:
             name: what to call it.
             images: uint8, (N, height, width), (N, height, width, channels) with 1 or 3 channels, or
-                (N, channels, height, width).
+                (N, channels, height, width). They are copied, unless they come as `MappedImages`.
             labels: (N,) integers from 0, or None where nobody knows them (then `class_names` is needed).
             test_images, test_labels: a test set in the same form, or neither.
             class_names: one name per class; by default the numbers.
@@ -113,7 +114,9 @@ def choose_members(size: int, limit: int | None, seed: int) -> Tensor:
     return torch.zeros(size, dtype=torch.bool).index_fill_(0, chosen, True)
 
 
-def _images(name: str, what: str, images: Any) -> Tensor:
+def _images(name: str, what: str, images: Any) -> Tensor | MappedImages:
+    if isinstance(images, MappedImages):
+        return images
     array = _array(name, what, images)
     if array.dtype.kind == "f" and array.ndim:
         bad = np.flatnonzero(~np.isfinite(array).all(axis=tuple(range(1, array.ndim))))
@@ -122,24 +125,41 @@ def _images(name: str, what: str, images: Any) -> Tensor:
                 f"{name}: expected finite {what}, but sample {int(bad[0])} holds NaN or infinity "
                 f"({len(bad)} such samples)."
             )
+    check_images(name, what, array)
+    return torch.from_numpy(np.array(channels_first(array), dtype=np.uint8, order="C"))
+
+
+def map_images(name: str, what: str, stored: np.memmap[Any, Any]) -> MappedImages:
+    """Return images that stay in their file, checked by what its header says.
+
+    Raises:
+        DataError: another type, shape or order than can be read from the file.
+    """
+    check_images(name, what, stored)
+    if not stored.flags.c_contiguous:
+        raise DataError(
+            f"{name}: expected {what} in C order, one image after the other, got Fortran order. "
+            "Save them again after numpy.ascontiguousarray."
+        )
+    return MappedImages(stored)
+
+
+def check_images(name: str, what: str, array: np.ndarray[Any, Any]) -> None:
+    """Raise `DataError` unless the type and shape are those of images; their values are not read."""
     if array.dtype != np.uint8:
         raise DataError(
             f"{name}: expected {what} of dtype uint8 (0 to 255), got {array.dtype}. "
             "Scale them to 0 to 255 and convert."
         )
-    if array.ndim == 3:
-        array = array[:, None]
-    elif array.ndim == 4 and array.shape[3] in (1, 3) and array.shape[1] not in (1, 3):
-        array = array.transpose(0, 3, 1, 2)
-    if array.ndim != 4 or array.shape[1] not in (1, 3) or min(array.shape[2:]) < 4:
+    shape = channels_first(array).shape
+    if len(shape) != 4 or shape[1] not in (1, 3) or min(shape[2:]) < 4:
         raise DataError(
             f"{name}: expected {what} of shape (N, height, width), (N, height, width, channels) or "
             f"(N, channels, height, width) with 1 or 3 channels and at least 4 x 4 pixels, "
-            f"got {tuple(np.shape(images))}."
+            f"got {array.shape}."
         )
     if len(array) < 2:
         raise DataError(f"{name}: expected at least 2 {what}, got {len(array)}.")
-    return torch.from_numpy(np.array(array, dtype=np.uint8, order="C"))
 
 
 def _labels(name: str, what: str, labels: Any, length: int) -> Tensor:
@@ -167,7 +187,9 @@ def _array(name: str, what: str, values: Any) -> np.ndarray[Any, Any]:
 def _check_classes(
     name: str, truth_N: Tensor | None, class_names: Sequence[str], least: int = 2, what: str = "labels"
 ) -> None:
-    n_classes = len(class_names) if truth_N is None else len(truth_N.unique())
+    n_classes = len(class_names)
+    if truth_N is not None and int(truth_N.min()) == int(truth_N.max()):
+        n_classes = 1
     if n_classes < least:
         raise DataError(f"{name}: expected at least two classes, got {n_classes}: nothing to tell apart.")
     if truth_N is not None and int(truth_N.max()) >= len(class_names):

@@ -5,6 +5,7 @@ A function takes `data_dir` and `download` and returns an `ImageDataset`.
 
 import pickle
 import socket
+import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -14,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from alframe.data.files import load_arrays
 from alframe.data.images import ImageDataset
 from alframe.errors import DataError
 
@@ -28,6 +30,7 @@ _DAMAGE = (
     IndexError,
     TypeError,
     pickle.UnpicklingError,
+    struct.error,
     zipfile.BadZipFile,
     zlib.error,
 )
@@ -73,29 +76,26 @@ def digits(*, name: str, data_dir: str, download: bool) -> ImageDataset:
     return ImageDataset.from_arrays(name, images, bundle.target)
 
 
-def arrays(*, name: str, path: str, data_dir: str, download: bool) -> ImageDataset:
-    """Return the arrays of an `.npz` file: `images`, `labels` and, if there, `test_images`, `test_labels`.
+def arrays(*, name: str, path: str, data_dir: str, download: bool, in_memory: bool = True) -> ImageDataset:
+    """Return arrays named `images`, `labels` and, if there, `test_images`, `test_labels`, `class_names`.
 
-    `class_names` may be there too. Shapes and dtypes as `ImageDataset.from_arrays` takes them. A
-    relative `path` is looked up in `data_dir` first, then in the current directory.
+    They lie in an `.npz` file or, as `images.npy` and so on, in a folder. Shapes and dtypes as
+    `ImageDataset.from_arrays` takes them. A relative `path` is looked up in `data_dir` first, then in the
+    current directory. Unless `in_memory`, images stay in the file, which must be uncompressed.
 
     Raises:
-        DataError: no such file, not an `.npz`, or arrays that cannot be labelled.
+        DataError: nothing there, damaged, or arrays that cannot be labelled or mapped.
     """
     candidates = [Path(data_dir).expanduser() / path, Path(path).expanduser()]
-    file = next((candidate for candidate in candidates if candidate.is_file()), None)
-    if file is None:
-        raise DataError(f"data.path: expected an .npz file at {candidates[0]}, found none. Give data.path.")
-    with _told_as_damage(name, file, "Save it anew with numpy.savez."), file.open("rb") as raw:
-        loaded = np.load(raw, allow_pickle=False)
-        if not isinstance(loaded, np.lib.npyio.NpzFile):
-            raise DataError(f"data.path: expected an .npz file, got one array in {file}. Use numpy.savez.")
-        with loaded as bundle:
-            content = dict(bundle)
+    where = next((candidate for candidate in candidates if candidate.exists()), None)
+    if where is None:
+        raise DataError(
+            f"data.path: expected an .npz file or a folder of .npy files at {candidates[0]}, found none. "
+            "Give data.path."
+        )
+    with _told_as_damage(name, where, "Save it anew with numpy."):
+        content = load_arrays(name, where, in_memory)
     names = content.get("class_names")
-    missing = {"images", "labels"} - content.keys()
-    if missing:
-        raise DataError(f"{file}: expected arrays named images and labels, got {sorted(content)}.")
     return ImageDataset.from_arrays(
         name,
         content["images"],

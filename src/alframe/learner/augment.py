@@ -31,6 +31,7 @@ class RandomDeformation(nn.Module):
     fill: Tensor
     x: Tensor
     y: Tensor
+    fields: Tensor | None
 
     def __init__(
         self,
@@ -53,7 +54,8 @@ class RandomDeformation(nn.Module):
         self.register_buffer("fill", fill)
         self.register_buffer("x", _pixel_centres(width).to(device))
         self.register_buffer("y", _pixel_centres(height).to(device))
-        self._fields = _bends(elastic, height, width, generator) if elastic else None
+        fields = _bends(elastic, height, width, generator) if elastic else None
+        self.register_buffer("fields", fields, persistent=False)
 
     def forward(self, image_B: Tensor) -> Tensor:
         """Return (B, channels, height, width) float32, channels last; bilinear, `fill` outside."""
@@ -69,9 +71,9 @@ class RandomDeformation(nn.Module):
         along_x = self.x[None, :, None] * theta[:, None, :, 0]
         along_y = self.y[None, :, None] * theta[:, None, :, 1] + theta[:, None, :, 2]
         grid = along_x[:, None] + along_y[:, :, None]
-        if self._fields is not None:
-            drawn = torch.randint(len(self._fields), (size,), generator=self._generator, device=device)
-            grid += self._fields[drawn]
+        if self.fields is not None:
+            drawn = torch.randint(len(self.fields), (size,), generator=self._generator, device=device)
+            grid += self.fields[drawn]
         return grid
 
 

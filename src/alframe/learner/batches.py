@@ -33,6 +33,18 @@ class BatchTable:
     def __len__(self) -> int:
         return len(self.columns[0])
 
+    def first(self, n: int) -> "BatchTable":
+        """Return the first n rows."""
+        last = self.last if n >= len(self) else self.columns[0].shape[1]
+        return BatchTable(tuple(column[:n] for column in self.columns), last)
+
+    def parts(self, n_rows: int) -> "Iterator[BatchTable]":
+        """Yield the table in parts of at most `n_rows` rows."""
+        pieces = zip(*(column.split(n_rows) for column in self.columns), strict=True)
+        for start, columns in zip(range(0, len(self), n_rows), pieces, strict=True):
+            whole = start + n_rows < len(self)
+            yield BatchTable(columns, columns[0].shape[1] if whole else self.last)
+
 
 @runtime_checkable
 class TabledBatches(Protocol):
@@ -40,6 +52,7 @@ class TabledBatches(Protocol):
 
     bank: Bank
     batch_size: int
+    generator: torch.Generator | None
 
     def tables(self) -> Iterator[BatchTable]:
         """Yield the tables of an epoch; they never end where the batches do not."""
@@ -47,6 +60,10 @@ class TabledBatches(Protocol):
 
     def load(self, *row: Tensor) -> Any:
         """Return the batch of a row of a table, whose parts are where the bank takes its indices."""
+        ...
+
+    def __iter__(self) -> Iterator[Any]:
+        """Yield the loaded batches of an epoch, the last one without its padding."""
         ...
 
 
@@ -91,7 +108,7 @@ class EpochBatches:
         self.batch_size = batch_size
         self._index_L = index_L
         self._label_L = label_L
-        self._generator = generator
+        self.generator = generator
 
     def __len__(self) -> int:
         return -(-len(self._index_L) // self.batch_size)
@@ -100,8 +117,8 @@ class EpochBatches:
         """Yield the one table of an epoch, the last row padded."""
         n, n_rows = len(self._index_L), len(self)
         order_L = torch.arange(n)
-        if self._generator is not None:
-            order_L = torch.randperm(n, generator=self._generator)
+        if self.generator is not None:
+            order_L = torch.randperm(n, generator=self.generator)
         padding = n_rows * self.batch_size - n
         index = torch.cat([self._index_L[order_L], self._index_L[order_L[:1]].expand(padding)])
         label = torch.cat([self._label_L[order_L], torch.full((padding,), MASKED)])
@@ -143,7 +160,7 @@ class ConsistencyBatches:
         self._label_L = label_L
         self._pool_P = pool_P
         self._pool_batch_size = pool_batch_size if len(pool_P) else 0
-        self._generator = generator
+        self.generator = generator
 
     def tables(self) -> Iterator[BatchTable]:
         """Yield tables without end: labelled indices, labels and, unless the pool is empty, pool indices."""
@@ -165,8 +182,8 @@ class ConsistencyBatches:
                 yield self.load(*row)
 
     def _rows(self) -> Iterator[tuple[Tensor, ...]]:
-        labelled = IndexStream(torch.arange(len(self._index_L)), self._generator)
-        pool = IndexStream(self._pool_P, self._generator) if self._pool_batch_size else None
+        labelled = IndexStream(torch.arange(len(self._index_L)), self.generator)
+        pool = IndexStream(self._pool_P, self.generator) if self._pool_batch_size else None
         while True:
             position_B = labelled.take(self.batch_size)
             row = self._index_L[position_B], self._label_L[position_B]

@@ -15,10 +15,10 @@ from typing import Any, Literal
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel
 
 from alframe.data.bank import Bank
 from alframe.learner.augment import RandomDeformation
+from alframe.learner.average import AveragedNetwork
 from alframe.learner.batches import ConsistencyBatches
 from alframe.learner.engine import FitJob
 from alframe.learner.module import Classifier, Normalize, OptimizerFactory
@@ -52,7 +52,7 @@ class ConsistencyClassifier(Classifier):
             weight: of the pool's loss against the labelled samples' loss.
         """
         super().__init__(network, normalize, optimizer, augment, one_cycle)
-        self.average = AveragedModel(network, multi_avg_fn=_warmed_up(average_decay), use_buffers=True)
+        self.average = AveragedNetwork(network, average_decay)
         self._confident = confident
         self._weight = weight
 
@@ -85,7 +85,7 @@ class ConsistencyClassifier(Classifier):
 
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
         """Move the averaged weights and statistics towards the network's."""
-        self.average.update_parameters(self.network)
+        self.average.update(self.network)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,28 +155,16 @@ class ConsistencyRecipe:
         )
         n_pool = len(labelled.pool_P) + int((~trusted_L).sum())
         steps = self._steps(lesson.round, n_pool)
-        return FitJob(module=module, n_labelled=int(trusted_L.sum()), batches=batches, max_steps=steps)
+        return FitJob(
+            module=module,
+            n_labelled=int(trusted_L.sum()),
+            batches=batches,
+            max_steps=steps,
+            program=("consistency", id(self), id(bank), bool(n_pool and self.pool_batch_size)),
+        )
 
     def _steps(self, round: int, n_pool: int) -> int:
         steps = self.steps + self.steps_growth * (round - 1)
         if self.max_pool_passes is None or n_pool == 0 or self.pool_batch_size == 0:
             return steps
         return min(steps, max(1, math.ceil(self.max_pool_passes * n_pool / self.pool_batch_size)))
-
-
-def _warmed_up(decay: float) -> Any:
-    """Return an averaging function with decay min(decay, (1 + t) / (10 + t)) at the update after t others.
-
-    The very first update, t = 0, is a plain copy: `AveragedModel` makes it by itself.
-    """
-
-    @torch.no_grad()
-    def update(averaged: Any, current: Any, n_averaged: Tensor | int) -> None:
-        t = float(n_averaged)
-        share = 1 - min(decay, (1 + t) / (10 + t))
-        if torch.is_floating_point(averaged[0]):
-            torch._foreach_lerp_(averaged, current, share)
-        else:
-            torch._foreach_copy_(averaged, current)
-
-    return update

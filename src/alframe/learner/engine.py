@@ -1,12 +1,13 @@
 """What an engine is: something that runs a fit."""
 
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from alframe.data.bank import Bank
 from alframe.errors import AlframeError
 from alframe.learner.module import Classifier
 
@@ -61,10 +62,23 @@ class NotFiniteError(AlframeError):
     """The loss or a weight became NaN or infinite."""
 
 
-class Engine(Protocol):
-    """Runs a fit."""
+class Forward(Protocol):
+    """Runs networks over images."""
 
-    name: str
+    def __call__(
+        self, networks: Sequence[nn.Module], bank: Bank, index_P: Tensor, batch_size: int
+    ) -> Iterator[list[Tensor]]:
+        """Yield batch after batch the logits (B, C) of each network, in the order of `index_P`."""
+        ...
+
+
+class Engine(Protocol):
+    """Runs a fit, and networks over a pool."""
+
+    @property
+    def name(self) -> str:
+        """What ran, or would run: the name it is chosen by."""
+        ...
 
     def fit(self, job: FitJob, progress: Progress) -> FitResult:
         """Train `job.module` in place and leave it on the device.
@@ -73,4 +87,8 @@ class Engine(Protocol):
             NotFiniteError: the loss or a weight is NaN or infinite.
             KeyboardInterrupt: on Ctrl-C.
         """
+        ...
+
+    def forward(self, normalize: nn.Module) -> Forward:
+        """Return what runs networks over images; `normalize` maps uint8 images to what they take."""
         ...

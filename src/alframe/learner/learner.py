@@ -12,7 +12,7 @@ from alframe.device import Compute
 from alframe.errors import TrainingDiverged
 from alframe.learner.engine import Engine, NotFiniteError, Progress
 from alframe.learner.recipe import Lesson, Recipe
-from alframe.learner.scoring import score_pool
+from alframe.learner.scoring import BatchSize, ScoreMemory, score_pool
 from alframe.records import FitReport, Labelled, PoolScores
 from alframe.seeds import derive_seed
 
@@ -33,7 +33,7 @@ class CNNLearner:
             so that rounds add up to one long training.
         ensemble: scores are the mean log-probabilities of the networks of this many last rounds;
             1 scores with the newest alone. Costs no training.
-        scoring_batch_size: images per forward pass in scoring.
+        scoring_batch_size: images per forward pass in scoring; halved where memory runs out.
         progress: told (stage, done, total).
     """
 
@@ -63,10 +63,12 @@ class CNNLearner:
         self._compute = compute
         self._seed = seed
         self._warm_start = warm_start
-        self._scoring_batch_size = scoring_batch_size
+        self._scoring_batch_size = BatchSize(scoring_batch_size)
         self._progress = progress
         self._normalize = recipe.normalize(bank, member_N.nonzero().flatten()).to(compute.device)
         self._networks: deque[nn.Module] = deque(maxlen=ensemble)
+        self._memory = ScoreMemory() if ensemble > 1 else None
+        self._forward = engine.forward(self._normalize)
 
     def fit(self, labelled: Labelled, round: int) -> FitReport:
         """Train a network on the labels held.
@@ -98,6 +100,8 @@ class CNNLearner:
             except NotFiniteError as error:
                 raise TrainingDiverged(round, str(error)) from error
         self._networks.append(job.module.scoring_network)
+        if self._memory is not None:
+            self._memory.forget_all_but(self._networks)
         return FitReport(
             samples=job.n_labelled,
             steps=result.steps,
@@ -128,4 +132,6 @@ class CNNLearner:
             batch_size=self._scoring_batch_size,
             needs=needs,
             progress=progress,
+            memory=self._memory,
+            forward=self._forward,
         )

@@ -32,8 +32,12 @@ class Normalize(nn.Module):
 class Classifier(pl.LightningModule):
     """A network trained by cross-entropy; batches are (uint8 images, int64 labels) on the device.
 
-    Override `training_step` for another loss; `forward` takes uint8 images and returns logits.
+    Override `training_step` for another loss; `forward` takes uint8 images and returns logits. A label
+    below zero marks a sample that pads a batch: it counts neither in the loss nor in the accuracy.
     """
+
+    right: Tensor
+    seen: Tensor
 
     def __init__(
         self,
@@ -58,8 +62,9 @@ class Classifier(pl.LightningModule):
         self.augment = augment
         self._optimizer = optimizer
         self._one_cycle = one_cycle
-        self._right: Tensor | int = 0
-        self._seen = 0
+        # On the device and counted in place: no batch waits for it, and a captured graph can count.
+        self.register_buffer("right", torch.zeros((), dtype=torch.int64), persistent=False)
+        self.register_buffer("seen", torch.zeros((), dtype=torch.int64), persistent=False)
 
     @property
     def scoring_network(self) -> nn.Module:
@@ -82,13 +87,14 @@ class Classifier(pl.LightningModule):
     def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         """Count the images classified rightly; `val_accuracy` is logged once per validation run."""
         image_B, label_B = batch
-        self._right = self._right + (self(image_B).argmax(dim=1) == label_B).sum()
-        self._seen += len(label_B)
+        self.right += (self(image_B).argmax(dim=1) == label_B).sum()
+        self.seen += (label_B >= 0).sum()
 
     def on_validation_epoch_end(self) -> None:
         """Log `val_accuracy`, counted in whole images so that equal counts compare as equal."""
-        self.log("val_accuracy", torch.as_tensor(self._right) / self._seen)
-        self._right, self._seen = 0, 0
+        self.log("val_accuracy", self.right / self.seen)
+        self.right.zero_()
+        self.seen.zero_()
 
     def configure_optimizers(self) -> Any:
         """Return the optimizer over the network's parameters, with the one-cycle schedule if asked for."""

@@ -3,22 +3,22 @@
 Every faster engine is measured against this one.
 """
 
-import copy
 import logging
 import math
 import signal
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from pytorch_lightning.callbacks import Callback, EarlyStopping
-from torch import Tensor
+from pytorch_lightning.callbacks import Callback
+from torch import Tensor, nn
 
 from alframe.device import Compute
-from alframe.learner.engine import FitJob, FitResult, NotFiniteError, Progress
+from alframe.learner.engine import FitJob, FitResult, Forward, NotFiniteError, Progress
+from alframe.learner.scoring import EagerForward
 
 
 class ReferenceEngine:
@@ -36,22 +36,34 @@ class ReferenceEngine:
             NotFiniteError: the loss or a weight is NaN or infinite.
             KeyboardInterrupt: on Ctrl-C.
         """
+        return self.run(job, progress, batches=job.batches, validation=job.validation)
+
+    def run(
+        self,
+        job: FitJob,
+        progress: Progress,
+        *,
+        batches: Iterable[Any],
+        validation: Iterable[Any] | None,
+        callbacks: Sequence[Callback] = (),
+        options: dict[str, Any] | None = None,
+    ) -> FitResult:
+        """Fit `job.module` in a Trainer of its own; for engines that build on this one.
+
+        Args:
+            job, progress: as for `fit`.
+            batches, validation: what the Trainer iterates over in place of the job's.
+            callbacks: more of them. options: of the Trainer, in place of this engine's.
+        """
         watch = _Watch(job, progress)
-        callbacks: list[Callback] = [watch]
-        best = None
-        if job.patience is not None:
-            best = BestWeights()
-            stop = EarlyStopping(
-                "val_accuracy", mode="max", patience=job.patience, check_on_train_epoch_end=False
-            )
-            callbacks += [best, stop]
+        stop = None if job.patience is None else StopEarly(job.patience)
         with _quiet_lightning(), _interrupts_raised():
             trainer = pl.Trainer(
-                **self._compute.trainer_options(),
+                **{**self._compute.trainer_options(), **(options or {})},
                 max_steps=job.max_steps,
                 max_epochs=-1,
-                limit_val_batches=0 if job.validation is None else 1.0,
-                callbacks=callbacks,
+                limit_val_batches=0 if validation is None else 1.0,
+                callbacks=[*callbacks, watch, *([] if stop is None else [stop])],
                 logger=False,
                 enable_checkpointing=False,
                 enable_progress_bar=False,
@@ -59,44 +71,61 @@ class ReferenceEngine:
                 num_sanity_val_steps=0,
             )
             try:
-                trainer.fit(job.module, job.batches, job.validation)
+                trainer.fit(job.module, batches, validation)
             except SystemExit as error:  # how Lightning passes on a Ctrl-C
                 raise KeyboardInterrupt from error
         if not all(bool(torch.isfinite(weight).all()) for weight in job.module.parameters()):
             raise NotFiniteError("a weight is NaN or infinite")
-        if best is not None:
-            best.restore(job.module)
+        if stop is not None:
+            stop.restore(job.module)
         job.module.to(self._compute.device)  # a Trainer leaves the module on the CPU
         return watch.result(steps=trainer.global_step, epochs=trainer.current_epoch)
 
+    def forward(self, normalize: nn.Module) -> Forward:
+        """Return what runs networks over images batch by batch."""
+        return EagerForward(normalize, self._compute)
 
-class BestWeights(Callback):
-    """Keeps a copy of the weights of the epoch with the highest `val_accuracy`; the first of equals.
 
-    Source: what Keras' EarlyStopping does with restore_best_weights=True.
+class StopEarly(Callback):
+    """Ends a fit `patience` epochs after the highest `val_accuracy` and keeps the weights of that epoch.
+
+    Of equals the first is kept. One look at the metric an epoch, which is all that waits for the device.
+
+    Source: Keras' EarlyStopping with restore_best_weights=True.
     """
 
-    def __init__(self) -> None:
-        self.value = -math.inf
-        self._state: dict[str, Any] | None = None
+    def __init__(self, patience: int) -> None:
+        self._patience = patience
+        self._best = -math.inf
+        self._epochs_since = 0
+        self._state: dict[str, Tensor] | None = None
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Copy the weights when this epoch beats all before it."""
+        """Copy the weights when this epoch beats all before it, or count it against the patience."""
         value = float(trainer.callback_metrics["val_accuracy"])
-        if value > self.value:
-            self.value = value
-            self._state = copy.deepcopy(pl_module.state_dict())
+        self._epochs_since += 1
+        if value > self._best:
+            self._best, self._epochs_since = value, 0
+            self._keep(pl_module.state_dict())
+        if self._epochs_since >= self._patience:
+            trainer.should_stop = True
 
     def restore(self, module: pl.LightningModule) -> None:
         """Load the best weights; none are kept when no validation ran."""
         if self._state is not None:
             module.load_state_dict(self._state)
 
+    def _keep(self, state: dict[str, Tensor]) -> None:
+        if self._state is None:
+            self._state = {name: tensor.clone() for name, tensor in state.items()}
+        for name, tensor in state.items():
+            self._state[name].copy_(tensor)
+
 
 class _Watch(Callback):
     """Progress, the mean loss at the end, and an early end when the loss is not finite."""
 
-    CHECK_EVERY = 64  # steps between looks at the loss, each of which waits for the device
+    CHECK_EVERY = 64  # batches between looks at the loss, each of which waits for the device
 
     def __init__(self, job: FitJob, progress: Progress) -> None:
         self._progress = progress
@@ -107,7 +136,7 @@ class _Watch(Callback):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         loss = outputs["loss"] if isinstance(outputs, dict) else outputs
-        self._losses.append(loss.detach())
+        self._losses.append(loss.detach().reshape(-1))
         if len(self._losses) % self.CHECK_EVERY == 0:
             self._check()
         self._progress("train", trainer.global_step, self._total)
@@ -117,7 +146,7 @@ class _Watch(Callback):
 
     def result(self, steps: int, epochs: int) -> FitResult:
         """Return what was run; the loss is NaN without a step."""
-        loss_S = torch.stack(self._losses).float().cpu() if self._losses else torch.empty(0)
+        loss_S = torch.cat(self._losses).float().cpu() if self._losses else torch.empty(0)
         last = loss_S[-max(1, len(loss_S) // 10) :]
         return FitResult(
             steps=steps, epochs=epochs, loss=float(last.mean()) if steps else math.nan, loss_S=loss_S
@@ -125,7 +154,7 @@ class _Watch(Callback):
 
     def _check(self) -> None:
         recent = self._losses[-self.CHECK_EVERY :]
-        if recent and not bool(torch.isfinite(torch.stack(recent)).all()):
+        if recent and not bool(torch.isfinite(torch.cat(recent)).all()):
             raise NotFiniteError("the training loss is NaN or infinite")
 
 

@@ -64,6 +64,7 @@ class SupervisedRecipe:
                 bank, labelled.index_L[validation], labelled.label_L[validation], SCORING_BATCH
             ),
             patience=self.patience,
+            program=("supervised", id(self), id(bank)),
         )
 
 

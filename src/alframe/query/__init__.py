@@ -1,5 +1,5 @@
 """Query strategies: what to ask next."""
 
-from alframe.query.uncertainty import LeastConfidence, Margin, RandomQuery, lowest
+from alframe.query.uncertainty import LeastConfidence, Margin, RandomQuery
 
-__all__ = ["LeastConfidence", "Margin", "RandomQuery", "lowest"]
+__all__ = ["LeastConfidence", "Margin", "RandomQuery"]

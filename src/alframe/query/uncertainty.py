@@ -10,6 +10,7 @@ from torch import Tensor
 
 from alframe.config import number
 from alframe.records import Labelled, PoolScores
+from alframe.selection import lowest
 
 
 @dataclass(frozen=True)
@@ -61,24 +62,6 @@ class Margin:
         """Return index_Q, int64, min(n, P) samples."""
         assert scores.margin_P is not None, "needs declares the margin"
         return scores.index_P[_spread_lowest(scores.margin_P, n, self.spread, generator)]
-
-
-def lowest(value_P: Tensor, n: int) -> Tensor:
-    """Return (min(n, P),) int64 positions of the n lowest values; ties go to the lowest position.
-
-    A partial selection: O(P) for the n-th value, and a sort of the n chosen alone.
-
-    >>> lowest(torch.tensor([3.0, 1.0, 2.0, 1.0]), 2).tolist()
-    [1, 3]
-    """
-    n = min(n, len(value_P))
-    if n == 0:
-        return torch.empty(0, dtype=torch.int64)
-    bound = value_P.kthvalue(n).values
-    below = (value_P < bound).nonzero().flatten()
-    equal = (value_P == bound).nonzero().flatten()[: n - len(below)]
-    chosen = torch.cat([below, equal])
-    return chosen[value_P[chosen].argsort(stable=True)]
 
 
 def _spread_lowest(value_P: Tensor, n: int, spread: float, generator: torch.Generator) -> Tensor:

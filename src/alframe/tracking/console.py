@@ -35,6 +35,8 @@ class ConsoleTracker:
             f"alframe: labelling {info.n_samples:,} images of {info.data}, seed {info.config['seed']}, "
             f"on {chosen['device']} ({chosen['precision']}, {chosen['engine']} engine)"
         )
+        if chosen.get("engine_reason"):
+            self._say(f"  {chosen['engine_reason']}")
         self._say(_COLUMNS)
 
     def progress(self, stage: str, done: int, total: int | None) -> None:

@@ -4,15 +4,18 @@ import csv
 import io
 import json
 import os
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import torch
 from omegaconf import OmegaConf
+from torch import Tensor
 
 from alframe.ledger import LabelLedger, Source
 from alframe.records import RoundReport
 from alframe.tracking.base import Outcome, TrialInfo
 
+CHUNK = 2**16  # samples of labels.csv that are text at the same time
 LABEL_COLUMNS = ("index", "label", "source", "round", "confidence", "log_odds")
 
 
@@ -38,7 +41,7 @@ class FilesTracker:
     def finish(self, outcome: Outcome) -> None:
         """Write labels.csv, and summary.json when the trial finished, else failure.json."""
         if outcome.ledger is not None:
-            replace_file(self._directory / "labels.csv", labels_csv(outcome.ledger))
+            replace_file(self._directory / "labels.csv", label_lines(outcome.ledger))
         name = "summary.json" if outcome.summary is not None else "failure.json"
         content = outcome.summary or {
             "status": outcome.status,
@@ -48,12 +51,12 @@ class FilesTracker:
         replace_file(self._directory / name, json.dumps(content, indent=2, allow_nan=False) + "\n")
 
 
-def replace_file(path: Path, text: str) -> None:
-    """Write `text` to `path` so that a reader sees the old file or the new one, never a part."""
+def replace_file(path: Path, text: str | Iterable[str]) -> None:
+    """Write a text or its parts to `path` so that a reader sees the old file or the new one, never a part."""
     part = path.with_name(f".{path.name}.part")
     try:
         with part.open("w", encoding="utf-8", newline="") as file:
-            file.write(text)
+            file.writelines([text] if isinstance(text, str) else text)
             file.flush()
             os.fsync(file.fileno())
         part.replace(path)
@@ -70,13 +73,19 @@ def rounds_csv(rows: list[dict[str, float | int | str | None]]) -> str:
     return text.getvalue()
 
 
-def labels_csv(ledger: LabelLedger) -> str:
-    """Return one row per sample of the trial: index, label, source, round, confidence, log_odds.
+def label_lines(ledger: LabelLedger) -> Iterator[str]:
+    """Yield the lines of labels.csv, a header and one line per sample of the trial.
 
-    Confidence is sigmoid(log_odds), computed in float64; both are empty but for auto-labels. The label
-    is -1 and the round empty where there is none.
+    A line says index, label, source, round, confidence and log_odds. Confidence is sigmoid(log_odds),
+    computed in float64; both are empty but for auto-labels. The label is -1 and the round empty where
+    there is none.
     """
-    index_M = ledger.member_N.nonzero().flatten()
+    yield ",".join(LABEL_COLUMNS) + "\n"
+    for index_M in ledger.member_N.nonzero().flatten().split(CHUNK):
+        yield from _lines_of(ledger, index_M)
+
+
+def _lines_of(ledger: LabelLedger, index_M: Tensor) -> Iterator[str]:
     names = [source.name.lower() for source in Source]
     odds_M = ledger.log_odds_N[index_M]
     columns = zip(
@@ -88,13 +97,12 @@ def labels_csv(ledger: LabelLedger) -> str:
         odds_M.tolist(),
         strict=True,
     )
-    lines = [",".join(LABEL_COLUMNS)]
-    lines += [
-        f"{index},{label},{names[source]},{round if round >= 0 else ''},"
-        + (f"{confidence:.12g},{odds:.9g}" if odds == odds else ",")
-        for index, label, source, round, confidence, odds in columns
-    ]
-    return "\n".join(lines) + "\n"
+    for index, label, source, round, confidence, odds in columns:
+        yield (
+            f"{index},{label},{names[source]},{round if round >= 0 else ''},"
+            + (f"{confidence:.12g},{odds:.9g}" if odds == odds else ",")
+            + "\n"
+        )
 
 
 def _cell(value: float | int | str | None) -> str:

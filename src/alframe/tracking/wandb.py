@@ -12,7 +12,7 @@ from torch import Tensor
 from alframe.errors import ConfigError, UserError
 from alframe.records import RoundReport
 from alframe.tracking.base import Outcome, TrialInfo
-from alframe.tracking.files import labels_csv
+from alframe.tracking.files import label_lines
 
 _EXIT_CODES = {"finished": 0, "failed": 1, "interrupted": 130}
 
@@ -103,9 +103,8 @@ class WandbTracker:
         assert outcome.ledger is not None
         columns = ["index", "image", "label", "truth", "confidence"]
         table = wandb.Table(columns=columns)
-        for index, truth in zip(*(t.tolist() for t in outcome.mislabelled), strict=True):
-            if len(table.data) >= self._max_images:
-                break
+        shown = (column[: self._max_images].tolist() for column in outcome.mislabelled)
+        for index, truth in zip(*shown, strict=True):
             log_odds = outcome.ledger.log_odds_N[index].double()
             confidence = None if bool(log_odds.isnan()) else float(log_odds.sigmoid())
             label = outcome.class_names[int(outcome.ledger.label_N[index])]
@@ -119,7 +118,7 @@ class WandbTracker:
         assert outcome.ledger is not None
         artifact = wandb.Artifact(f"labels-{self._run.id}", type="labels")
         with artifact.new_file("labels.csv", mode="w", encoding="utf-8") as file:
-            file.write(labels_csv(outcome.ledger))
+            file.writelines(label_lines(outcome.ledger))
         self._run.log_artifact(artifact)
 
     def _restore_data_dir(self) -> None:

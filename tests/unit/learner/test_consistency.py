@@ -162,7 +162,7 @@ def test_the_average_starts_as_a_copy_and_warms_up_to_its_decay(decay):
 def test_the_engine_updates_the_average_after_each_step(cpu, listed, ignore_progress):
     module = linear_module(decay=0.0)
     ReferenceEngine(cpu).fit(FitJob(module=module, batches=listed([BATCH] * 4), max_steps=4), ignore_progress)
-    assert module.average.n_averaged == 4
+    assert module.average.n_updates == 4
     for averaged, current in zip(
         module.average.module.parameters(), module.network.parameters(), strict=True
     ):

@@ -6,10 +6,12 @@ import torch
 from torch import nn
 
 from alframe.data import ImageBank
+from alframe.device import Compute
 from alframe.errors import TrainingDiverged
 from alframe.learner import CNNLearner, FitJob, ReferenceEngine, SupervisedRecipe
 from alframe.learner.engine import FitResult, NotFiniteError
 from alframe.learner.module import Classifier
+from alframe.learner.scoring import EagerForward
 
 N = 40
 
@@ -117,7 +119,12 @@ def test_scores_come_from_a_network_that_evaluates(make_learner, labelled):
     assert torch.equal(first, second)  # dropout would make them differ
 
 
-class ConstantEngine:
+class ScoringEagerly:
+    def forward(self, normalize):
+        return EagerForward(normalize, Compute(device=torch.device("cpu"), precision="float32"))
+
+
+class ConstantEngine(ScoringEagerly):
     """Instead of training, gives the network weights of zero and the biases of the round."""
 
     name = "constant"
@@ -187,7 +194,7 @@ def test_a_warm_start_leaves_the_networks_of_the_ensemble_alone(make_learner, la
     assert learner.score(POOL, frozenset()).log_odds_P[0].item() == pytest.approx(1.0, abs=1e-6)
 
 
-class DivergingEngine:
+class DivergingEngine(ScoringEagerly):
     name = "diverging"
 
     def fit(self, job, progress):

@@ -7,8 +7,8 @@ import pytest
 import yaml
 
 from alframe.ledger import LabelLedger
-from alframe.tracking import FilesTracker
-from alframe.tracking.files import labels_csv, replace_file, rounds_csv
+from alframe.tracking import FilesTracker, files
+from alframe.tracking.files import label_lines, replace_file, rounds_csv
 
 ROUNDS = """\
 round,train_samples,train_steps,train_seconds,score_seconds,hand_new,auto_new,hand_labels,auto_labels,\
@@ -62,7 +62,7 @@ def test_labels_csv_to_the_letter(started, make_outcome, tmp_path):
 
 def test_confidence_and_log_odds_are_read_back_as_they_were(make_ledger):
     ledger = make_ledger()
-    for row in csv.DictReader(labels_csv(ledger).splitlines()):
+    for row in csv.DictReader(label_lines(ledger)):
         if row["source"] == "auto":
             odds = float(row["log_odds"])
             assert odds == ledger.log_odds_N[int(row["index"])].item()
@@ -70,7 +70,13 @@ def test_confidence_and_log_odds_are_read_back_as_they_were(make_ledger):
 
 
 def test_an_empty_ledger_has_a_row_for_every_sample():
-    assert labels_csv(LabelLedger.empty(2)).splitlines()[1:] == ["0,-1,none,,,", "1,-1,none,,,"]
+    assert list(label_lines(LabelLedger.empty(2)))[1:] == ["0,-1,none,,,\n", "1,-1,none,,,\n"]
+
+
+def test_labels_csv_does_not_depend_on_the_parts_it_is_made_in(make_ledger, monkeypatch):
+    for chunk in (1, 2, 3, 5):
+        monkeypatch.setattr(files, "CHUNK", chunk)
+        assert "".join(label_lines(make_ledger())) == LABELS
 
 
 def test_config_yaml_is_written_at_the_start_with_what_was_chosen(started, tmp_path):
@@ -135,6 +141,21 @@ def test_replace_file_leaves_the_old_file_when_the_text_cannot_be_encoded(tmp_pa
     with pytest.raises(UnicodeEncodeError):
         replace_file(file, "new \ud800")
     assert file.read_text() == "old"
+
+
+def test_replace_file_takes_a_text_in_parts(tmp_path):
+    file = tmp_path / "file.txt"
+    replace_file(file, (f"{n}\n" for n in range(3)))
+    assert file.read_text() == "0\n1\n2\n"
+
+
+def test_replace_file_leaves_the_old_file_when_a_part_cannot_be_made(tmp_path):
+    file = tmp_path / "file.txt"
+    replace_file(file, "old")
+    with pytest.raises(ZeroDivisionError):
+        replace_file(file, (f"{1 / n}\n" for n in (1, 0)))
+    assert file.read_text() == "old"
+    assert [path.name for path in tmp_path.iterdir()] == ["file.txt"]
 
 
 def test_a_reader_never_sees_a_part(tmp_path, monkeypatch):

@@ -201,7 +201,7 @@ def test_the_run_is_closed_and_the_environment_put_back_when_its_end_cannot_be_w
     monkeypatch.delenv("WANDB_DATA_DIR", raising=False)
     tracker = WandbTracker(project="toys", mode="offline")
     tracker.start(make_info(tmp_path))
-    monkeypatch.setattr("alframe.tracking.wandb.labels_csv", lambda ledger: 1 / 0)
+    monkeypatch.setattr("alframe.tracking.wandb.label_lines", lambda ledger: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         tracker.finish(make_outcome(summary=summary))
     assert "WANDB_DATA_DIR" not in os.environ

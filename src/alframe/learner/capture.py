@@ -1,0 +1,61 @@
+"""Recording a function's work on the device once, to be replayed without Python."""
+
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import torch
+
+Replay = Callable[[], None]
+
+
+class Capture(Protocol):
+    """Records work and returns what replays it."""
+
+    def __call__(self, work: Callable[[], None], generators: Sequence[torch.Generator]) -> Replay:
+        """Return a function that does on the device what `work` does, with the memory that it used.
+
+        Args:
+            work: reads and writes tensors that exist before and after; no value of theirs may reach
+                Python. It has been run before, so that nothing is set up in it for the first time.
+            generators: what it draws from, besides the device's own generator.
+        """
+        ...
+
+
+def cuda_graph(work: Callable[[], None], generators: Sequence[torch.Generator]) -> Replay:
+    """Capture `work` in a CUDA graph with a memory pool of its own.
+
+    Replays draw what as many eager runs would have drawn: a generator's offset is counted on.
+    """
+    graph = torch.cuda.CUDAGraph()
+    for generator in generators:
+        graph.register_generator_state(generator)
+    with torch.cuda.graph(graph):
+        work()
+    replay: Replay = graph.replay
+    return replay
+
+
+def run_aside(work: Callable[[], None], times: int, device: torch.device) -> None:
+    """Run `work` eagerly, on CUDA on a stream of its own as a capture wants it before."""
+    with warnings.catch_warnings():
+        # Optimizers advise against what is made for a capture being run before it.
+        warnings.filterwarnings("ignore", message=".*capturable=True.*")
+        if device.type != "cuda":
+            for _ in range(times):
+                work()
+            return
+        stream = torch.cuda.Stream(device)
+        stream.wait_stream(torch.cuda.current_stream(device))
+        with torch.cuda.stream(stream):
+            for _ in range(times):
+                work()
+        torch.cuda.current_stream(device).wait_stream(stream)
+
+
+def device_generator(device: torch.device) -> torch.Generator:
+    """Return the generator that dropout and weights draw from."""
+    if device.type == "cuda":
+        return torch.cuda.default_generators[device.index or 0]
+    return torch.default_generator

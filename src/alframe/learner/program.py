@@ -1,0 +1,340 @@
+"""A training step and a validation step that can be recorded once and replayed for fit after fit.
+
+A program owns a private copy of a module and its optimizer. Fits lend it their own module: `tie` moves the
+values into the private tensors and makes the lent module's parameters and buffers share them, so that whoever
+looks at that module during the fit sees the weights being trained. Batches come from tables of integers, the
+learning rate from a table too; which row is next is counted on the device.
+"""
+
+import copy
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from alframe.device import Compute
+from alframe.learner.batches import BatchTable, TabledBatches
+from alframe.learner.capture import Capture, Replay, device_generator, run_aside
+from alframe.learner.module import Classifier
+
+TABLE_ROWS = 1024  # rows of a table on the device; longer tables are worked off in parts
+CHUNK = 16  # steps in one graph; what is left of a table is replayed step by step
+WARM_UP = 3  # eager runs before a capture, as torch advises
+
+Factory = Callable[[Classifier], torch.optim.Optimizer]
+
+
+class CaptureError(Exception):
+    """A step could not be recorded; nothing was trained."""
+
+
+class Table:
+    """A table on the device and the row that comes next."""
+
+    def __init__(self, widths: Sequence[int], device: torch.device) -> None:
+        self.columns = [torch.zeros(TABLE_ROWS, width, dtype=torch.int64, device=device) for width in widths]
+        self.at = torch.zeros(1, dtype=torch.int64, device=device)
+
+    def fill(self, table: BatchTable) -> None:
+        """Write a table's rows and start at the first."""
+        for mine, theirs in zip(self.columns, table.columns, strict=True):
+            move(theirs, mine[: len(table)])
+        self.at.zero_()
+
+    def row(self) -> list[Tensor]:
+        """Return the parts of the next row, int64 on the device."""
+        return [column.index_select(0, self.at)[0] for column in self.columns]
+
+
+class Program:
+    """The recorded steps of jobs of one program.
+
+    Args:
+        module: a module of such a job; copied.
+        batches, validation: its batches; `validation` None where it is not to be replayed.
+        compute: where and in what precision. capture: what records.
+    """
+
+    def __init__(
+        self,
+        module: Classifier,
+        batches: TabledBatches,
+        validation: TabledBatches | None,
+        compute: Compute,
+        capture: Capture,
+    ) -> None:
+        self._module = private_copy(module)
+        self._batches, self._validation = batches, validation
+        self._compute, self._capture = compute, capture
+        self._generators = find_generators(self._module)
+        self._optimizer: torch.optim.Optimizer | None = None
+        self._tables: dict[str, Table] = {}
+        self._replays: dict[str, Replay] = {}
+        self._loss_S = torch.zeros(TABLE_ROWS, device=compute.device)
+        self._rate_SG = torch.zeros(0)
+        self._rates: list[Tensor] = []
+        self._logged: dict[str, Tensor] = {}
+        self.log_options: dict[str, dict[str, Any]] = {}
+
+    # Lending.
+
+    def tie(self, module: Classifier) -> Callable[[bool], None]:
+        """Share the private tensors with `module`, at its values, and return what parts them again.
+
+        The returned function takes whether what was trained is to be kept in `module`.
+        """
+        slots, mine = tensor_slots(module), tensor_slots(self._module)
+        originals = [slot.get() for slot in slots]
+        with torch.no_grad():
+            for slot, private, original in zip(slots, mine, originals, strict=True):
+                private.get().copy_(original)
+                slot.set(private.get())
+        for private_generator, generator in zip(self._generators, find_generators(module), strict=True):
+            private_generator.set_state(generator.get_state())
+
+        def part(keep: bool) -> None:
+            with torch.no_grad():
+                for slot, original in zip(slots, originals, strict=True):
+                    if keep:
+                        original.copy_(slot.get())
+                    slot.set(original)
+
+        return part
+
+    def prepare(
+        self, module: Classifier, table: BatchTable, make_optimizer: Factory, scheduled: bool
+    ) -> None:
+        """Make ready for a fit of a tied module: the steps recorded, the optimizer's state as new.
+
+        Args:
+            module: the tied module, in the modes in which it trains. table: its first steps.
+            make_optimizer: makes the optimizer of a module. scheduled: whether its rate changes.
+
+        Raises:
+            CaptureError: a step could not be recorded.
+        """
+        if "step" not in self._replays:
+            self._same_modes(module)
+            self._optimizer = make_optimizer(self._module)
+            for group in self._optimizer.param_groups:
+                if "capturable" in group and self._compute.device.type == "cuda":
+                    group["capturable"] = True
+            if scheduled:
+                self._watch_rates()
+            self._record("train", self._step, table)
+        for state in self._optimizer_state():
+            state.zero_()
+
+    # Running.
+
+    def train(self, module: Classifier, table: BatchTable, rate_SG: Tensor, padded: bool) -> Tensor:
+        """Take one step per row and return the losses (rows,) on the device.
+
+        Args:
+            module: the tied module, in the modes in which it trains.
+            table: at most `TABLE_ROWS` rows.
+            rate_SG: (rows, groups) learning rates; not read without a schedule.
+            padded: whether the last row may be trained with its padding, or must be cut.
+        """
+        n = len(table)
+        cut = table.last < self._batches.batch_size and not padded
+        self._tables["train"].fill(table)
+        if self._rates:
+            move(rate_SG, self._rate_SG[:n])
+        whole = n - cut
+        for _ in range(whole // CHUNK):
+            self._replays["chunk"]()
+        for _ in range(whole % CHUNK):
+            self._replays["step"]()
+        if cut:
+            self._same_modes(module)
+            self._cut_step(table)
+        return self._loss_S[:n].clone()
+
+    def logged(self, n: int) -> dict[str, Tensor]:
+        """Return what `training_step` logged in each of the last table's n steps, (n,) on the device."""
+        return {name: value_S[:n] for name, value_S in self._logged.items()}
+
+    def validate(self, module: Classifier, table: BatchTable) -> None:
+        """Run the validation step on each row; the tied module's counters count."""
+        if "validate" not in self._replays:
+            self._same_modes(module)
+            self._record("validate", self._validation_step, table)
+        self._tables["validate"].fill(table)
+        for _ in range(len(table)):
+            self._replays["validate"]()
+
+    # The work that is recorded.
+
+    def _step(self) -> None:
+        table = self._tables["train"]
+        for group, rate in enumerate(self._rates):
+            rate.copy_(self._rate_SG.index_select(0, table.at)[0, group])
+        self._train_on(self._batches.load(*table.row()), table.at)
+        table.at += 1
+
+    def _train_on(self, batch: Any, at: Tensor) -> None:
+        assert self._optimizer is not None
+        module = self._module
+        with self._compute.autocast():
+            loss = module.training_step(batch, 0)
+        self._optimizer.zero_grad()
+        loss.backward()
+        module.on_after_backward()
+        module.on_before_optimizer_step(self._optimizer)
+        self._optimizer.step()
+        module.on_train_batch_end({"loss": loss}, batch, 0)
+        self._loss_S.index_copy_(0, at, loss.detach().float().reshape(1))
+
+    def _validation_step(self) -> None:
+        assert self._validation is not None
+        table = self._tables["validate"]
+        with torch.no_grad(), self._compute.autocast():
+            self._module.validation_step(self._validation.load(*table.row()), 0)
+        table.at += 1
+
+    def _cut_step(self, table: BatchTable) -> None:
+        """Run the last row without its padding, eagerly: its shape is not the recorded one."""
+        row = [column[-1, : table.last].to(self._batches.bank.index_device) for column in table.columns]
+        at = self._tables["train"].at
+        for group, rate in enumerate(self._rates):
+            rate.copy_(self._rate_SG.index_select(0, at)[0, group])
+        with _intercepted(self._module, self._note):
+            run_aside(lambda: self._train_on(self._batches.load(*row), at), 1, self._compute.device)
+
+    # Recording.
+
+    def _record(self, name: str, work: Callable[[], None], table: BatchTable) -> None:
+        self._tables[name] = Table([column.shape[1] for column in table.columns], self._compute.device)
+        with self._undone(), _intercepted(self._module, self._note):  # what warming up does is taken back
+            try:
+                self._tables[name].fill(table.first(1))
+                run_aside(work, WARM_UP, self._compute.device)
+                if name == "train":
+                    self._replays["chunk"] = self._capture(lambda: repeat(work, CHUNK), self._drawn_from())
+                    name = "step"
+                self._replays[name] = self._capture(work, self._drawn_from())
+            except (RuntimeError, NotImplementedError, TypeError) as error:
+                self._replays.clear()
+                raise CaptureError(" ".join(str(error).split()[:40])) from error
+
+    @contextmanager
+    def _undone(self) -> Iterator[None]:
+        """Put weights, statistics and generators back after the block."""
+        tensors = [slot.get() for slot in tensor_slots(self._module)]
+        generators = [*self._generators, device_generator(self._compute.device)]
+        values, states = [tensor.clone() for tensor in tensors], [each.get_state() for each in generators]
+        try:
+            yield
+        finally:
+            with torch.no_grad():
+                for tensor, value in zip(tensors, values, strict=True):
+                    tensor.copy_(value)
+            for generator, state in zip(generators, states, strict=True):
+                generator.set_state(state)
+
+    def _drawn_from(self) -> list[torch.Generator]:
+        default = device_generator(self._compute.device)
+        return [generator for generator in self._generators if generator is not default]
+
+    def _watch_rates(self) -> None:
+        assert self._optimizer is not None
+        groups = self._optimizer.param_groups
+        self._rate_SG = torch.zeros(TABLE_ROWS, len(groups), device=self._compute.device)
+        for group in groups:
+            group["lr"] = torch.tensor(float(group["lr"]), device=self._compute.device)
+        self._rates = [group["lr"] for group in groups]
+
+    def _optimizer_state(self) -> Iterable[Tensor]:
+        assert self._optimizer is not None
+        for state in self._optimizer.state.values():
+            yield from (value for value in state.values() if isinstance(value, Tensor))
+
+    def _same_modes(self, module: nn.Module) -> None:
+        for private, theirs in zip(self._module.modules(), module.modules(), strict=True):
+            private.training = theirs.training
+
+    def _note(self, name: str, value: Any, **options: Any) -> None:
+        """Stand in for the module's `log` while a step is recorded: the values go into a table."""
+        if name not in self._logged:
+            self._logged[name] = torch.zeros(TABLE_ROWS, device=self._compute.device)
+            self.log_options[name] = options
+        value = torch.as_tensor(value, dtype=torch.float32, device=self._compute.device).detach()
+        self._logged[name].index_copy_(0, self._tables["train"].at, value.reshape(1))
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A place of a module that holds a tensor: a parameter's data, or a buffer."""
+
+    owner: nn.Module
+    name: str
+
+    def get(self) -> Tensor:
+        """Return the tensor."""
+        parameter = self.owner._parameters.get(self.name)
+        tensor = self.owner._buffers[self.name] if parameter is None else parameter.data
+        assert tensor is not None
+        return tensor
+
+    def set(self, tensor: Tensor) -> None:
+        """Hold another tensor of the same shape and dtype."""
+        parameter = self.owner._parameters.get(self.name)
+        if parameter is None:
+            self.owner._buffers[self.name] = tensor
+        else:
+            parameter.data = tensor
+
+
+def tensor_slots(module: nn.Module) -> list[Slot]:
+    """Return the slots of every parameter and buffer, in the module's own order, each tensor once."""
+    slots: list[Slot] = []
+    seen: set[int] = set()
+    for owner in module.modules():
+        for name, tensor in [*owner._parameters.items(), *owner._buffers.items()]:
+            if tensor is not None and id(tensor) not in seen:
+                seen.add(id(tensor))
+                slots.append(Slot(owner, name))
+    return slots
+
+
+def find_generators(module: nn.Module) -> list[torch.Generator]:
+    """Return the generators that are attributes of the module's parts, in the module's own order."""
+    found = [value for part in module.modules() for value in vars(part).values()]
+    return [value for value in found if isinstance(value, torch.Generator)]
+
+
+def private_copy(module: Classifier) -> Classifier:
+    """Return a copy that shares nothing with the module, its generators' states included."""
+    memo: dict[int, Any] = {}
+    for generator in find_generators(module):
+        twin = torch.Generator(generator.device)
+        twin.set_state(generator.get_state())
+        memo[id(generator)] = twin
+    return copy.deepcopy(module, memo)
+
+
+def repeat(work: Callable[[], None], times: int) -> None:
+    """Call `work` so many times."""
+    for _ in range(times):
+        work()
+
+
+def move(source: Tensor, target: Tensor) -> None:
+    """Copy a CPU tensor to the device without waiting for it."""
+    if target.device.type == "cuda":
+        source = source.pin_memory()
+    target.copy_(source, non_blocking=True)
+
+
+@contextmanager
+def _intercepted(module: Classifier, note: Callable[..., None]) -> Iterator[None]:
+    """Let `note` take what the module logs."""
+    vars(module)["log"] = note
+    try:
+        yield
+    finally:
+        del vars(module)["log"]

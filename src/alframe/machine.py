@@ -1,0 +1,120 @@
+"""This machine: what its processor is, what was measured on it, and which trials share its cores."""
+
+import json
+import os
+import platform
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO, Any
+
+try:
+    import fcntl
+except ImportError:  # no POSIX: no word between processes
+    fcntl = None  # type: ignore[assignment]
+
+
+def cache_directory() -> Path:
+    """Return where measurements are kept: ALFRAME_CACHE_DIR, or alframe/ in the user's cache folder."""
+    own = os.environ.get("ALFRAME_CACHE_DIR")
+    if own:
+        return Path(own).expanduser()
+    base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return Path(base).expanduser() / "alframe"
+
+
+def processor() -> tuple[str, frozenset[str]]:
+    """Return the processor's name and its flags, empty where /proc/cpuinfo does not tell them."""
+    name, flags = platform.processor() or platform.machine(), frozenset[str]()
+    with suppress(OSError), open("/proc/cpuinfo") as lines:
+        for line in lines:
+            key, _, value = line.partition(":")
+            if key.strip() == "model name":
+                name = value.strip()
+            if key.strip() == "flags":
+                flags = frozenset(value.split())
+                break
+    return name, flags
+
+
+def n_cores() -> int:
+    """Return the cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def recall(key: str) -> dict[str, Any] | None:
+    """Return what was remembered on this machine under a key, or None; a damaged file remembers nothing."""
+    with suppress(OSError, ValueError, AttributeError):
+        found = json.loads((cache_directory() / "measured.json").read_text()).get(key)
+        return found if isinstance(found, dict) else None
+    return None
+
+
+def remember(key: str, value: dict[str, Any]) -> None:
+    """Keep a value under a key for later trials; where that cannot be written, nothing is kept."""
+    with suppress(OSError, ValueError):
+        directory = cache_directory()
+        directory.mkdir(parents=True, exist_ok=True)
+        with _locked(directory / "measured.lock"):
+            file = directory / "measured.json"
+            known: dict[str, Any] = {}
+            with suppress(OSError, ValueError):
+                read = json.loads(file.read_text())
+                known = read if isinstance(read, dict) else {}
+            known[key] = value
+            with tempfile.NamedTemporaryFile("w", dir=directory, delete=False) as part:
+                json.dump(known, part, indent=1)
+            os.replace(part.name, file)
+
+
+@contextmanager
+def shared_cores(wanted: int | None) -> Iterator[int]:
+    """Yield how many threads to compute with, and let other trials know of them while the block runs.
+
+    Args:
+        wanted: threads asked for; None takes the cores that no other trial has taken, one at least. Two
+            processes that each want both of two cores wait for each other at every operation, a measured
+            factor of more than ten; two threads and one get along.
+    """
+    directory = cache_directory() / "running"
+    mine: IO[str] | None = None
+    n = wanted or n_cores()
+    if fcntl is not None:
+        with suppress(OSError):
+            directory.mkdir(parents=True, exist_ok=True)
+            with _locked(directory / "list.lock"):
+                if wanted is None:
+                    n = max(1, n_cores() - sum(_taken(directory)))
+                handle, _ = tempfile.mkstemp(suffix=".cores", dir=directory)
+                mine = os.fdopen(handle, "r+")
+                fcntl.flock(mine, fcntl.LOCK_EX)
+                mine.write(str(n))
+                mine.flush()
+    try:
+        yield n
+    finally:
+        if mine is not None:
+            mine.close()  # and with it the lock: the next to look takes the file away
+
+
+def _taken(directory: Path) -> Iterator[int]:
+    """Yield the threads of each trial that runs, and take away the files of those that ended."""
+    for file in directory.glob("*.cores"):
+        with suppress(OSError, ValueError), file.open() as other:
+            try:
+                fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                yield int(other.read())
+            else:
+                file.unlink()
+
+
+@contextmanager
+def _locked(file: Path) -> Iterator[None]:
+    with file.open("a") as handle:
+        if fcntl is not None:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield

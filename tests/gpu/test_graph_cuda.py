@@ -1,0 +1,132 @@
+"""The graph engine on a GPU against the reference engine there; skipped where there is none."""
+
+import json
+from functools import partial
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from alframe.data import ImageBank
+from alframe.device import Compute
+from alframe.errors import EngineWarning
+from alframe.learner import Classifier, ReferenceEngine
+from alframe.learner.capture import cuda_graph
+from alframe.learner.graph import GraphEngine
+from alframe.learner.replayed_scoring import ReplayedForward
+from alframe.learner.scoring import score_pool
+from tests.graph_cases import Dense, assert_same, consistency, normed, plain_job, run_rounds, supervised
+from tests.helpers import SHORT, alframe
+
+pytestmark = [
+    pytest.mark.gpu,
+    pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device"),
+]
+
+CASES = {
+    "epochs, the last batch padded and masked": (supervised, Dense, (70, 83, 120)),
+    "dropout, batches that divide the labels": (supervised, partial(Dense, 0.3), (70, 80, 120)),
+    "batch norm, the last batch cut": (supervised, normed, (70, 83, 120)),
+    "consistency, one cycle, averaged network": (consistency, normed, (70, 83, 120)),
+}
+
+
+@pytest.fixture
+def cuda() -> Compute:
+    return Compute(device=torch.device("cuda", 0), precision="float32")
+
+
+@pytest.mark.parametrize(("recipe", "network", "sizes"), CASES.values(), ids=CASES)
+def test_losses_and_weights_agree_with_the_reference_step_by_step(cuda, recipe, network, sizes):
+    engine = GraphEngine(cuda)
+    expected = run_rounds(ReferenceEngine(cuda), recipe(), network, cuda, sizes)
+    got = run_rounds(engine, recipe(), network, cuda, sizes)
+    assert engine.name == "graph"  # no fall back
+    assert_same(expected, got, tolerance=2e-3)
+
+
+@pytest.mark.parametrize("recipe", [supervised, consistency])
+def test_replays_are_the_same_each_time(cuda, recipe):
+    first, second = (run_rounds(GraphEngine(cuda), recipe(), normed, cuda) for _ in range(2))
+    assert_same(first, second, tolerance=0)
+
+
+def test_dropout_draws_anew_at_each_replay(cuda):
+    results = run_rounds(GraphEngine(cuda), supervised(max_epochs=2), partial(Dense, 0.5), cuda, (80, 80))
+    losses = torch.cat([result.loss_S for result, _ in results])
+    assert len(losses.unique()) == len(losses)
+
+
+def test_a_registered_generator_is_counted_on_and_can_be_set_between_replays():
+    generator = torch.Generator("cuda").manual_seed(1)
+    out = torch.zeros(4, device="cuda")
+    work = lambda: out.copy_(torch.rand(4, generator=generator, device="cuda"))  # noqa: E731
+    work()
+    replay = cuda_graph(work, [generator])
+    generator.manual_seed(7)
+    drawn = []
+    for _ in range(3):
+        replay()
+        drawn.append(out.clone())
+    generator.manual_seed(7)
+    for expected in drawn:
+        assert torch.equal(torch.rand(4, generator=generator, device="cuda"), expected)
+
+
+class LooksAtItsLoss(Classifier):
+    def training_step(self, batch, batch_idx):
+        loss = super().training_step(batch, batch_idx)
+        return loss * 2 if loss.item() > 100 else loss
+
+
+def test_a_capture_that_fails_falls_back_to_the_same_result(cuda):
+    with pytest.warns(EngineWarning, match="could not be captured"):
+        result = GraphEngine(cuda).fit(plain_job(LooksAtItsLoss, device="cuda"), lambda *_: None)
+    expected = ReferenceEngine(cuda).fit(plain_job(device="cuda"), lambda *_: None)
+    torch.testing.assert_close(result.loss_S, expected.loss_S, rtol=1e-4, atol=1e-5)
+
+
+def test_replayed_scores_are_the_eager_ones(cuda):
+    generator = torch.Generator().manual_seed(0)
+    bank = ImageBank(torch.randint(0, 256, (1000, 1, 12, 12), dtype=torch.uint8, generator=generator).cuda())
+
+    class ToFloat(nn.Module):
+        def forward(self, image_B):
+            return image_B.float() / 255
+
+    replayed = ReplayedForward(ToFloat(), cuda, cuda_graph)
+    for _ in range(3):
+        network = normed().cuda().eval()
+        options = {"compute": cuda, "batch_size": 128}
+        expected = score_pool([network], ToFloat(), bank, torch.arange(1000), **options)
+        got = score_pool([network], ToFloat(), bank, torch.arange(1000), forward=replayed, **options)
+        torch.testing.assert_close(got.log_odds_P, expected.log_odds_P, rtol=1e-3, atol=1e-3)
+
+
+def test_scoring_goes_on_with_smaller_batches_when_memory_runs_out(cuda):
+    bank = ImageBank(torch.randint(0, 256, (3000, 1, 28, 28), dtype=torch.uint8).cuda())
+
+    class Hungry(nn.Module):
+        def forward(self, x_B):
+            if len(x_B) > 1000:
+                torch.empty(2**50, dtype=torch.uint8, device="cuda")
+            return x_B.flatten(1)[:, :3].float()
+
+    with pytest.warns(EngineWarning, match="going on with 750"):
+        scores = score_pool(
+            [Hungry()], nn.Identity(), bank, torch.arange(3000), compute=cuda, batch_size=1500
+        )
+    assert len(scores) == 3000
+
+
+def test_a_whole_trial_by_graph(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        done = alframe(
+            *SHORT, "device=cuda", "engine=graph", "tracker=none", f"hydra.run.dir={name}", cwd=tmp_path
+        )
+        assert done.returncode == 0, done.stderr
+        assert "engine" not in done.stderr
+    summary = json.loads((tmp_path / "a" / "summary.json").read_text())
+    assert summary["engine"] == "graph"
+    assert (tmp_path / "a" / "labels.csv").read_text() == (tmp_path / "b" / "labels.csv").read_text()
