@@ -83,15 +83,19 @@ class Contestant(Protocol):
     """A way to train a recipe and to score with its network.
 
     Attributes:
-        recipe, engine, precision: what it is.
+        recipe, precision: what it is.
         images_per_step, images_per_batch: that enter a training step, and a batch of scoring.
     """
 
     recipe: str
-    engine: str
     precision: str
     images_per_step: int
     images_per_batch: int
+
+    @property
+    def engine(self) -> str:
+        """What the report calls it."""
+        ...
 
     def train(self, steps: int) -> Timing:
         """Train fresh weights and time `steps` steps."""
@@ -151,14 +155,20 @@ def warm_up(contestant: Contestant, seconds: float) -> Record:
 
 
 def fitting_length(run: Callable[[int], Timing], seconds: float, least: int) -> int:
-    """Return how many steps fill `seconds`: tried, longer and longer, until the try is half as long."""
+    """Return how many steps fill `seconds`: tried, longer and longer, until the try is half as long.
+
+    An engine that reports only every so many steps needs a fit of more than that, or its steps cannot be told
+    from its set-up; `least` then becomes the first length at which they could.
+    """
     length = least
     for _ in range(MAX_TRIES):
         timing = run(length)
-        told_apart = timing.rest_seconds is not None
-        if told_apart and timing.seconds >= seconds / 2:
+        if timing.rest_seconds is None:
+            length = least = min(LONGEST, 8 * length)
+            continue
+        if timing.seconds >= seconds / 2:
             break
-        wanted = math.ceil(length * seconds / timing.seconds) if told_apart else 8 * length
+        wanted = math.ceil(length * seconds / timing.seconds)
         length = min(LONGEST, 16 * length, max(wanted, length + 1))
     return min(LONGEST, max(least, round(timing.steps * seconds / timing.seconds)))
 
