@@ -1,7 +1,8 @@
 """Recording a function's work on the device once, to be replayed without Python."""
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Protocol
 
 import torch
@@ -39,9 +40,7 @@ def cuda_graph(work: Callable[[], None], generators: Sequence[torch.Generator]) 
 
 def run_aside(work: Callable[[], None], times: int, device: torch.device) -> None:
     """Run `work` eagerly, on CUDA on a stream of its own as a capture wants it before."""
-    with warnings.catch_warnings():
-        # Optimizers advise against what is made for a capture being run before it.
-        warnings.filterwarnings("ignore", message=".*capturable=True.*")
+    with outside_a_capture():
         if device.type != "cuda":
             for _ in range(times):
                 work()
@@ -52,6 +51,14 @@ def run_aside(work: Callable[[], None], times: int, device: torch.device) -> Non
             for _ in range(times):
                 work()
         torch.cuda.current_stream(device).wait_stream(stream)
+
+
+@contextmanager
+def outside_a_capture() -> Iterator[None]:
+    """Silence optimizers' advice against running eagerly what is made for a capture."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*capturable=True.*")
+        yield
 
 
 def device_generator(device: torch.device) -> torch.Generator:

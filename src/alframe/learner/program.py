@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from alframe.device import Compute
 from alframe.learner.batches import BatchTable, TabledBatches
-from alframe.learner.capture import Capture, Replay, device_generator, run_aside
+from alframe.learner.capture import Capture, Replay, device_generator, outside_a_capture, run_aside
 from alframe.learner.module import Classifier
 from alframe.learner.module_tensors import find_generators, private_copy, tensor_slots
 
@@ -201,8 +201,8 @@ class Program:
         at = self._tables["train"].at
         for group, rate in enumerate(self._rates):
             rate.copy_(self._rate_SG.index_select(0, at)[0, group])
-        with _intercepted(self._module, self._note):
-            run_aside(lambda: self._train_on(self._batches.load(*row), at), 1, self._compute.device)
+        with _intercepted(self._module, self._note), outside_a_capture():
+            self._train_on(self._batches.load(*row), at)
 
     # Recording.
 
