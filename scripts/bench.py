@@ -20,6 +20,8 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from alframe.device import Compute, keep_large_blocks, limited_threads
 from alframe.errors import AlframeError
 from speed import report
@@ -125,6 +127,7 @@ def _measured(contestants: Sequence[Contestant], seconds: float, repeats: int) -
 def _notes(source: Source, repeats: int, seconds: float, kept: bool, naives: list[Naive]) -> list[str]:
     images = f"{len(source.dataset):,} images of {source.dataset.name}"
     missing = " (MNIST is not in the data directory)" if source.dataset.name == "synthetic" else ""
+    threads = f"{torch.get_num_threads()} thread{'s' * (torch.get_num_threads() != 1)} for every contestant"
     allocator = (
         f"The allocator keeps large blocks for every contestant but {EARLY}: the setting holds for the whole "
         "process and helps the naive loop too. The naive loop as a user would have it was measured before, "
@@ -133,7 +136,7 @@ def _notes(source: Source, repeats: int, seconds: float, kept: bool, naives: lis
     workers = ", ".join(f"{naive.recipe} {naive.workers} and {naive.score_workers}" for naive in naives)
     return [
         f"Data: {images}{missing}. Medians of {repeats} measurements of about {seconds:g} s each, in turns, "
-        "with the range in brackets. Scoring is with one network.",
+        f"with the range in brackets; {threads}. Scoring is with one network.",
         allocator if kept else "The allocator could not be told to keep large blocks.",
         f"Workers of the naive loop in training and in scoring, the fastest tried: {workers}.",
     ]

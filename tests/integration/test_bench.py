@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -60,6 +61,7 @@ def test_every_contestant_gets_its_figures(
     told = capsys.readouterr().out
     assert "400 images of synthetic (MNIST is not in the data directory)" in told
     assert "No trial" in told
+    assert re.search(r"\d threads? for every contestant", told)
     assert "train_vs_naive (reference, float32, 8 images a step): " in told
 
 
