@@ -34,7 +34,9 @@ class EmulatedGraph:
     def __init__(self) -> None:
         self.captures = 0
 
-    def __call__(self, work: Callable[[], None], generators: Sequence[torch.Generator]) -> Callable[[], None]:
+    def __call__(
+        self, work: Callable[[], None], generators: Sequence[torch.Generator], device: torch.device
+    ) -> Callable[[], None]:
         self.captures += 1
         with _Recorder() as recorder:
             work()

@@ -96,9 +96,13 @@ def limited_threads(n_threads: int | None) -> Iterator[int]:
     """
     if n_threads is None and "OMP_NUM_THREADS" in os.environ:
         n_threads = _FIRST_THREADS
+    before = torch.get_num_threads()
     with shared_cores(n_threads) as n:
         torch.set_num_threads(n)
-        yield n
+        try:
+            yield n
+        finally:
+            torch.set_num_threads(before)
 
 
 def _device(name: str) -> torch.device:

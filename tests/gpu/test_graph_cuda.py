@@ -4,11 +4,12 @@ import json
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from alframe.data import ImageBank
+from alframe.data import ImageBank, MappedBank, map_images
 from alframe.device import Compute
 from alframe.errors import EngineWarning
 from alframe.learner import Classifier, ReferenceEngine
@@ -63,7 +64,7 @@ def test_a_registered_generator_is_counted_on_and_can_be_set_between_replays():
     out = torch.zeros(4, device="cuda")
     work = lambda: out.copy_(torch.rand(4, generator=generator, device="cuda"))  # noqa: E731
     work()
-    replay = cuda_graph(work, [generator])
+    replay = cuda_graph(work, [generator], torch.device("cuda", 0))
     generator.manual_seed(7)
     drawn = []
     for _ in range(3):
@@ -72,6 +73,17 @@ def test_a_registered_generator_is_counted_on_and_can_be_set_between_replays():
     generator.manual_seed(7)
     for expected in drawn:
         assert torch.equal(torch.rand(4, generator=generator, device="cuda"), expected)
+
+
+class ToFloat(nn.Module):
+    def forward(self, image_B):
+        return image_B.float() / 255
+
+
+class EpochSchedule(Classifier):
+    def configure_optimizers(self):
+        optimizer = torch.optim.AdamW(self.network.parameters(), lr=0.01, fused=True)
+        return [optimizer], [torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.5)]
 
 
 class LooksAtItsLoss(Classifier):
@@ -87,13 +99,36 @@ def test_a_capture_that_fails_falls_back_to_the_same_result(cuda):
     torch.testing.assert_close(result.loss_S, expected.loss_S, rtol=1e-4, atol=1e-5)
 
 
+def test_dropout_still_draws_after_a_capture_that_failed(cuda):
+    with pytest.warns(EngineWarning, match="could not be captured"):
+        GraphEngine(cuda).fit(plain_job(LooksAtItsLoss, device="cuda"), lambda *_: None)
+    assert torch.cuda.current_stream() == torch.cuda.default_stream()
+    drawn = [torch.nn.functional.dropout(torch.ones(1000, device="cuda")).sum().item() for _ in range(5)]
+    assert len(set(drawn)) > 1
+
+
+def test_a_schedule_of_epochs_is_followed(cuda):
+    expected = ReferenceEngine(cuda).fit(plain_job(EpochSchedule, device="cuda", steps=20), lambda *_: None)
+    got = GraphEngine(cuda).fit(plain_job(EpochSchedule, device="cuda", steps=20), lambda *_: None)
+    torch.testing.assert_close(got.loss_S, expected.loss_S, rtol=1e-3, atol=1e-4)
+
+
+def test_a_pool_in_a_file_is_scored_on_cuda(cuda, tmp_path):
+    generator = np.random.default_rng(0)
+    np.save(tmp_path / "images.npy", generator.integers(0, 256, (3000, 12, 12), dtype=np.uint8))
+    stored = np.load(tmp_path / "images.npy", mmap_mode="r")
+    mapped = MappedBank(map_images("toy", "images", stored), cuda.device)
+    held = ImageBank(torch.from_numpy(np.array(stored))[:, None].cuda())
+    network, pool = normed().cuda().eval(), torch.arange(3000)
+    a, b = (
+        score_pool([network], ToFloat(), bank, pool, compute=cuda, batch_size=256) for bank in (mapped, held)
+    )
+    torch.testing.assert_close(a.log_odds_P, b.log_odds_P)
+
+
 def test_replayed_scores_are_the_eager_ones(cuda):
     generator = torch.Generator().manual_seed(0)
     bank = ImageBank(torch.randint(0, 256, (1000, 1, 12, 12), dtype=torch.uint8, generator=generator).cuda())
-
-    class ToFloat(nn.Module):
-        def forward(self, image_B):
-            return image_B.float() / 255
 
     replayed = ReplayedForward(ToFloat(), cuda, cuda_graph)
     for _ in range(3):

@@ -163,7 +163,9 @@ class MappedBank:
 
     def _empty(self, n: int) -> Tensor:
         pinned = self.device.type == "cuda"
-        return torch.empty((n, *self.image_shape), dtype=torch.uint8, pin_memory=pinned)
+        # An ordinary tensor even within inference mode: the reader's thread, which writes it, is outside.
+        with torch.inference_mode(False):
+            return torch.empty((n, *self.image_shape), dtype=torch.uint8, pin_memory=pinned)
 
 
 def make_bank(images_N: Tensor | MappedImages, device: torch.device) -> Bank:

@@ -41,6 +41,7 @@ class GraphEngine:
         self._reference = ReferenceEngine(compute)
         self._programs: dict[Any, Program] = {}
         self._warned = False
+        self._forwards: list[ReplayedForward] = []
 
     @property
     def name(self) -> str:
@@ -62,6 +63,8 @@ class GraphEngine:
                 return self._replay(job, progress)
         except (NotReplayable, CaptureError) as error:
             self._warned = True
+            for forward in self._forwards:
+                forward.give_up()
             failed = "could not be captured" if isinstance(error, CaptureError) else "does not apply"
             warnings.warn(
                 f"engine: graph {failed}: {error}. Going on with the reference engine.",
@@ -72,7 +75,9 @@ class GraphEngine:
 
     def forward(self, normalize: nn.Module) -> Forward:
         """Return what runs networks over images by replaying a captured pass."""
-        return ReplayedForward(normalize, self._compute, self._capture)
+        forward = ReplayedForward(normalize, self._compute, self._capture)
+        self._forwards.append(forward)
+        return forward
 
     def _replay(self, job: FitJob, progress: Progress) -> FitResult:
         program = self._programs.pop(job.program, None) if job.program is not None else None
@@ -195,9 +200,9 @@ class _Replayer(Callback):
         self._program.validate(self._module, ticket.table)
 
     def _optimizer_of(self, module: Classifier) -> torch.optim.Optimizer:
-        module.trainer = self._trainer
+        nobody, vars(module)["_trainer"] = vars(module)["_trainer"], self._trainer
         configured = module.configure_optimizers()
-        module.trainer = None
+        vars(module)["_trainer"] = nobody
         while not isinstance(configured, torch.optim.Optimizer):
             configured = configured["optimizer" if isinstance(configured, dict) else 0]
         return configured
@@ -208,7 +213,7 @@ class _Replayer(Callback):
         if self._scheduler is None:
             return torch.empty(0)
         if self._scheduler.interval != "step":
-            return torch.tensor([[group["lr"] for group in groups]]).expand(n, -1)
+            return torch.tensor([[group["lr"] for group in groups]]).repeat(n, 1)
         rates = []
         for _ in range(n):
             rates.append([group["lr"] for group in groups])

@@ -46,16 +46,34 @@ def tensor_slots(module: nn.Module) -> list[Slot]:
 
 
 def find_generators(module: nn.Module) -> list[torch.Generator]:
-    """Return the generators that are attributes of the module's parts, in the module's own order."""
+    """Return the generators of the module's own: attributes of its parts, in the module's order."""
     found = [value for part in module.modules() for value in vars(part).values()]
-    return [value for value in found if isinstance(value, torch.Generator)]
+    return [value for value in found if isinstance(value, torch.Generator) and not _is_default(value)]
+
+
+def _is_default(generator: torch.Generator) -> bool:
+    return any(generator is each for each in (torch.default_generator, *torch.cuda.default_generators))
 
 
 def private_copy(module: Classifier) -> Classifier:
-    """Return a copy that shares nothing with the module, its generators' states included."""
-    memo: dict[int, Any] = {}
+    """Return a copy that shares no tensor and no generator of the module's own with it.
+
+    What the copy's step would read of a Trainer is frozen by a capture, so it is an error there.
+    """
+    defaults = (torch.default_generator, *torch.cuda.default_generators)
+    memo: dict[int, Any] = {id(generator): generator for generator in defaults}
     for generator in find_generators(module):
         twin = torch.Generator(generator.device)
         twin.set_state(generator.get_state())
         memo[id(generator)] = twin
-    return copy.deepcopy(module, memo)
+    twin_module = copy.deepcopy(module, memo)
+    vars(twin_module)["_trainer"] = NoTrainer()
+    return twin_module
+
+
+class NoTrainer:
+    """Stands where a module has its Trainer and answers nothing."""
+
+    def __getattr__(self, name: str) -> Any:
+        """Raise `RuntimeError`."""
+        raise RuntimeError(f"the step reads the Trainer's {name}, which a capture would freeze")

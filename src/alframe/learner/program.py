@@ -86,12 +86,12 @@ class Program:
         The returned function takes whether what was trained is to be kept in `module`.
         """
         slots, mine = tensor_slots(module), tensor_slots(self._module)
-        originals = [slot.get() for slot in slots]
+        originals, generators = [slot.get() for slot in slots], find_generators(module)
         with torch.no_grad():
             for slot, private, original in zip(slots, mine, originals, strict=True):
                 private.get().copy_(original)
                 slot.set(private.get())
-        for private_generator, generator in zip(self._generators, find_generators(module), strict=True):
+        for private_generator, generator in zip(self._generators, generators, strict=True):
             private_generator.set_state(generator.get_state())
 
         def part(keep: bool) -> None:
@@ -100,6 +100,9 @@ class Program:
                     if keep:
                         original.copy_(slot.get())
                     slot.set(original)
+            if keep:
+                for private_generator, generator in zip(self._generators, generators, strict=True):
+                    generator.set_state(private_generator.get_state())
 
         return part
 
@@ -209,14 +212,15 @@ class Program:
     def _record(self, name: str, work: Callable[[], None], table: BatchTable) -> None:
         self._tables[name] = Table([column.shape[1] for column in table.columns], self._compute.device)
         with self._undone(), _intercepted(self._module, self._note):  # what warming up does is taken back
+            generators, device = self._generators, self._compute.device
             try:
                 self._tables[name].fill(table.first(1))
                 run_aside(work, WARM_UP, self._compute.device)
                 if name == "train":
-                    self._replays["chunk"] = self._capture(lambda: repeat(work, CHUNK), self._drawn_from())
+                    self._replays["chunk"] = self._capture(lambda: repeat(work, CHUNK), generators, device)
                     name = "step"
-                self._replays[name] = self._capture(work, self._drawn_from())
-            except (RuntimeError, NotImplementedError, TypeError) as error:
+                self._replays[name] = self._capture(work, generators, device)
+            except (RuntimeError, TypeError, ValueError, AttributeError) as error:
                 self._replays.clear()
                 raise CaptureError(" ".join(str(error).split()[:40])) from error
 
@@ -234,10 +238,6 @@ class Program:
                     tensor.copy_(value)
             for generator, state in zip(generators, states, strict=True):
                 generator.set_state(state)
-
-    def _drawn_from(self) -> list[torch.Generator]:
-        default = device_generator(self._compute.device)
-        return [generator for generator in self._generators if generator is not default]
 
     def _watch_rates(self) -> None:
         assert self._optimizer is not None
@@ -261,8 +261,9 @@ class Program:
         if name not in self._logged:
             self._logged[name] = torch.zeros(TABLE_ROWS, device=self._compute.device)
             self.log_options[name] = options
-        value = torch.as_tensor(value, dtype=torch.float32, device=self._compute.device).detach()
-        self._logged[name].index_copy_(0, self._tables["train"].at, value.reshape(1))
+        if not isinstance(value, Tensor):
+            value = torch.full((1,), float(value), device=self._compute.device)
+        self._logged[name].index_copy_(0, self._tables["train"].at, value.detach().float().reshape(1))
 
 
 def repeat(work: Callable[[], None], times: int) -> None:

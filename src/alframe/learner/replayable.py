@@ -34,6 +34,8 @@ def check_replayable(job: FitJob) -> None:
         raise NotReplayable("the batches are not drawn from tables")
     if not job.batches.bank.resident:
         raise NotReplayable("the images are streamed from a file")
+    if not job.module.automatic_optimization:
+        raise NotReplayable("the module steps its optimizer itself")
     for name in PER_STEP:
         if getattr(type(job.module), name) is not getattr(pl.LightningModule, name):
             raise NotReplayable(f"the module has a {name} of its own")
@@ -54,6 +56,9 @@ def check_optimizers(trainer: pl.Trainer) -> None:
             raise NotReplayable("the schedule waits for a metric")
         if getattr(config.scheduler, "cycle_momentum", False):
             raise NotReplayable("the schedule changes the momentum")
+    fused = all(group.get("fused") for group in optimizer.param_groups)
+    if isinstance(optimizer, SGD) and trainer.lr_scheduler_configs and not fused:
+        raise NotReplayable("SGD reads a scheduled rate on the host unless it is fused")
 
 
 def counts_in_place(job: FitJob) -> bool:

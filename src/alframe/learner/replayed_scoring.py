@@ -33,6 +33,10 @@ class ReplayedForward:
         self._passes: dict[tuple[Bank, int], _Pass] = {}
         self._failed = False
 
+    def give_up(self) -> None:
+        """Run networks eagerly from now on."""
+        self._failed = True
+
     def __call__(
         self, networks: Sequence[nn.Module], bank: Bank, index_P: Tensor, batch_size: int
     ) -> Iterator[list[Tensor]]:
@@ -60,9 +64,11 @@ class ReplayedForward:
         key = bank, batch_size
         if key not in self._passes:
             self._passes = {kept: each for kept, each in self._passes.items() if kept[0] is not bank}
-            self._passes[key] = _Pass(
-                network, bank, batch_size, self._normalize, self._compute, self._capture
-            )
+            # What a graph keeps is used in later modes too, so none of it may be born in inference mode.
+            with torch.inference_mode(False), torch.no_grad():
+                self._passes[key] = _Pass(
+                    network, bank, batch_size, self._normalize, self._compute, self._capture
+                )
         return self._passes[key]
 
 
@@ -84,7 +90,7 @@ class _Pass:
         self._logits_BC = torch.empty(0)
         try:
             run_aside(self._work, WARM_UP, compute.device)
-            self._replay: Replay = capture(self._work, [])
+            self._replay: Replay = capture(self._work, [], compute.device)
         except torch.OutOfMemoryError:
             raise
         except (RuntimeError, NotImplementedError) as error:

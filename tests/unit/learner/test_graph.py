@@ -148,7 +148,7 @@ def test_callbacks_see_the_same_module_weights_steps_and_logged_values(cpu, monk
         assert got[2:4] == expected[2:4]
 
 
-def fails(work, generators):
+def fails(work, generators, device):
     raise RuntimeError("operation not permitted when stream is capturing")
 
 
@@ -180,6 +180,55 @@ def test_a_step_that_looks_at_its_loss_cannot_be_captured(cpu, ignore_progress):
     assert torch.equal(result.loss_S, expected.loss_S)
 
 
+class ReadsTheTrainer(Classifier):
+    def training_step(self, batch, batch_idx):
+        return super().training_step(batch, batch_idx) * (1 + self.global_step)
+
+
+def test_a_step_that_reads_the_trainer_cannot_be_captured(cpu, ignore_progress):
+    with pytest.warns(EngineWarning, match="reads the Trainer's global_step"):
+        result = GraphEngine(cpu, EmulatedGraph()).fit(plain_job(ReadsTheTrainer), ignore_progress)
+    expected = ReferenceEngine(cpu).fit(plain_job(ReadsTheTrainer), ignore_progress)
+    assert torch.equal(result.loss_S, expected.loss_S)
+
+
+class StepsItself(Classifier):
+    def __init__(self, *args, **options):
+        super().__init__(*args, **options)
+        self.automatic_optimization = False
+
+    def training_step(self, batch, batch_idx):
+        optimizer = self.optimizers()
+        loss = super().training_step(batch, batch_idx)
+        optimizer.zero_grad()
+        self.manual_backward(loss)
+        optimizer.step()
+        return loss
+
+
+def test_a_module_that_steps_its_optimizer_itself_is_left_as_it_is(cpu, ignore_progress):
+    job = plain_job(StepsItself)
+    with pytest.warns(EngineWarning, match="steps its optimizer itself"):
+        result = GraphEngine(cpu, EmulatedGraph()).fit(job, ignore_progress)
+    assert not job.module.automatic_optimization
+    torch.testing.assert_close(
+        result.loss_S, ReferenceEngine(cpu).fit(plain_job(), ignore_progress).loss_S, rtol=1e-6, atol=1e-6
+    )
+
+
+def test_generators_are_left_where_the_reference_leaves_them(fits, cpu):
+    ((_, expected),) = fits(ReferenceEngine(cpu), consistency(), normed, sizes=(70,))
+    ((_, module),) = fits(GraphEngine(cpu, EmulatedGraph()), consistency(), normed, sizes=(70,))
+    (wanted,), (got,) = find_generators(expected), find_generators(module)
+    assert torch.equal(wanted.get_state(), got.get_state())
+
+
+class ScheduledSGD(Classifier):
+    def configure_optimizers(self):
+        optimizer = torch.optim.SGD(self.network.parameters(), lr=0.1)
+        return [optimizer], [torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.5)]
+
+
 class OwnStep(Classifier):
     def optimizer_step(self, *args, **options):
         super().optimizer_step(*args, **options)
@@ -209,6 +258,7 @@ REFUSED = {
     Plateau: "waits for a metric",
     Momentum: "changes the momentum",
     Unknown: "Adagrad is not among",
+    ScheduledSGD: "on the host unless it is fused",
 }
 
 

@@ -165,7 +165,7 @@ def test_replayed_scores_are_the_eager_ones_for_one_network_after_another(bank, 
 
 
 def test_scoring_that_cannot_be_captured_goes_on_eagerly_with_one_warning(bank, cpu, plain):
-    def fails(work, generators):
+    def fails(work, generators, device):
         raise RuntimeError("not permitted")
 
     forward, network = ReplayedForward(ToFloat(), cpu, fails), plain(0)
