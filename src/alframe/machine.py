@@ -47,7 +47,9 @@ def n_cores() -> int:
 
 def recall(key: str) -> dict[str, Any] | None:
     """Return what was remembered on this machine under a key, or None; a damaged file remembers nothing."""
-    with suppress(OSError, ValueError, AttributeError):
+    with suppress(
+        OSError, ValueError, AttributeError, RuntimeError
+    ):  # RuntimeError: no such user, or nested too deep
         found = json.loads((cache_directory() / "measured.json").read_text()).get(key)
         return found if isinstance(found, dict) else None
     return None
@@ -55,19 +57,23 @@ def recall(key: str) -> dict[str, Any] | None:
 
 def remember(key: str, value: dict[str, Any]) -> None:
     """Keep a value under a key for later trials; where that cannot be written, nothing is kept."""
-    with suppress(OSError, ValueError):
+    with suppress(OSError, ValueError, RuntimeError):
         directory = cache_directory()
         directory.mkdir(parents=True, exist_ok=True)
         with _locked(directory / "measured.lock"):
             file = directory / "measured.json"
             known: dict[str, Any] = {}
-            with suppress(OSError, ValueError):
+            with suppress(OSError, ValueError, RuntimeError):
                 read = json.loads(file.read_text())
                 known = read if isinstance(read, dict) else {}
             known[key] = value
             with tempfile.NamedTemporaryFile("w", dir=directory, delete=False) as part:
                 json.dump(known, part, indent=1)
-            os.replace(part.name, file)
+            try:
+                os.replace(part.name, file)
+            except OSError:
+                os.unlink(part.name)
+                raise
 
 
 @contextmanager
@@ -79,15 +85,16 @@ def shared_cores(wanted: int | None) -> Iterator[int]:
             processes that each want both of two cores wait for each other at every operation, a measured
             factor of more than ten; two threads and one get along.
     """
-    directory = cache_directory() / "running"
     mine: IO[str] | None = None
     n = wanted or n_cores()
     if fcntl is not None:
-        with suppress(OSError):
+        with suppress(OSError, RuntimeError):
+            directory = cache_directory() / "running"
             directory.mkdir(parents=True, exist_ok=True)
             with _locked(directory / "list.lock"):
+                taken = sum(_taken(directory))
                 if wanted is None:
-                    n = max(1, n_cores() - sum(_taken(directory)))
+                    n = max(1, n_cores() - taken)
                 handle, _ = tempfile.mkstemp(suffix=".cores", dir=directory)
                 mine = os.fdopen(handle, "r+")
                 fcntl.flock(mine, fcntl.LOCK_EX)

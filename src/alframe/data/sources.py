@@ -6,6 +6,7 @@ A function takes `data_dir` and `download` and returns an `ImageDataset`.
 import pickle
 import socket
 import struct
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -29,6 +30,9 @@ _DAMAGE = (
     KeyError,
     IndexError,
     TypeError,
+    OverflowError,
+    MemoryError,
+    tokenize.TokenError,  # NumPy's header parser on a header that is cut or garbled
     pickle.UnpicklingError,
     struct.error,
     zipfile.BadZipFile,

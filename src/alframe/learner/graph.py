@@ -5,7 +5,7 @@ same logged values as under the reference engine; what happens within a table ha
 """
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -23,7 +23,13 @@ from alframe.learner.engine import FitJob, FitResult, Forward, Progress
 from alframe.learner.module import Classifier
 from alframe.learner.program import TABLE_ROWS, CaptureError, Program
 from alframe.learner.reference import ReferenceEngine
-from alframe.learner.replayable import NotReplayable, check_optimizers, check_replayable, counts_in_place
+from alframe.learner.replayable import (
+    NotReplayable,
+    check_optimizers,
+    check_replayable,
+    counts_in_place,
+    may_be_padded,
+)
 from alframe.learner.replayed_scoring import ReplayedForward
 
 
@@ -118,12 +124,17 @@ class _Ticket:
 class _Tickets:
     """What the Trainer takes for a loader: each batch is a table of steps."""
 
-    def __init__(self, batches: TabledBatches) -> None:
+    def __init__(self, batches: TabledBatches, max_steps: int = -1) -> None:
         self._batches = batches
+        self._left = max_steps
 
     def __iter__(self) -> Iterator[_Ticket]:
         for table in self._batches.tables():
             for part in table.parts(TABLE_ROWS):
+                if 0 <= self._left < len(part):
+                    # The Trainer ends after these; that something follows tells it of an unfinished epoch.
+                    yield _Ticket(part.first(self._left))
+                self._left -= len(part) if self._left >= 0 else 0
                 yield _Ticket(part)
 
 
@@ -132,16 +143,14 @@ class _Replayer(Callback):
 
     def __init__(self, job: FitJob, program: Program) -> None:
         self._job, self._module, self._program = job, job.module, program
-        self._padded = type(job.module).training_step is Classifier.training_step and not any(
-            isinstance(part, nn.modules.batchnorm._BatchNorm) for part in job.module.modules()
-        )
+        self._padded = may_be_padded(job.module)
         self._scheduler: LRSchedulerConfig | None = None
         self._trainer: pl.Trainer | None = None
         self._epoch_steps = 0
 
     def train_tickets(self) -> Any:
         assert isinstance(self._job.batches, TabledBatches)
-        return _Tickets(self._job.batches)
+        return _Tickets(self._job.batches, self._job.max_steps)
 
     def validation_tickets(self) -> Any:
         if not counts_in_place(self._job):
@@ -152,9 +161,14 @@ class _Replayer(Callback):
     @contextmanager
     def in_place_of_steps(self) -> Iterator[None]:
         """Put the replays where the Trainer calls the module's steps."""
-        stand_ins = {"training_step": self._train, "on_train_batch_end": lambda *_: None}
-        if counts_in_place(self._job):
-            stand_ins["validation_step"] = self._validate
+        own = counts_in_place(self._job)
+        stand_ins = {
+            "training_step": self._train,
+            "on_train_batch_end": lambda *_: None,
+            "validation_step": self._validate
+            if own
+            else self._validate_eagerly(self._module.validation_step),
+        }
         vars(self._module).update(stand_ins)
         try:
             yield
@@ -184,8 +198,7 @@ class _Replayer(Callback):
         assert trainer is not None
         if trainer.global_step == 0:
             self._program.prepare(self._module, ticket.table, self._optimizer_of, self._scheduler is not None)
-        left = trainer.max_steps - trainer.global_step if trainer.max_steps > 0 else len(ticket.table)
-        table = ticket.table.first(min(len(ticket.table), left))
+        table = ticket.table
         rate_SG = self._rates(trainer, len(table))
         losses = self._program.train(self._module, table, rate_SG, self._padded)
         self._log(table)
@@ -197,7 +210,14 @@ class _Replayer(Callback):
         return {"loss": losses}
 
     def _validate(self, ticket: _Ticket, batch_idx: int) -> None:
-        self._program.validate(self._module, ticket.table)
+        self._program.validate(self._module, ticket.table, self._padded)
+
+    def _validate_eagerly(self, step: Callable[..., Any]) -> Callable[..., Any]:
+        def validate(*args: Any) -> Any:
+            with self._program.autocast():
+                return step(*args)
+
+        return validate
 
     def _optimizer_of(self, module: Classifier) -> torch.optim.Optimizer:
         nobody, vars(module)["_trainer"] = vars(module)["_trainer"], self._trainer

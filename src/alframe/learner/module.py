@@ -36,8 +36,8 @@ class Classifier(pl.LightningModule):
     below zero marks a sample that pads a batch: it counts neither in the loss nor in the accuracy.
     """
 
-    right: Tensor
-    seen: Tensor
+    n_right: Tensor
+    n_validated: Tensor
 
     def __init__(
         self,
@@ -63,8 +63,8 @@ class Classifier(pl.LightningModule):
         self._optimizer = optimizer
         self._one_cycle = one_cycle
         # On the device and counted in place: no batch waits for it, and a captured graph can count.
-        self.register_buffer("right", torch.zeros((), dtype=torch.int64), persistent=False)
-        self.register_buffer("seen", torch.zeros((), dtype=torch.int64), persistent=False)
+        self.register_buffer("n_right", torch.zeros((), dtype=torch.int64), persistent=False)
+        self.register_buffer("n_validated", torch.zeros((), dtype=torch.int64), persistent=False)
 
     @property
     def scoring_network(self) -> nn.Module:
@@ -87,14 +87,14 @@ class Classifier(pl.LightningModule):
     def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         """Count the images classified rightly; `val_accuracy` is logged once per validation run."""
         image_B, label_B = batch
-        self.right += (self(image_B).argmax(dim=1) == label_B).sum()
-        self.seen += (label_B >= 0).sum()
+        self.n_right += (self(image_B).argmax(dim=1) == label_B).sum()
+        self.n_validated += (label_B >= 0).sum()
 
     def on_validation_epoch_end(self) -> None:
         """Log `val_accuracy`, counted in whole images so that equal counts compare as equal."""
-        self.log("val_accuracy", self.right / self.seen)
-        self.right.zero_()
-        self.seen.zero_()
+        self.log("val_accuracy", self.n_right / self.n_validated)
+        self.n_right.zero_()
+        self.n_validated.zero_()
 
     def configure_optimizers(self) -> Any:
         """Return the optimizer over the network's parameters, with the one-cycle schedule if asked for."""

@@ -71,6 +71,17 @@ def private_copy(module: Classifier) -> Classifier:
     return twin_module
 
 
+class NoNumber:
+    """Stands where a step is told its number, which a replay does not know."""
+
+    def _refuse(self, *args: object) -> Any:
+        raise RuntimeError("the step reads batch_idx, which a capture would freeze")
+
+    __int__ = __index__ = __float__ = __bool__ = __add__ = __radd__ = __sub__ = __rsub__ = _refuse
+    __mul__ = __rmul__ = __mod__ = __floordiv__ = __truediv__ = __lt__ = __le__ = __gt__ = __ge__ = _refuse
+    __eq__ = __ne__ = __hash__ = _refuse
+
+
 class NoTrainer:
     """Stands where a module has its Trainer and answers nothing."""
 

@@ -7,7 +7,7 @@ learning rate from a table too; which row is next is counted on the device.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import torch
@@ -17,11 +17,12 @@ from alframe.device import Compute
 from alframe.learner.batches import BatchTable, TabledBatches
 from alframe.learner.capture import Capture, Replay, device_generator, outside_a_capture, run_aside
 from alframe.learner.module import Classifier
-from alframe.learner.module_tensors import find_generators, private_copy, tensor_slots
+from alframe.learner.module_tensors import NoNumber, find_generators, private_copy, tensor_slots
 
 TABLE_ROWS = 1024  # rows of a table on the device; longer tables are worked off in parts
 CHUNK = 16  # steps in one graph; what is left of a table is replayed step by step
 WARM_UP = 3  # eager runs before a capture, as torch advises
+CHECKED = 4  # steps whose replays are compared with eager ones
 
 Factory = Callable[[Classifier], torch.optim.Optimizer]
 
@@ -65,7 +66,10 @@ class Program:
         compute: Compute,
         capture: Capture,
     ) -> None:
-        self._module = private_copy(module)
+        try:
+            self._module = private_copy(module)
+        except Exception as error:  # whatever a module of the user's own holds
+            raise CaptureError(f"the module cannot be copied: {error}") from error
         self._batches, self._validation = batches, validation
         self._compute, self._capture = compute, capture
         self._generators = find_generators(self._module)
@@ -127,8 +131,11 @@ class Program:
             if scheduled:
                 self._watch_rates()
             self._record("train", self._step, table)
-        for state in self._optimizer_state():
-            state.zero_()
+        self._forget_optimizer()
+
+    def autocast(self) -> AbstractContextManager[None]:
+        """Return a block in the precision of the recorded steps."""
+        return self._compute.autocast()
 
     # Running.
 
@@ -160,14 +167,19 @@ class Program:
         """Return what `training_step` logged in each of the last table's n steps, (n,) on the device."""
         return {name: value_S[:n] for name, value_S in self._logged.items()}
 
-    def validate(self, module: Classifier, table: BatchTable) -> None:
-        """Run the validation step on each row; the tied module's counters count."""
+    def validate(self, module: Classifier, table: BatchTable, padded: bool) -> None:
+        """Run the validation step on each row; the tied module's counters count. `padded` as for `train`."""
+        assert self._validation is not None
+        cut = table.last < self._validation.batch_size and not padded
         if "validate" not in self._replays:
             self._same_modes(module)
             self._record("validate", self._validation_step, table)
         self._tables["validate"].fill(table)
-        for _ in range(len(table)):
+        for _ in range(len(table) - cut):
             self._replays["validate"]()
+        if cut:
+            self._same_modes(module)
+            self._validate_on(self._last_row(self._validation, table))
 
     # The work that is recorded.
 
@@ -182,7 +194,8 @@ class Program:
         assert self._optimizer is not None
         module = self._module
         with self._compute.autocast():
-            loss = module.training_step(batch, 0)
+            out: Any = module.training_step(batch, NoNumber())  # type: ignore[arg-type]
+        loss = out["loss"] if isinstance(out, dict) else out
         self._optimizer.zero_grad()
         loss.backward()
         module.on_after_backward()
@@ -194,18 +207,25 @@ class Program:
     def _validation_step(self) -> None:
         assert self._validation is not None
         table = self._tables["validate"]
-        with torch.no_grad(), self._compute.autocast():
-            self._module.validation_step(self._validation.load(*table.row()), 0)
+        self._validate_on(self._validation.load(*table.row()))
         table.at += 1
+
+    def _validate_on(self, batch: Any) -> None:
+        with torch.no_grad(), self._compute.autocast():
+            self._module.validation_step(batch, 0)
+
+    def _last_row(self, batches: TabledBatches, table: BatchTable) -> Any:
+        """Return the batch of a table's last row, without its padding."""
+        row = (column[-1, : table.last] for column in table.columns)
+        return batches.load(*(part.to(batches.bank.index_device) for part in row))
 
     def _cut_step(self, table: BatchTable) -> None:
         """Run the last row without its padding, eagerly: its shape is not the recorded one."""
-        row = [column[-1, : table.last].to(self._batches.bank.index_device) for column in table.columns]
         at = self._tables["train"].at
         for group, rate in enumerate(self._rates):
             rate.copy_(self._rate_SG.index_select(0, at)[0, group])
         with _intercepted(self._module, self._note), outside_a_capture():
-            self._train_on(self._batches.load(*row), at)
+            self._train_on(self._last_row(self._batches, table), at)
 
     # Recording.
 
@@ -216,13 +236,40 @@ class Program:
             try:
                 self._tables[name].fill(table.first(1))
                 run_aside(work, WARM_UP, self._compute.device)
-                if name == "train":
+                if name != "train":
+                    self._replays[name] = self._capture(work, generators, device)
+                else:
+                    self._replays["step"] = self._capture(work, generators, device)
                     self._replays["chunk"] = self._capture(lambda: repeat(work, CHUNK), generators, device)
-                    name = "step"
-                self._replays[name] = self._capture(work, generators, device)
+                    self._check(work, table)
             except (RuntimeError, TypeError, ValueError, AttributeError) as error:
                 self._replays.clear()
                 raise CaptureError(" ".join(str(error).split()[:40])) from error
+
+    def _check(self, work: Callable[[], None], table: BatchTable) -> None:
+        """Compare a few replayed steps with eager ones, from the same beginning.
+
+        Raises:
+            RuntimeError: they differ, so the step depends on something that a capture froze.
+        """
+        losses = []
+        for step in (work, self._replays["step"]):
+            with self._undone():
+                self._forget_optimizer()
+                self._tables["train"].fill(table.first(CHECKED))
+                with outside_a_capture():
+                    repeat(step, min(CHECKED, len(table)))
+                losses.append(self._loss_S[: min(CHECKED, len(table))].clone())
+        tolerance = 1e-3 if self._compute.precision == "float32" else 3e-2
+        eager_S, replayed_S = losses
+        if not torch.allclose(eager_S, replayed_S, rtol=tolerance, atol=tolerance, equal_nan=True):
+            raise RuntimeError(
+                "replayed steps give other losses than the step itself, which counts in Python?"
+            )
+
+    def _forget_optimizer(self) -> None:
+        for state in self._optimizer_state():
+            state.zero_()
 
     @contextmanager
     def _undone(self) -> Iterator[None]:
@@ -242,7 +289,8 @@ class Program:
     def _watch_rates(self) -> None:
         assert self._optimizer is not None
         groups = self._optimizer.param_groups
-        self._rate_SG = torch.zeros(TABLE_ROWS, len(groups), device=self._compute.device)
+        self._rate_SG = torch.tensor([[float(group["lr"]) for group in groups]]).repeat(TABLE_ROWS, 1)
+        self._rate_SG = self._rate_SG.to(self._compute.device)
         for group in groups:
             group["lr"] = torch.tensor(float(group["lr"]), device=self._compute.device)
         self._rates = [group["lr"] for group in groups]
@@ -257,7 +305,14 @@ class Program:
             private.training = theirs.training
 
     def _note(self, name: str, value: Any, **options: Any) -> None:
-        """Stand in for the module's `log` while a step is recorded: the values go into a table."""
+        """Stand in for the module's `log` while a step is recorded: the values go into a table.
+
+        Raises:
+            RuntimeError: a way to log that a table of steps does not give back.
+        """
+        both = options.get("on_step") and options.get("on_epoch")
+        if both or options.get("reduce_fx", "mean") != "mean":
+            raise RuntimeError(f"the step logs {name} by step and epoch at once, or not as a mean")
         if name not in self._logged:
             self._logged[name] = torch.zeros(TABLE_ROWS, device=self._compute.device)
             self.log_options[name] = options

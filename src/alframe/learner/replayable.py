@@ -1,16 +1,20 @@
 """Which fits can be recorded and replayed; the others say why not."""
 
 import pytorch_lightning as pl
+from torch import nn
 from torch.optim import SGD, Adadelta, Adam, AdamW, RMSprop
 
 from alframe.learner.batches import TabledBatches
 from alframe.learner.engine import FitJob
 from alframe.learner.module import Classifier
+from alframe.learner.networks import Head
 
 # Optimizers whose state begins as zeros, so that a recorded step can be put back to its beginning.
 KNOWN_OPTIMIZERS = (SGD, Adadelta, Adam, AdamW, RMSprop)
 # Methods of a module that take part in each step in ways that a replay does not know.
 PER_STEP = (
+    "on_fit_start",
+    "on_train_epoch_start",
     "on_train_batch_start",
     "on_before_backward",
     "on_before_zero_grad",
@@ -59,6 +63,21 @@ def check_optimizers(trainer: pl.Trainer) -> None:
     fused = all(group.get("fused") for group in optimizer.param_groups)
     if isinstance(optimizer, SGD) and trainer.lr_scheduler_configs and not fused:
         raise NotReplayable("SGD reads a scheduled rate on the host unless it is fused")
+
+
+def may_be_padded(module: Classifier) -> bool:
+    """Whether a batch may be padded with masked samples: the loss ignores them and no other sample sees them.
+
+    So it is where the loss is `Classifier`'s and the network is a chain of torch's layers without batch norm.
+    """
+
+    def each_sample_alone(part: nn.Module) -> bool:
+        chain = type(part).forward is nn.Sequential.forward
+        layer = type(part).__module__.startswith("torch.nn.modules") or isinstance(part, Head)
+        return chain or (layer and not isinstance(part, nn.modules.batchnorm._BatchNorm))
+
+    own = type(module).training_step is Classifier.training_step and module.augment is None
+    return own and all(each_sample_alone(part) for part in module.network.modules())
 
 
 def counts_in_place(job: FitJob) -> bool:

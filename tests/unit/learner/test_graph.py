@@ -5,6 +5,7 @@ capture on a GPU freezes; that CUDA captures what they capture is tested in test
 """
 
 import copy
+import threading
 import warnings
 from functools import partial
 
@@ -13,6 +14,7 @@ import pytorch_lightning as pl
 import torch
 import torch.nn.functional as F
 from pytorch_lightning.callbacks import Callback
+from torch import nn
 
 from alframe.data import ImageBank
 from alframe.device import Compute
@@ -190,6 +192,131 @@ def test_a_step_that_reads_the_trainer_cannot_be_captured(cpu, ignore_progress):
         result = GraphEngine(cpu, EmulatedGraph()).fit(plain_job(ReadsTheTrainer), ignore_progress)
     expected = ReferenceEngine(cpu).fit(plain_job(ReadsTheTrainer), ignore_progress)
     assert torch.equal(result.loss_S, expected.loss_S)
+
+
+class Counts(Classifier):
+    n = 0
+
+    def training_step(self, batch, batch_idx):
+        self.n += 1
+        return super().training_step(batch, batch_idx) * self.n
+
+
+class ReadsItsNumber(Classifier):
+    def training_step(self, batch, batch_idx):
+        return super().training_step(batch, batch_idx) * (1 + batch_idx % 2)
+
+
+class ReplacesABuffer(Classifier):
+    def __init__(self, *args, **options):
+        super().__init__(*args, **options)
+        self.register_buffer("mean_loss", torch.ones(()))
+
+    def training_step(self, batch, batch_idx):
+        loss = super().training_step(batch, batch_idx)
+        self.mean_loss = 0.5 * self.mean_loss + 0.5 * loss.detach()
+        return loss * self.mean_loss
+
+
+class LogsASum(Classifier):
+    def training_step(self, batch, batch_idx):
+        loss = super().training_step(batch, batch_idx)
+        self.log("total", loss, on_step=False, on_epoch=True, reduce_fx="sum")
+        return loss
+
+
+class HoldsALock(Classifier):
+    def __init__(self, *args, **options):
+        super().__init__(*args, **options)
+        self.lock = threading.Lock()
+
+
+class SetsAtTheEpoch(Classifier):
+    factor = 1.0
+
+    def on_train_epoch_start(self):
+        self.factor = 1.0 + self.current_epoch
+
+    def training_step(self, batch, batch_idx):
+        return super().training_step(batch, batch_idx) * self.factor
+
+
+FROZEN = {
+    Counts: "counts in Python",
+    ReadsItsNumber: "reads batch_idx",
+    ReplacesABuffer: "other losses than the step itself",
+    LogsASum: "logs total",
+    HoldsALock: "cannot be copied",
+    SetsAtTheEpoch: "on_train_epoch_start of its own",
+}
+
+
+@pytest.mark.parametrize(
+    ("module", "reason"), FROZEN.items(), ids=lambda value: getattr(value, "__name__", "")
+)
+def test_what_a_capture_would_freeze_is_left_to_the_reference(cpu, ignore_progress, module, reason):
+    with pytest.warns(EngineWarning, match=reason):
+        result = GraphEngine(cpu, EmulatedGraph()).fit(plain_job(module), ignore_progress)
+    expected = ReferenceEngine(cpu).fit(plain_job(module), ignore_progress)
+    assert torch.equal(result.loss_S, expected.loss_S)
+
+
+class ReturnsADict(Classifier):
+    def training_step(self, batch, batch_idx):
+        return {"loss": super().training_step(batch, batch_idx), "more": 1}
+
+
+def test_a_step_may_return_a_dictionary(cpu, ignore_progress):
+    expected = ReferenceEngine(cpu).fit(plain_job(ReturnsADict), ignore_progress)
+    result = GraphEngine(cpu, EmulatedGraph()).fit(plain_job(ReturnsADict), ignore_progress)
+    torch.testing.assert_close(result.loss_S, expected.loss_S)
+
+
+@pytest.mark.parametrize("steps", [18, 20, 24])
+def test_an_epoch_that_is_cut_short_is_not_validated(cpu, ignore_progress, steps):
+    image_N, label_N = make_images()
+    weights = []
+    for engine in (ReferenceEngine(cpu), GraphEngine(cpu, EmulatedGraph())):
+        validation = EpochBatches(ImageBank(image_N), torch.arange(40, 80), label_N[40:80], 8)
+        job = plain_job(n=43, steps=steps, validation=validation, patience=9)
+        engine.fit(job, ignore_progress)
+        weights.append(job.module.network[0].weight.detach())
+    torch.testing.assert_close(*weights)
+
+
+class OwnValidation(Classifier):
+    seen = None
+
+    def validation_step(self, batch, batch_idx):
+        self.seen = self(batch[0]).dtype
+        super().validation_step(batch, batch_idx)
+
+
+def test_a_validation_of_the_users_own_runs_in_the_same_precision(ignore_progress):
+    compute = Compute(device=torch.device("cpu"), precision="bfloat16")
+    image_N, label_N = make_images()
+    validation = EpochBatches(ImageBank(image_N), torch.arange(16), label_N[:16], 8)
+    for engine in (ReferenceEngine(compute), GraphEngine(compute, EmulatedGraph())):
+        job = plain_job(OwnValidation, validation=validation, patience=3)
+        engine.fit(job, ignore_progress)
+        assert job.module.seen is torch.bfloat16
+
+
+class Centred(nn.Module):
+    """A network in which a sample sees the others."""
+
+    def __init__(self):
+        super().__init__()
+        self.body = Dense()
+
+    def forward(self, x_B):
+        out = self.body(x_B)
+        return out - out.mean(0)
+
+
+def test_a_batch_is_not_padded_where_samples_see_each_other(fits, cpu):
+    expected = fits(ReferenceEngine(cpu), supervised(), Centred)
+    assert_same(expected, fits(GraphEngine(cpu, EmulatedGraph()), supervised(), Centred))
 
 
 class StepsItself(Classifier):
