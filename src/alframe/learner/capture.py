@@ -10,6 +10,10 @@ import torch
 Replay = Callable[[], None]
 
 
+class CaptureError(Exception):
+    """A step could not be recorded; nothing was trained."""
+
+
 class Capture(Protocol):
     """Records work and returns what replays it."""
 

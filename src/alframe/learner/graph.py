@@ -18,10 +18,11 @@ from torch import Tensor, nn
 from alframe.device import Compute
 from alframe.errors import EngineWarning
 from alframe.learner.batches import BatchTable, TabledBatches
-from alframe.learner.capture import Capture, cuda_graph, device_generator
+from alframe.learner.capture import Capture, CaptureError, cuda_graph, device_generator
+from alframe.learner.device_table import TABLE_ROWS
 from alframe.learner.engine import FitJob, FitResult, Forward, Progress
 from alframe.learner.module import Classifier
-from alframe.learner.program import TABLE_ROWS, CaptureError, Program
+from alframe.learner.program import Program
 from alframe.learner.reference import ReferenceEngine
 from alframe.learner.replayable import (
     NotReplayable,
@@ -93,7 +94,7 @@ class GraphEngine:
             assert validation is None or isinstance(validation, TabledBatches)
             program = Program(job.module, job.batches, validation, self._compute, self._capture)
         fit = _Replayer(job, program)
-        part = program.tie(job.module)
+        untie = program.tie(job.module)
         trained = False
         try:
             with fit.in_place_of_steps():
@@ -108,7 +109,7 @@ class GraphEngine:
                 )
             trained = True
         finally:
-            part(trained)
+            untie(trained)
         if job.program is not None:
             self._programs = {job.program: program}  # one trial has one program at a time
         return result

@@ -6,7 +6,7 @@ looks at that module during the fit sees the weights being trained. Batches come
 learning rate from a table too; which row is next is counted on the device.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
@@ -15,38 +15,23 @@ from torch import Tensor, nn
 
 from alframe.device import Compute
 from alframe.learner.batches import BatchTable, TabledBatches
-from alframe.learner.capture import Capture, Replay, device_generator, outside_a_capture, run_aside
+from alframe.learner.capture import (
+    Capture,
+    CaptureError,
+    Replay,
+    device_generator,
+    outside_a_capture,
+    run_aside,
+)
+from alframe.learner.device_table import TABLE_ROWS, Table, move
 from alframe.learner.module import Classifier
 from alframe.learner.module_tensors import NoNumber, find_generators, private_copy, tensor_slots
 
-TABLE_ROWS = 1024  # rows of a table on the device; longer tables are worked off in parts
 CHUNK = 16  # steps in one graph; what is left of a table is replayed step by step
 WARM_UP = 3  # eager runs before a capture, as torch advises
 CHECKED = 4  # steps whose replays are compared with eager ones
 
 Factory = Callable[[Classifier], torch.optim.Optimizer]
-
-
-class CaptureError(Exception):
-    """A step could not be recorded; nothing was trained."""
-
-
-class Table:
-    """A table on the device and the row that comes next."""
-
-    def __init__(self, widths: Sequence[int], device: torch.device) -> None:
-        self.columns = [torch.zeros(TABLE_ROWS, width, dtype=torch.int64, device=device) for width in widths]
-        self.at = torch.zeros(1, dtype=torch.int64, device=device)
-
-    def fill(self, table: BatchTable) -> None:
-        """Write a table's rows and start at the first."""
-        for mine, theirs in zip(self.columns, table.columns, strict=True):
-            move(theirs, mine[: len(table)])
-        self.at.zero_()
-
-    def row(self) -> list[Tensor]:
-        """Return the parts of the next row, int64 on the device."""
-        return [column.index_select(0, self.at)[0] for column in self.columns]
 
 
 class Program:
@@ -85,20 +70,14 @@ class Program:
     # Lending.
 
     def tie(self, module: Classifier) -> Callable[[bool], None]:
-        """Share the private tensors with `module`, at its values, and return what parts them again.
+        """Share the private tensors with `module`, at its values, and return what unties them again.
 
         The returned function takes whether what was trained is to be kept in `module`.
         """
         slots, mine = tensor_slots(module), tensor_slots(self._module)
         originals, generators = [slot.get() for slot in slots], find_generators(module)
-        with torch.no_grad():
-            for slot, private, original in zip(slots, mine, originals, strict=True):
-                private.get().copy_(original)
-                slot.set(private.get())
-        for private_generator, generator in zip(self._generators, generators, strict=True):
-            private_generator.set_state(generator.get_state())
 
-        def part(keep: bool) -> None:
+        def untie(keep: bool) -> None:
             with torch.no_grad():
                 for slot, original in zip(slots, originals, strict=True):
                     if keep:
@@ -108,7 +87,17 @@ class Program:
                 for private_generator, generator in zip(self._generators, generators, strict=True):
                     generator.set_state(private_generator.get_state())
 
-        return part
+        try:
+            with torch.no_grad():
+                for slot, private, original in zip(slots, mine, originals, strict=True):
+                    private.get().copy_(original)
+                    slot.set(private.get())
+            for private_generator, generator in zip(self._generators, generators, strict=True):
+                private_generator.set_state(generator.get_state())
+        except BaseException:
+            untie(False)
+            raise
+        return untie
 
     def prepare(
         self, module: Classifier, table: BatchTable, make_optimizer: Factory, scheduled: bool
@@ -325,13 +314,6 @@ def repeat(work: Callable[[], None], times: int) -> None:
     """Call `work` so many times."""
     for _ in range(times):
         work()
-
-
-def move(source: Tensor, target: Tensor) -> None:
-    """Copy a CPU tensor to the device without waiting for it."""
-    if target.device.type == "cuda":
-        source = source.pin_memory()
-    target.copy_(source, non_blocking=True)
 
 
 @contextmanager

@@ -10,9 +10,8 @@ from torch import Tensor, nn
 from alframe.data.bank import Bank
 from alframe.device import Compute
 from alframe.errors import EngineWarning
-from alframe.learner.capture import Capture, Replay, run_aside
+from alframe.learner.capture import Capture, CaptureError, Replay, run_aside
 from alframe.learner.module_tensors import tensor_slots
-from alframe.learner.program import CaptureError
 from alframe.learner.scoring import EagerForward
 
 WARM_UP = 3
