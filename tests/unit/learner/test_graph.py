@@ -19,11 +19,12 @@ from torch import nn
 from alframe.data import ImageBank
 from alframe.device import Compute
 from alframe.errors import EngineWarning
-from alframe.learner import Classifier, ReferenceEngine
+from alframe.learner import Classifier, CNNLearner, ReferenceEngine
 from alframe.learner.batches import EpochBatches
 from alframe.learner.engine import NotFiniteError
 from alframe.learner.graph import GraphEngine
 from alframe.learner.module_tensors import find_generators, private_copy, tensor_slots
+from alframe.records import Labelled
 from tests.emulated_graph import EmulatedGraph
 from tests.graph_cases import (
     Dense,
@@ -148,6 +149,41 @@ def test_callbacks_see_the_same_module_weights_steps_and_logged_values(cpu, monk
         assert got[0] == pytest.approx(expected[0], abs=1e-5)
         assert got[1] == pytest.approx(expected[1], abs=1e-5)
         assert got[2:4] == expected[2:4]
+
+
+@pytest.mark.parametrize(("recipe", "network"), [(supervised, Dense), (consistency, normed)])
+def test_a_learner_scores_alike_round_after_round(cpu, recipe, network):
+    image_N, label_N = make_images()
+    bank, capture = ImageBank(image_N), EmulatedGraph()
+    told = []
+    for engine in (ReferenceEngine(cpu), GraphEngine(cpu, capture)):
+        learner = CNNLearner(
+            bank=bank,
+            test_bank=ImageBank(image_N[:50]),
+            member_N=torch.ones(len(image_N), dtype=torch.bool),
+            n_classes=4,
+            network=lambda **sizes: network(),
+            recipe=recipe(),
+            engine=engine,
+            compute=cpu,
+            seed=5,
+            warm_start=recipe is consistency,
+            ensemble=2,
+            scoring_batch_size=64,
+        )
+        for round, n in enumerate((60, 83, 101), 1):
+            hand_L = torch.ones(n, dtype=torch.bool)
+            pool_P = torch.arange(n, len(image_N))
+            learner.fit(
+                Labelled(index_L=torch.arange(n), label_L=label_N[:n], hand_L=hand_L, pool_P=pool_P), round
+            )
+            told.append((learner.score(pool_P, frozenset({"margin"})), learner.predict_test()))
+    for (expected, tests), (got, replayed_tests) in zip(told[:3], told[3:], strict=True):
+        torch.testing.assert_close(got.log_odds_P, expected.log_odds_P, rtol=1e-3, atol=1e-3)
+        torch.testing.assert_close(got.margin_P, expected.margin_P, rtol=1e-3, atol=1e-3)
+        assert torch.equal(tests, replayed_tests)
+    # The step, a chunk of them, the validation where there is one; a pass over the pool, one over the test.
+    assert capture.captures == (5 if recipe is supervised else 4)
 
 
 def fails(work, generators, device):
