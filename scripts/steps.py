@@ -75,8 +75,8 @@ def trainer() -> None:
         network = nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
         return Classifier(network, Normalize(torch.zeros(1), torch.full((1,), 255.0)), torch.optim.Adadelta)
 
-    def batches(n: int) -> EpochBatches:
-        return EpochBatches(bank, torch.arange(n), label_N[:n], 32, torch.Generator())
+    def batches(n: int, batch_size: int = 32) -> EpochBatches:
+        return EpochBatches(bank, torch.arange(n), label_N[:n], batch_size, torch.Generator())
 
     def fit(n: int, epochs: int, validated: bool) -> Callable[[], object]:
         def run() -> object:
@@ -85,7 +85,7 @@ def trainer() -> None:
                 module=module(),
                 batches=some,
                 max_steps=epochs * len(some),
-                validation=batches(512) if validated else None,
+                validation=batches(512, 512) if validated else None,
                 patience=10**6 if validated else None,
             )
             return engine.fit(job, lambda *_: None)

@@ -82,8 +82,8 @@ def shared_cores(wanted: int | None) -> Iterator[int]:
 
     Args:
         wanted: threads asked for; None takes the cores that no other trial has taken, one at least. Two
-            processes that each want both of two cores wait for each other at every operation, a measured
-            factor of more than ten; two threads and one get along.
+            processes that each want both of two cores wait for each other at every operation: a step takes
+            nearly twice as long as with one thread each (scripts/steps.py), and at times far longer.
     """
     mine: IO[str] | None = None
     n = wanted or n_cores()
