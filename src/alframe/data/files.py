@@ -46,6 +46,10 @@ def _load_folder(name: str, folder: Path, in_memory: bool) -> dict[str, Any]:
 
 def _load_npz(name: str, file: Path, in_memory: bool) -> dict[str, Any]:
     with file.open("rb") as raw:
+        beginning = raw.read(6)
+        if beginning and not beginning.startswith((b"PK", b"\x93NUMPY")):
+            raise DataError(f"data.path: expected an .npz file, {file} is none. Write one with numpy.savez.")
+        raw.seek(0)
         loaded = np.load(raw, allow_pickle=False)
         if not isinstance(loaded, np.lib.npyio.NpzFile):
             raise DataError(f"data.path: expected an .npz file, got one array in {file}. Use numpy.savez.")

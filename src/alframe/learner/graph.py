@@ -52,7 +52,7 @@ class GraphEngine:
 
     @property
     def name(self) -> str:
-        """ "graph", or "reference" once a fit has fallen back to it."""
+        """What runs: "graph", or "reference" once a fit has fallen back to it."""
         return "reference" if self._warned else "graph"
 
     def fit(self, job: FitJob, progress: Progress) -> FitResult:

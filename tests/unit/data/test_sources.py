@@ -269,11 +269,14 @@ def test_arrays_that_cannot_be_labelled_are_refused(tmp_path, bundle):
         load(tmp_path)
 
 
-@pytest.mark.parametrize("damage", [empty, garbage])
-def test_a_damaged_npz_is_told(tmp_path, bundle, damage):
+DAMAGE = {empty: r"expected the files of mine under .*mine\.npz to be whole", garbage: r"mine\.npz is none"}
+
+
+@pytest.mark.parametrize(("damage", "told"), DAMAGE.items())
+def test_a_damaged_npz_is_told(tmp_path, bundle, damage, told):
     np.savez(tmp_path / "mine.npz", **bundle)
     damage(tmp_path / "mine.npz")
-    with pytest.raises(DataError, match=r"expected the files of mine under .*mine\.npz to be whole"):
+    with pytest.raises(DataError, match=told):
         load(tmp_path)
 
 
@@ -455,3 +458,10 @@ def test_pickled_objects_are_not_mapped(tmp_path, bundle, save):
     where = save(tmp_path / "mine", bundle)
     with pytest.raises(DataError, match="to be whole"):
         load(tmp_path, where, in_memory=False)
+
+
+@pytest.mark.parametrize("in_memory", [True, False])
+def test_a_file_that_is_no_npz_is_told_as_one(tmp_path, in_memory):
+    (tmp_path / "notes.npz").write_text("# not arrays\n")
+    with pytest.raises(DataError, match=r"data\.path: expected an \.npz file, .*notes\.npz is none"):
+        arrays(name="toy", path="notes.npz", data_dir=str(tmp_path), download=False, in_memory=in_memory)
