@@ -147,9 +147,9 @@ def one_round(job: dict[str, Any], config: dict[str, Any]) -> dict[str, Any]:
     fit = rooms.learner.fit(ledger.labelled(), 1)
     if job["what"] == "fit":
         return figures | {"fit_seconds": fit.seconds, "steps": fit.steps, "peak_bytes": peak()}
-    rooms.learner.score(ledger.index_unlabelled[:2048], rooms.needs)  # a warm-up
+    rooms.learner.score(ledger.index_unlabelled[:2048], rooms.pool_needs)  # a warm-up
     forget(Path(job["pool"]))
-    scores = rooms.learner.score(ledger.index_unlabelled, rooms.needs)
+    scores = rooms.learner.score(ledger.index_unlabelled, rooms.pool_needs)
     start = time.perf_counter()
     assert rooms.auto_label is not None
     assert rooms.query is not None

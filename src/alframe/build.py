@@ -9,23 +9,35 @@ import torch
 from omegaconf import OmegaConf
 
 from alframe.audit import Audit
+from alframe.certificate import CertificatePlan
+from alframe.cost import Cost
 from alframe.data import ImageDataset, make_bank
 from alframe.device import Compute
 from alframe.errors import ConfigError
 from alframe.learner import CNNLearner
 from alframe.learner.choose import choose_engine
+from alframe.learner.committee import Committee
 from alframe.learner.engine import Engine, Progress
+from alframe.learner.learner import FinalFit
 from alframe.probe import Subject, choose_precision, choose_scoring_batch
 from alframe.rooms import Amount, Plan, Rooms
 from alframe.tracking import Tracker
 
 _TRUSTED = ("alframe.", "torch.", "torchvision.", "hydra.utils.get_class")
 _OF_LEARNER = ("warm_start", "ensemble")
+_COMMITTEE = {"committee": "kind", "committee_passes": "passes", "committee_dropout": "dropout"}
+_FINAL = {"final_networks": "networks", "final_warm": "warm", "final_steps": "steps"}
 _AMOUNT = ("share", "num", "default_share", "default_at_least")
 
 
 def instantiate(
-    group: str, node: dict[str, Any], trusted: list[str], *, call: bool = True, **given: Any
+    group: str,
+    node: dict[str, Any],
+    trusted: list[str],
+    *,
+    call: bool = True,
+    offered: dict[str, Any] | None = None,
+    **given: Any,
 ) -> Any:
     """Return the object of a config node with a `_target_`, its settings and what is given here.
 
@@ -34,6 +46,7 @@ def instantiate(
         node: `_target_` and settings.
         trusted: packages besides alframe, torch and torchvision that a `_target_` may name.
         call: False returns a function that makes the object when it is given the rest.
+        offered: arguments that are given where the target has a parameter of that name.
         given: arguments that do not come from the config.
 
     Raises:
@@ -45,6 +58,7 @@ def instantiate(
         make = hydra.utils.instantiate(OmegaConf.create(node), _partial_=True, _convert_="all")
         # ValueError: inspect's word for a setting that the target has no parameter for.
         signature = inspect.signature(make)
+        given |= {name: value for name, value in (offered or {}).items() if name in signature.parameters}
         if call:
             signature.bind(**given)
     except (hydra.errors.InstantiationException, TypeError, ValueError) as error:
@@ -108,7 +122,7 @@ def build_means(config: dict[str, Any], dataset: ImageDataset) -> Means:
 
 def build_plan(config: dict[str, Any]) -> Plan:
     """Return the reading of the seven steps that the config asks for."""
-    query = config["query"]
+    query, promised = config["query"], config["certificate"]
     question = Amount(**_only(query, _AMOUNT), of=query.get("share_of", "pool"), key="query")
     return Plan(
         seed=config["seed"],
@@ -117,6 +131,9 @@ def build_plan(config: dict[str, Any]) -> Plan:
         order=config["order"],
         remainder=config["remainder"],
         max_hand_labels=config["stopping"].get("max_hand_labels"),
+        final_fit=_has_final_fit(config),
+        certificate=None if promised["tolerance"] is None else CertificatePlan(**promised),
+        cost=Cost(**config["cost"]),
     )
 
 
@@ -130,17 +147,26 @@ def build_rooms(
     """Return the rooms of a trial. The truth goes to the oracle and the audit and to nobody else."""
     trusted = config["trusted_packages"]
     initial = config["initial"]
+    # What a seed set or an oracle may ask for by the name of a parameter. Only those of a simulation take the
+    # truth, and say so.
+    offered = {
+        "truth_N": dataset.truth_N,
+        "n_classes": dataset.n_classes,
+        "images_N": dataset.images_N,
+        "seed": config["seed"],
+    }
     return Rooms(
         initial=instantiate(
             "initial",
             _without(initial, *_AMOUNT),
             trusted,
+            offered=offered,
             amount=Amount(**_only(initial, _AMOUNT), of="dataset", key="initial"),
         ),
         learner=_learner(config, dataset, member_N, means, progress),
         query=_optional("query", _without(config["query"], *_AMOUNT, "share_of"), trusted),
         auto_label=_optional("auto_label", _without(config["auto_label"], "keep"), trusted),
-        oracle=instantiate("oracle", config["oracle"], trusted, truth_N=dataset.truth_N),
+        oracle=instantiate("oracle", config["oracle"], trusted, offered=offered),
         stopping=instantiate("stopping", config["stopping"], trusted),
         audit=Audit(dataset.truth_N, dataset.test_truth_T),
     )
@@ -174,6 +200,8 @@ def _learner(
         compute=compute,
         seed=config["seed"],
         scoring_batch_size=means.scoring_batch_size,
+        committee=Committee(**_renamed(config["learner"], _COMMITTEE)),
+        final=FinalFit(**_renamed(config["learner"], _FINAL)) if _has_final_fit(config) else None,
         progress=progress,
         **_only(config["learner"], _OF_LEARNER),
     )
@@ -199,7 +227,7 @@ def _subject(config: dict[str, Any], dataset: ImageDataset) -> Subject:
 
 
 def _recipe(config: dict[str, Any]) -> Any:
-    settings = _without(config["learner"], *_OF_LEARNER, "crop", "scoring_batch_size")
+    settings = _without(config["learner"], *_OF_LEARNER, *_COMMITTEE, *_FINAL, "crop", "scoring_batch_size")
     return instantiate("learner", settings, config["trusted_packages"])
 
 
@@ -222,6 +250,14 @@ def _try_network(subject: Subject, recipe: Any) -> None:
 
 def _optional(group: str, node: dict[str, Any], trusted: list[str]) -> Any:
     return None if node.get("_target_") is None else instantiate(group, node, trusted)
+
+
+def _has_final_fit(config: dict[str, Any]) -> bool:
+    return bool(config["learner"].get("final_networks"))
+
+
+def _renamed(node: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
+    return {names[key]: node[key] for key in names if key in node}
 
 
 def _only(node: dict[str, Any], keys: tuple[str, ...]) -> dict[str, Any]:

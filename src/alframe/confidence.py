@@ -40,6 +40,18 @@ def log_margin(logits_BC: Tensor) -> Tensor:
     return top_B2[:, 0] - top_B2[:, 1]
 
 
+def entropy(logits_BC: Tensor) -> Tensor:
+    """Return (B,) float32 >= 0, the entropy of the class probabilities in nats.
+
+    >>> import torch
+    >>> round(entropy(torch.tensor([[0.0, 0.0]])).item(), 4)
+    0.6931
+    """
+    log_probs_BC = logits_BC.float().log_softmax(dim=1)
+    # 0 * log 0 is 0: exp underflows where the logarithm is still finite.
+    return -(log_probs_BC.exp() * log_probs_BC.clamp_min(-1e4)).sum(dim=1).clamp_min(0.0)
+
+
 def logit(probability: float) -> float:
     """Return log(p / (1 - p)) in float64, for p in (0, 1).
 

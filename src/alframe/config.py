@@ -209,7 +209,22 @@ _RULES: dict[str, Check] = {
     "learner.crop": whole(0),
     "learner.ensemble": whole(1),
     "learner.scoring_batch_size": whole(1, most=MAX_BATCH, optional=True),
+    "learner.committee": one_of("ensemble", "last_layer", "dropout"),
+    "learner.committee_passes": whole(2, most=1000),
+    "learner.committee_dropout": probability,
+    "learner.final_networks": whole(0, most=100),
+    "learner.final_warm": whole(0),
+    "learner.final_steps": whole(1, optional=True),
     "learner.optimizer.lr": number(above=0),
+    "certificate.tolerance": share(one=False),
+    "certificate.confidence": probability,
+    "certificate.reach": one_of(True, False),
+    "certificate.max_labels": whole(1, optional=True),
+    "certificate.method": one_of("auto", "uniform", "weighted"),
+    "certificate.oracle_error": share(zero=True, one=False),
+    "cost.hand_label": number(least=0),
+    "cost.auto_label": number(least=0),
+    "cost.hour": number(least=0),
     "tracker.mode": one_of("offline", "online"),
     "tracker.project": text,
     "tracker.max_images": whole(0),
@@ -229,6 +244,13 @@ def _check_amounts(config: dict[str, Any]) -> None:
 
 
 def _check_conflicts(config: dict[str, Any]) -> None:
+    learner = config["learner"]
+    if learner.get("final_warm", 0) > learner.get("final_networks", 0):
+        raise ConfigError(
+            "learner.final_warm",
+            f"at most learner.final_networks={learner.get('final_networks', 0)}",
+            learner["final_warm"],
+        )
     targets = {group: (config.get(group) or {}).get("_target_") for group in ("query", "auto_label")}
     if not any(targets.values()):
         raise ConfigError(

@@ -140,14 +140,18 @@ class LabelLedger:
         return self._where(self.member_N & (self.source_N == Source.NONE))
 
     def labelled(self) -> Labelled:
-        """Return the labels held, in the order in which they were added, and the pool's indices."""
-        index_L = self._where(self.source_N != Source.NONE)
+        """Return the labels held, in the order in which they were added, and the pool's indices.
+
+        Validation labels are never learned from: their samples count as part of the pool.
+        """
+        unseen_N = (self.source_N == Source.NONE) | (self.source_N == Source.VALIDATION)
+        index_L = self._where(~unseen_N)
         index_L = index_L[self.order_N[index_L].argsort()]
         return Labelled(
             index_L=index_L,
             label_L=self.label_N[index_L],
             hand_L=self.source_N[index_L] != Source.AUTO,
-            pool_P=self.index_unlabelled,
+            pool_P=self._where(self.member_N & unseen_N),
         )
 
     def _where(self, mask_N: Tensor) -> Tensor:

@@ -7,8 +7,9 @@ Axes (a suffix per axis, here and everywhere else):
 - L  the labelled samples, in the order in which their labels were added;
 - A  the auto-labelled among the pool;
 - Q  the queried among the pool;
+- V  the validation set in use;
 - T  the test images;
-- B  a batch;  C  the classes.
+- B  a batch;  C  the classes;  K  the members of a committee;  D  the features before the last layer.
 
 Indices are always indices into the data set's file (N), never positions in the pool. Tensors in
 records are on the CPU.
@@ -26,16 +27,19 @@ class Labelled:
     """What a classifier may learn from: the labels held and the indices without one.
 
     Attributes:
-        index_L: int64, in the order in which the labels were added.
+        index_L: int64, in the order in which the labels were added; validation samples are not among them.
         label_L: int64 in [0, C).
         hand_L: bool, True where a hand gave the label, False where it is a prediction.
-        pool_P: int64, ascending: the samples without a label, whose images may be used.
+        pool_P: int64, ascending: the samples without a label and the validation samples, whose images may
+            be used. A validation set whose images were treated otherwise would not stand for the pool.
+        features_LD: float32, as in `PoolScores`, where a strategy needs "labelled_features"; else None.
     """
 
     index_L: Tensor
     label_L: Tensor
     hand_L: Tensor
     pool_P: Tensor
+    features_LD: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.index_L)
@@ -51,6 +55,12 @@ class PoolScores:
         log_odds_P: float32, log(p / (1 - p)) of that class's probability p; does not saturate where
             float32 probabilities do.
         margin_P: float32 >= 0, log(p_1st / p_2nd), when "margin" was needed; else None.
+        entropy_P: float32 >= 0, nats, of the class probabilities, when "entropy" was needed; else None.
+        log_probs_PC: float32, the log-probabilities, when "log_probs" was needed; else None.
+        members_PKC: float32, the log-probabilities of each member of the committee, when "members" was
+            needed; else None. A member is the same member for every sample.
+        features_PD: float32, finite, what the last layer of the newest network sees, when "features" was
+            needed; else None.
         seconds: wall-clock seconds that scoring took.
     """
 
@@ -58,6 +68,10 @@ class PoolScores:
     predicted_P: Tensor
     log_odds_P: Tensor
     margin_P: Tensor | None = None
+    entropy_P: Tensor | None = None
+    log_probs_PC: Tensor | None = None
+    members_PKC: Tensor | None = None
+    features_PD: Tensor | None = None
     seconds: float = 0.0
 
     def __len__(self) -> int:
@@ -70,13 +84,32 @@ class PoolScores:
         # A byte per sample of the file; torch.isin would sort the pool.
         gone_N = torch.zeros(int(max(self.index_P.max(), index.max())) + 1, dtype=torch.bool)
         gone_N[index] = True
-        keep_P = ~gone_N[self.index_P]
+        return self.at(~gone_N[self.index_P])
+
+    def at(self, chosen: Tensor | slice) -> Self:
+        """Return these scores for some of the samples: a bool mask (P,), int64 positions, or a slice."""
         kept: dict[str, Any] = {
-            field.name: value[keep_P]
+            field.name: value[chosen]
             for field in fields(self)
             if isinstance(value := getattr(self, field.name), Tensor)
         }
         return replace(self, **kept)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Validation:
+    """A random sample of the pool with its labels, never learned from.
+
+    Attributes:
+        scores: what the classifier says about it, V rows, with the fields that the policy needs.
+        label_V: int64, the oracle's labels.
+    """
+
+    scores: PoolScores
+    label_V: Tensor
+
+    def __len__(self) -> int:
+        return len(self.label_V)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,12 +119,17 @@ class Accepted:
     Attributes:
         index_A: int64; label_A: int64; log_odds_A: float32.
         threshold: the probability above which labels were accepted, None where there is no such one.
+        inside_V: bool, the validation samples that would have been accepted had they been in the pool;
+            None where no validation set was given.
+        note: what a person should know, such as why nothing was accepted; None where there is nothing.
     """
 
     index_A: Tensor
     label_A: Tensor
     log_odds_A: Tensor
     threshold: float | None = None
+    inside_V: Tensor | None = None
+    note: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,7 +188,9 @@ class RoundReport:
     `kind` is "seed" for round 0, "round" for a round that trained, "closing" for the last row, in
     which the remainder gets its labels; the closing row is not counted as a round. `hand_new` and
     `auto_new` are labels written in this round; when auto-labels are judged anew, `auto_new` is all
-    that stand. `seconds` is the round's wall-clock time.
+    that stand. `seconds` is the round's wall-clock time. `cost` is what the trial has come to so far, in
+    the currency of the cost figures. `validation_errors` are pairs (share of the pool, share of wrong
+    predictions among the validation samples that are as confident), the most confident first.
     """
 
     kind: Kind
@@ -165,6 +205,9 @@ class RoundReport:
     test_accuracy: float | None = None
     seconds: float = 0.0
     stopped_because: str | None = None
+    note: str | None = None
+    cost: float | None = None
+    validation_errors: tuple[tuple[float, float], ...] = ()
 
     def without_truth(self) -> Self:
         """Return the report without the figures that take the truth to know; for those who decide."""
@@ -195,4 +238,6 @@ class RoundReport:
             "train_loss": fit.loss if fit else None,
             "train_epochs": fit.epochs if fit else None,
             "kind": self.kind,
+            "cost": self.cost,
+            "note": self.note,
         }

@@ -4,23 +4,31 @@ A room is any object with these methods: name its class in a config group's `_ta
 package or from your own.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 import torch
 from torch import Tensor
 
 from alframe.audit import Audit
+from alframe.certificate import CertificatePlan
+from alframe.cost import Cost
 from alframe.errors import ConfigError
 from alframe.ledger import LabelLedger
-from alframe.records import Accepted, FitReport, Labelled, PoolScores, RoundReport
+from alframe.records import Accepted, FitReport, Labelled, PoolScores, RoundReport, Validation
+
+# Numbers per sample that come with scoring; all else that a strategy needs is computed for its candidates.
+CHEAP = frozenset({"margin", "entropy"})
 
 
 class Learner(Protocol):
     """Trains a classifier on labels and scores samples with it."""
 
-    def fit(self, labelled: Labelled, round: int) -> FitReport:
-        """Train on the labels held; raise `TrainingDiverged` when a loss or weight is not finite."""
+    def fit(self, labelled: Labelled, round: int, *, final: bool = False) -> FitReport:
+        """Train on the labels held; raise `TrainingDiverged` when a loss or weight is not finite.
+
+        `final` marks the fit after the last question, whose scores decide the remainder.
+        """
         ...
 
     def score(self, index_P: Tensor, needs: frozenset[str]) -> PoolScores:
@@ -41,7 +49,15 @@ class SeedSet(Protocol):
 
 
 class QueryStrategy(Protocol):
-    """Chooses what to ask next; `needs` names the optional fields of `PoolScores` that it reads."""
+    """Chooses what to ask next; `needs` names the optional fields of `PoolScores` that it reads.
+
+    Two methods may be left out:
+
+    - `candidates(scores, n, generator) -> index`: out of which part of the pool it selects, for a method that
+      does not scale to all of it; what it needs is computed for these alone.
+    - `value(scores) -> (P,)`: the lower, the sooner asked. With it a validation set is thinned out where the
+      pool was; without it, everywhere alike.
+    """
 
     needs: frozenset[str]
 
@@ -51,11 +67,17 @@ class QueryStrategy(Protocol):
 
 
 class AutoLabelPolicy(Protocol):
-    """Decides which predictions become labels."""
+    """Decides which predictions become labels.
+
+    A policy that judges by hand labels has an attribute `validation_size`: how many samples of the pool the
+    oracle is asked about for it beforehand. Those in use are passed to `accept`.
+    """
 
     needs: frozenset[str]
 
-    def accept(self, scores: PoolScores, validation: Labelled | None, generator: torch.Generator) -> Accepted:
+    def accept(
+        self, scores: PoolScores, validation: Validation | None, generator: torch.Generator
+    ) -> Accepted:
         """Return the accepted samples of the pool with their labels."""
         ...
 
@@ -136,6 +158,9 @@ class Plan:
         order: who picks first in a round: "auto_first" or "hand_first".
         remainder: what happens to what is left at the end: "hand", "auto" or "leave".
         max_hand_labels: no more questions than this over the whole trial, None for no bound.
+        final_fit: train once more after the last question, before the remainder is decided.
+        certificate: what is to be proven at the end, None for nothing.
+        cost: what labels and hours cost.
     """
 
     seed: int
@@ -144,6 +169,9 @@ class Plan:
     order: Literal["auto_first", "hand_first"]
     remainder: Literal["hand", "auto", "leave"]
     max_hand_labels: int | None = None
+    final_fit: bool = False
+    certificate: CertificatePlan | None = None
+    cost: Cost = field(default_factory=Cost)
 
     def affordable(self, n: int, ledger: LabelLedger) -> int:
         """Return how many of `n` questions the budget of hand labels still allows."""
@@ -165,7 +193,14 @@ class Rooms:
     audit: Audit
 
     @property
-    def needs(self) -> frozenset[str]:
-        """The optional scores that the strategy and the policy read."""
-        rooms = [room for room in (self.query, self.auto_label) if room is not None]
-        return frozenset[str]().union(*(room.needs for room in rooms))
+    def pool_needs(self) -> frozenset[str]:
+        """The optional scores of the whole pool: what the policy needs and what is cheap for the strategy."""
+        policy = self.auto_label.needs if self.auto_label is not None else frozenset[str]()
+        query = self.query.needs if self.query is not None else frozenset[str]()
+        return policy | (query & CHEAP)
+
+    @property
+    def validation_size(self) -> int:
+        """How many validation samples the policy and the stopping rule want, whichever wants more."""
+        wanted = [getattr(room, "validation_size", 0) for room in (self.auto_label, self.stopping)]
+        return max(0, *wanted)

@@ -101,13 +101,14 @@ def histories(draw: st.DrawFn) -> tuple[LabelLedger, dict[int, tuple[int, Source
 def test_the_ledger_holds_what_was_written_and_not_withdrawn(history) -> None:
     ledger, held, n_members = history
     assert ledger.n_samples == n_members
-    order = list(held)
+    order = [index for index in held if held[index][1] is not Source.VALIDATION]
     assert ledger.labelled().index_L.tolist() == order
     assert ledger.labelled().label_L.tolist() == [held[index][0] for index in order]
     hand = sorted(index for index in held if held[index][1].is_hand)
     assert ledger.index_hand.tolist() == hand
     assert ledger.index_auto.tolist() == sorted(set(held) - set(hand))
     assert len(ledger.index_unlabelled) + len(held) == n_members
+    assert len(ledger.labelled().pool_P) + len(order) == n_members  # validation samples count as pool
     for index, (label, source, round) in held.items():
         assert (ledger.label_N[index], ledger.source_N[index], ledger.round_N[index]) == (
             label,

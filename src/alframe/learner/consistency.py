@@ -154,7 +154,7 @@ class ConsistencyRecipe:
             weight=self.weight,
         )
         n_pool = len(labelled.pool_P) + int((~trusted_L).sum())
-        steps = self._steps(lesson.round, n_pool)
+        steps = self._steps(lesson, n_pool)
         return FitJob(
             module=module,
             n_labelled=int(trusted_L.sum()),
@@ -163,8 +163,8 @@ class ConsistencyRecipe:
             program=("consistency", id(self), id(bank), bool(n_pool and self.pool_batch_size)),
         )
 
-    def _steps(self, round: int, n_pool: int) -> int:
-        steps = self.steps + self.steps_growth * (round - 1)
+    def _steps(self, lesson: Lesson, n_pool: int) -> int:
+        steps = lesson.steps or self.steps + self.steps_growth * (lesson.round - 1)
         if self.max_pool_passes is None or n_pool == 0 or self.pool_batch_size == 0:
             return steps
         return min(steps, max(1, math.ceil(self.max_pool_passes * n_pool / self.pool_batch_size)))

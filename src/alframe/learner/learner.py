@@ -3,6 +3,7 @@
 import time
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 from alframe.data.bank import Bank
 from alframe.device import Compute
 from alframe.errors import TrainingDiverged
+from alframe.learner.committee import DETAILS, Committee, look_closely
 from alframe.learner.engine import Engine, NotFiniteError, Progress
 from alframe.learner.recipe import Lesson, Recipe
 from alframe.learner.score_memory import BatchSize, ScoreMemory
@@ -18,6 +20,22 @@ from alframe.records import FitReport, Labelled, PoolScores
 from alframe.seeds import derive_seed
 
 NetworkFactory = Callable[..., nn.Module]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FinalFit:
+    """The last fit of a trial, after the last question.
+
+    Attributes:
+        networks: how many are trained, each from other random numbers; they score together with the networks
+            of the last rounds.
+        warm: how many of them start from the newest network of the rounds, the others from fresh weights.
+        steps: optimizer steps of each; None takes the recipe's own.
+    """
+
+    networks: int
+    warm: int = 0
+    steps: int | None = None
 
 
 class CNNLearner:
@@ -35,6 +53,8 @@ class CNNLearner:
         ensemble: scores are the mean log-probabilities of the networks of this many last rounds;
             1 scores with the newest alone. Costs no training.
         scoring_batch_size: images per forward pass in scoring; halved where memory runs out.
+        committee: who the members are, where a strategy or policy asks for a committee.
+        final: what the last fit of a trial does otherwise; None for no such fit.
         progress: told (stage, done, total).
     """
 
@@ -53,6 +73,8 @@ class CNNLearner:
         warm_start: bool = False,
         ensemble: int = 1,
         scoring_batch_size: int = 512,
+        committee: Committee | None = None,
+        final: FinalFit | None = None,
         progress: Progress = lambda stage, done, total: None,
     ) -> None:
         self._bank = bank
@@ -65,35 +87,74 @@ class CNNLearner:
         self._seed = seed
         self._warm_start = warm_start
         self._scoring_batch_size = BatchSize(scoring_batch_size)
+        self._committee = committee or Committee()
+        self._final = final
+        self._round = 0
         self._progress = progress
         self._normalize = recipe.normalize(bank, member_N.nonzero().flatten()).to(compute.device)
         self._networks: deque[nn.Module] = deque(maxlen=ensemble)
-        self._memory = ScoreMemory() if ensemble > 1 else None
+        n_scoring = max(ensemble, final.networks + ensemble if final else 0)
+        self._memory = ScoreMemory() if n_scoring > 1 else None
         self._forward = engine.forward(self._normalize)
 
-    def fit(self, labelled: Labelled, round: int) -> FitReport:
-        """Train a network on the labels held.
+    def fit(self, labelled: Labelled, round: int, *, final: bool = False) -> FitReport:
+        """Train a network on the labels held, or the several of the final fit.
 
         Raises:
             TrainingDiverged: the loss or a weight is NaN or infinite.
         """
+        self._round = round
+        if not final or self._final is None:
+            newest = self._networks[-1] if self._warm_start and self._networks else None
+            return self._fit(labelled, round, start_from=newest)
+        newest = self._networks[-1] if self._networks else None
+        self._networks = deque(self._networks, maxlen=len(self._networks) + self._final.networks)
+        reports = [
+            self._fit(
+                labelled,
+                round,
+                member=k,
+                steps=self._final.steps,
+                start_from=newest if k < self._final.warm else None,
+            )
+            for k in range(self._final.networks)
+        ]
+        return FitReport(
+            samples=reports[-1].samples,
+            steps=sum(report.steps for report in reports),
+            epochs=None,
+            loss=reports[-1].loss,
+            seconds=sum(report.seconds for report in reports),
+        )
+
+    def _fit(
+        self,
+        labelled: Labelled,
+        round: int,
+        *,
+        start_from: nn.Module | None,
+        member: int = 0,
+        steps: int | None = None,
+    ) -> FitReport:
         start = time.perf_counter()
-        with self._compute.seeded(derive_seed(self._seed, round, "weights")):
+        of = f"/{member}" if member else ""
+        with self._compute.seeded(derive_seed(self._seed, round, f"weights{of}")):
             network = self._network(
                 in_channels=self._bank.image_shape[0],
                 image_size=self._bank.image_shape[1:],
                 n_classes=self._n_classes,
             )
             network = network.to(self._compute.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-            if self._warm_start and self._networks:
-                network.load_state_dict(self._networks[-1].state_dict())
+            if start_from is not None:
+                network.load_state_dict(start_from.state_dict())
             lesson = Lesson(
                 bank=self._bank,
                 normalize=self._normalize,
                 labelled=labelled,
                 round=round,
-                batches_seed=derive_seed(self._seed, round, "batches"),
-                augment_seed=derive_seed(self._seed, round, "augment"),
+                batches_seed=derive_seed(self._seed, round, f"batches{of}"),
+                augment_seed=derive_seed(self._seed, round, f"augment{of}"),
+                steps=steps,
             )
             job = self._recipe.job(network, lesson)
             try:
@@ -112,8 +173,24 @@ class CNNLearner:
         )
 
     def score(self, index_P: Tensor, needs: frozenset[str]) -> PoolScores:
-        """Return the scores of `index_P`; see `score_pool`."""
-        return self._score(self._bank, index_P, needs, self._progress)
+        """Return the scores of `index_P`; see `score_pool` and `look_closely`."""
+        scores = self._score(self._bank, index_P, needs - DETAILS, self._progress)
+        if not needs & DETAILS:
+            return scores
+        start = time.perf_counter()
+        details = look_closely(
+            list(self._networks),
+            self._normalize,
+            self._bank,
+            index_P,
+            compute=self._compute,
+            batch_size=self._scoring_batch_size,
+            needs=needs,
+            committee=self._committee,
+            seed=derive_seed(self._seed, self._round, "committee"),
+        )
+        seconds = scores.seconds + time.perf_counter() - start
+        return replace(scores, **details._asdict(), seconds=seconds)
 
     def predict_test(self) -> Tensor | None:
         """Return the predicted class of each test image, None without a test set."""

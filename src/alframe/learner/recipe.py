@@ -20,6 +20,7 @@ class Lesson:
         labelled: the labels held and the pool.
         round: 1-based.
         batches_seed, augment_seed: draw what goes into batches and how images are altered.
+        steps: optimizer steps, for recipes that take a number of them; None takes the recipe's own.
     """
 
     bank: Bank
@@ -28,6 +29,7 @@ class Lesson:
     round: int
     batches_seed: int
     augment_seed: int
+    steps: int | None = None
 
 
 class Recipe(Protocol):

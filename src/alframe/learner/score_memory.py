@@ -1,13 +1,16 @@
 """How much scoring takes at once, and what it remembers from round to round."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from alframe.data.bank import Bank
 from alframe.errors import EngineWarning
+
+T = TypeVar("T")
 
 MEMORY_BYTES = 2**26  # log-probabilities of earlier networks kept for the next rounds, at most
 
@@ -31,6 +34,35 @@ class BatchSize:
             EngineWarning,
             stacklevel=2,
         )
+
+
+def fitting_batches(
+    batches: Callable[[Tensor, int], Iterable[T]],
+    index_P: Tensor,
+    size: BatchSize,
+    length: Callable[[T], int],
+) -> Iterator[T]:
+    """Yield what `batches` makes of `index_P`, in smaller batches from where memory ran out.
+
+    Args:
+        batches: of (what is left of index_P, images at a time), in order.
+        index_P: int64. size: how many images at a time; halved where memory runs out.
+        length: how many images one of what it yields stands for.
+    """
+    done = 0
+    while done < len(index_P):
+        try:
+            for batch in batches(index_P[done:], size.n):
+                yield batch
+                done += length(batch)
+        except RuntimeError as error:
+            if not _out_of_memory(error):
+                raise
+            size.halve(error)
+
+
+def _out_of_memory(error: RuntimeError) -> bool:
+    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
 
 
 class ScoreMemory:

@@ -1,0 +1,262 @@
+"""What each of the seven steps does: pool and ledger in, pool and ledger out."""
+
+import time
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from alframe.certificate import Certificate, certify
+from alframe.errors import ConfigError, TrialError, UserError
+from alframe.ledger import LabelLedger, Source
+from alframe.records import Accepted, FitReport, Kind, Labelled, PoolScores, RoundReport, Validation
+from alframe.rooms import Plan, QueryStrategy, Rooms
+from alframe.seeds import derive_generator
+from alframe.selection import lowest
+from alframe.validation import asked_alike
+
+
+class Desk(NamedTuple):
+    """What a round works on: the ledger, what is left of the pool, and the validation set."""
+
+    ledger: LabelLedger
+    scores: PoolScores
+    validation: Validation | None
+    inside_V: Tensor = torch.empty(0, dtype=torch.bool)  # would have been auto-labelled
+    asked_V: Tensor = torch.empty(0, dtype=torch.bool)  # would have been asked
+
+
+def begin(rooms: Rooms, plan: Plan, ledger: LabelLedger) -> tuple[LabelLedger, Tensor]:
+    """Return the ledger with the seed set and the validation set labelled, and the latter's indices."""
+    seed_set = rooms.initial.select(ledger.index_unlabelled, derive_generator(plan.seed, 0, "initial"))
+    _check_budget(rooms, plan, ledger, len(seed_set))
+    ledger = _hand_label(rooms, ledger, seed_set, Source.SEED, 0)
+    left = ledger.index_unlabelled
+    generator = derive_generator(plan.seed, 0, "validation")
+    validation_V = left[torch.randperm(len(left), generator=generator)[: rooms.validation_size]].sort().values
+    return _hand_label(rooms, ledger, validation_V, Source.VALIDATION, 0), validation_V
+
+
+def score(rooms: Rooms, ledger: LabelLedger, validation_V: Tensor) -> tuple[PoolScores, Validation | None]:
+    """Score the pool and the validation set in one go."""
+    index_P = ledger.index_unlabelled
+    both = rooms.learner.score(torch.cat([index_P, validation_V]), rooms.pool_needs)
+    if rooms.validation_size == 0:
+        return both, None
+    scores_V = both.at(slice(len(index_P), None))
+    validation = Validation(scores=scores_V, label_V=ledger.label_N[validation_V])
+    return both.at(slice(len(index_P))), validation
+
+
+def auto_label(rooms: Rooms, plan: Plan, desk: Desk, round: int) -> tuple[Desk, Accepted | None]:
+    """Return the desk with what the policy accepts labelled, and what it accepted."""
+    if rooms.auto_label is None:
+        return desk, None
+    generator = derive_generator(plan.seed, round, "auto_label")
+    accepted = rooms.auto_label.accept(desk.scores, desk.validation, generator)
+    ledger = desk.ledger.commit(accepted.index_A, accepted.label_A, Source.AUTO, round, accepted.log_odds_A)
+    scores = desk.scores.without(accepted.index_A)
+    inside_V = desk.inside_V if accepted.inside_V is None else accepted.inside_V
+    return desk._replace(ledger=ledger, scores=scores, inside_V=inside_V), accepted
+
+
+def ask(rooms: Rooms, plan: Plan, desk: Desk, round: int) -> Desk:
+    """Return the desk with the strategy's question answered, as far as the budget allows."""
+    ledger, scores = desk.ledger, desk.scores
+    if rooms.query is None or len(scores) == 0:
+        return desk
+    count = plan.question.first_count if round == 1 else plan.question.count
+    wanted = max(1, count(ledger.n_samples, len(scores)))
+    n = plan.affordable(min(wanted, len(scores)), ledger)
+    if n == 0:
+        return desk
+    generator = derive_generator(plan.seed, round, "query")
+    candidates, labelled = _look_closely(rooms, rooms.query, ledger, scores, n, generator)
+    index_Q = rooms.query.select(candidates, labelled, n, generator)
+    if len(index_Q) > n:
+        name = type(rooms.query).__name__
+        raise TrialError(f"query: expected {name} to select at most {n} samples, got {len(index_Q)}.")
+    asked_V = _asked_alike(rooms.query, desk, index_Q, derive_generator(plan.seed, round, "validation"))
+    ledger = _hand_label(rooms, ledger, index_Q, Source.QUERY, round)
+    return desk._replace(ledger=ledger, scores=scores.without(index_Q), asked_V=asked_V)
+
+
+def _look_closely(
+    rooms: Rooms,
+    query: QueryStrategy,
+    ledger: LabelLedger,
+    scores: PoolScores,
+    n: int,
+    generator: torch.Generator,
+) -> tuple[PoolScores, Labelled]:
+    """Return the strategy's candidates with all that it needs, and the labels held."""
+    labelled, choose = ledger.labelled(), getattr(query, "candidates", None)
+    if choose is not None:
+        # Candidates are positions in nobody's pool: indices, like everything that crosses a room.
+        scores = scores.at(torch.isin(scores.index_P, choose(scores, n, generator)))
+    if not query.needs <= rooms.pool_needs | {"labelled_features"}:
+        scores = rooms.learner.score(scores.index_P, query.needs - {"labelled_features"})
+    if "labelled_features" in query.needs:
+        seen = rooms.learner.score(labelled.index_L, frozenset({"features"}))
+        labelled = replace(labelled, features_LD=seen.features_PD)
+    return scores, labelled
+
+
+def _asked_alike(query: QueryStrategy, desk: Desk, index_Q: Tensor, generator: torch.Generator) -> Tensor:
+    """Return bool (V,): which validation samples leave as the queried left the pool."""
+    if desk.validation is None:
+        return desk.asked_V
+    asked_V = torch.zeros(len(desk.validation), dtype=torch.bool)
+    outside_V = ~desk.inside_V if len(desk.inside_V) else ~asked_V
+    value = getattr(query, "value", None)
+    asked_V[outside_V] = asked_alike(
+        desk.validation.scores.at(outside_V), desk.scores, index_Q, value, generator
+    )
+    return asked_V
+
+
+def still_in_use(plan: Plan, validation_V: Tensor, desk: Desk) -> Tensor:
+    """Return the validation samples that the pool's losses leave; re-judged auto-labels are none."""
+    lost = [desk.asked_V] + ([desk.inside_V] if plan.keep == "permanent" else [])
+    for lost_V in lost:
+        if len(lost_V):
+            validation_V = torch.where(lost_V, -1, validation_V)
+    return validation_V[validation_V >= 0]
+
+
+def prove(
+    rooms: Rooms, plan: Plan, ledger: LabelLedger, round: int
+) -> tuple[LabelLedger, Certificate | None]:
+    """Return the ledger with the audit's answers and what they prove, where that is asked for."""
+    if plan.certificate is None:
+        return ledger, None
+    budget = None if plan.max_hand_labels is None else plan.affordable(ledger.n_samples, ledger)
+    generator = derive_generator(plan.seed, round, "certificate")
+    return certify(ledger, rooms.oracle, plan.certificate, generator, budget, round)
+
+
+def label_remainder(
+    rooms: Rooms, plan: Plan, ledger: LabelLedger, scores: PoolScores, round: int
+) -> LabelLedger:
+    """Return the ledger with what is left labelled, as the plan says."""
+    if plan.remainder == "auto":
+        return ledger.commit(scores.index_P, scores.predicted_P, Source.AUTO, round, scores.log_odds_P)
+    if plan.remainder == "leave":
+        return ledger
+    n, index_Q = plan.affordable(len(scores), ledger), scores.index_P
+    if n < len(scores):  # where the budget does not reach for all, it goes to the least confident
+        index_Q = index_Q[lowest(scores.log_odds_P, n)]
+    return _hand_label(rooms, ledger, index_Q, Source.REMAINDER, round)
+
+
+def _hand_label(
+    rooms: Rooms, ledger: LabelLedger, index_Q: Tensor, source: Source, round: int
+) -> LabelLedger:
+    return ledger.commit(index_Q, rooms.oracle.label(index_Q), source, round)
+
+
+def _check_budget(rooms: Rooms, plan: Plan, ledger: LabelLedger, n_seed_set: int) -> None:
+    budget, n_validation = plan.max_hand_labels, rooms.validation_size
+    if budget is not None and n_seed_set + n_validation > budget:
+        also = f" and the validation set's {n_validation}" if n_validation else ""
+        raise ConfigError(
+            "stopping.max_hand_labels", f"at least the seed set's {n_seed_set}{also} samples", budget
+        )
+    if n_seed_set + n_validation >= ledger.n_samples:
+        raise ConfigError(
+            "auto_label.validation_size" if n_validation else "initial.num",
+            f"fewer than {ledger.n_samples} samples together with the seed set",
+            n_seed_set + n_validation,
+        )
+
+
+def check_seed_set(rooms: Rooms, plan: Plan, ledger: LabelLedger) -> None:
+    """Raise `UserError` where nothing can be learned from the seed set, or the first question is empty."""
+    labels = ledger.labelled().label_L
+    n_classes = len(labels.unique())
+    if n_classes < 2:
+        raise UserError(
+            f"initial: expected a seed set that shows at least two classes, got {n_classes} "
+            f"in {len(labels)} hand labels. Write a larger initial.num or initial.share."
+        )
+    if rooms.query is not None:
+        plan.question.first_count(ledger.n_samples, len(ledger.index_unlabelled))
+
+
+@dataclass
+class Did:
+    """What a round has done so far, for its report."""
+
+    fit: FitReport | None = None
+    score_seconds: float | None = None
+    validation_errors: tuple[tuple[float, float], ...] = ()
+    accepted: Accepted | None = None
+
+
+class Clock:
+    """Seconds of the round and of the trial."""
+
+    def __init__(self) -> None:
+        self._start = self._round = time.perf_counter()
+
+    def next_round(self) -> None:
+        """Begin to count a round's seconds."""
+        self._round = time.perf_counter()
+
+    def seconds(self) -> float:
+        """Return the seconds of the round."""
+        return time.perf_counter() - self._round
+
+    def total_seconds(self) -> float:
+        """Return the seconds of the trial."""
+        return time.perf_counter() - self._start
+
+
+def report_on(
+    rooms: Rooms,
+    plan: Plan,
+    clock: Clock,
+    before: LabelLedger | None,
+    ledger: LabelLedger,
+    *,
+    kind: Kind,
+    round: int,
+    did: Did | None = None,
+) -> RoundReport:
+    """Return every figure of a round, with why the rounds end after it, if they do."""
+    did = did or Did()
+    counts = rooms.audit.counts(ledger)
+    written_N = ledger.round_N == round
+    auto_N = ledger.source_N == Source.AUTO
+    trained = did.fit is not None
+    report = RoundReport(
+        kind=kind,
+        round=round,
+        counts=counts,
+        hand_new=int((written_N & ~auto_N).sum()),
+        auto_new=int((written_N & auto_N).sum()),
+        unlabelled_before=len((before or ledger).index_unlabelled),
+        fit=did.fit,
+        score_seconds=did.score_seconds,
+        threshold=did.accepted.threshold if did.accepted else None,
+        test_accuracy=rooms.audit.test_accuracy(rooms.learner.predict_test()) if trained else None,
+        seconds=clock.seconds(),
+        note=did.accepted.note if did.accepted else None,
+        cost=plan.cost.total(counts, clock.total_seconds()),
+        validation_errors=did.validation_errors,
+    )
+    if not trained:
+        return report
+    return replace(report, stopped_because=_why_stop(rooms, plan, report))
+
+
+def _why_stop(rooms: Rooms, plan: Plan, report: RoundReport) -> str | None:
+    counts = report.counts
+    # Auto-labels that are to be judged anew settle nothing: then only the rules may end the rounds.
+    settled = plan.keep == "permanent" or counts.auto_labels == 0
+    if settled and counts.unlabelled == 0:
+        return "every sample was labelled"
+    if settled and report.hand_new == 0 and counts.unlabelled >= report.unlabelled_before:
+        return "the round brought nothing: no question and no new auto-label"
+    return rooms.stopping.reason(report.without_truth())
