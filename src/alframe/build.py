@@ -19,12 +19,14 @@ from alframe.learner.choose import choose_engine
 from alframe.learner.committee import Committee
 from alframe.learner.engine import Engine, Progress
 from alframe.learner.learner import FinalFit
+from alframe.learner.views import Views
 from alframe.probe import Subject, choose_precision, choose_scoring_batch
 from alframe.rooms import Amount, Plan, Rooms
 from alframe.tracking import Tracker
 
 _TRUSTED = ("alframe.", "torch.", "torchvision.", "hydra.utils.get_class")
 _OF_LEARNER = ("warm_start", "ensemble")
+_VIEWS = {"final_views": "n", "final_views_share": "share", "final_views_strength": "strength"}
 _COMMITTEE = {"committee": "kind", "committee_passes": "passes", "committee_dropout": "dropout"}
 _FINAL = {"final_networks": "networks", "final_warm": "warm", "final_steps": "steps"}
 _AMOUNT = ("share", "num", "default_share", "default_at_least")
@@ -201,7 +203,7 @@ def _learner(
         seed=config["seed"],
         scoring_batch_size=means.scoring_batch_size,
         committee=Committee(**_renamed(config["learner"], _COMMITTEE)),
-        final=FinalFit(**_renamed(config["learner"], _FINAL)) if _has_final_fit(config) else None,
+        final=_final_fit(config["learner"]) if _has_final_fit(config) else None,
         progress=progress,
         **_only(config["learner"], _OF_LEARNER),
     )
@@ -227,7 +229,9 @@ def _subject(config: dict[str, Any], dataset: ImageDataset) -> Subject:
 
 
 def _recipe(config: dict[str, Any]) -> Any:
-    settings = _without(config["learner"], *_OF_LEARNER, *_COMMITTEE, *_FINAL, "crop", "scoring_batch_size")
+    settings = _without(
+        config["learner"], *_OF_LEARNER, *_COMMITTEE, *_FINAL, *_VIEWS, "crop", "scoring_batch_size"
+    )
     return instantiate("learner", settings, config["trusted_packages"])
 
 
@@ -250,6 +254,11 @@ def _try_network(subject: Subject, recipe: Any) -> None:
 
 def _optional(group: str, node: dict[str, Any], trusted: list[str]) -> Any:
     return None if node.get("_target_") is None else instantiate(group, node, trusted)
+
+
+def _final_fit(learner: dict[str, Any]) -> FinalFit:
+    views = Views(**_renamed(learner, _VIEWS)) if learner.get("final_views", 1) > 1 else None
+    return FinalFit(**_renamed(learner, _FINAL), views=views)
 
 
 def _has_final_fit(config: dict[str, Any]) -> bool:

@@ -22,6 +22,10 @@ class Certificate:
     tolerance: float
     note: str | None = None
 
+    def to_dict(self):  # type: ignore[no-untyped-def]
+        """Return nothing yet."""
+        return
+
 
 def certify(ledger, oracle, plan, generator, budget, round):  # type: ignore[no-untyped-def]
     """Prove nothing yet."""

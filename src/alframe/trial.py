@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from alframe.build import Means, build_means, build_plan, build_rooms, build_tracker, check_targets, load_data
+from alframe.certificate import Certificate
 from alframe.config import check
 from alframe.data import ImageDataset, choose_members
 from alframe.device import Compute, keep_large_blocks, limited_threads
@@ -115,7 +116,8 @@ def _label(
         for result in label_dataset(rooms, build_plan(info.config), ledger):
             reports.append(result.report)
             trackers.log(result.report)
-        summary = summarise(info, reports, time.perf_counter() - started)
+        assert result is not None
+        summary = summarise(info, reports, time.perf_counter() - started, result.certificate)
         summary["engine"] = means.engine.name  # another one than chosen where that one failed
     except BaseException as error:
         interrupted = isinstance(error, KeyboardInterrupt)
@@ -128,7 +130,9 @@ def _label(
     return summary
 
 
-def summarise(info: TrialInfo, reports: list[RoundReport], seconds: float) -> dict[str, Any]:
+def summarise(
+    info: TrialInfo, reports: list[RoundReport], seconds: float, certificate: Certificate | None
+) -> dict[str, Any]:
     """Return the content of summary.json; None where undefined."""
     rounds = [report for report in reports if report.kind == "round"]
     counts, chosen = reports[-1].counts, info.config["chosen"]
@@ -154,7 +158,8 @@ def summarise(info: TrialInfo, reports: list[RoundReport], seconds: float) -> di
         "data": info.data,
         "versions": {"python": platform.python_version(), **_versions()},
         "stopped_because": rounds[-1].stopped_because,
-        "certificate": None,
+        "certificate": None if certificate is None else certificate.to_dict(),
+        "cost": reports[-1].cost,
     }
 
 

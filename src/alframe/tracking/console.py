@@ -72,6 +72,8 @@ class ConsoleTracker:
             f"{_percent(counts.hand_share)} {_percent(counts.mislabelled_share)}    "
             f"{_percent(report.test_accuracy)} {_duration(report.seconds):>8}"
         )
+        if report.note:
+            self._say(f"      {report.note}")
 
     def finish(self, outcome: Outcome) -> None:
         """Print the closing summary, or why there is none."""
@@ -126,6 +128,7 @@ def closing_summary(summary: dict[str, Any], directory: Path) -> list[str]:
         )
     if summary["test_accuracy"] is not None:
         lines.append(f"  test accuracy {_percent(summary['test_accuracy']):>16} %")
+    lines += _certificate(summary["certificate"])
     present = [
         name
         for name in ("labels.csv", "rounds.csv", "summary.json", "config.yaml", "wandb")
@@ -133,6 +136,19 @@ def closing_summary(summary: dict[str, Any], directory: Path) -> list[str]:
     ]
     lines.append(f"Files in {_shown(directory)}: {' '.join(present)}")
     return lines
+
+
+def _certificate(certificate: dict[str, Any] | None) -> list[str]:
+    """Return what was proven, in the words of a person who will rely on it."""
+    if certificate is None:
+        return []
+    verdict = "reached" if certificate["reached"] else "not reached"
+    return [
+        f"  certificate   with {100 * certificate['confidence']:g} % confidence at most "
+        f"{certificate['max_wrong']:,} labels ({100 * certificate['max_wrong_share']:.2f} %) are wrong",
+        f"                {100 * certificate['tolerance']:g} % was to be proven: {verdict}; "
+        f"{certificate['audited']:,} audited, {certificate['found_wrong']:,} found wrong and corrected",
+    ]
 
 
 def _rounds(n: int) -> str:
