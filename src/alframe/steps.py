@@ -11,8 +11,9 @@ from torch import Tensor
 from alframe.certificate import Certificate, certify, feasibility
 from alframe.errors import ConfigError, TrialError, TrialNotice, UserError
 from alframe.ledger import LabelLedger, Source
+from alframe.plan import Plan
 from alframe.records import Accepted, FitReport, Kind, Labelled, PoolScores, RoundReport, Validation
-from alframe.rooms import Plan, QueryStrategy, Rooms
+from alframe.rooms import QueryStrategy, Rooms
 from alframe.seeds import derive_generator
 from alframe.selection import lowest
 from alframe.validation import asked_alike
