@@ -39,6 +39,10 @@ class EngineWarning(UserWarning):
     """A faster way could not be taken, or was left; the result is the same."""
 
 
+class DataWarning(UserWarning):
+    """The data could not be taken quite as asked; the trial goes on."""
+
+
 class TrainingDiverged(TrialError):
     """The loss or a weight became NaN or infinite."""
 
