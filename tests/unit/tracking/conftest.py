@@ -135,6 +135,8 @@ def summary():
         "versions": {"python": "3"},
         "stopped_because": "every sample was labelled",
         "certificate": None,
+        "per_class": None,
+        "mislabelled_share_macro": None,
     }
 
 

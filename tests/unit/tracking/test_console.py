@@ -108,6 +108,48 @@ def test_without_auto_labels_there_is_no_share_of_them(tmp_path, summary):
     assert "  mislabelled          1     20.00 %" in lines
 
 
+def classes(*counts):
+    return [
+        {"class": name, "n_samples": n, "mislabelled": wrong, "mislabelled_share": wrong / n if n else None}
+        for name, (n, wrong) in zip(("no", "yes", "perhaps"), counts, strict=False)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("per_class", "macro", "overall", "line"),
+    [
+        # Unequal classes.
+        (
+            classes((90, 0), (10, 2)),
+            0.1,
+            0.02,
+            "  macro average            10.00 %  (worst: class yes, 20.00 %)",
+        ),
+        (
+            classes((20, 0), (10, 0)),
+            0.0,
+            0.0,
+            "  macro average             0.00 %  (worst: class no, 0.00 %)",
+        ),
+        (classes((60, 0), (40, 8)), 0.3125, 0.25, None),  # as far off as is not yet notable
+        (
+            classes((60, 0), (39, 8)),
+            0.1026,
+            0.0808,
+            "  macro average            10.26 %  (worst: class yes, 20.51 %)",
+        ),
+        (classes((50, 1), (50, 2)), 0.03, 0.03, None),
+        (classes((50, 0), (50, 0), (0, 0)), 0.0, 0.0, None),  # nobody of the third class takes part
+        (None, None, None, None),
+    ],
+)
+def test_the_mean_over_classes_is_told_where_it_says_more(tmp_path, summary, per_class, macro, overall, line):
+    told = {"per_class": per_class, "mislabelled_share_macro": macro}
+    told |= {"mislabelled_share": overall, "mislabelled": None if overall is None else 1}
+    lines = closing_summary(summary | told, tmp_path)
+    assert [one for one in lines if "macro" in one] == ([line] if line else [])
+
+
 def test_a_directory_elsewhere_is_shown_in_full(tmp_path, summary, monkeypatch):
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
