@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 from alframe.audit import ClassCounts, macro_mislabelled_share
-from alframe.build import Means, build_means, build_plan, build_rooms, build_tracker, check_targets, load_data
+from alframe.build import Means, build_means, build_plan, build_rooms, build_tracker, load_data
+from alframe.certificate import Certificate
 from alframe.config import check
 from alframe.data import ImageDataset, choose_members, thinned_members
 from alframe.device import Compute, keep_large_blocks, limited_threads
@@ -23,6 +24,7 @@ from alframe.ledger import LabelLedger
 from alframe.loop import RoundResult, label_dataset
 from alframe.records import RoundReport
 from alframe.rooms import Rooms
+from alframe.targets import check_targets
 from alframe.tracking import ConsoleTracker, FilesTracker, Outcome, Tracker, TrialInfo
 from alframe.tracking.base import Status, Trackers
 
@@ -119,8 +121,9 @@ def _label(
         for result in label_dataset(rooms, build_plan(info.config), ledger):
             reports.append(result.report)
             trackers.log(result.report)
-        summary = summarise(info, reports, time.perf_counter() - started)
-        classes = rooms.audit.counts_by_class(result.ledger, info.n_classes) if result else ()
+        assert result is not None
+        summary = summarise(info, reports, time.perf_counter() - started, result.certificate)
+        classes = rooms.audit.counts_by_class(result.ledger, info.n_classes)
         summary |= summarise_classes(classes, dataset.class_names)
         summary["engine"] = means.engine.name  # another one than chosen where that one failed
     except BaseException as error:
@@ -134,7 +137,9 @@ def _label(
     return summary
 
 
-def summarise(info: TrialInfo, reports: list[RoundReport], seconds: float) -> dict[str, Any]:
+def summarise(
+    info: TrialInfo, reports: list[RoundReport], seconds: float, certificate: Certificate | None
+) -> dict[str, Any]:
     """Return the content of summary.json; None where undefined."""
     rounds = [report for report in reports if report.kind == "round"]
     counts, chosen = reports[-1].counts, info.config["chosen"]
@@ -160,7 +165,8 @@ def summarise(info: TrialInfo, reports: list[RoundReport], seconds: float) -> di
         "data": info.data,
         "versions": {"python": platform.python_version(), **_versions()},
         "stopped_because": rounds[-1].stopped_because,
-        "certificate": None,
+        "certificate": None if certificate is None else certificate.to_dict(),
+        "cost": reports[-1].cost,
     }
 
 

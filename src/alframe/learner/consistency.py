@@ -122,6 +122,17 @@ class ConsistencyRecipe:
         """Return per-channel standardisation by the trial's own images."""
         return Normalize(*bank.channel_statistics(index_N))
 
+    def alter(self, bank: Bank, normalize: nn.Module, seed: int, strength: float = 1.0) -> RandomDeformation:
+        """Return what alters normalised images of a bank; `strength` scales its limits."""
+        n_channels, height, width = bank.image_shape
+        black = torch.zeros(1, n_channels, 1, 1, dtype=torch.uint8, device=bank.device)
+        return RandomDeformation(
+            **{name: strength * limit for name, limit in self.augment.items()},
+            image_size=(height, width),
+            fill=normalize(black)[0],
+            generator=torch.Generator(bank.device).manual_seed(seed),
+        )
+
     def job(self, network: nn.Module, lesson: Lesson) -> FitJob:
         """Return the fit of one round."""
         labelled, bank = lesson.labelled, lesson.bank
@@ -135,19 +146,11 @@ class ConsistencyRecipe:
             self.pool_batch_size,
             torch.Generator().manual_seed(lesson.batches_seed),
         )
-        n_channels, height, width = bank.image_shape
-        black = torch.zeros(1, n_channels, 1, 1, dtype=torch.uint8, device=bank.device)
-        augment = RandomDeformation(
-            **self.augment,
-            image_size=(height, width),
-            fill=lesson.normalize(black)[0],
-            generator=torch.Generator(bank.device).manual_seed(lesson.augment_seed),
-        )
         module = ConsistencyClassifier(
             network,
             lesson.normalize,
             self.optimizer,
-            augment,
+            self.alter(bank, lesson.normalize, lesson.augment_seed),
             self.one_cycle,
             average_decay=self.average_decay,
             confident=self.confident,

@@ -10,12 +10,13 @@ from torch import Tensor, nn
 
 from alframe.data.bank import Bank
 from alframe.device import Compute
-from alframe.errors import TrainingDiverged
+from alframe.errors import ConfigError, TrainingDiverged
 from alframe.learner.committee import DETAILS, Committee, look_closely
 from alframe.learner.engine import Engine, NotFiniteError, Progress
 from alframe.learner.recipe import Lesson, Recipe
 from alframe.learner.score_memory import BatchSize, ScoreMemory
 from alframe.learner.scoring import score_pool
+from alframe.learner.views import Views, look_again
 from alframe.records import FitReport, Labelled, PoolScores
 from alframe.seeds import derive_seed
 
@@ -31,11 +32,13 @@ class FinalFit:
             of the last rounds.
         warm: how many of them start from the newest network of the rounds, the others from fresh weights.
         steps: optimizer steps of each; None takes the recipe's own.
+        views: how the least confident are looked at when all are trained; None once, like the others.
     """
 
     networks: int
     warm: int = 0
     steps: int | None = None
+    views: Views | None = None
 
 
 class CNNLearner:
@@ -89,7 +92,7 @@ class CNNLearner:
         self._scoring_batch_size = BatchSize(scoring_batch_size)
         self._committee = committee or Committee()
         self._final = final
-        self._round = 0
+        self._round, self._is_final = 0, False
         self._progress = progress
         self._normalize = recipe.normalize(bank, member_N.nonzero().flatten()).to(compute.device)
         self._networks: deque[nn.Module] = deque(maxlen=ensemble)
@@ -103,7 +106,7 @@ class CNNLearner:
         Raises:
             TrainingDiverged: the loss or a weight is NaN or infinite.
         """
-        self._round = round
+        self._round, self._is_final = round, final
         if not final or self._final is None:
             newest = self._networks[-1] if self._warm_start and self._networks else None
             return self._fit(labelled, round, start_from=newest)
@@ -174,10 +177,12 @@ class CNNLearner:
 
     def score(self, index_P: Tensor, needs: frozenset[str]) -> PoolScores:
         """Return the scores of `index_P`; see `score_pool` and `look_closely`."""
-        scores = self._score(self._bank, index_P, needs - DETAILS, self._progress)
-        if not needs & DETAILS:
-            return scores
         start = time.perf_counter()
+        scores = self._score(self._bank, index_P, needs - DETAILS, self._progress)
+        if self._is_final and self._final is not None and self._final.views is not None:
+            scores = self._look_again(scores, self._final.views)
+        if not needs & DETAILS:
+            return replace(scores, seconds=time.perf_counter() - start)
         details = look_closely(
             list(self._networks),
             self._normalize,
@@ -189,8 +194,23 @@ class CNNLearner:
             committee=self._committee,
             seed=derive_seed(self._seed, self._round, "committee"),
         )
-        seconds = scores.seconds + time.perf_counter() - start
-        return replace(scores, **details._asdict(), seconds=seconds)
+        return replace(scores, **details._asdict(), seconds=time.perf_counter() - start)
+
+    def _look_again(self, scores: PoolScores, views: Views) -> PoolScores:
+        alter = getattr(self._recipe, "alter", None)
+        if alter is None:
+            raise ConfigError("learner.final_views", "1 with a recipe that alters no images", views.n)
+        seed = derive_seed(self._seed, self._round, "views")
+        return look_again(
+            scores,
+            list(self._networks),
+            self._normalize,
+            alter(self._bank, self._normalize, seed, views.strength),
+            self._bank,
+            compute=self._compute,
+            batch_size=self._scoring_batch_size,
+            views=views,
+        )
 
     def predict_test(self) -> Tensor | None:
         """Return the predicted class of each test image, None without a test set."""

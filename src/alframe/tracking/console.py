@@ -76,6 +76,8 @@ class ConsoleTracker:
             f"{_percent(counts.hand_share)} {_percent(counts.mislabelled_share)}    "
             f"{_percent(report.test_accuracy)} {_duration(report.seconds):>8}"
         )
+        if report.note:
+            self._say(f"      {report.note}")
 
     def finish(self, outcome: Outcome) -> None:
         """Print the closing summary, or why there is none."""
@@ -131,6 +133,7 @@ def closing_summary(summary: dict[str, Any], directory: Path) -> list[str]:
     lines += _macro_line(summary)
     if summary["test_accuracy"] is not None:
         lines.append(f"  test accuracy {_percent(summary['test_accuracy']):>16} %")
+    lines += _certificate(summary["certificate"])
     present = [
         name
         for name in ("labels.csv", "rounds.csv", "summary.json", "config.yaml", "wandb")
@@ -152,6 +155,19 @@ def _macro_line(summary: dict[str, Any]) -> list[str]:
     worst = max(classes, key=lambda item: item["mislabelled_share"])
     share = 100 * worst["mislabelled_share"]
     return [f"  macro average {_percent(macro):>16} %  (worst: class {worst['class']}, {share:.2f} %)"]
+
+
+def _certificate(certificate: dict[str, Any] | None) -> list[str]:
+    """Return what was proven, in the words of a person who will rely on it."""
+    if certificate is None:
+        return []
+    verdict = "reached" if certificate["reached"] else "not reached"
+    return [
+        f"  certificate   with {100 * certificate['confidence']:g} % confidence at most "
+        f"{certificate['max_wrong']:,} labels ({100 * certificate['max_wrong_share']:.2f} %) are wrong",
+        f"                {100 * certificate['tolerance']:g} % was to be proven: {verdict}; "
+        f"{certificate['audited']:,} audited, {certificate['found_wrong']:,} found wrong and corrected",
+    ]
 
 
 def _rounds(n: int) -> str:

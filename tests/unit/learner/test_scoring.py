@@ -136,7 +136,9 @@ def test_nothing_to_score_gives_empty_scores(score, logits):
 
 
 def test_an_unknown_need_is_refused_by_name(score, logits):
-    with pytest.raises(ValueError, match=r"among \['entropy', 'log_probs', 'margin'\], but got \['gradients'\]"):
+    with pytest.raises(
+        ValueError, match=r"among \['entropy', 'log_probs', 'margin'\], but got \['gradients'\]"
+    ):
         score(logits, needs=frozenset({"margin", "gradients"}))
 
 

@@ -1,0 +1,168 @@
+"""The validation set, the close look at candidates and the final fit within the loop, with a fake learner."""
+
+from dataclasses import dataclass, field, replace
+
+import pytest
+import torch
+from torch import Tensor
+
+from alframe.audit import Audit
+from alframe.auto_label import ThresholdPolicy
+from alframe.cost import Cost
+from alframe.errors import ConfigError
+from alframe.initial import FirstSeedSet
+from alframe.ledger import LabelLedger, Source
+from alframe.loop import RoundResult, label_dataset
+from alframe.oracle import SimulatedOracle
+from alframe.plan import Plan
+from alframe.query import LeastConfidence
+from alframe.records import Accepted, FitReport, Labelled, PoolScores, Validation
+from alframe.rooms import Amount, Rooms
+from alframe.stopping import standard
+
+N = 200
+TRUTH = torch.arange(N) % 2
+ODDS = torch.linspace(-1.0, 8.0, N)[torch.randperm(N, generator=torch.Generator().manual_seed(3))]
+
+
+@dataclass
+class FakeLearner:
+    """Sure of each sample as `ODDS` says, right about all; remembers what it was told and asked."""
+
+    fits: list[Labelled] = field(default_factory=list)
+    finals: list[bool] = field(default_factory=list)
+    looks: list[tuple[list[int], frozenset[str]]] = field(default_factory=list)
+
+    def fit(self, labelled: Labelled, round: int, *, final: bool = False) -> FitReport:
+        self.fits.append(labelled)
+        self.finals.append(final)
+        return FitReport(samples=len(labelled), steps=1, epochs=None, loss=0.0, seconds=0.0)
+
+    def score(self, index_P: Tensor, needs: frozenset[str]) -> PoolScores:
+        self.looks.append((index_P.tolist(), needs))
+        features = torch.ones(len(index_P), 2) * index_P[:, None] if "features" in needs else None
+        odds = ODDS[index_P]
+        return PoolScores(index_P=index_P, predicted_P=TRUTH[index_P], log_odds_P=odds, features_PD=features)
+
+    def predict_test(self) -> Tensor | None:
+        return None
+
+
+@dataclass
+class JudgingPolicy:
+    """A threshold that says which of its validation samples would have been accepted."""
+
+    validation_size: int = 60
+    needs: frozenset[str] = frozenset()
+    seen: list[Validation] = field(default_factory=list)
+
+    def accept(self, scores: PoolScores, validation: Validation, generator: torch.Generator) -> Accepted:
+        self.seen.append(validation)
+        accepted = ThresholdPolicy(0.99).accept(scores, None, generator)
+        return replace(accepted, inside_V=validation.scores.log_odds_P > 4.5951, note="judged")
+
+
+@dataclass
+class CloseLooker:
+    needs: frozenset[str] = frozenset({"features", "labelled_features"})
+    saw: list[tuple[PoolScores, Labelled]] = field(default_factory=list)
+
+    def candidates(self, scores: PoolScores, n: int, generator: torch.Generator) -> Tensor:
+        return scores.index_P[:7]
+
+    def select(self, scores: PoolScores, labelled: Labelled, n: int, generator: torch.Generator) -> Tensor:
+        self.saw.append((scores, labelled))
+        return scores.index_P[:n]
+
+
+def run(learner: FakeLearner, query=None, policy=None, *, stop=None, **plan) -> list[RoundResult]:
+    rooms = Rooms(
+        initial=FirstSeedSet(Amount(num=10, key="initial")),
+        learner=learner,
+        query=query or LeastConfidence(),
+        auto_label=policy,
+        oracle=SimulatedOracle(TRUTH),
+        stopping=standard(**{"share": 0.01, "max_rounds": 2, **(stop or {})}),
+        audit=Audit(TRUTH),
+    )
+    readings = {"keep": "permanent", "order": "auto_first", "remainder": "leave"}
+    plan = Plan(**{"seed": 0, "question": Amount(num=20), **readings, **plan})
+    return list(label_dataset(rooms, plan, LabelLedger.empty(N)))
+
+
+def test_validation_labels_are_counted_and_never_learned_from() -> None:
+    learner, policy = FakeLearner(), JudgingPolicy()
+    results = run(learner, policy=policy)
+    assert results[0].report.counts.hand_labels == 70
+    drawn = results[0].validation_V
+    assert len(drawn) == 60
+    assert (results[-1].ledger.source_N[drawn] == Source.VALIDATION).all()
+    for fit in learner.fits:
+        assert not set(fit.index_L.tolist()) & set(drawn.tolist())
+        assert set(drawn.tolist()) <= set(fit.pool_P.tolist())
+    assert torch.equal(policy.seen[0].scores.index_P, drawn)
+    assert torch.equal(policy.seen[0].label_V, TRUTH[drawn])
+    assert results[1].report.note == "judged"
+
+
+@pytest.mark.parametrize("keep", ["permanent", "rejudge"])
+@pytest.mark.parametrize("order", ["auto_first", "hand_first"])
+def test_the_validation_set_loses_what_the_pool_loses(keep: str, order: str) -> None:
+    policy = JudgingPolicy()
+    results = run(FakeLearner(), query=Least(), policy=policy, keep=keep, order=order)
+    drawn, left = results[0].validation_V, results[1].validation_V
+    asked = (results[1].ledger.source_N == Source.QUERY).nonzero().flatten()
+    cut = ODDS[asked].max()
+    gone = ODDS[drawn] <= cut  # all of the pool at or below the cut were asked
+    if keep == "permanent":
+        gone |= ODDS[drawn] > 4.5951
+    assert left.tolist() == drawn[~gone].tolist()
+    assert policy.seen[1].scores.index_P.tolist() == left.tolist()
+
+
+class Least(LeastConfidence):
+    def value(self, scores: PoolScores) -> Tensor:
+        return scores.log_odds_P
+
+
+def test_error_among_the_most_confident_reaches_the_stopping_rule() -> None:
+    results = run(FakeLearner(), policy=JudgingPolicy())
+    shares = [share for share, _ in results[1].report.validation_errors]
+    assert shares[0] == 0.05
+    assert shares[-1] == 1.0
+    assert {error for _, error in results[1].report.validation_errors} == {0.0}
+
+
+def test_only_candidates_are_looked_at_closely() -> None:
+    learner, query = FakeLearner(), CloseLooker()
+    results = run(learner, query=query, question=Amount(num=3))
+    looks = [(len(index), sorted(needs)) for index, needs in learner.looks]
+    # Round 1: the pool of 190 by logits alone, then 7 candidates and the 10 labelled samples.
+    assert looks[:3] == [(190, []), (7, ["features"]), (10, ["features"])]
+    scores, labelled = query.saw[0]
+    assert scores.index_P.tolist() == list(range(10, 17))
+    assert labelled.features_LD[:, 0].tolist() == labelled.index_L.tolist()
+    assert results[1].report.hand_new == 3
+
+
+def test_the_final_fit_asks_nothing_and_decides_the_remainder() -> None:
+    learner = FakeLearner()
+    results = run(learner, final_fit=True, remainder="auto")
+    assert learner.finals == [False, False, True]
+    assert [result.report.kind for result in results] == ["seed", "round", "round", "round", "closing"]
+    assert [result.report.hand_new for result in results] == [10, 20, 20, 0, 0]
+    assert results[2].report.stopped_because == results[3].report.stopped_because
+    assert len(learner.fits[2]) == 50  # it has learned from the last answers
+    assert results[-1].report.counts.unlabelled == 0
+
+
+def test_prices_add_up() -> None:
+    results = run(FakeLearner(), cost=Cost(hand_label=0.5))
+    assert [result.report.cost for result in results] == [5.0, 15.0, 25.0, 25.0]
+
+
+def test_a_validation_set_beyond_budget_or_data_set_is_refused_before_it_is_asked() -> None:
+    with pytest.raises(ConfigError, match="seed set's 10 and the validation set's 60 samples, got 50"):
+        run(FakeLearner(), policy=JudgingPolicy(), max_hand_labels=50)
+    with pytest.raises(ConfigError, match=r"auto_label.validation_size: expected fewer than 200 samples"):
+        run(FakeLearner(), policy=JudgingPolicy(validation_size=190))
