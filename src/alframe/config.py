@@ -249,6 +249,7 @@ _RULES: dict[str, Check] = {
     "certificate.max_labels": whole(1, optional=True),
     "certificate.method": one_of("auto", "uniform", "weighted"),
     "certificate.oracle_error": share(zero=True, one=False),
+    "suspects": whole(0),
     "cost.hand_label": number(least=0),
     "cost.auto_label": number(least=0),
     "cost.hour": number(least=0),
