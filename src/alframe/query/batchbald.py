@@ -101,7 +101,7 @@ class Joint:
         self.log_likelihood_SK = grown_SCK.reshape(n_configurations * len(log_probs_CK), n_members)
         self.probability_S = probability_SC.flatten() / probability_SC.sum()
         if len(self.probability_S) > most:
-            drawn = systematic_draw(self.probability_S, most, generator)
+            drawn = stratified_draw(self.probability_S, most, generator)
             self.log_likelihood_SK = self.log_likelihood_SK[drawn]
             self.probability_S = torch.full((most,), 1 / most, dtype=torch.float64)
 
@@ -155,13 +155,16 @@ def adds(members_BKC: Tensor, joint: Joint) -> Tensor:
     return (joint.conditional_entropies(probs_BKC) - said_B).clamp_min_(0)
 
 
-def systematic_draw(probability_S: Tensor, n: int, generator: torch.Generator) -> Tensor:
-    """Return (n,) int64 positions, each floor or ceil of n * probability times, from one random number.
+def stratified_draw(probability_S: Tensor, n: int, generator: torch.Generator) -> Tensor:
+    """Return (n,) int64 positions drawn with these probabilities, one from each n-th of their sum.
 
-    >>> systematic_draw(torch.tensor([0.25, 0.75]), 4, torch.Generator().manual_seed(0)).tolist()
+    The draws within the n-ths are independent: configurations that all have probability 1/n each get a label
+    of their own.
+
+    >>> stratified_draw(torch.tensor([0.25, 0.75]), 4, torch.Generator().manual_seed(0)).tolist()
     [0, 1, 1, 1]
     """
-    offset = torch.rand(1, dtype=torch.float64, generator=generator)
-    points_n = (torch.arange(n, dtype=torch.float64) + offset) / n
+    within_n = torch.rand(n, dtype=torch.float64, generator=generator)
+    points_n = (torch.arange(n, dtype=torch.float64) + within_n) / n
     upto_S = probability_S.double().cumsum(0)
     return torch.searchsorted(upto_S / upto_S[-1], points_n, right=True).clamp_max(len(probability_S) - 1)
