@@ -5,8 +5,8 @@
 
 Each strategy runs in a process of its own, once, as its config file says, with the fields that it needs and
 no others. Seconds are those of `candidates` and `select`; CPU seconds add up what the threads took, which a
-busy machine stretches less. The peak is the whole process's resident memory, and beside it what it was before.
-Where there is CUDA, distances are computed there.
+busy machine stretches less. The peak is the resident memory of the whole process, and beside it what it was
+before. Where there is CUDA, distances are computed there.
 """
 
 import argparse
