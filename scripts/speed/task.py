@@ -13,7 +13,7 @@ from torch import nn
 from torch.utils.data import Dataset
 from torchvision.datasets import MNIST
 
-from alframe.build import instantiate, load_data
+from alframe.build import load_data
 from alframe.config import conf_directory
 from alframe.data import ImageDataset
 from alframe.device import Compute
@@ -21,6 +21,7 @@ from alframe.errors import DataError
 from alframe.learner import Recipe
 from alframe.probe import DEFAULT_SCORING_BATCH
 from alframe.records import Labelled
+from alframe.targets import instantiate
 
 # Recipe -> what is typed for it.
 RECIPES = {"published": ["experiment=published"], "fast": []}

@@ -1,12 +1,7 @@
-"""The one place where config becomes objects."""
+"""From a checked config to the rooms of a trial, its plan and what it computes with."""
 
-import inspect
 from dataclasses import dataclass
 from typing import Any
-
-import hydra
-import torch
-from omegaconf import OmegaConf
 
 from alframe.audit import Audit
 from alframe.certificate import CertificatePlan
@@ -16,63 +11,24 @@ from alframe.device import Compute
 from alframe.errors import ConfigError
 from alframe.learner import CNNLearner
 from alframe.learner.choose import choose_engine
-from alframe.learner.committee import Committee
+from alframe.learner.committee import DETAILS, Committee, check_network
 from alframe.learner.engine import Engine, Progress
 from alframe.learner.learner import FinalFit
+from alframe.learner.scoring import SCORES
 from alframe.learner.views import Views
 from alframe.probe import Subject, choose_precision, choose_scoring_batch
 from alframe.rooms import Amount, Plan, Rooms
+from alframe.targets import instantiate
 from alframe.tracking import Tracker
 
-_TRUSTED = ("alframe.", "torch.", "torchvision.", "hydra.utils.get_class")
+# What the learner can be asked for, and what of it takes more than a look at logits.
+DEAR = DETAILS | {"labelled_features"}
+NEEDS = SCORES | DEAR
 _OF_LEARNER = ("warm_start", "ensemble")
 _VIEWS = {"final_views": "n", "final_views_share": "share", "final_views_strength": "strength"}
 _COMMITTEE = {"committee": "kind", "committee_passes": "passes", "committee_dropout": "dropout"}
 _FINAL = {"final_networks": "networks", "final_warm": "warm", "final_steps": "steps"}
 _AMOUNT = ("share", "num", "default_share", "default_at_least")
-
-
-def instantiate(
-    group: str,
-    node: dict[str, Any],
-    trusted: list[str],
-    *,
-    call: bool = True,
-    offered: dict[str, Any] | None = None,
-    **given: Any,
-) -> Any:
-    """Return the object of a config node with a `_target_`, its settings and what is given here.
-
-    Args:
-        group: the config group, for messages.
-        node: `_target_` and settings.
-        trusted: packages besides alframe, torch and torchvision that a `_target_` may name.
-        call: False returns a function that makes the object when it is given the rest.
-        offered: arguments that are given where the target has a parameter of that name.
-        given: arguments that do not come from the config.
-
-    Raises:
-        ConfigError: an untrusted or unknown target, or settings that it does not take.
-    """
-    _check_targets(group, node, trusted)
-    try:
-        # Given objects go in by a partial call: Hydra would otherwise look for config inside them.
-        make = hydra.utils.instantiate(OmegaConf.create(node), _partial_=True, _convert_="all")
-        # ValueError: inspect's word for a setting that the target has no parameter for.
-        signature = inspect.signature(make)
-        given |= {name: value for name, value in (offered or {}).items() if name in signature.parameters}
-        if call:
-            signature.bind(**given)
-    except (hydra.errors.InstantiationException, TypeError, ValueError) as error:
-        reason = " ".join(str(error.__cause__ or error).split())
-        raise ConfigError(group, f"settings that {node['_target_']} takes: {reason}") from error
-    return make(**given) if call else make
-
-
-def check_targets(config: dict[str, Any]) -> None:
-    """Raise `ConfigError` for the first `_target_` of a config that is not trusted or does not exist."""
-    for group, node in config.items():
-        _check_targets(group, node, config["trusted_packages"])
 
 
 def load_data(config: dict[str, Any]) -> ImageDataset:
@@ -157,6 +113,9 @@ def build_rooms(
         "images_N": dataset.images_N,
         "seed": config["seed"],
     }
+    query = _optional("query", _without(config["query"], *_AMOUNT, "share_of"), trusted)
+    auto_label = _optional("auto_label", _without(config["auto_label"], "keep"), trusted)
+    _check_needs(config, dataset, query=query, auto_label=auto_label)
     return Rooms(
         initial=instantiate(
             "initial",
@@ -166,8 +125,8 @@ def build_rooms(
             amount=Amount(**_only(initial, _AMOUNT), of="dataset", key="initial"),
         ),
         learner=_learner(config, dataset, member_N, means, progress),
-        query=_optional("query", _without(config["query"], *_AMOUNT, "share_of"), trusted),
-        auto_label=_optional("auto_label", _without(config["auto_label"], "keep"), trusted),
+        query=query,
+        auto_label=auto_label,
         oracle=instantiate("oracle", config["oracle"], trusted, offered=offered),
         stopping=instantiate("stopping", config["stopping"], trusted),
         audit=Audit(dataset.truth_N, dataset.test_truth_T),
@@ -224,8 +183,30 @@ def _subject(config: dict[str, Any], dataset: ImageDataset) -> Subject:
         n_classes=dataset.n_classes,
         batch_size=learner.get("batch_size", 128) + learner.get("pool_batch_size", 0),
     )
-    _try_network(subject, _recipe(config))
+    recipe = _recipe(config)
+    _try_network(subject, recipe)
+    if learner.get("final_networks") and learner.get("final_views", 1) > 1 and not hasattr(recipe, "alter"):
+        raise ConfigError(
+            "learner.final_views", "1 with a recipe that alters no images", learner["final_views"]
+        )
     return subject
+
+
+def _check_needs(config: dict[str, Any], dataset: ImageDataset, **rooms: Any) -> None:
+    """Refuse, before the first label, what a strategy or policy needs and nobody can give it."""
+    for group, room in rooms.items():
+        needs = frozenset(getattr(room, "needs", ()))
+        unknown = needs - NEEDS
+        if unknown:
+            raise ConfigError(
+                f"{group}._target_",
+                f"needs among {', '.join(sorted(NEEDS))}",
+                ", ".join(sorted(unknown)),
+            )
+        if needs & DEAR:
+            subject = _subject(config, dataset)
+            committee = Committee(**_renamed(config["learner"], _COMMITTEE))
+            check_network(subject.make(), needs, committee)
 
 
 def _recipe(config: dict[str, Any]) -> Any:
@@ -237,13 +218,10 @@ def _recipe(config: dict[str, Any]) -> Any:
 
 def _try_network(subject: Subject, recipe: Any) -> None:
     """Make a network and its optimizer once."""
-    n_channels, height, width = subject.image_shape
+    _, height, width = subject.image_shape
     group = "network"
     try:
-        with torch.random.fork_rng(devices=[]):
-            made = subject.network(
-                in_channels=n_channels, image_size=(height, width), n_classes=subject.n_classes
-            )
+        made = subject.make()
         group = "learner.optimizer"
         if hasattr(recipe, "optimizer"):
             recipe.optimizer(list(made.parameters()))
@@ -275,33 +253,3 @@ def _only(node: dict[str, Any], keys: tuple[str, ...]) -> dict[str, Any]:
 
 def _without(node: dict[str, Any], *keys: str) -> dict[str, Any]:
     return {key: value for key, value in node.items() if key not in keys}
-
-
-def _check_targets(group: str, node: Any, trusted: list[str]) -> None:
-    for target in _targets(node):
-        if not target.startswith((*_TRUSTED, *(f"{package}." for package in trusted))):
-            raise ConfigError(
-                f"{group}._target_",
-                "a class of alframe, torch, torchvision or a trusted package",
-                target,
-                f"If it is yours, add trusted_packages=[{target.split('.')[0]}].",
-            )
-        try:
-            hydra.utils.get_object(target)
-        except Exception as error:
-            reason = " ".join(str(error).split())
-            raise ConfigError(
-                f"{group}._target_", "something that can be imported", target, f"{reason}."
-            ) from error
-
-
-def _targets(node: Any) -> list[str]:
-    """Return every `_target_` in a node, and what `get_class` is to look up."""
-    if isinstance(node, list):
-        return [target for item in node for target in _targets(item)]
-    if not isinstance(node, dict):
-        return []
-    own = [str(node["_target_"])] if node.get("_target_") else []
-    if own == ["hydra.utils.get_class"]:
-        own.append(str(node.get("path")))
-    return own + [target for value in node.values() for target in _targets(value)]

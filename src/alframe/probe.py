@@ -39,6 +39,12 @@ class Subject:
     n_classes: int
     batch_size: int
 
+    def make(self) -> nn.Module:
+        """Return a network; the global random state is left alone."""
+        n_channels, height, width = self.image_shape
+        with torch.random.fork_rng(devices=[]):
+            return self.network(in_channels=n_channels, image_size=(height, width), n_classes=self.n_classes)
+
 
 def choose_precision(device: torch.device, asked: str, subject: Subject) -> Compute:
     """Return the compute for a trial; on a processor that multiplies in bfloat16, the faster of the two."""
@@ -128,9 +134,7 @@ def _training_step(compute: Compute, subject: Subject) -> Callable[[], None]:
 
 
 def _made(subject: Subject) -> nn.Module:
-    n_channels, height, width = subject.image_shape
-    network = subject.network(in_channels=n_channels, image_size=(height, width), n_classes=subject.n_classes)
-    channels_last: nn.Module = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    channels_last: nn.Module = subject.make().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return channels_last
 
 

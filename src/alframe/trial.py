@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from alframe.build import Means, build_means, build_plan, build_rooms, build_tracker, check_targets, load_data
+from alframe.build import Means, build_means, build_plan, build_rooms, build_tracker, load_data
 from alframe.certificate import Certificate
 from alframe.config import check
 from alframe.data import ImageDataset, choose_members
@@ -21,6 +21,7 @@ from alframe.ledger import LabelLedger
 from alframe.loop import RoundResult, label_dataset
 from alframe.records import RoundReport
 from alframe.rooms import Rooms
+from alframe.targets import check_targets
 from alframe.tracking import ConsoleTracker, FilesTracker, Outcome, Tracker, TrialInfo
 from alframe.tracking.base import Status, Trackers
 

@@ -6,11 +6,11 @@ import pytest
 import torch
 
 from alframe.auto_label import ThresholdPolicy
-from alframe.build import instantiate
 from alframe.config import conf_directory
 from alframe.errors import ConfigError
 from alframe.records import Accepted, PoolScores
 from alframe.rooms import AutoLabelPolicy
+from alframe.targets import instantiate
 
 NAMES = sorted(path.stem for path in (conf_directory() / "auto_label").glob("*.yaml") if path.stem != "none")
 

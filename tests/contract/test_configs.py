@@ -6,9 +6,9 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from alframe.build import instantiate
 from alframe.compose import check_command_line
 from alframe.config import check, conf_directory
+from alframe.targets import instantiate
 
 CONF = conf_directory()
 CHOICES = sorted(

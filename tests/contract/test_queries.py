@@ -5,12 +5,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alframe.build import instantiate
 from alframe.config import conf_directory
 from alframe.query import LeastConfidence, Margin, RandomQuery
 from alframe.records import Labelled, PoolScores
 from alframe.rooms import QueryStrategy
 from alframe.selection import lowest
+from alframe.targets import instantiate
 
 NAMES = sorted(path.stem for path in (conf_directory() / "query").glob("*.yaml") if path.stem != "none")
 

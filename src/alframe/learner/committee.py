@@ -62,6 +62,14 @@ def last_linear(network: nn.Module) -> nn.Linear:
     return layers[-1]
 
 
+def check_network(network: nn.Module, needs: frozenset[str], committee: Committee) -> None:
+    """Raise `ConfigError` where a network cannot give what is needed of it."""
+    if needs & {"features", "labelled_features"}:
+        last_linear(network)
+    if "members" in needs:
+        _members([network], committee, torch.Generator())
+
+
 def look_closely(
     networks: Sequence[nn.Module],
     normalize: nn.Module,

@@ -7,13 +7,17 @@ from torch import nn
 
 from alframe.data import ImageBank
 from alframe.device import Compute
-from alframe.errors import TrainingDiverged
+from alframe.errors import ConfigError, TrainingDiverged
 from alframe.learner import CNNLearner, FitJob, ReferenceEngine, SupervisedRecipe
 from alframe.learner.engine import FitResult, NotFiniteError
+from alframe.learner.learner import FinalFit
 from alframe.learner.module import Classifier
 from alframe.learner.scoring import EagerForward
+from alframe.learner.views import Views
+from tests.helpers import small_recipe
 
 N = 40
+NO_CHANGE = ("rotation", "scale", "shear", "shift", "elastic")
 
 
 @pytest.fixture
@@ -286,3 +290,55 @@ def test_normalisation_is_fitted_on_the_samples_that_take_part(make_learner):
     member_N[[3, 5, 8]] = True
     make_learner(recipe=watched, member_N=member_N)
     assert seen == [[3, 5, 8]]
+
+
+def test_the_final_networks_score_with_those_of_the_last_rounds(make_learner, labelled):
+    engine = ConstantEngine([[9.0, 0.0], [3.0, 0.0], [0.0, 1.0], [0.0, 6.0]])
+    learner = make_learner(engine=engine, ensemble=2, final=FinalFit(networks=2, warm=1))
+    for round in (1, 2):
+        learner.fit(labelled, round)
+    report = learner.fit(labelled, 3, final=True)
+    assert report.steps == 2
+    # (9 + 3 - 1 - 6) / 4
+    assert learner.score(POOL, frozenset()).log_odds_P.tolist() == pytest.approx([1.25] * 20, abs=1e-5)
+    warm, fresh = engine.started_from[2:]
+    assert (warm[0] == 0).all()
+    assert warm[1].tolist() == [3.0, 0.0]
+    assert fresh[0].abs().sum() > 0
+
+
+def test_final_networks_differ_and_take_their_own_number_of_steps(make_learner, labelled):
+    jobs = []
+
+    class Watching(ReferenceEngine):
+        def fit(self, job, progress):
+            jobs.append(job)
+            return super().fit(job, progress)
+
+    learner = make_learner(
+        engine=Watching(make_learner()._compute),
+        recipe=small_recipe(augment=dict.fromkeys(NO_CHANGE, 0.0), steps=2),
+        final=FinalFit(networks=2, steps=3),
+    )
+    learner.fit(labelled, 1)
+    learner.fit(labelled, 2, final=True)
+    assert [job.max_steps for job in jobs] == [2, 3, 3]
+    one, other = (dict(job.module.scoring_network.named_parameters()) for job in jobs[1:])
+    assert all(not torch.equal(one[name], other[name]) for name in one)
+
+
+def test_views_are_for_the_final_fit_alone_and_need_a_recipe_that_alters(make_learner, labelled):
+    views = Views(n=3, share=1.0, strength=1.0)
+    augment = {**dict.fromkeys(NO_CHANGE, 0.0), "shift": 0.2}
+    options = {"recipe": small_recipe(augment=augment, steps=3), "final": FinalFit(networks=1, views=views)}
+    learner = make_learner(**options)
+    learner.fit(labelled, 1)
+    once = learner.score(POOL, frozenset())
+    learner.fit(labelled, 2, final=True)
+    again = learner.score(POOL, frozenset())
+    assert torch.equal(again.log_odds_P, learner.score(POOL, frozenset()).log_odds_P)
+    assert not torch.equal(again.log_odds_P, once.log_odds_P)
+    plain = make_learner(final=FinalFit(networks=1, views=views))
+    plain.fit(labelled, 1, final=True)
+    with pytest.raises(ConfigError, match=r"learner.final_views: expected 1 with a recipe that alters no"):
+        plain.score(POOL, frozenset())
