@@ -28,6 +28,7 @@ from alframe.report.statistics import (
     estimate,
     holm,
     penalty_matrix,
+    tidy,
     value_at,
 )
 from alframe.report.trials import Trial, find_trials, group_by
@@ -69,7 +70,7 @@ def main() -> None:
 
 def tables(groups: Groups, baseline: str, family: Any) -> dict[str, Any]:
     """Print every table and return what is in them."""
-    covered = {name: common_range(_curves(groups, name)) for name in ("accuracy", "mislabelled")}
+    covered = {name: _common_range(groups, name) for name in ("accuracy", "mislabelled")}
     figures = _figures(covered)
     means = {
         name: {key: _mean(figure, trials) for key, figure in figures.items()}
@@ -80,7 +81,7 @@ def tables(groups: Groups, baseline: str, family: Any) -> dict[str, Any]:
     _print_ranges(covered)
     compared = {key: _against(figure, groups, baseline) for key, figure in figures.items()}
     _print_differences(figures, compared, groups, baseline)
-    points, shared, penalties = _penalties(groups, family)
+    points, shared, penalties = _penalties(groups, covered["accuracy"], family)
     _print_penalties(points, shared, penalties, family)
     _print_warnings(seeds)
     return {
@@ -132,12 +133,20 @@ def _curve(trial: Trial, name: str) -> Points:
     return trial.accuracy_curve() if name == "accuracy" else trial.mislabelled_curve()
 
 
-def _curves(groups: Groups, name: str) -> list[Points]:
-    return [_curve(trial, name) for trials in groups.values() for trial in trials]
+def _common_range(groups: Groups, name: str) -> tuple[float, float] | None:
+    """Return the hand shares that all curves cover, but for those of a single point."""
+    curves = [_curve(trial, name) for trials in groups.values() for trial in trials]
+    return common_range([curve for curve in curves if len(tidy(curve)) > 1])
 
 
-def _area(trial: Trial, name: str, low: float, high: float) -> float:
-    return aubc(_curve(trial, name), low, high)
+def _covers(curve: Points, low: float, high: float) -> bool:
+    shares = [share for share, _ in curve]
+    return bool(shares) and min(shares) <= low and high <= max(shares)
+
+
+def _area(trial: Trial, name: str, low: float, high: float) -> float | None:
+    curve = _curve(trial, name)
+    return aubc(curve, low, high) if _covers(curve, low, high) else None
 
 
 def _values(figure: Figure, trials: Sequence[Trial]) -> dict[int, float]:
@@ -165,13 +174,18 @@ def _against(figure: Figure, groups: Groups, baseline: str) -> dict[str, tuple[C
     return {name: (each, corrected.get(name)) for name, each in told.items()}
 
 
-def _penalties(groups: Groups, family: Any) -> tuple[list[float], list[int], dict[str, dict[str, float]]]:
+def _penalties(
+    groups: Groups, stretch: tuple[float, float] | None, family: Any
+) -> tuple[list[float], list[int], dict[str, dict[str, float]]]:
     """Return (hand shares, seeds, who beats whom) of test accuracy, over the seeds that all have."""
+    if stretch is None:
+        return [], [], {}
     shared = sorted(set.intersection(*({trial.seed for trial in trials} for trials in groups.values())))
     curves = {
         name: [trial.accuracy_curve() for trial in trials if trial.seed in shared]
         for name, trials in groups.items()
     }
+    curves = {name: each for name, each in curves.items() if all(_covers(curve, *stretch) for curve in each)}
     points = common_points([curve for each in curves.values() for curve in each])
     if not points or not shared:
         return [], shared, {}
@@ -268,7 +282,7 @@ def _estimate(each: Estimate | None, figure: Figure, n_seeds: int) -> str:
     if each is None:
         return "–"
     d = figure.decimals
-    bounds = "" if each.low is None else f" ({each.low:.{d}f} to {each.high:.{d}f})"
+    bounds = "" if each.low in (None, each.high) else f" ({each.low:.{d}f} to {each.high:.{d}f})"
     return f"{each.mean:.{d}f}{bounds}" + (f", {each.n} seeds" if each.n < n_seeds else "")
 
 
@@ -277,7 +291,7 @@ def _comparison(each: tuple[Comparison, float | None] | None, figure: Figure) ->
         return "–"
     (comparison, p), d = each, figure.decimals
     difference = comparison.difference
-    if difference.low is None or p is None:
+    if difference.low in (None, difference.high) or p is None:  # nothing that chance had a part in
         return f"{difference.mean:+.{d}f}"
     chance = "p < 0.001" if p < 0.001 else f"p {p:.3f}"
     return f"{difference.mean:+.{d}f} ({difference.low:+.{d}f} to {difference.high:+.{d}f}), {chance}"
