@@ -16,8 +16,9 @@ from alframe.learner.engine import Engine, Progress
 from alframe.learner.learner import FinalFit
 from alframe.learner.scoring import SCORES
 from alframe.learner.views import Views
+from alframe.plan import Plan
 from alframe.probe import Subject, choose_precision, choose_scoring_batch
-from alframe.rooms import Amount, Plan, Rooms
+from alframe.rooms import Amount, Rooms
 from alframe.targets import instantiate
 from alframe.tracking import Tracker
 
@@ -37,7 +38,7 @@ def load_data(config: dict[str, Any]) -> ImageDataset:
     Raises:
         DataError: it is missing, damaged or not fit for labelling.
     """
-    settings = _without(config["data"], "limit", "border")
+    settings = _without(config["data"], "limit", "border", "imbalance")
     dataset: ImageDataset = instantiate(
         "data", settings, config["trusted_packages"], data_dir=config["data_dir"]
     )

@@ -22,7 +22,7 @@ from omegaconf.errors import OmegaConfBaseException
 from alframe import __version__
 from alframe.compose import check_command_line
 from alframe.config import conf_directory
-from alframe.errors import AlframeError, EngineWarning, TrialError, UserError
+from alframe.errors import AlframeError, TrialError, TrialNotice, UserError
 
 
 class Terminated(BaseException):
@@ -159,7 +159,7 @@ def _in_one_line(
     message: Warning | str, category: type[Warning], filename: str, lineno: int, line: str | None = None
 ) -> str:
     """Return a warning as it is printed: ours are for the user, others for whoever mends the code."""
-    if issubclass(category, EngineWarning):
+    if issubclass(category, TrialNotice):
         return f"alframe: {message}\n"
     return f"{filename}:{lineno}: {category.__name__}: {message}\n"
 

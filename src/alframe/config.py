@@ -159,6 +159,20 @@ _AUTO_LABELS = {
     "alframe.learner.ConsistencyRecipe": ("consistency", "train"),
     "alframe.learner.SupervisedRecipe": ("train", "ignore"),
 }
+
+
+def _one_noise(key: str, value: dict[str, Any]) -> None:
+    if value.get("rate") is not None and value.get("confusion") is not None:
+        raise ConfigError(
+            key, "a rate or a confusion matrix, not both", hint=f"Write {key}.rate=null to use the matrix."
+        )
+
+
+def _rows_or_file(key: str, value: Any) -> None:
+    if value is not None and not isinstance(value, (list, str)):
+        raise ConfigError(key, "rows such as [[0.9, 0.1], [0.2, 0.8]], a file or null", str(value))
+
+
 MAX_BATCH = 2**20
 ENGINES = ("auto", "reference", "graph")
 GROUPS = (
@@ -188,10 +202,22 @@ _RULES: dict[str, Check] = {
     "data.limit": whole(2, optional=True),
     "data.path": text,
     "data.in_memory": one_of(True, False),
+    "data.imbalance": _mapping,
+    "data.imbalance.kind": one_of("none", "long_tail", "step"),
+    "data.imbalance.ratio": number(least=1),
+    "data.imbalance.shuffle_classes": one_of(True, False),
     "initial.share": share(),
     "initial.num": whole(1, optional=True),
     "initial.default_share": share(),
     "initial.default_at_least": whole(1),
+    "initial.components": whole(1),
+    "initial.neighbours": whole(1),
+    "initial.candidates": whole(1),
+    "initial.side": whole(1),
+    "oracle": _one_noise,
+    "oracle.rate": share(zero=True, one=False),
+    "oracle.confusion": _rows_or_file,
+    "oracle.reask": one_of("same", "fresh"),
     "query.share": share(),
     "query.num": whole(1, optional=True),
     "query.default_share": share(),

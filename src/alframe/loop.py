@@ -9,8 +9,9 @@ from torch import Tensor
 
 from alframe.certificate import Certificate
 from alframe.ledger import LabelLedger
+from alframe.plan import Plan
 from alframe.records import RoundReport
-from alframe.rooms import Plan, Rooms
+from alframe.rooms import Rooms
 from alframe.steps import (
     Clock,
     Desk,
@@ -91,5 +92,4 @@ def label_dataset(rooms: Rooms, plan: Plan, ledger: LabelLedger) -> Iterator[Rou
     ledger = label_remainder(rooms, plan, ledger, scores, round + 1)
     ledger, certificate = prove(rooms, plan, ledger, round + 1)
     report = report_on(rooms, plan, clock, before, ledger, kind="closing", round=round + 1)
-    note = certificate.note if certificate is not None else None
-    yield RoundResult(ledger, replace(report, note=note), validation_V, certificate)
+    yield RoundResult(ledger, report, validation_V, certificate)

@@ -1,17 +1,19 @@
 """What each of the seven steps does: pool and ledger in, pool and ledger out."""
 
 import time
+import warnings
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from alframe.certificate import Certificate, certify
-from alframe.errors import ConfigError, TrialError, UserError
+from alframe.certificate import Certificate, certify, feasibility
+from alframe.errors import ConfigError, TrialError, TrialNotice, UserError
 from alframe.ledger import LabelLedger, Source
+from alframe.plan import Plan
 from alframe.records import Accepted, FitReport, Kind, Labelled, PoolScores, RoundReport, Validation
-from alframe.rooms import Plan, QueryStrategy, Rooms
+from alframe.rooms import QueryStrategy, Rooms
 from alframe.seeds import derive_generator
 from alframe.selection import lowest
 from alframe.validation import asked_alike
@@ -132,6 +134,9 @@ def prove(
     if plan.certificate is None:
         return ledger, None
     budget = None if plan.max_hand_labels is None else plan.affordable(ledger.n_samples, ledger)
+    impossible = feasibility(len(ledger.index_auto), ledger.n_samples, plan.certificate, budget)
+    if impossible is not None:
+        warnings.warn(impossible, TrialNotice, stacklevel=2)
     generator = derive_generator(plan.seed, round, "certificate")
     return certify(ledger, rooms.oracle, plan.certificate, generator, budget, round)
 

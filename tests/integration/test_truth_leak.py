@@ -10,8 +10,9 @@ from alframe.learner import CNNLearner, FastCNN, ReferenceEngine
 from alframe.ledger import LabelLedger
 from alframe.loop import label_dataset
 from alframe.oracle import SimulatedOracle
+from alframe.plan import Plan
 from alframe.query import Margin
-from alframe.rooms import Amount, Plan, Rooms
+from alframe.rooms import Amount, Rooms
 from alframe.stopping import standard
 from tests.helpers import small_recipe
 

@@ -13,9 +13,10 @@ from alframe.initial import FirstSeedSet
 from alframe.ledger import LabelLedger, Source
 from alframe.loop import label_dataset
 from alframe.oracle import SimulatedOracle
+from alframe.plan import Plan
 from alframe.query import LeastConfidence
 from alframe.records import FitReport, Labelled, PoolScores
-from alframe.rooms import Amount, Plan, Rooms
+from alframe.rooms import Amount, Rooms
 from alframe.stopping import standard
 
 # Ten samples; the learner's answer for each, the same in every round but for `gain` a round.

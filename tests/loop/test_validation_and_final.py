@@ -14,9 +14,10 @@ from alframe.initial import FirstSeedSet
 from alframe.ledger import LabelLedger, Source
 from alframe.loop import RoundResult, label_dataset
 from alframe.oracle import SimulatedOracle
+from alframe.plan import Plan
 from alframe.query import LeastConfidence
 from alframe.records import Accepted, FitReport, Labelled, PoolScores, Validation
-from alframe.rooms import Amount, Plan, Rooms
+from alframe.rooms import Amount, Rooms
 from alframe.stopping import standard
 
 N = 200

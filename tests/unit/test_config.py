@@ -44,6 +44,15 @@ def default() -> dict:
         ("threads", 0, "threads: expected"),
         ("data.limit", 1, "data.limit: expected a whole number of at least 2"),
         ("data.download", "yes", "data.download: expected true or false"),
+        ("data.imbalance", "long_tail", "data.imbalance: expected settings such as those of the file"),
+        ("data.imbalance.kind", "steep", "none or long_tail or step, got 'steep'"),
+        ("data.imbalance.ratio", 0.5, "data.imbalance.ratio: expected a number of at least 1, got 0.5"),
+        ("data.imbalance.shuffle_classes", 1, "data.imbalance.shuffle_classes: expected true or false"),
+        ("oracle.rate", 1, "oracle.rate: expected a share in [0, 1) or null, got 1"),
+        ("oracle.rate", 5, "Write 0.05."),
+        ("oracle.confusion", 0.2, "oracle.confusion: expected rows such as"),
+        ("oracle.reask", "never", "same or fresh, got 'never'"),
+        ("initial.components", 0, "initial.components: expected a whole number of at least 1"),
         ("learner.optimizer.lr", 0, "learner.optimizer.lr: expected a number above 0"),
         ("tracker.mode", "cloud", "offline or online"),
         ("trusted_packages", "mine", "a list of package names"),
@@ -68,6 +77,7 @@ def test_a_value_out_of_range_names_key_range_and_value(default, key, value, sai
     [
         ({"query": {"share": 0.1, "num": 5}}, "query: expected a share or a number, not both"),
         ({"initial": {"share": 0.1, "num": 5}}, "initial: expected a share or a number, not both"),
+        ({"oracle": {"rate": 0.1, "confusion": [[1.0]]}}, "oracle: expected a rate or a confusion matrix"),
         ({"query": {"_target_": None}, "auto_label": {"_target_": None}}, "query=none and auto_label=none"),
         (
             {"learner": {"patience": 3, "validation_share": None}},

@@ -3,7 +3,8 @@ import torch
 
 from alframe.errors import ConfigError
 from alframe.ledger import LabelLedger, Source
-from alframe.rooms import Amount, Plan
+from alframe.plan import Plan
+from alframe.rooms import Amount
 from alframe.seeds import derive_generator, derive_seed
 
 
