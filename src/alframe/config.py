@@ -259,6 +259,7 @@ _RULES: dict[str, Check] = {
     "learner.validation_share": share(one=False),
     "learner.patience": whole(1, optional=True),
     "learner.max_epochs": whole(1, optional=True),
+    "learner.inputs": one_of("unit", "standard"),
     "learner": _learner,
     "learner.warm_start": one_of(True, False),
     "learner.crop": whole(0),

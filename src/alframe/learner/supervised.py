@@ -32,6 +32,7 @@ class SupervisedRecipe:
         patience: epochs without a better validation accuracy before training stops; the best weights
             are restored. None, together with `validation_share`, trains `max_epochs` on every sample.
         max_epochs: cap on epochs, None for none, which takes early stopping.
+        inputs: "unit" takes pixels / 255; "standard" standardises each channel by the trial's own images.
         auto_labels: "train" learns auto-labels as if a hand had given them; "ignore" leaves them out.
     """
 
@@ -41,9 +42,12 @@ class SupervisedRecipe:
     patience: int | None
     max_epochs: int | None = None
     auto_labels: Literal["train", "ignore"] = "train"
+    inputs: Literal["unit", "standard"] = "unit"
 
     def normalize(self, bank: Bank, index_N: Tensor) -> nn.Module:
-        """Return pixels / 255."""
+        """Return the map from pixels to the network's input."""
+        if self.inputs == "standard":
+            return Normalize(*bank.channel_statistics(index_N))
         n_channels = bank.image_shape[0]
         return Normalize(torch.zeros(n_channels), torch.full((n_channels,), 255.0))
 

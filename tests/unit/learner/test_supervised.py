@@ -197,6 +197,12 @@ def test_images_are_divided_by_255(lesson):
     torch.testing.assert_close(normalize(lesson.bank.images_N), lesson.bank.images_N.float() / 255)
 
 
+def test_images_are_standardised_by_those_of_the_trial(lesson):
+    members = torch.arange(7)
+    out = recipe(inputs="standard").normalize(lesson.bank, members)(lesson.bank.images_N[members])
+    assert (out.mean().item(), out.std(correction=0).item()) == pytest.approx((0, 1), abs=1e-4)
+
+
 def test_normalize_standardises_each_channel_without_touching_the_images():
     images = torch.randint(
         0, 256, (20, 3, 5, 5), dtype=torch.uint8, generator=torch.Generator().manual_seed(0)
