@@ -130,7 +130,7 @@ def _unknown_key(error: Exception) -> UserError:
 
 
 def _closest(name: str, known: list[str]) -> str:
-    shown = f"There are: {', '.join(sorted(known))}." if len(known) <= 20 else "alframe --cfg job lists all."
+    shown = f"There are: {', '.join(sorted(known))}." if len(known) <= 30 else "alframe --cfg job lists all."
     best = max(known, key=lambda key: _likeness(name, key), default="")
     return f"Did you mean {best}? {shown}" if best and _likeness(name, best) >= 0.6 else shown
 

@@ -1,7 +1,7 @@
 """Checks of a composed config before any download or device call. Needs no torch."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -127,6 +127,27 @@ def _passes(key: str, value: Any) -> None:
         number(above=0)(key, value)
 
 
+def class_thresholds(key: str, value: Any) -> None:
+    """Check for a probability for each class: a list, a mapping from class to probability, or null."""
+    named = value if isinstance(value, Mapping) else dict(enumerate(value or [])) if _lists(value) else None
+    if named is None or (value is not None and not named):
+        raise ConfigError(key, "a list such as [0.9, 0.99], a mapping such as {3: 0.99}, or null", str(value))
+    for each, threshold in named.items():
+        if not re.fullmatch(r"\d+", str(each)):
+            raise ConfigError(key, "classes as whole numbers, such as {3: 0.99}", str(each))
+        probability(f"{key}[{each}]", threshold)
+
+
+def _lists(value: Any) -> bool:
+    return value is None or (isinstance(value, Sequence) and not isinstance(value, str))
+
+
+def positive(key: str, value: Any) -> None:
+    """Check for a number above 0, or null."""
+    if value is not None:
+        number(above=0)(key, value)
+
+
 def _names(key: str, value: Any) -> None:
     if not isinstance(value, list) or not all(
         isinstance(name, str) and re.fullmatch(r"[A-Za-z_][\w.]*", name) for name in value
@@ -224,13 +245,49 @@ _RULES: dict[str, Check] = {
     "query.default_at_least": whole(1),
     "query.share_of": one_of("pool", "dataset"),
     "query.spread": number(least=1),
+    "query.max_candidates": whole(1, optional=True),
+    "query.beta": number(least=0),
+    "query.joint": whole(1),
+    "query.configurations": whole(1),
+    "query.clusters_per_sample": number(above=0),
+    "query.max_agglomerated": whole(1),
+    "query.max_clusters": whole(1),
+    "query.min_cluster": whole(1),
+    "query.neighbours": whole(1),
+    "query.purity": probability,
     "auto_label.threshold": probability,
     "auto_label.keep": one_of("permanent", "rejudge"),
+    "auto_label.thresholds": class_thresholds,
+    "auto_label.num": whole(1, optional=True),
+    "auto_label.share": share(),
+    "auto_label.validation_size": whole(1),
+    "auto_label.tolerance": probability,
+    "auto_label.bound": one_of("sigma", "clopper_pearson"),
+    "auto_label.group": one_of("joint", "per_class"),
+    "auto_label.delta": probability,
+    "auto_label.sigma_weight": number(least=0),
+    "auto_label.min_support": whole(1),
+    "auto_label.num_cuts": whole(1),
+    "auto_label.calibration_share": probability,
+    "auto_label.max_temperature": number(above=1),
+    "auto_label.penalty": number(least=0),
+    "auto_label.steepness": number(above=0),
+    "auto_label.learning_rate": number(above=0),
+    "auto_label.weight_decay": number(least=0),
+    "auto_label.epochs": whole(1),
+    "auto_label.batch_size": whole(1, most=MAX_BATCH),
+    "auto_label.start_threshold": number(least=0, most=1),
     "stopping.share": share(zero=True, one=False),
     "stopping.min_rounds": whole(1),
     "stopping.max_rounds": whole(1, optional=True),
     "stopping.max_hand_labels": whole(1, optional=True),
     "stopping.learn_last": one_of(True, False),
+    "stopping.max_cost": positive,
+    "stopping.validation_size": whole(1),
+    "stopping.tolerance": probability,
+    "stopping.hand_label": number(least=0),
+    "stopping.auto_label": number(least=0),
+    "stopping.hour": number(least=0),
     "learner.steps": whole(1),
     "learner.steps_growth": whole(0),
     "learner.max_pool_passes": _passes,
@@ -281,6 +338,7 @@ _RULES: dict[str, Check] = {
     "certificate.max_labels": whole(1, optional=True),
     "certificate.method": one_of("auto", "uniform", "weighted"),
     "certificate.oracle_error": share(zero=True, one=False),
+    "suspects": whole(0),
     "cost.hand_label": number(least=0),
     "cost.auto_label": number(least=0),
     "cost.hour": number(least=0),

@@ -6,9 +6,13 @@ Source: Northcutt, Jiang & Chuang, Confident learning: estimating uncertainty in
 (ranking by self-confidence, as in cleanlab).
 """
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from torch import Tensor
+
+from alframe.ledger import LabelLedger
+from alframe.rooms import Learner
 
 
 class Suspects(NamedTuple):
@@ -42,3 +46,27 @@ def rank_label_issues(log_probs_LC: Tensor, label_L: Tensor) -> Suspects:
     """
     given_L = log_probs_LC.gather(1, label_L[:, None])[:, 0]
     return Suspects(given_L.argsort(stable=True), given_L.exp())
+
+
+@dataclass(frozen=True)
+class Suspect:
+    """A hand label to look at again."""
+
+    index: int
+    label: int
+    predicted: int
+    self_confidence: float
+
+
+def find_suspects(learner: Learner, ledger: LabelLedger, n: int) -> list[Suspect]:
+    """Return the (up to) n hand labels that the classifier finds least likely, the least likely first."""
+    index_L = ledger.index_hand
+    if n == 0 or len(index_L) == 0:
+        return []
+    scores = learner.score(index_L, frozenset({"log_probs"}))
+    assert scores.log_probs_PC is not None
+    label_L = ledger.label_N[index_L]
+    ranked = rank_label_issues(scores.log_probs_PC, label_L)
+    first = ranked.order_L[:n]
+    columns = (index_L, label_L, scores.predicted_P, ranked.self_confidence_L)
+    return [Suspect(*row) for row in zip(*(column[first].tolist() for column in columns), strict=True)]

@@ -24,6 +24,7 @@ from alframe.ledger import LabelLedger
 from alframe.loop import RoundResult, label_dataset
 from alframe.records import RoundReport
 from alframe.rooms import Rooms
+from alframe.suspects import Suspect, find_suspects
 from alframe.targets import check_targets
 from alframe.tracking import ConsoleTracker, FilesTracker, Outcome, Tracker, TrialInfo
 from alframe.tracking.base import Status, Trackers
@@ -102,7 +103,12 @@ def _label(
     result: RoundResult | None = None
     reports: list[RoundReport] = []
 
-    def outcome(status: Status, reason: str, summary: dict[str, Any] | None = None) -> Outcome:
+    def outcome(
+        status: Status,
+        reason: str,
+        summary: dict[str, Any] | None = None,
+        suspects: Sequence[Suspect] = (),
+    ) -> Outcome:
         ledger = result.ledger if result is not None else None
         nothing = torch.empty(0, dtype=torch.int64)
         return Outcome(
@@ -113,6 +119,7 @@ def _label(
             mislabelled=rooms.audit.mislabelled(ledger) if ledger is not None else (nothing, nothing),
             image=lambda index: dataset.images_N[index],
             class_names=dataset.class_names,
+            suspects=suspects,
         )
 
     try:
@@ -125,6 +132,7 @@ def _label(
         summary = summarise(info, reports, time.perf_counter() - started, result.certificate)
         classes = rooms.audit.counts_by_class(result.ledger, info.n_classes) if result else ()
         summary |= summarise_classes(classes, dataset.class_names)
+        suspects = find_suspects(rooms.learner, result.ledger, info.config["suspects"])
         summary["engine"] = means.engine.name  # another one than chosen where that one failed
     except BaseException as error:
         interrupted = isinstance(error, KeyboardInterrupt)
@@ -133,7 +141,7 @@ def _label(
         with contextlib.suppress(Exception):
             trackers.finish(outcome("interrupted" if interrupted else "failed", reason))
         raise
-    trackers.finish(outcome("finished", summary["stopped_because"], summary))
+    trackers.finish(outcome("finished", summary["stopped_because"], summary, suspects))
     return summary
 
 

@@ -1,7 +1,9 @@
 import pytest
 import torch
 
-from alframe.suspects import rank_label_issues
+from alframe.ledger import LabelLedger, Source
+from alframe.records import PoolScores
+from alframe.suspects import find_suspects, rank_label_issues
 
 
 def predictions(n: int = 200, n_classes: int = 5) -> tuple[torch.Tensor, torch.Tensor]:
@@ -45,3 +47,21 @@ def test_what_a_probability_rounds_to_nothing_is_still_ranked() -> None:
 def test_nobody_to_rank() -> None:
     order_L, confidence_L = rank_label_issues(torch.empty(0, 3), torch.empty(0, dtype=torch.int64))
     assert len(order_L) == len(confidence_L) == 0
+
+
+def test_suspects_are_the_hand_labels_that_the_classifier_finds_least_likely() -> None:
+    log_probs_NC = torch.tensor([[0.9, 0.1], [0.2, 0.8], [0.4, 0.6], [0.5, 0.5]]).log()
+
+    class Learner:
+        def score(self, index_P: torch.Tensor, needs: frozenset[str]) -> PoolScores:
+            said = log_probs_NC[index_P]
+            return PoolScores(
+                index_P=index_P, predicted_P=said.argmax(1), log_odds_P=said.max(1).values, log_probs_PC=said
+            )
+
+    ledger = LabelLedger.empty(4).commit(torch.tensor([2, 0, 1]), torch.tensor([0, 1, 1]), Source.SEED, 0)
+    ledger = ledger.commit(torch.tensor([3]), torch.tensor([0]), Source.AUTO, 1, torch.tensor([0.0]))
+    found = find_suspects(Learner(), ledger, 2)
+    assert [(each.index, each.label, each.predicted) for each in found] == [(0, 1, 0), (2, 0, 1)]
+    assert [each.self_confidence for each in found] == pytest.approx([0.1, 0.4])
+    assert find_suspects(Learner(), ledger, 0) == find_suspects(Learner(), LabelLedger.empty(4), 3) == []

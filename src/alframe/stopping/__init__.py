@@ -1,101 +1,24 @@
 """Stopping rules: when enough is labelled."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from alframe.stopping.cheapest import CheapestNow, mcal
+from alframe.stopping.rules import (
+    AnyOf,
+    HandBudget,
+    MaxCost,
+    MaxRounds,
+    NoProgress,
+    UnlabelledBelow,
+    standard,
+)
 
-from alframe.records import RoundReport
-from alframe.rooms import StoppingRule
-
-
-@dataclass(frozen=True)
-class UnlabelledBelow:
-    """Stops when less than `share` of the data set is unlabelled (strictly), after `min_rounds` rounds.
-
-    The first networks have seen the fewest labels and are the least to be trusted when they are sure.
-    """
-
-    share: float
-    min_rounds: int = 1
-
-    def reason(self, report: RoundReport) -> str | None:
-        """Return why the rounds end, or None."""
-        counts = report.counts
-        if report.round < self.min_rounds:
-            return None
-        if counts.unlabelled == 0:
-            return "every sample was labelled"
-        if counts.unlabelled < self.share * counts.n_samples:
-            return f"less than {100 * self.share:.3g} % of the data set was left unlabelled"
-        return None
-
-
-@dataclass(frozen=True)
-class NoProgress:
-    """Stops when a round asked nothing and left no less unlabelled, from round `min_rounds` on."""
-
-    min_rounds: int = 1
-
-    def reason(self, report: RoundReport) -> str | None:
-        """Return why the rounds end, or None."""
-        idle = report.hand_new == 0 and report.counts.unlabelled >= report.unlabelled_before
-        if idle and report.round >= self.min_rounds:
-            return "the round asked nothing and left no less unlabelled"
-        return None
-
-
-@dataclass(frozen=True)
-class MaxRounds:
-    """Stops after `rounds` rounds."""
-
-    rounds: int
-
-    def reason(self, report: RoundReport) -> str | None:
-        """Return why the rounds end, or None."""
-        return f"stopping.max_rounds={self.rounds} was reached" if report.round >= self.rounds else None
-
-
-@dataclass(frozen=True)
-class HandBudget:
-    """Stops when `hand_labels` questions have been asked.
-
-    With `learn_last`, one round later: once a classifier has learned from the last answers too.
-    """
-
-    hand_labels: int
-    learn_last: bool = False
-
-    def reason(self, report: RoundReport) -> str | None:
-        """Return why the rounds end, or None."""
-        if self.learn_last and report.hand_new > 0:
-            return None
-        if report.counts.hand_labels >= self.hand_labels:
-            return f"stopping.max_hand_labels={self.hand_labels} was reached"
-        return None
-
-
-@dataclass(frozen=True)
-class AnyOf:
-    """Stops when the first of several rules says so."""
-
-    rules: Sequence[StoppingRule]
-
-    def reason(self, report: RoundReport) -> str | None:
-        """Return the first rule's reason, or None."""
-        return next((reason for rule in self.rules if (reason := rule.reason(report))), None)
-
-
-def standard(
-    *,
-    share: float | None = None,
-    min_rounds: int = 1,
-    max_rounds: int | None = None,
-    max_hand_labels: int | None = None,
-    learn_last: bool = False,
-) -> AnyOf:
-    """Return the rules of conf/stopping/standard.yaml; a bound that is None is off."""
-    rules: list[StoppingRule] = [UnlabelledBelow(share or 0.0, min_rounds), NoProgress(min_rounds)]
-    if max_hand_labels is not None:
-        rules.append(HandBudget(max_hand_labels, learn_last))
-    if max_rounds is not None:
-        rules.append(MaxRounds(max_rounds))
-    return AnyOf(tuple(rules))
+__all__ = [
+    "AnyOf",
+    "CheapestNow",
+    "HandBudget",
+    "MaxCost",
+    "MaxRounds",
+    "NoProgress",
+    "UnlabelledBelow",
+    "mcal",
+    "standard",
+]

@@ -133,10 +133,12 @@ def closing_summary(summary: dict[str, Any], directory: Path) -> list[str]:
     lines += _macro_line(summary)
     if summary["test_accuracy"] is not None:
         lines.append(f"  test accuracy {_percent(summary['test_accuracy']):>16} %")
+    if summary["cost"]:
+        lines.append(f"  cost          {summary['cost']:>11,.2f}")
     lines += _certificate(summary["certificate"])
     present = [
         name
-        for name in ("labels.csv", "rounds.csv", "summary.json", "config.yaml", "wandb")
+        for name in ("labels.csv", "rounds.csv", "summary.json", "config.yaml", "suspects.csv", "wandb")
         if (directory / name).exists()
     ]
     lines.append(f"Files in {_shown(directory)}: {' '.join(present)}")

@@ -136,6 +136,7 @@ def summary():
         "versions": {"python": "3"},
         "stopped_because": "every sample was labelled",
         "certificate": None,
+        "cost": None,
         "per_class": None,
         "mislabelled_share_macro": None,
     }

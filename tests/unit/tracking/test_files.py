@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from alframe.ledger import LabelLedger
+from alframe.suspects import Suspect
 from alframe.tracking import FilesTracker, files
 from alframe.tracking.files import label_lines, replace_file, rounds_csv
 
@@ -165,3 +166,11 @@ def test_a_reader_never_sees_a_part(tmp_path, monkeypatch):
     replace_file(file, "new")
     assert seen == ["old"]
     assert file.read_text() == "new"
+
+
+def test_suspects_are_written_where_there_are_any(started, make_outcome, tmp_path):
+    started.finish(make_outcome())
+    assert not (tmp_path / "suspects.csv").exists()
+    started.finish(make_outcome(suspects=[Suspect(4, 1, 0, 0.0123456789), Suspect(2, 0, 0, 0.75)]))
+    lines = (tmp_path / "suspects.csv").read_text().splitlines()
+    assert lines == ["index,label,predicted,self_confidence", "4,1,0,0.0123457", "2,0,0,0.75"]

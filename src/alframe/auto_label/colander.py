@@ -1,0 +1,180 @@
+"""A confidence that is learned for auto-labelling, on the classifier's features.
+
+Axes: D features; C classes; X inputs, C + D; H hidden units; B a batch of the half that is learned from.
+
+Source: Vishwakarma et al., Pearls from pebbles: improved confidence functions for auto-labeling, NeurIPS
+2024, arXiv 2404.16188, section 3.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from alframe.auto_label.calibrated import log_odds_of
+from alframe.auto_label.choice import check_finite, check_needed
+from alframe.auto_label.validated import Learned, ValidatedPolicy, part
+from alframe.config import number, whole
+from alframe.records import PoolScores, Validation
+
+CHUNK = 2**14  # samples whose hidden units are held at once
+
+
+class Weights(NamedTuple):
+    """Of g(x) = softmax(W2 tanh(W1 x)): (H, C + D), (C, H), and a threshold for each class (C,); float64."""
+
+    first_HX: Tensor
+    second_CH: Tensor
+    threshold_C: Tensor
+
+
+@dataclass(frozen=True, kw_only=True)
+class ColanderPolicy(ValidatedPolicy):
+    """`ValidatedPolicy` on g(x)[y]: y the classifier's class, g learned to cover much with few errors.
+
+    One half of the validation set teaches g, the other sets the thresholds; the thresholds that were learned
+    with g are thrown away. x are the classifier's log-probabilities and its features; log-probabilities are
+    its logits up to a constant for each sample. The labels' recorded log-odds stay the classifier's.
+
+    Attributes:
+        penalty: lambda, the weight of the error beside the coverage. steepness: alpha, of the smooth step.
+        learning_rate, weight_decay, epochs, batch_size: of Adam.
+        start_threshold: of each class, in [0, 1], before learning.
+    """
+
+    penalty: float
+    steepness: float
+    learning_rate: float
+    weight_decay: float
+    epochs: int
+    batch_size: int
+    start_threshold: float
+    needs: frozenset[str] = field(default=frozenset({"log_probs", "features"}), init=False)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        number(least=0)("auto_label.penalty", self.penalty)
+        number(above=0)("auto_label.steepness", self.steepness)
+        number(above=0)("auto_label.learning_rate", self.learning_rate)
+        number(least=0)("auto_label.weight_decay", self.weight_decay)
+        whole(1)("auto_label.epochs", self.epochs)
+        whole(1)("auto_label.batch_size", self.batch_size)
+        number(least=0, most=1)("auto_label.start_threshold", self.start_threshold)
+
+    def learn(self, validation: Validation, generator: torch.Generator) -> Learned:
+        """Return g(x)[y] in log-odds, learned on a random half of the validation set."""
+        teaches_V = part(len(validation), 0.5, generator)
+        scores_V = validation.scores
+        wrong_V = scores_V.predicted_P != validation.label_V
+        weights = self._fit(
+            self._inputs(scores_V)[teaches_V],
+            scores_V.predicted_P[teaches_V],
+            wrong_V[teaches_V],
+            n_classes=self._n_classes(scores_V),
+            generator=generator,
+        )
+        return Learned(lambda scores: self._confidence(weights, scores), ~teaches_V, is_probability=False)
+
+    def _fit(
+        self,
+        inputs_VX: Tensor,
+        predicted_V: Tensor,
+        wrong_V: Tensor,
+        *,
+        n_classes: int,
+        generator: torch.Generator,
+    ) -> Weights:
+        weights = _start(inputs_VX.shape[1], n_classes, self.start_threshold, generator)
+        if len(inputs_VX) == 0:
+            return weights
+        for weight in weights:
+            weight.requires_grad_(True)
+        adam = torch.optim.Adam(list(weights), lr=self.learning_rate, weight_decay=self.weight_decay)
+        with torch.enable_grad():
+            for position_B in _batches(len(inputs_VX), self.batch_size, self.epochs, generator):
+                adam.zero_grad()
+                loss = objective(
+                    weights,
+                    inputs_VX[position_B],
+                    predicted_V[position_B],
+                    wrong_V[position_B],
+                    penalty=self.penalty,
+                    steepness=self.steepness,
+                )
+                loss.backward()
+                adam.step()
+        return Weights(*(weight.detach() for weight in weights))
+
+    def _confidence(self, weights: Weights, scores: PoolScores) -> Tensor:
+        """Return (P,) float32 log-odds of g(x)[y], in chunks."""
+        parts = [
+            log_odds_of(_logits(weights, self._inputs(chunk)), chunk.predicted_P)
+            for start in range(0, len(scores), CHUNK)
+            for chunk in [scores.at(slice(start, start + CHUNK))]
+        ]
+        # A product of matrices rounds differently with the number of rows; float32 hides that, so that a
+        # sample compares alike wherever it stands.
+        return torch.cat(parts).float() if parts else torch.empty(0)
+
+    def _inputs(self, scores: PoolScores) -> Tensor:
+        """Return (P, C + D) float64: log-probabilities and features."""
+        check_needed(self, log_probs=scores.log_probs_PC, features=scores.features_PD)
+        assert scores.log_probs_PC is not None
+        assert scores.features_PD is not None
+        check_finite("log-probabilities", scores.log_probs_PC, scores.index_P)
+        check_finite("features", scores.features_PD, scores.index_P)
+        return torch.cat([scores.log_probs_PC.double(), scores.features_PD.double()], dim=1)
+
+    def _n_classes(self, scores: PoolScores) -> int:
+        assert scores.log_probs_PC is not None
+        return scores.log_probs_PC.shape[1]
+
+
+def objective(
+    weights: Weights,
+    inputs_BX: Tensor,
+    predicted_B: Tensor,
+    wrong_B: Tensor,
+    *,
+    penalty: float,
+    steepness: float,
+) -> Tensor:
+    """Return -P + penalty * E of a batch, smooth in the weights; the source's equation of the surrogates.
+
+    With s = sigmoid(steepness * (g(x)[y] - t[y])), the smooth "is accepted": P = mean s is the coverage and
+    E = sum(wrong * s) / sum(s) the error among the accepted.
+
+    Args:
+        weights: of g, with t. inputs_BX: (B, C + D) float64. predicted_B: int64, y. wrong_B: bool.
+        penalty: lambda. steepness: alpha.
+    """
+    g_B = _logits(weights, inputs_BX).softmax(dim=1).gather(1, predicted_B[:, None]).squeeze(1)
+    accepted_B = (steepness * (g_B - weights.threshold_C[predicted_B])).sigmoid()
+    error = (wrong_B * accepted_B).sum() / accepted_B.sum()
+    return -accepted_B.mean() + penalty * error
+
+
+def _logits(weights: Weights, inputs_BX: Tensor) -> Tensor:
+    return (inputs_BX @ weights.first_HX.T).tanh() @ weights.second_CH.T
+
+
+def _start(n_inputs: int, n_classes: int, threshold: float, generator: torch.Generator) -> Weights:
+    """Return weights drawn as torch's linear layers draw theirs: uniform within 1 / sqrt(inputs)."""
+    n_hidden = 2 * n_inputs
+    return Weights(
+        first_HX=_uniform((n_hidden, n_inputs), generator),
+        second_CH=_uniform((n_classes, n_hidden), generator),
+        threshold_C=torch.full((n_classes,), threshold, dtype=torch.float64),
+    )
+
+
+def _uniform(shape: tuple[int, int], generator: torch.Generator) -> Tensor:
+    drawn = torch.rand(shape, generator=generator, dtype=torch.float64)
+    return (2 * drawn - 1) / shape[1] ** 0.5
+
+
+def _batches(n: int, size: int, epochs: int, generator: torch.Generator) -> Iterator[Tensor]:
+    for _ in range(epochs):
+        yield from torch.randperm(n, generator=generator).split(size)

@@ -1,0 +1,155 @@
+"""Policies that look at each prediction's confidence alone: one threshold, one for each class, or the top k.
+
+Decided in log-odds, so that 0.999999 and 1 - 1e-9 mean what they say, and in float64, so that the bound
+itself is not rounded to the scores' precision.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from alframe.auto_label.choice import accepted
+from alframe.confidence import logit
+from alframe.config import class_thresholds, probability, share, whole
+from alframe.errors import ConfigError
+from alframe.records import Accepted, PoolScores, Validation
+from alframe.selection import lowest
+
+
+@dataclass(frozen=True)
+class ThresholdPolicy:
+    """Accepts predictions whose probability is strictly above the upper threshold.
+
+    Attributes:
+        threshold: strictly between 0 and 1.
+    """
+
+    threshold: float
+    needs: frozenset[str] = field(default=frozenset(), init=False)
+
+    def __post_init__(self) -> None:
+        probability("auto_label.threshold", self.threshold)
+
+    def accept(
+        self, scores: PoolScores, validation: Validation | None, generator: torch.Generator
+    ) -> Accepted:
+        """Return the samples with log-odds above logit(threshold), with their predicted class."""
+        return accepted(
+            scores,
+            self._sure(scores),
+            threshold=self.threshold,
+            inside_V=None if validation is None else self._sure(validation.scores),
+        )
+
+    def _sure(self, scores: PoolScores) -> Tensor:
+        return scores.log_odds_P.double() > logit(self.threshold)
+
+
+@dataclass(frozen=True)
+class PerClassPolicy:
+    """Accepts predictions whose probability is strictly above the threshold of the predicted class.
+
+    Attributes:
+        threshold: of the classes that `thresholds` does not name.
+        thresholds: one for each class, in order; or by class; or None.
+    """
+
+    threshold: float
+    thresholds: Sequence[float] | Mapping[int | str, float] | None
+    needs: frozenset[str] = field(default=frozenset(), init=False)
+
+    def __post_init__(self) -> None:
+        probability("auto_label.threshold", self.threshold)
+        class_thresholds("auto_label.thresholds", self.thresholds)
+
+    def accept(
+        self, scores: PoolScores, validation: Validation | None, generator: torch.Generator
+    ) -> Accepted:
+        """Return the samples above the threshold of their predicted class.
+
+        Raises:
+            ConfigError: a class is predicted that a list of thresholds does not reach.
+        """
+        return accepted(
+            scores,
+            self._sure(scores),
+            threshold=None if self.thresholds else self.threshold,
+            inside_V=None if validation is None else self._sure(validation.scores),
+        )
+
+    def _sure(self, scores: PoolScores) -> Tensor:
+        if len(scores) == 0:
+            return torch.empty(0, dtype=torch.bool)
+        bound_C = self._bounds(int(scores.predicted_P.max()) + 1)
+        return scores.log_odds_P.double() > bound_C[scores.predicted_P]
+
+    def _bounds(self, n_classes: int) -> Tensor:
+        """Return (C,) float64 log-odds for at least the classes below `n_classes`."""
+        if isinstance(self.thresholds, Mapping):
+            named = {int(key): value for key, value in self.thresholds.items()}
+            values = [named.get(each, self.threshold) for each in range(n_classes)]
+        elif self.thresholds:
+            values = list(self.thresholds)
+        else:
+            values = [self.threshold] * n_classes
+        if len(values) < n_classes:
+            raise ConfigError(
+                "auto_label.thresholds",
+                f"one threshold for each class, and class {n_classes - 1} was predicted",
+                f"{len(values)} thresholds",
+            )
+        return torch.tensor([logit(value) for value in values], dtype=torch.float64)
+
+
+@dataclass(frozen=True)
+class TopKPolicy:
+    """Accepts the k most confident of the pool; of equally confident ones, the lowest indices.
+
+    Attributes:
+        num: k. share: k as a share of the pool as it stands, at least one sample. One of the two is None.
+    """
+
+    num: int | None
+    share: float | None
+    needs: frozenset[str] = field(default=frozenset(), init=False)
+
+    def __post_init__(self) -> None:
+        whole(1, optional=True)("auto_label.num", self.num)
+        share()("auto_label.share", self.share)
+        if (self.num is None) == (self.share is None):
+            came = "none" if self.num is None else f"num={self.num} and share={self.share:g}"
+            raise ConfigError(
+                "auto_label",
+                "auto_label.num or auto_label.share, one of them",
+                came,
+                "Write one, and the other as null.",
+            )
+
+    def accept(
+        self, scores: PoolScores, validation: Validation | None, generator: torch.Generator
+    ) -> Accepted:
+        """Return the k most confident samples, with their predicted class."""
+        by_index = scores.index_P.argsort()
+        order = by_index[lowest(-scores.log_odds_P[by_index], self._count(len(scores)))]
+        sure_P = torch.zeros(len(scores), dtype=torch.bool)
+        sure_P[order] = True
+        inside_V = None if validation is None else self._inside(scores, validation.scores)
+        return accepted(scores, sure_P, inside_V=inside_V)
+
+    def _count(self, n_pool: int) -> int:
+        if self.share is not None:
+            return min(n_pool, max(1, round(self.share * n_pool)))
+        return min(n_pool, self.num or 0)
+
+    def _inside(self, scores: PoolScores, scores_V: PoolScores) -> Tensor:
+        """Return bool (V,): ahead of the last that would be accepted with one more in the pool."""
+        k = self._count(len(scores) + 1)
+        if k > len(scores):
+            return torch.ones(len(scores_V), dtype=torch.bool)
+        by_index = scores.index_P.argsort()
+        last = by_index[lowest(-scores.log_odds_P[by_index], k)[-1]]
+        ahead_V = scores_V.log_odds_P > scores.log_odds_P[last]
+        level_V = scores_V.log_odds_P == scores.log_odds_P[last]
+        return ahead_V | (level_V & (scores_V.index_P < scores.index_P[last]))

@@ -1,0 +1,128 @@
+"""Stopping rules that look at one round alone: shares, rounds, budgets."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from alframe.config import positive
+from alframe.records import RoundReport
+from alframe.rooms import StoppingRule
+
+
+@dataclass(frozen=True)
+class UnlabelledBelow:
+    """Stops when less than `share` of the data set is unlabelled (strictly), after `min_rounds` rounds.
+
+    The first networks have seen the fewest labels and are the least to be trusted when they are sure.
+    """
+
+    share: float
+    min_rounds: int = 1
+
+    def reason(self, report: RoundReport) -> str | None:
+        """Return why the rounds end, or None."""
+        counts = report.counts
+        if report.round < self.min_rounds:
+            return None
+        if counts.unlabelled == 0:
+            return "every sample was labelled"
+        if counts.unlabelled < self.share * counts.n_samples:
+            return f"less than {100 * self.share:.3g} % of the data set was left unlabelled"
+        return None
+
+
+@dataclass(frozen=True)
+class NoProgress:
+    """Stops when a round asked nothing and left no less unlabelled, from round `min_rounds` on."""
+
+    min_rounds: int = 1
+
+    def reason(self, report: RoundReport) -> str | None:
+        """Return why the rounds end, or None."""
+        idle = report.hand_new == 0 and report.counts.unlabelled >= report.unlabelled_before
+        if idle and report.round >= self.min_rounds:
+            return "the round asked nothing and left no less unlabelled"
+        return None
+
+
+@dataclass(frozen=True)
+class MaxRounds:
+    """Stops after `rounds` rounds."""
+
+    rounds: int
+
+    def reason(self, report: RoundReport) -> str | None:
+        """Return why the rounds end, or None."""
+        return f"stopping.max_rounds={self.rounds} was reached" if report.round >= self.rounds else None
+
+
+@dataclass(frozen=True)
+class HandBudget:
+    """Stops when `hand_labels` questions have been asked.
+
+    With `learn_last`, one round later: once a classifier has learned from the last answers too.
+    """
+
+    hand_labels: int
+    learn_last: bool = False
+
+    def reason(self, report: RoundReport) -> str | None:
+        """Return why the rounds end, or None."""
+        if self.learn_last and report.hand_new > 0:
+            return None
+        if report.counts.hand_labels >= self.hand_labels:
+            return f"stopping.max_hand_labels={self.hand_labels} was reached"
+        return None
+
+
+@dataclass(frozen=True)
+class MaxCost:
+    """Stops when labels and hours have come to `cost`, in the currency of the prices."""
+
+    cost: float
+
+    def reason(self, report: RoundReport) -> str | None:
+        """Return why the rounds end, or None."""
+        if report.cost is not None and report.cost >= self.cost:
+            return f"stopping.max_cost={self.cost:g} was reached: {report.cost:.2f}"
+        return None
+
+
+@dataclass(frozen=True)
+class AnyOf:
+    """Stops when the first of several rules says so; the rules after it do not see that round."""
+
+    rules: Sequence[StoppingRule]
+
+    @property
+    def validation_size(self) -> int:
+        """How many validation samples the rules want."""
+        return max((getattr(rule, "validation_size", 0) for rule in self.rules), default=0)
+
+    def reason(self, report: RoundReport) -> str | None:
+        """Return the first rule's reason, or None."""
+        return next((reason for rule in self.rules if (reason := rule.reason(report))), None)
+
+
+def standard(
+    *,
+    share: float | None = None,
+    min_rounds: int = 1,
+    max_rounds: int | None = None,
+    max_hand_labels: int | None = None,
+    learn_last: bool = False,
+    max_cost: float | None = None,
+) -> AnyOf:
+    """Return the rules of conf/stopping/standard.yaml; a bound that is None is off.
+
+    Raises:
+        ConfigError: the cost is not above 0.
+    """
+    positive("stopping.max_cost", max_cost)
+    rules: list[StoppingRule] = [UnlabelledBelow(share or 0.0, min_rounds), NoProgress(min_rounds)]
+    if max_hand_labels is not None:
+        rules.append(HandBudget(max_hand_labels, learn_last))
+    if max_cost is not None:
+        rules.append(MaxCost(max_cost))
+    if max_rounds is not None:
+        rules.append(MaxRounds(max_rounds))
+    return AnyOf(tuple(rules))
