@@ -79,6 +79,24 @@ def test_a_value_out_of_range_names_key_range_and_value(default, key, value, sai
         ({"initial": {"share": 0.1, "num": 5}}, "initial: expected a share or a number, not both"),
         ({"oracle": {"rate": 0.1, "confusion": [[1.0]]}}, "oracle: expected a rate or a confusion matrix"),
         ({"query": {"_target_": None}, "auto_label": {"_target_": None}}, "query=none and auto_label=none"),
+        (
+            {"learner": {"patience": 3, "validation_share": None}},
+            "learner: expected early stopping with both patience and validation_share, or null for both, "
+            "got 'patience=3 and validation_share=null'",
+        ),
+        (
+            {"learner": {"patience": None, "validation_share": 0.2}},
+            "patience=null and validation_share=0.2",
+        ),
+        (
+            {"learner": {"patience": None, "validation_share": None, "max_epochs": None}},
+            "learner.max_epochs: expected a number of epochs without early stopping",
+        ),
+        ({"learner": {"auto_labels": "ignore"}}, "learner.auto_labels: expected consistency or train, got"),
+        (
+            {"learner": {"_target_": "alframe.learner.SupervisedRecipe", "auto_labels": "consistency"}},
+            "learner.auto_labels: expected train or ignore, got 'consistency'",
+        ),
     ],
 )
 def test_settings_in_conflict(default, changes, said) -> None:
