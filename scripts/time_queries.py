@@ -3,9 +3,10 @@
     python scripts/time_queries.py                       a question of 600 over a pool of 60,000, two threads
     python scripts/time_queries.py --threads 1 --only coreset badge
 
-Each strategy runs in a process of its own, once, as its config file says, with the fields that it needs and no
-others. Seconds are those of `candidates` and `select`; CPU seconds add up what the threads took, which a busy
-machine stretches less. The peak is the whole process's resident memory, and beside it what it was before. Where there is CUDA, distances are computed there.
+Each strategy runs in a process of its own, once, as its config file says, with the fields that it needs and
+no others. Seconds are those of `candidates` and `select`; CPU seconds add up what the threads took, which a
+busy machine stretches less. The peak is the whole process's resident memory, and beside it what it was
+before. Where there is CUDA, distances are computed there.
 """
 
 import argparse

@@ -49,7 +49,7 @@ def entropy(logits_BC: Tensor) -> Tensor:
     """
     log_probs_BC = logits_BC.float().log_softmax(dim=1)
     # 0 * log 0 is 0: exp underflows where the logarithm is still finite.
-    return -(log_probs_BC.exp() * log_probs_BC.clamp_min(-1e4)).sum(dim=1).clamp_min(0.0)
+    return (-(log_probs_BC.exp() * log_probs_BC.clamp_min(-1e4)).sum(dim=1)).clamp_min(0.0)
 
 
 def logit(probability: float) -> float:

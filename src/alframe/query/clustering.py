@@ -1,7 +1,6 @@
 """K-means and average linkage, every random number from a `torch.Generator`.
 
-Axes: P what is clustered, S the samples that centres are found from, Z the centres, C and D the two factors of
-an embedding.
+Axes: P what is clustered, S what centres are found from, Z the centres, C and D the factors of an embedding.
 """
 
 import torch
