@@ -21,7 +21,7 @@ def plus_plus(factor_PC: Tensor, factor_PD: Tensor, n: int, first: int, generato
         generator: one float64 draw for each further sample, turned into a sample by the cumulated squared
             distances in the order of the pool.
     """
-    norm_P = embedding_norms(factor_PC, factor_PD)
+    norm_P, norm_h_P = embedding_norms(factor_PC, factor_PD), square_norms(factor_PD).sqrt()
     open_P = torch.ones_like(norm_P, dtype=torch.bool)
     distance_P = torch.full_like(norm_P, torch.inf)
     chosen = [first]
@@ -29,20 +29,31 @@ def plus_plus(factor_PC: Tensor, factor_PD: Tensor, n: int, first: int, generato
     for draw in torch.rand(n_draws, dtype=torch.float64, generator=generator).tolist():
         last = chosen[-1]
         open_P[last] = False
-        product_P = (factor_PC @ factor_PC[last]).double() * (factor_PD @ factor_PD[last]).double()
-        new_P = (norm_P + norm_P[last] - 2 * product_P).clamp_min_(0)
-        distance_P = torch.minimum(distance_P, new_P) * open_P
+        inner_P, far_P = (factor_PC @ factor_PC[last]).double(), norm_P + norm_P[last]
+        # |<h_i, h_j>| <= |h_i| |h_j|: what cannot come closer needs no product of D numbers.
+        rows = (far_P - 2 * inner_P.abs() * norm_h_P * norm_h_P[last] < distance_P).nonzero().flatten()
+        new_B = far_P[rows] - 2 * inner_P[rows] * _products(factor_PD, rows, last).double()
+        distance_P[rows] = torch.minimum(distance_P[rows], new_B.clamp_min_(0))
+        distance_P[last] = 0
         chosen.append(_drawn(distance_P, open_P, draw))
     return torch.tensor(chosen[: min(n, len(norm_P))], dtype=torch.int64)
 
 
+def _products(factor_PD: Tensor, rows: Tensor, other: int) -> Tensor:
+    """Return (B,) <h_i, h_other> of some rows; of all of them where copying those out would take longer."""
+    if len(rows) > len(factor_PD) // 3:
+        return (factor_PD @ factor_PD[other])[rows]
+    return factor_PD[rows] @ factor_PD[other]
+
+
 def embedding_norms(factor_PC: Tensor, factor_PD: Tensor) -> Tensor:
-    """Return (P,) float64, the squared norms of a (x) h, without a float64 copy of either."""
-    parts = [
-        a_BC.double().square().sum(dim=1) * h_BD.double().square().sum(dim=1)
-        for a_BC, h_BD in zip(factor_PC.split(4096), factor_PD.split(4096), strict=True)
-    ]
-    return torch.cat(parts)
+    """Return (P,) float64, the squared norms of a (x) h."""
+    return square_norms(factor_PC) * square_norms(factor_PD)
+
+
+def square_norms(x_PD: Tensor) -> Tensor:
+    """Return (P,) float64, the squared norms of the rows, without a float64 copy of them all."""
+    return torch.cat([part.double().square().sum(dim=1) for part in x_PD.split(4096)])
 
 
 def _drawn(weight_P: Tensor, open_P: Tensor, draw: float) -> int:
