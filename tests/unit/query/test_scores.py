@@ -1,6 +1,7 @@
 """Scores of one sample each: closed forms, and what does not cancel or saturate."""
 
 import math
+from itertools import permutations
 
 import pytest
 import torch
@@ -43,8 +44,15 @@ def test_variation_ratio_and_vote_entropy_by_hand() -> None:
 
 
 def test_the_same_votes_for_other_classes_are_as_much_disagreement_to_the_last_bit() -> None:
-    said = members((0, 0, 0, 1, 1, 2, 3), (3, 3, 3, 0, 0, 1, 2), (1, 2, 2, 0, 3, 3, 3), n_classes=4)
-    assert len(vote_entropy(said).unique()) == 1
+    # Votes of 4, 3, 2 and 1 out of ten, whose terms add up to two different sums in different orders.
+    rows = [
+        tuple(place for place, n in zip(places, (4, 3, 2, 1), strict=True) for _ in range(n))
+        for places in permutations(range(4))
+    ]
+        tuple(place for place, n in zip(places, (4, 3, 2, 1)) for _ in range(n))
+        for places in permutations(range(4))
+    ]
+    assert len(vote_entropy(members(*rows, n_classes=7)).unique()) == 1
 
 
 def test_equal_disagreement_asks_the_least_confident_first() -> None:
