@@ -101,7 +101,7 @@ def main() -> None:
     if options.bets:
         set_constant("BETS_G", np.array(options.bets), "evidence", "ending")
     torch.set_num_threads(1)
-    print(f"{'tolerance':10}{'wrong labels':28}{'method':16}", end="")
+    print(f"{'tolerance':10}{'wrong labels':36}{'method':16}", end="")
     print("   asked   median    drawn  reached    false  seconds")
     for tolerance in options.tolerances:
         beyond = int(tolerance * (options.auto + options.hand)) + 1
@@ -120,7 +120,7 @@ def main() -> None:
                     **METHODS[method],  # type: ignore[arg-type]
                 )
                 line = simulate(options, place, n_wrong, plan)
-                print(f"{tolerance:<10g}{n_wrong:>5} {name:<28}{method:16}{line}", flush=True)
+                print(f"{tolerance:<10g}{n_wrong:>5} {name:<30}{method:16}{line}", flush=True)
 
 
 if __name__ == "__main__":

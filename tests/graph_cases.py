@@ -55,6 +55,12 @@ def supervised(**options):
     return SupervisedRecipe(**(settings | options))
 
 
+def epochs(**options):
+    """A number of epochs without early stopping, by SGD with momentum."""
+    sgd = partial(torch.optim.SGD, lr=0.01, momentum=0.9, weight_decay=1e-2)
+    return supervised(**({"optimizer": sgd, "validation_share": None, "patience": None} | options))
+
+
 def consistency(**options):
     settings = {
         "optimizer": partial(torch.optim.AdamW, lr=5e-3, weight_decay=1e-2, betas=(0.9, 0.99), fused=True),

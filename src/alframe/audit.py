@@ -1,5 +1,6 @@
 """Ledger and truth in, counts and rates out. Besides the oracle, the only room that sees the truth."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -38,6 +39,65 @@ def count(ledger: LabelLedger, truth_N: Tensor | None) -> Counts:
     )
 
 
+@dataclass(frozen=True, kw_only=True)
+class ClassCounts:
+    """What became of the samples of one true class.
+
+    Attributes:
+        n_samples: of that class. hand_labels, auto_labels: how many of them hold such a label.
+        mislabelled: how many hold the label of another class.
+        mislabelled_share: over `n_samples`; None where the class has no sample.
+    """
+
+    n_samples: int
+    hand_labels: int
+    auto_labels: int
+    mislabelled: int
+    mislabelled_share: float | None
+
+
+def count_by_class(ledger: LabelLedger, truth_N: Tensor, n_classes: int) -> tuple[ClassCounts, ...]:
+    """Return the counts of a ledger for each true class; over all classes they add up to those of `count`.
+
+    Args:
+        ledger: N samples.
+        truth_N: (N,) int64 in [0, C).
+        n_classes: C.
+    """
+    held_N, auto_N = ledger.source_N != Source.NONE, ledger.source_N == Source.AUTO
+    masks = (
+        ledger.member_N,
+        held_N & ~auto_N,
+        auto_N,
+        held_N & (ledger.label_N != truth_N),
+    )
+    by_class = zip(
+        *(torch.bincount(truth_N[mask_N], minlength=n_classes).tolist() for mask_N in masks), strict=True
+    )
+    return tuple(
+        ClassCounts(
+            n_samples=n,
+            hand_labels=hand,
+            auto_labels=auto,
+            mislabelled=wrong,
+            mislabelled_share=wrong / n if n else None,
+        )
+        for n, hand, auto, wrong in by_class
+    )
+
+
+def macro_mislabelled_share(classes: Sequence[ClassCounts]) -> float | None:
+    """Return the mean of the classes' mislabelled shares, each counting alike; None where none has a sample.
+
+    >>> few = ClassCounts(n_samples=2, hand_labels=0, auto_labels=2, mislabelled=1, mislabelled_share=0.5)
+    >>> many = ClassCounts(n_samples=98, hand_labels=0, auto_labels=98, mislabelled=0, mislabelled_share=0.0)
+    >>> macro_mislabelled_share([few, many])
+    0.25
+    """
+    shares = [item.mislabelled_share for item in classes if item.mislabelled_share is not None]
+    return sum(shares) / len(shares) if shares else None
+
+
 @dataclass(frozen=True)
 class Audit:
     """Holds the truth and answers with counts only.
@@ -53,6 +113,10 @@ class Audit:
     def counts(self, ledger: LabelLedger) -> Counts:
         """Return `count(ledger, truth)`."""
         return count(ledger, self.truth_N)
+
+    def counts_by_class(self, ledger: LabelLedger, n_classes: int) -> tuple[ClassCounts, ...]:
+        """Return `count_by_class(ledger, truth, n_classes)`, nothing where nobody knows the truth."""
+        return () if self.truth_N is None else count_by_class(ledger, self.truth_N, n_classes)
 
     def test_accuracy(self, predicted_T: Tensor | None) -> float | None:
         """Return the share of test images classified rightly, None without a test set."""

@@ -38,7 +38,7 @@ def load_data(config: dict[str, Any]) -> ImageDataset:
     Raises:
         DataError: it is missing, damaged or not fit for labelling.
     """
-    settings = _without(config["data"], "limit", "border")
+    settings = _without(config["data"], "limit", "border", "imbalance")
     dataset: ImageDataset = instantiate(
         "data", settings, config["trusted_packages"], data_dir=config["data_dir"]
     )

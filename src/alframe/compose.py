@@ -22,7 +22,7 @@ MAX_CHECKED = 50  # values of one sweep key that are composed ahead
 
 
 def check_command_line(arguments: list[str]) -> None:
-    """Compose what was typed and check it; in a sweep, each value once.
+    """Compose what was typed and check it; in a sweep, each value once, those that a file sweeps over too.
 
     Raises:
         UserError: an unknown key, group or option (with the closest there is), a value out of range,
@@ -48,6 +48,9 @@ def check_command_line(arguments: list[str]) -> None:
             raise ConfigError("--config-dir", "a folder", typed.config_dir)
         search_path = [f"hydra.searchpath=['file://{folder}']"]
     values = [_values(text, typed.multirun) for text in typed.overrides]
+    if typed.multirun:
+        first = [choices[0] for choices in values if choices]
+        values += [_values(text, multirun=True) for text in _swept_by_files(first + search_path)]
     first = [choices[0] for choices in values if choices]
     config = _composed(first + search_path)
     if not typed.multirun:
@@ -56,6 +59,14 @@ def check_command_line(arguments: list[str]) -> None:
     for choices in values:
         for other in choices[1:MAX_CHECKED]:
             _composed([other if text == choices[0] else text for text in first] + search_path)
+
+
+def _swept_by_files(overrides: list[str]) -> list[str]:
+    """Return the overrides of `hydra.sweeper.params`, as an experiment or a sweep sets them."""
+    _composed(overrides)  # says what is wrong with them
+    with initialize_config_dir(str(conf_directory()), version_base="1.3"):
+        node = compose("config", overrides=overrides, return_hydra_config=True)
+    return [f"{key}={value}" for key, value in (node.hydra.sweeper.get("params") or {}).items()]
 
 
 def _composed(overrides: list[str]) -> dict[str, Any]:
@@ -119,7 +130,7 @@ def _unknown_key(error: Exception) -> UserError:
 
 
 def _closest(name: str, known: list[str]) -> str:
-    shown = f"There are: {', '.join(sorted(known))}." if len(known) <= 20 else "alframe --cfg job lists all."
+    shown = f"There are: {', '.join(sorted(known))}." if len(known) <= 30 else "alframe --cfg job lists all."
     best = max(known, key=lambda key: _likeness(name, key), default="")
     return f"Did you mean {best}? {shown}" if best and _likeness(name, best) >= 0.6 else shown
 

@@ -155,6 +155,45 @@ def _names(key: str, value: Any) -> None:
         raise ConfigError(key, "a list of package names such as [my_package]", value)
 
 
+def _learner(key: str, value: Any) -> None:
+    """Check what a recipe's settings have to say to each other."""
+    if not isinstance(value, dict):
+        return
+    known = _AUTO_LABELS.get(value.get("_target_", ""))
+    if known is not None and "auto_labels" in value:
+        one_of(*known)(f"{key}.auto_labels", value["auto_labels"])
+    if "patience" not in value or "validation_share" not in value:
+        return
+    patience, held_out = value["patience"], value["validation_share"]
+    if (patience is None) != (held_out is None):
+        both = f"patience={patience} and validation_share={held_out}".replace("None", "null")
+        raise ConfigError(
+            key, "early stopping with both patience and validation_share, or null for both", both
+        )
+    if patience is None and value.get("max_epochs") is None:
+        hint = f"Write {key}.max_epochs=50."
+        raise ConfigError(f"{key}.max_epochs", "a number of epochs without early stopping", "null", hint)
+
+
+# Recipes and what they can make of auto-labels; a recipe of the user's own may know other ways.
+_AUTO_LABELS = {
+    "alframe.learner.ConsistencyRecipe": ("consistency", "train"),
+    "alframe.learner.SupervisedRecipe": ("train", "ignore"),
+}
+
+
+def _one_noise(key: str, value: dict[str, Any]) -> None:
+    if value.get("rate") is not None and value.get("confusion") is not None:
+        raise ConfigError(
+            key, "a rate or a confusion matrix, not both", hint=f"Write {key}.rate=null to use the matrix."
+        )
+
+
+def _rows_or_file(key: str, value: Any) -> None:
+    if value is not None and not isinstance(value, (list, str)):
+        raise ConfigError(key, "rows such as [[0.9, 0.1], [0.2, 0.8]], a file or null", str(value))
+
+
 MAX_BATCH = 2**20
 ENGINES = ("auto", "reference", "graph")
 GROUPS = (
@@ -184,16 +223,38 @@ _RULES: dict[str, Check] = {
     "data.limit": whole(2, optional=True),
     "data.path": text,
     "data.in_memory": one_of(True, False),
+    "data.imbalance": _mapping,
+    "data.imbalance.kind": one_of("none", "long_tail", "step"),
+    "data.imbalance.ratio": number(least=1),
+    "data.imbalance.shuffle_classes": one_of(True, False),
     "initial.share": share(),
     "initial.num": whole(1, optional=True),
     "initial.default_share": share(),
     "initial.default_at_least": whole(1),
+    "initial.components": whole(1),
+    "initial.neighbours": whole(1),
+    "initial.candidates": whole(1),
+    "initial.side": whole(1),
+    "oracle": _one_noise,
+    "oracle.rate": share(zero=True, one=False),
+    "oracle.confusion": _rows_or_file,
+    "oracle.reask": one_of("same", "fresh"),
     "query.share": share(),
     "query.num": whole(1, optional=True),
     "query.default_share": share(),
     "query.default_at_least": whole(1),
     "query.share_of": one_of("pool", "dataset"),
     "query.spread": number(least=1),
+    "query.max_candidates": whole(1, optional=True),
+    "query.beta": number(least=0),
+    "query.joint": whole(1),
+    "query.configurations": whole(1),
+    "query.clusters_per_sample": number(above=0),
+    "query.max_agglomerated": whole(1),
+    "query.max_clusters": whole(1),
+    "query.min_cluster": whole(1),
+    "query.neighbours": whole(1),
+    "query.purity": probability,
     "auto_label.threshold": probability,
     "auto_label.keep": one_of("permanent", "rejudge"),
     "auto_label.thresholds": class_thresholds,
@@ -220,6 +281,7 @@ _RULES: dict[str, Check] = {
     "stopping.min_rounds": whole(1),
     "stopping.max_rounds": whole(1, optional=True),
     "stopping.max_hand_labels": whole(1, optional=True),
+    "stopping.learn_last": one_of(True, False),
     "stopping.max_cost": positive,
     "stopping.validation_size": whole(1),
     "stopping.tolerance": probability,
@@ -247,11 +309,15 @@ _RULES: dict[str, Check] = {
     "network.widths": _widths,
     "network.grid": whole(1),
     "network.dropout": number(least=0, most=1),
+    "network.activation": one_of("relu", "tanh"),
+    "network.pooling": one_of("max", "average"),
     "learner.weight": number(least=0),
-    "learner.auto_labels": one_of("consistency", "train"),
-    "learner.validation_share": probability,
-    "learner.patience": whole(1),
+    "learner.auto_labels": one_of("consistency", "train", "ignore"),
+    "learner.validation_share": share(one=False),
+    "learner.patience": whole(1, optional=True),
     "learner.max_epochs": whole(1, optional=True),
+    "learner.inputs": one_of("unit", "standard"),
+    "learner": _learner,
     "learner.warm_start": one_of(True, False),
     "learner.crop": whole(0),
     "learner.ensemble": whole(1),
@@ -272,6 +338,7 @@ _RULES: dict[str, Check] = {
     "certificate.max_labels": whole(1, optional=True),
     "certificate.method": one_of("auto", "uniform", "weighted"),
     "certificate.oracle_error": share(zero=True, one=False),
+    "suspects": whole(0),
     "cost.hand_label": number(least=0),
     "cost.auto_label": number(least=0),
     "cost.hour": number(least=0),

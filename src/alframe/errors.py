@@ -39,6 +39,10 @@ class TrialNotice(UserWarning):
     """What the user should know while there is time to act on it; told in one line."""
 
 
+class DataWarning(TrialNotice):
+    """The data could not be taken quite as asked; the trial goes on."""
+
+
 class EngineWarning(TrialNotice):
     """A faster way could not be taken, or was left; the result is the same."""
 

@@ -3,6 +3,8 @@
 import contextlib
 import platform
 import time
+from collections.abc import Sequence
+from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -10,10 +12,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from alframe.audit import ClassCounts, macro_mislabelled_share
 from alframe.build import Means, build_means, build_plan, build_rooms, build_tracker, load_data
 from alframe.certificate import Certificate
 from alframe.config import check
-from alframe.data import ImageDataset, choose_members
+from alframe.data import ImageDataset, choose_members, thinned_members
 from alframe.device import Compute, keep_large_blocks, limited_threads
 from alframe.errors import UserError
 from alframe.learner.choose import choose_engine
@@ -21,6 +24,7 @@ from alframe.ledger import LabelLedger
 from alframe.loop import RoundResult, label_dataset
 from alframe.records import RoundReport
 from alframe.rooms import Rooms
+from alframe.suspects import Suspect, find_suspects
 from alframe.targets import check_targets
 from alframe.tracking import ConsoleTracker, FilesTracker, Outcome, Tracker, TrialInfo
 from alframe.tracking.base import Status, Trackers
@@ -52,6 +56,7 @@ def run_trial(
     with limited_threads(config["threads"]) as threads:
         dataset = load_data(config)
         member_N = choose_members(len(dataset), config["data"].get("limit"), config["seed"])
+        member_N = thinned_members(dataset, member_N, config["data"].get("imbalance"), config["seed"])
         _check_truth_of_members(dataset, member_N)
         means = build_means(config, dataset)
         console = ConsoleTracker()
@@ -98,7 +103,12 @@ def _label(
     result: RoundResult | None = None
     reports: list[RoundReport] = []
 
-    def outcome(status: Status, reason: str, summary: dict[str, Any] | None = None) -> Outcome:
+    def outcome(
+        status: Status,
+        reason: str,
+        summary: dict[str, Any] | None = None,
+        suspects: Sequence[Suspect] = (),
+    ) -> Outcome:
         ledger = result.ledger if result is not None else None
         nothing = torch.empty(0, dtype=torch.int64)
         return Outcome(
@@ -109,6 +119,7 @@ def _label(
             mislabelled=rooms.audit.mislabelled(ledger) if ledger is not None else (nothing, nothing),
             image=lambda index: dataset.images_N[index],
             class_names=dataset.class_names,
+            suspects=suspects,
         )
 
     try:
@@ -119,6 +130,9 @@ def _label(
             trackers.log(result.report)
         assert result is not None
         summary = summarise(info, reports, time.perf_counter() - started, result.certificate)
+        classes = rooms.audit.counts_by_class(result.ledger, info.n_classes) if result else ()
+        summary |= summarise_classes(classes, dataset.class_names)
+        suspects = find_suspects(rooms.learner, result.ledger, info.config["suspects"])
         summary["engine"] = means.engine.name  # another one than chosen where that one failed
     except BaseException as error:
         interrupted = isinstance(error, KeyboardInterrupt)
@@ -127,7 +141,7 @@ def _label(
         with contextlib.suppress(Exception):
             trackers.finish(outcome("interrupted" if interrupted else "failed", reason))
         raise
-    trackers.finish(outcome("finished", summary["stopped_because"], summary))
+    trackers.finish(outcome("finished", summary["stopped_because"], summary, suspects))
     return summary
 
 
@@ -162,6 +176,16 @@ def summarise(
         "certificate": None if certificate is None else certificate.to_dict(),
         "cost": reports[-1].cost,
     }
+
+
+def summarise_classes(classes: Sequence[ClassCounts], names: Sequence[str]) -> dict[str, Any]:
+    """Return what summary.json says about each true class; None without the truth."""
+    per_class = (
+        [{"class": name, **asdict(item)} for name, item in zip(names, classes, strict=True)]
+        if classes
+        else None
+    )
+    return {"per_class": per_class, "mislabelled_share_macro": macro_mislabelled_share(classes)}
 
 
 def prepare_directory(directory: Path) -> None:

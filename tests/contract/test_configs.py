@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import yaml
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
@@ -18,6 +19,16 @@ CHOICES = sorted(
 )
 EXPERIMENTS = sorted(path.stem for path in (CONF / "experiment").glob("*.yaml"))
 SWEEPS = sorted(path.stem for path in (CONF / "sweep").glob("*.yaml"))
+
+
+POLICIES = sorted(path.stem for path in (CONF / "sweep" / "policy").glob("*.yaml"))
+
+
+def swept(experiment: str) -> dict[str, str]:
+    """Return what an experiment sweeps over."""
+    return yaml.safe_load((CONF / "experiment" / f"{experiment}.yaml").read_text())["hydra"]["sweeper"][
+        "params"
+    ]
 
 
 def composed(*overrides: str) -> dict:
@@ -39,7 +50,42 @@ def test_a_choice_composes_passes_and_its_target_exists(choice: str) -> None:
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_an_experiment_composes_and_its_header_tells_the_command(name: str) -> None:
     check(composed(f"experiment={name}"))
-    assert f"alframe experiment={name}" in (CONF / "experiment" / f"{name}.yaml").read_text()
+    text = (CONF / "experiment" / f"{name}.yaml").read_text()
+    sweeps = "sweeper:" in text
+    assert f"alframe {'-m ' if sweeps else ''}experiment={name}" in text
+    if sweeps:
+        check_command_line(["-m", f"experiment={name}"])
+
+
+@pytest.mark.parametrize("name", POLICIES)
+def test_a_policy_of_the_comparison_passes_its_checks_and_is_compared(name: str) -> None:
+    config = composed("experiment=compare_policies", f"+sweep/policy={name}")
+    check(config)
+    if config["auto_label"]["_target_"] is not None:
+        instantiate(
+            "auto_label", {key: value for key, value in config["auto_label"].items() if key != "keep"}, []
+        )
+    assert name in swept("compare_policies")["+sweep/policy"].split(",")
+
+
+def test_every_strategy_is_compared_once() -> None:
+    aliases = {path.stem for path in (CONF / "query").glob("*.yaml") if "_target_" not in path.read_text()}
+    strategies = {path.stem for path in (CONF / "query").glob("*.yaml")} - aliases - {"none"}
+    compared = swept("compare_strategies")["query"].split(",")
+    assert sorted(compared) == sorted(strategies)
+
+
+@pytest.mark.parametrize("name", ["compare_strategies", "compare_policies"])
+def test_a_comparison_differs_in_nothing_but_what_it_compares_and_the_seed(name: str) -> None:
+    params = swept(name)
+    key = next(key for key in params if key != "seed")
+    trials = [composed(f"experiment={name}", f"{key}={choice}") for choice in params[key].split(",")]
+    varied = {"query"} if key == "query" else {"auto_label", "query"}
+    for trial in trials[1:]:
+        assert {k for k in trial if trial[k] != trials[0][k]} <= varied
+    if key != "query":
+        asking = [trial["query"] for trial in trials if trial["query"]["_target_"] is not None]
+        assert all(query == asking[0] for query in asking)
 
 
 @pytest.mark.parametrize("name", SWEEPS)

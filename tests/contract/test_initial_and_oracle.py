@@ -1,49 +1,169 @@
-"""What every seed set and oracle must do."""
+"""What every seed set and oracle must do; a new file in conf/ is covered by being there."""
 
+from pathlib import Path
+from typing import Any
+
+import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from omegaconf import OmegaConf
 
+from alframe.build import instantiate
+from alframe.config import conf_directory
+from alframe.data import MappedImages
 from alframe.errors import ConfigError
 from alframe.initial import FirstSeedSet, RandomSeedSet
 from alframe.oracle import SimulatedOracle
-from alframe.rooms import Amount
+from alframe.rooms import Amount, Oracle, SeedSet
+
+AMOUNT = ("share", "num", "default_share", "default_at_least")
+N, N_CLASSES = 60, 3
 
 
-@pytest.fixture(params=[FirstSeedSet, RandomSeedSet])
-def kind(request: pytest.FixtureRequest) -> type:
+def names(group: str) -> list[str]:
+    return sorted(path.stem for path in (conf_directory() / group).glob("*.yaml"))
+
+
+def images(kind: str = "noise") -> torch.Tensor:
+    """60 images: all different, all the same (one grey), or ten of which each comes six times."""
+    if kind == "constant":
+        return torch.full((N, 1, 8, 8), 7, dtype=torch.uint8)
+    generator = torch.Generator().manual_seed(3)
+    noise = torch.randint(0, 256, (N, 1, 8, 8), generator=generator, dtype=torch.uint8)
+    return noise[torch.arange(N) % 10] if kind == "repeated" else noise
+
+
+def offered(**changes: Any) -> dict[str, Any]:
+    """Return what build.py offers to a seed set and an oracle."""
+    truth_N = torch.arange(N) % N_CLASSES
+    return {"truth_N": truth_N, "n_classes": N_CLASSES, "images_N": images(), "seed": 4} | changes
+
+
+def make(group: str, name: str, changes: dict[str, Any] | None = None, **given: Any) -> Any:
+    node = OmegaConf.to_container(OmegaConf.load(conf_directory() / group / f"{name}.yaml"))
+    assert isinstance(node, dict)
+    kept = {str(key): value for key, value in node.items() if key not in AMOUNT}
+    return instantiate(group, kept, [], offered=offered(**(changes or {})), **given)
+
+
+@pytest.fixture(params=names("initial"))
+def initial(request: pytest.FixtureRequest) -> str:
     return request.param
 
 
-def choose(kind: type, amount: Amount, index_N: torch.Tensor, seed: int = 0) -> list[int]:
-    return kind(amount).select(index_N, torch.Generator().manual_seed(seed)).tolist()
+@pytest.fixture(params=names("oracle"))
+def oracle_name(request: pytest.FixtureRequest) -> str:
+    return request.param
 
 
-def test_size_subset_and_no_repeats(kind: type) -> None:
-    index_N = torch.arange(10, 60)
-    for amount, n in ((Amount(num=7), 7), (Amount(share=0.1), 5), (Amount(num=99), 50)):
-        chosen = choose(kind, amount, index_N)
-        assert len(chosen) == len(set(chosen)) == n
-        assert set(chosen) <= set(range(10, 60))
-    assert choose(kind, Amount(num=7), index_N) == choose(kind, Amount(num=7), index_N)
+def choose(name: str, amount: Amount, index_N: torch.Tensor, seed: int = 0, **changes: Any) -> torch.Tensor:
+    seed_set: SeedSet = make("initial", name, changes, amount=amount)
+    return seed_set.select(index_N, torch.Generator().manual_seed(seed))
 
 
-def test_a_seed_set_of_nothing_is_refused(kind: type) -> None:
+@pytest.mark.parametrize("kind", ["noise", "repeated", "constant"])
+@pytest.mark.parametrize(
+    ("amount", "n"),
+    [
+        (Amount(num=1), 1),
+        (Amount(num=7), 7),
+        (Amount(share=0.1), 5),
+        (Amount(num=50), 50),
+        (Amount(num=99), 50),
+    ],
+)
+def test_size_subset_and_no_repeats(initial: str, kind: str, amount: Amount, n: int) -> None:
+    chosen = choose(initial, amount, torch.arange(10, 60), images_N=images(kind))
+    assert chosen.dtype == torch.int64
+    assert len(chosen) == len(chosen.unique()) == n
+    assert set(chosen.tolist()) <= set(range(10, 60))
+
+
+@given(st.sets(st.integers(0, N - 1), min_size=1), st.integers(1, 70), st.integers(0, 2**31))
+@settings(max_examples=25, deadline=None)
+def test_any_pool_any_number(index: set[int], n: int, seed: int) -> None:
+    for name in names("initial"):
+        chosen = choose(name, Amount(num=n), torch.tensor(sorted(index)), seed, images_N=images("repeated"))
+        assert len(set(chosen.tolist()) & index) == len(chosen) == min(n, len(index))
+
+
+def test_same_seed_same_choice(initial: str) -> None:
+    index_N = torch.arange(N)
+    assert torch.equal(choose(initial, Amount(num=9), index_N), choose(initial, Amount(num=9), index_N))
+
+
+def test_a_seed_set_of_nothing_is_refused(initial: str) -> None:
     with pytest.raises(ConfigError, match=r"initial.share: .* at least one of 50 samples"):
-        choose(kind, Amount(share=0.001, key="initial"), torch.arange(50))
+        choose(initial, Amount(share=0.001, key="initial"), torch.arange(50))
+
+
+def test_the_global_random_states_are_left_alone(initial: str) -> None:
+    before, numpy_before = torch.get_rng_state(), np.random.get_state()[1].copy()  # noqa: NPY002
+    choose(initial, Amount(num=9), torch.arange(N))
+    assert torch.equal(torch.get_rng_state(), before)
+    assert np.array_equal(np.random.get_state()[1], numpy_before)  # noqa: NPY002
+
+
+def test_only_the_stratified_seed_set_looks_at_the_truth(initial: str) -> None:
+    truth_N = torch.arange(N) % N_CLASSES
+    shuffled_N = truth_N[torch.randperm(N, generator=torch.Generator().manual_seed(9))]
+    before, after = (
+        choose(initial, Amount(num=20), torch.arange(N), truth_N=truth) for truth in (truth_N, shuffled_N)
+    )
+    assert torch.equal(before, after) == (initial != "stratified")
+
+
+def test_images_in_a_file_are_chosen_as_those_in_memory(initial: str, tmp_path: Path) -> None:
+    stored = np.lib.format.open_memmap(tmp_path / "images.npy", "w+", np.uint8, (N, 8, 8))
+    stored[:] = images()[:, 0].numpy()
+    mapped = MappedImages(stored)
+    in_memory, in_file = (
+        choose(initial, Amount(num=9), torch.arange(N), images_N=where) for where in (images(), mapped)
+    )
+    assert torch.equal(in_memory, in_file)
 
 
 def test_first_is_file_order_and_random_is_not() -> None:
     index_N = torch.arange(50)
-    assert choose(FirstSeedSet, Amount(num=5), index_N) == [0, 1, 2, 3, 4]
-    assert choose(RandomSeedSet, Amount(num=5), index_N) != [0, 1, 2, 3, 4]
-    assert choose(RandomSeedSet, Amount(num=5), index_N, 1) != choose(
-        RandomSeedSet, Amount(num=5), index_N, 2
-    )
+    first, random = (kind(Amount(num=5)) for kind in (FirstSeedSet, RandomSeedSet))
+    drawn = [random.select(index_N, torch.Generator().manual_seed(seed)).tolist() for seed in (0, 1, 2)]
+    assert first.select(index_N, torch.Generator()).tolist() == [0, 1, 2, 3, 4]
+    assert [0, 1, 2, 3, 4] not in drawn
+    assert drawn[1] != drawn[2]
 
 
-def test_the_simulated_oracle_tells_the_truth_twice() -> None:
-    oracle = SimulatedOracle(torch.tensor([3, 1, 2]))
-    assert oracle.label(torch.tensor([2, 0])).tolist() == [2, 3]
-    assert oracle.label(torch.tensor([2, 0])).tolist() == [2, 3]
-    with pytest.raises(ConfigError, match="true labels"):
-        SimulatedOracle(None)  # type: ignore[arg-type]
+def test_an_oracle_answers_in_range_and_the_same_twice_in_any_order(oracle_name: str) -> None:
+    oracle: Oracle = make("oracle", oracle_name)
+    index_Q = torch.randperm(N, generator=torch.Generator().manual_seed(0))
+    first = oracle.label(index_Q)
+    assert first.dtype == torch.int64
+    assert first.shape == (N,)
+    assert 0 <= int(first.min()) <= int(first.max()) < N_CLASSES
+    assert torch.equal(oracle.label(index_Q), first)
+    assert torch.equal(oracle.label(index_Q.flip(0)).flip(0), first)
+    one_by_one = torch.cat([make("oracle", oracle_name).label(index[None]) for index in index_Q])
+    assert torch.equal(one_by_one, first)
+    assert oracle.label(torch.empty(0, dtype=torch.int64)).shape == (0,)
+
+
+def test_an_oracle_takes_no_random_numbers_from_others(oracle_name: str) -> None:
+    before = torch.get_rng_state()
+    make("oracle", oracle_name).label(torch.arange(N))
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize(
+    ("group", "name"), [("initial", "stratified"), ("oracle", "simulated"), ("oracle", "noisy")]
+)
+def test_who_needs_the_truth_says_so(group: str, name: str) -> None:
+    given = {"amount": Amount(num=5)} if group == "initial" else {}
+    with pytest.raises(
+        ConfigError, match=f"^{group}: expected a data set with true labels for {group}={name}"
+    ):
+        make(group, name, {"truth_N": None}, **given)
+
+
+def test_the_simulated_oracle_tells_the_truth() -> None:
+    assert SimulatedOracle(torch.tensor([3, 1, 2])).label(torch.tensor([2, 0])).tolist() == [2, 3]

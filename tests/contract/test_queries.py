@@ -1,11 +1,18 @@
 """What every query strategy must do; a new file in conf/query/ is covered by being there."""
 
+from dataclasses import fields, replace
+from typing import Any
+
 import pytest
 import torch
+from hydra import compose, initialize_config_dir
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from omegaconf import OmegaConf
 
+from alframe.confidence import entropy, log_margin, log_odds
 from alframe.config import conf_directory
+from alframe.errors import TrialError
 from alframe.query import LeastConfidence, Margin, RandomQuery
 from alframe.records import Labelled, PoolScores
 from alframe.rooms import QueryStrategy
@@ -13,67 +20,229 @@ from alframe.selection import lowest
 from alframe.targets import instantiate
 
 NAMES = sorted(path.stem for path in (conf_directory() / "query").glob("*.yaml") if path.stem != "none")
+ALIASES = {"kcentergreedy": "coreset", "breaking_ties": "margin", "variationratios": "variation_ratio"}
+FIELDS = {
+    "margin": "margin_P",
+    "entropy": "entropy_P",
+    "log_probs": "log_probs_PC",
+    "members": "members_PKC",
+    "features": "features_PD",
+}
+NEEDS = {*FIELDS, "labelled_features"}
+# What nobody's random numbers decide, as long as no two samples are alike.
+DETERMINISTIC = {"bald", "coreset", "kcentergreedy", "least_confidence", "variation_ratio", "vote_entropy"}
+
+
+def node(name: str) -> dict[str, Any]:
+    with initialize_config_dir(str(conf_directory()), version_base="1.3"):
+        config = OmegaConf.to_container(compose("config", overrides=[f"query={name}"]), resolve=True)
+    return config["query"]
+
+
+def made(name: str, **changes: Any) -> QueryStrategy:
+    amount = ("share", "num", "default_share", "default_at_least", "share_of")
+    kept = {key: value for key, value in node(name).items() if key not in amount}
+    return instantiate("query", {**kept, **changes}, [])
 
 
 @pytest.fixture(params=NAMES)
-def strategy(request: pytest.FixtureRequest) -> QueryStrategy:
-    from omegaconf import OmegaConf
+def name(request: pytest.FixtureRequest) -> str:
+    return request.param
 
-    node = OmegaConf.to_container(OmegaConf.load(conf_directory() / "query" / f"{request.param}.yaml"))
-    settings = {k: v for k, v in node.items() if k in ("_target_", "spread")}
-    return instantiate("query", settings, [])
+
+@pytest.fixture
+def strategy(name: str) -> QueryStrategy:
+    return made(name)
+
+
+def pool_of(features_PD: torch.Tensor, *, equal: bool = False, seed: int = 0) -> PoolScores:
+    """A pool whose fields follow from features and the last layers of five members."""
+    generator = torch.Generator().manual_seed(seed)
+    weight_KCD = torch.randn(5, 3, features_PD.shape[1], generator=generator) * (0 if equal else 1)
+    members_PKC = torch.einsum("pd,kcd->pkc", features_PD, weight_KCD).log_softmax(dim=2)
+    log_probs_PC = members_PKC.mean(dim=1).log_softmax(dim=1)
+    predicted_P, log_odds_P = log_odds(log_probs_PC)
+    return PoolScores(
+        index_P=torch.arange(len(features_PD)) * 3 + 100,  # not pool positions
+        predicted_P=predicted_P,
+        log_odds_P=log_odds_P,
+        margin_P=log_margin(log_probs_PC),
+        entropy_P=entropy(log_probs_PC),
+        log_probs_PC=log_probs_PC,
+        members_PKC=members_PKC,
+        features_PD=features_PD,
+    )
 
 
 def scores(n: int, *, equal: bool = False, seed: int = 0) -> PoolScores:
-    generator = torch.Generator().manual_seed(seed)
-    odds = torch.zeros(n) if equal else torch.randn(n, generator=generator)
-    return PoolScores(
-        index_P=torch.arange(n) * 3 + 100,  # not pool positions
-        predicted_P=torch.zeros(n, dtype=torch.int64),
-        log_odds_P=odds,
-        margin_P=odds.abs(),
-    )
+    features_PD = torch.randn(n, 6, generator=torch.Generator().manual_seed(seed + 1000))
+    return pool_of(features_PD, equal=equal, seed=seed)
 
 
-def labelled() -> Labelled:
+def labelled(n: int = 2) -> Labelled:
     return Labelled(
-        index_L=torch.tensor([1, 2]),
-        label_L=torch.tensor([0, 1]),
-        hand_L=torch.tensor([True, True]),
+        index_L=torch.arange(n) + 1,
+        label_L=torch.arange(n) % 3,
+        hand_L=torch.ones(n, dtype=torch.bool),
         pool_P=torch.arange(5),
+        features_LD=torch.randn(n, 6, generator=torch.Generator().manual_seed(99)),
     )
 
 
-def ask(strategy: QueryStrategy, pool: PoolScores, n: int, seed: int = 7) -> torch.Tensor:
-    return strategy.select(pool, labelled(), n, torch.Generator().manual_seed(seed))
+def ask(
+    strategy: QueryStrategy, pool: PoolScores, n: int, seed: int = 7, held: Labelled | None = None
+) -> torch.Tensor:
+    """Ask as the loop does: candidates first, and no field that is not declared."""
+    generator, held = torch.Generator().manual_seed(seed), held or labelled()
+    cheap = {"margin", "entropy"} & strategy.needs
+    choose = getattr(strategy, "candidates", None)
+    if choose is not None:
+        chosen = choose(only(pool, cheap), n, generator)
+        assert len(chosen) >= min(n, len(pool))
+        pool = pool.at(torch.isin(pool.index_P, chosen))
+    if "labelled_features" not in strategy.needs:
+        held = replace(held, features_LD=None)
+    return strategy.select(only(pool, strategy.needs), held, n, generator)
 
 
-@pytest.mark.parametrize(("n_pool", "n"), [(50, 7), (50, 50), (50, 80), (1, 1), (1, 5), (0, 3), (5, 0)])
-def test_size_subset_and_no_repeats(strategy: QueryStrategy, n_pool: int, n: int) -> None:
-    pool = scores(n_pool)
-    index_Q = ask(strategy, pool, n)
+def only(pool: PoolScores, needs: set[str] | frozenset[str]) -> PoolScores:
+    return replace(pool, **{field: None for need, field in FIELDS.items() if need not in needs})
+
+
+def check(index_Q: torch.Tensor, pool: PoolScores, n: int) -> None:
     assert index_Q.dtype == torch.int64
-    assert len(index_Q) == min(n, n_pool)
+    assert len(index_Q) == min(n, len(pool))
     assert set(index_Q.tolist()) <= set(pool.index_P.tolist())
     assert len(index_Q.unique()) == len(index_Q)
 
 
+@pytest.mark.parametrize(
+    ("n_pool", "n"), [(50, 7), (50, 50), (50, 80), (1, 1), (1, 5), (0, 3), (5, 0), (30, 25)]
+)
+def test_size_subset_and_no_repeats(strategy: QueryStrategy, n_pool: int, n: int) -> None:
+    pool = scores(n_pool)
+    check(ask(strategy, pool, n), pool, n)
+
+
+@pytest.mark.parametrize("n", [9, 45])
+def test_bad_pools_break_nothing(strategy: QueryStrategy, n: int) -> None:
+    features_PD = torch.randn(20, 6, generator=torch.Generator().manual_seed(3))
+    for pool in (
+        scores(40, equal=True),  # nothing to tell by
+        pool_of(features_PD.repeat(2, 1)),  # each twice
+        pool_of(features_PD[:1].repeat(40, 1)),  # one image
+        pool_of(torch.zeros(40, 6)),
+        pool_of(torch.zeros(40, 6), equal=True),
+        pool_of(features_PD * 1e4),  # certain of everything
+        pool_of(features_PD * 1e-20),
+    ):
+        check(ask(strategy, pool, n), pool, n)
+
+
+def test_nothing_labelled_breaks_nothing(strategy: QueryStrategy) -> None:
+    for n_pool, n in ((40, 9), (1, 1), (0, 2)):
+        check(ask(strategy, scores(n_pool), n, held=labelled(0)), scores(n_pool), n)
+
+
+def test_the_pool_itself_labelled_already_breaks_nothing(strategy: QueryStrategy) -> None:
+    pool = scores(40)
+    held = replace(labelled(40), features_LD=pool.features_PD)
+    check(ask(strategy, pool, 9, held=held), pool, 9)
+
+
 def test_same_seed_same_choice(strategy: QueryStrategy) -> None:
-    assert torch.equal(ask(strategy, scores(40), 9), ask(strategy, scores(40), 9))
+    for n in (9, 30):
+        assert torch.equal(ask(strategy, scores(40), n), ask(strategy, scores(40), n))
 
 
-def test_ties_break_nothing(strategy: QueryStrategy) -> None:
-    assert len(ask(strategy, scores(40, equal=True), 9).unique()) == 9
+def test_ties_are_decided_alike(strategy: QueryStrategy) -> None:
+    pool = scores(40, equal=True)
+    assert torch.equal(ask(strategy, pool, 9), ask(strategy, pool, 9))
 
 
-def test_the_global_random_state_is_left_alone(strategy: QueryStrategy) -> None:
-    before = torch.get_rng_state()
+def test_the_order_of_the_pool_decides_nothing_where_nothing_is_drawn(name: str) -> None:
+    if name not in DETERMINISTIC:
+        pytest.skip("draws by position")
+    pool = scores(200)
+    shuffled = pool.at(torch.randperm(200, generator=torch.Generator().manual_seed(5)))
+    asked = {*ask(made(name), pool, 20).tolist()}
+    assert {*ask(made(name), shuffled, 20, seed=8).tolist()} == asked
+    assert asked != {*pool.index_P[:20].tolist()}
+
+
+def test_all_random_numbers_come_from_the_generator(strategy: QueryStrategy) -> None:
+    import random
+
+    import numpy as np
+
+    before = torch.get_rng_state(), random.getstate(), np.random.get_state()[1].tolist()  # noqa: NPY002
     ask(strategy, scores(40), 9)
-    assert torch.equal(torch.get_rng_state(), before)
+    assert torch.equal(torch.get_rng_state(), before[0])
+    assert random.getstate() == before[1]
+    assert np.random.get_state()[1].tolist() == before[2]  # noqa: NPY002
 
 
-def test_needs_is_declared(strategy: QueryStrategy) -> None:
+def test_records_are_left_as_they_were(strategy: QueryStrategy) -> None:
+    pool, held = scores(40), labelled()
+    ask(strategy, pool, 9, held=held)
+    for record, fresh in ((pool, scores(40)), (held, labelled())):
+        for field in fields(record):
+            value = getattr(record, field.name)
+            assert value is getattr(fresh, field.name) or torch.equal(
+                torch.as_tensor(value), torch.as_tensor(getattr(fresh, field.name))
+            )
+
+
+def test_needs_are_those_that_a_learner_knows(strategy: QueryStrategy) -> None:
     assert isinstance(strategy.needs, frozenset)
+    assert strategy.needs <= NEEDS
+
+
+@pytest.mark.parametrize("bad", [torch.nan, torch.inf])
+def test_what_is_not_finite_is_refused_with_the_sample(strategy: QueryStrategy, bad: float) -> None:
+    said = "NaN" if bad != bad else "infinite"
+    for field in [FIELDS[need] for need in sorted(strategy.needs & set(FIELDS))]:
+        pool = scores(40)
+        value = getattr(pool, field).clone()
+        value[4] = bad
+        with pytest.raises(TrialError, match=rf"^query: expected finite .* sample 112 are {said}\. \w+"):
+            strategy.select(
+                only(replace(pool, **{field: value}), strategy.needs), labelled(), 5, torch.Generator()
+            )
+    if "labelled_features" in strategy.needs:
+        held = labelled()
+        held.features_LD[1] = bad
+        with pytest.raises(TrialError, match=rf"^query: expected finite features, .* sample 2 are {said}\."):
+            ask(strategy, scores(40), 5, held=held)
+
+
+def test_a_value_is_lower_for_what_is_asked_sooner(strategy: QueryStrategy) -> None:
+    value = getattr(strategy, "value", None)
+    if value is None:
+        pytest.skip("no score")
+    pool = only(scores(2000), {"margin", "entropy"} & strategy.needs)
+    assert value(pool).shape == (2000,)
+    asked = torch.isin(pool.index_P, ask(strategy, scores(2000), 20))
+    assert value(pool)[asked].mean() < value(pool)[~asked].mean()
+
+
+def test_a_random_part_of_the_pool_is_enough(name: str) -> None:
+    if "max_candidates" not in node(name):
+        pytest.skip("looks at all of the pool")
+    part = made(name, max_candidates=30)
+    pool = scores(300)
+    first, second = (part.candidates(pool, 9, torch.Generator().manual_seed(seed)) for seed in (0, 1))
+    assert len(first.unique()) == len(second.unique()) == 30
+    assert set(first.tolist()) != set(second.tolist())
+    assert len(part.candidates(pool, 50, torch.Generator())) == 50
+    everything = made(name, max_candidates=None)
+    assert torch.equal(everything.candidates(pool, 9, torch.Generator()), pool.index_P)
+    check(ask(part, pool, 9), pool, 9)
+
+
+@pytest.mark.parametrize(("alias", "of"), ALIASES.items())
+def test_another_name_is_the_same_strategy(alias: str, of: str) -> None:
+    assert node(alias) == node(of)
 
 
 def test_least_confidence_takes_the_smallest_log_odds() -> None:

@@ -19,7 +19,7 @@ COLUMNS = (
 SUMMARY = (
     "n_samples n_classes rounds hand_labels hand_share auto_labels coverage mislabelled mislabelled_share "
     "auto_label_error test_accuracy seconds train_seconds score_seconds seed device engine precision data "
-    "versions stopped_because certificate"
+    "versions stopped_because certificate cost per_class mislabelled_share_macro"
 )
 
 
@@ -41,6 +41,9 @@ def test_two_rounds_on_digits_leave_the_files_of_the_contract(tmp_path: Path) ->
     assert (summary["n_samples"], summary["rounds"], summary["n_classes"]) == (300, 2, 10)
     assert summary["test_accuracy"] is None
     assert summary["certificate"] is None
+    assert [item["class"] for item in summary["per_class"]] == [str(digit) for digit in range(10)]
+    for key in ("n_samples", "hand_labels", "auto_labels", "mislabelled"):
+        assert sum(item[key] for item in summary["per_class"]) == summary[key]
     assert summary["hand_labels"] == sum(int(row["hand_new"]) for row in rows)
     assert summary["mislabelled"] == int(rows[-1]["mislabelled"])
 

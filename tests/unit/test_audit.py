@@ -1,6 +1,6 @@
 import torch
 
-from alframe.audit import Audit, count
+from alframe.audit import Audit, count, count_by_class, macro_mislabelled_share
 from alframe.ledger import LabelLedger, Source
 
 
@@ -50,3 +50,27 @@ def test_test_accuracy() -> None:
     audit = Audit(None, torch.tensor([0, 1, 1, 0]))
     assert audit.test_accuracy(torch.tensor([0, 1, 0, 0])) == 0.75
     assert audit.test_accuracy(None) is None
+
+
+def test_counts_by_true_class() -> None:
+    ledger, truth_N = hand_worked()
+    # Class 0: samples 0 (hand, right), 3 (auto, a 1), 6 (none). Class 1: 1 (hand, a 2), 4 (auto, a 0), 7
+    # (none). Class 2: 2 (auto, right), 5 (none). Nobody is of class 3.
+    classes = count_by_class(ledger, truth_N, 4)
+    assert [(c.n_samples, c.hand_labels, c.auto_labels, c.mislabelled) for c in classes] == [
+        (3, 1, 1, 1),
+        (3, 1, 1, 2),
+        (2, 0, 1, 0),
+        (0, 0, 0, 0),
+    ]
+    assert [c.mislabelled_share for c in classes] == [1 / 3, 2 / 3, 0.0, None]
+    assert macro_mislabelled_share(classes) == (1 / 3 + 2 / 3 + 0) / 3
+    assert macro_mislabelled_share([]) is None
+
+
+def test_classes_count_members_alone_and_nothing_without_the_truth() -> None:
+    truth_N = torch.tensor([0, 0, 1, 1])
+    ledger = LabelLedger.empty(4, torch.tensor([True, False, True, True]))
+    audit = Audit(truth_N)
+    assert [c.n_samples for c in audit.counts_by_class(ledger, 2)] == [1, 2]
+    assert Audit(None).counts_by_class(ledger, 2) == ()

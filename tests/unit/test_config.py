@@ -44,6 +44,15 @@ def default() -> dict:
         ("threads", 0, "threads: expected"),
         ("data.limit", 1, "data.limit: expected a whole number of at least 2"),
         ("data.download", "yes", "data.download: expected true or false"),
+        ("data.imbalance", "long_tail", "data.imbalance: expected settings such as those of the file"),
+        ("data.imbalance.kind", "steep", "none or long_tail or step, got 'steep'"),
+        ("data.imbalance.ratio", 0.5, "data.imbalance.ratio: expected a number of at least 1, got 0.5"),
+        ("data.imbalance.shuffle_classes", 1, "data.imbalance.shuffle_classes: expected true or false"),
+        ("oracle.rate", 1, "oracle.rate: expected a share in [0, 1) or null, got 1"),
+        ("oracle.rate", 5, "Write 0.05."),
+        ("oracle.confusion", 0.2, "oracle.confusion: expected rows such as"),
+        ("oracle.reask", "never", "same or fresh, got 'never'"),
+        ("initial.components", 0, "initial.components: expected a whole number of at least 1"),
         ("learner.optimizer.lr", 0, "learner.optimizer.lr: expected a number above 0"),
         ("tracker.mode", "cloud", "offline or online"),
         ("trusted_packages", "mine", "a list of package names"),
@@ -68,7 +77,26 @@ def test_a_value_out_of_range_names_key_range_and_value(default, key, value, sai
     [
         ({"query": {"share": 0.1, "num": 5}}, "query: expected a share or a number, not both"),
         ({"initial": {"share": 0.1, "num": 5}}, "initial: expected a share or a number, not both"),
+        ({"oracle": {"rate": 0.1, "confusion": [[1.0]]}}, "oracle: expected a rate or a confusion matrix"),
         ({"query": {"_target_": None}, "auto_label": {"_target_": None}}, "query=none and auto_label=none"),
+        (
+            {"learner": {"patience": 3, "validation_share": None}},
+            "learner: expected early stopping with both patience and validation_share, or null for both, "
+            "got 'patience=3 and validation_share=null'",
+        ),
+        (
+            {"learner": {"patience": None, "validation_share": 0.2}},
+            "patience=null and validation_share=0.2",
+        ),
+        (
+            {"learner": {"patience": None, "validation_share": None, "max_epochs": None}},
+            "learner.max_epochs: expected a number of epochs without early stopping",
+        ),
+        ({"learner": {"auto_labels": "ignore"}}, "learner.auto_labels: expected consistency or train, got"),
+        (
+            {"learner": {"_target_": "alframe.learner.SupervisedRecipe", "auto_labels": "consistency"}},
+            "learner.auto_labels: expected train or ignore, got 'consistency'",
+        ),
     ],
 )
 def test_settings_in_conflict(default, changes, said) -> None:
@@ -98,7 +126,7 @@ def test_a_missing_or_empty_group_or_key_is_named(default, key) -> None:
         (["query.sharee=1"], "query.sharee: no such key or group. Did you mean query.share?"),
         (["thresold=0.9"], "Did you mean auto_label.threshold?"),
         (["foo=1"], "foo: no such key or group."),
-        (["query=margn"], "query=margn: no such option. Did you mean margin? There are: least_confidence,"),
+        (["query=margn"], "query=margn: no such option. Did you mean margin? There are: badge, bald,"),
         (["experiment=publish"], "experiment=publish: no such option. Did you mean published?"),
         (["-m", "+sweep=nope"], "sweep=nope: no such option. There are:"),
         (["quey=margin"], "Did you mean query?"),

@@ -55,7 +55,7 @@ class CertificatePlan:
 
     @property
     def chosen_method(self) -> Literal["uniform", "weighted"]:
-        """The method, with "auto" decided: the one that took fewer answers (docs of `certify`)."""
+        """The method, with "auto" decided: what takes fewer answers (scripts/simulate_audits.py)."""
         if self.method == "auto":
             return "weighted" if self.reach else "uniform"
         return self.method

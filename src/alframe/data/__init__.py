@@ -2,6 +2,7 @@
 
 from alframe.data.bank import Bank, ImageBank
 from alframe.data.images import ImageDataset, choose_members, map_images
+from alframe.data.imbalance import thinned_members
 from alframe.data.mapped import MappedBank, MappedImages, make_bank
 from alframe.data.sources import arrays, digits, torchvision_dataset
 
@@ -16,5 +17,6 @@ __all__ = [
     "digits",
     "make_bank",
     "map_images",
+    "thinned_members",
     "torchvision_dataset",
 ]

@@ -5,7 +5,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from alframe.initial.stratified import StratifiedSeedSet
+from alframe.initial.typiclust import TypiclustSeedSet
 from alframe.rooms import Amount
+
+__all__ = ["FirstSeedSet", "RandomSeedSet", "StratifiedSeedSet", "TypiclustSeedSet"]
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from alframe.learner.consistency import ConsistencyClassifier, ConsistencyRecipe
 from alframe.learner.engine import FitJob
 from alframe.learner.learner import CNNLearner
 from alframe.learner.module import Classifier
-from alframe.learner.networks import FastCNN, PublishedCNN, resnet18
+from alframe.learner.networks import FastCNN, LeNet5, PublishedCNN, resnet18
 from alframe.learner.recipe import Lesson, Recipe
 from alframe.learner.reference import ReferenceEngine
 from alframe.learner.supervised import SupervisedRecipe
@@ -16,6 +16,7 @@ __all__ = [
     "ConsistencyRecipe",
     "FastCNN",
     "FitJob",
+    "LeNet5",
     "Lesson",
     "PublishedCNN",
     "Recipe",

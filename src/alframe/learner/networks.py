@@ -5,6 +5,7 @@ Input: (B, in_channels, height, width) float, normalised. Output: (B, n_classes)
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -47,6 +48,49 @@ class PublishedCNN(nn.Sequential):
                 nn.init.xavier_uniform_(layer.weight)
                 assert layer.bias is not None
                 nn.init.zeros_(layer.bias)
+
+
+class LeNet5(nn.Sequential):
+    """LeNet-5, 61,706 parameters on 28 x 28 grey images and ten classes.
+
+    Convolution 6@5x5 on the image with a border of 2, pooling, convolution 16@5x5, pooling, dense layers of
+    120 and 84. An image of less than 12 pixels a side gets a border before the second convolution too.
+
+    Args:
+        in_channels, image_size, n_classes: of the data.
+        activation: "relu" or "tanh". pooling: "max" or "average", of 2 x 2.
+
+    Source: LeCun et al., Gradient-based learning applied to document recognition, Proc. IEEE 1998, figure 2;
+    its output layer and partial connections replaced by dense ones, as is usual.
+    """
+
+    def __init__(
+        self,
+        *,
+        in_channels: int,
+        image_size: tuple[int, int],
+        n_classes: int,
+        activation: Literal["relu", "tanh"],
+        pooling: Literal["max", "average"],
+    ) -> None:
+        border = 2 if min(image_size) < 12 else 0
+        height, width = ((side // 2 + 2 * border - 4) // 2 for side in image_size)
+        act = {"relu": nn.ReLU, "tanh": nn.Tanh}[activation]
+        pool = {"max": nn.MaxPool2d, "average": nn.AvgPool2d}[pooling]
+        super().__init__(
+            nn.Conv2d(in_channels, 6, 5, padding=2),
+            act(),
+            pool(2),
+            nn.Conv2d(6, 16, 5, padding=border),
+            act(),
+            pool(2),
+            nn.Flatten(),
+            nn.Linear(16 * height * width, 120),
+            act(),
+            nn.Linear(120, 84),
+            act(),
+            Head(84, n_classes),
+        )
 
 
 class FastCNN(nn.Module):

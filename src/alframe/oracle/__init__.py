@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from alframe.errors import ConfigError
+from alframe.oracle.noisy import NoisyOracle
+
+__all__ = ["NoisyOracle", "SimulatedOracle"]
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,6 +1,7 @@
 """Queries by one score per sample, a partial selection instead of a sort of the pool.
 
-Sources: least confidence, Lewis & Gale 1994; margin (breaking ties), Scheffer et al. 2001.
+Sources: least confidence, Lewis & Gale 1994; margin (breaking ties), Scheffer et al. 2001; entropy, Shannon
+1948.
 """
 
 from dataclasses import dataclass, field
@@ -9,6 +10,7 @@ import torch
 from torch import Tensor
 
 from alframe.config import number
+from alframe.query.subset import finite
 from alframe.records import Labelled, PoolScores
 from alframe.selection import lowest
 
@@ -41,7 +43,11 @@ class LeastConfidence:
 
     def select(self, scores: PoolScores, labelled: Labelled, n: int, generator: torch.Generator) -> Tensor:
         """Return index_Q, int64, min(n, P) samples."""
-        return scores.index_P[_spread_lowest(scores.log_odds_P, n, self.spread, generator)]
+        return scores.index_P[_spread_lowest(finite(scores, "log_odds_P"), n, self.spread, generator)]
+
+    def value(self, scores: PoolScores) -> Tensor:
+        """Return (P,) float32, the lower, the sooner asked."""
+        return scores.log_odds_P
 
 
 @dataclass(frozen=True)
@@ -60,8 +66,34 @@ class Margin:
 
     def select(self, scores: PoolScores, labelled: Labelled, n: int, generator: torch.Generator) -> Tensor:
         """Return index_Q, int64, min(n, P) samples."""
-        assert scores.margin_P is not None, "needs declares the margin"
-        return scores.index_P[_spread_lowest(scores.margin_P, n, self.spread, generator)]
+        return scores.index_P[_spread_lowest(finite(scores, "margin_P"), n, self.spread, generator)]
+
+    def value(self, scores: PoolScores) -> Tensor:
+        """Return (P,) float32, the lower, the sooner asked."""
+        return finite(scores, "margin_P")
+
+
+@dataclass(frozen=True)
+class Entropy:
+    """The samples whose class probabilities have the largest entropy.
+
+    Attributes:
+        spread: as in `LeastConfidence`.
+    """
+
+    spread: float
+    needs: frozenset[str] = field(default=frozenset({"entropy"}), init=False)
+
+    def __post_init__(self) -> None:
+        number(least=1)("query.spread", self.spread)
+
+    def select(self, scores: PoolScores, labelled: Labelled, n: int, generator: torch.Generator) -> Tensor:
+        """Return index_Q, int64, min(n, P) samples."""
+        return scores.index_P[_spread_lowest(self.value(scores), n, self.spread, generator)]
+
+    def value(self, scores: PoolScores) -> Tensor:
+        """Return (P,) float32, the lower, the sooner asked."""
+        return -finite(scores, "entropy_P")
 
 
 def _spread_lowest(value_P: Tensor, n: int, spread: float, generator: torch.Generator) -> Tensor:

@@ -57,12 +57,18 @@ class MaxRounds:
 
 @dataclass(frozen=True)
 class HandBudget:
-    """Stops when `hand_labels` questions have been asked."""
+    """Stops when `hand_labels` questions have been asked.
+
+    With `learn_last`, one round later: once a classifier has learned from the last answers too.
+    """
 
     hand_labels: int
+    learn_last: bool = False
 
     def reason(self, report: RoundReport) -> str | None:
         """Return why the rounds end, or None."""
+        if self.learn_last and report.hand_new > 0:
+            return None
         if report.counts.hand_labels >= self.hand_labels:
             return f"stopping.max_hand_labels={self.hand_labels} was reached"
         return None
@@ -103,6 +109,7 @@ def standard(
     min_rounds: int = 1,
     max_rounds: int | None = None,
     max_hand_labels: int | None = None,
+    learn_last: bool = False,
     max_cost: float | None = None,
 ) -> AnyOf:
     """Return the rules of conf/stopping/standard.yaml; a bound that is None is off.
@@ -113,7 +120,7 @@ def standard(
     positive("stopping.max_cost", max_cost)
     rules: list[StoppingRule] = [UnlabelledBelow(share or 0.0, min_rounds), NoProgress(min_rounds)]
     if max_hand_labels is not None:
-        rules.append(HandBudget(max_hand_labels))
+        rules.append(HandBudget(max_hand_labels, learn_last))
     if max_cost is not None:
         rules.append(MaxCost(max_cost))
     if max_rounds is not None:

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from alframe.ledger import LabelLedger
 from alframe.records import RoundReport
+from alframe.suspects import Suspect
 
 Status = Literal["finished", "failed", "interrupted"]
 
@@ -48,6 +49,7 @@ class Outcome:
         mislabelled: (index, truth), int64, of wrong labels; empty where nobody knows.
         image: returns the (channels, height, width) uint8 image of an index.
         class_names: C names.
+        suspects: hand labels that the last classifier finds least likely; empty unless asked for.
     """
 
     status: Status
@@ -57,6 +59,7 @@ class Outcome:
     mislabelled: tuple[Tensor, Tensor]
     image: Callable[[int], Tensor]
     class_names: Sequence[str]
+    suspects: Sequence[Suspect] = ()
 
 
 class Tracker(Protocol):

@@ -10,6 +10,10 @@ from alframe.records import RoundReport
 from alframe.tracking.base import Outcome, TrialInfo
 
 _COLUMNS = "round    hand    auto    left   hand %  wrong %  test acc %    time"
+# The mean over classes is told where the largest class has so many times the samples of the smallest, or
+# where it is off the share over all samples by more than this part of it.
+UNEQUAL = 2.0
+NOTABLE = 0.25
 _STAGES = {"train": "training", "score": "scoring"}
 
 
@@ -126,12 +130,15 @@ def closing_summary(summary: dict[str, Any], directory: Path) -> list[str]:
         lines.append(
             f"  mislabelled   {summary['mislabelled']:>8,}  {_percent(summary['mislabelled_share'])} %{among}"
         )
+    lines += _macro_line(summary)
     if summary["test_accuracy"] is not None:
         lines.append(f"  test accuracy {_percent(summary['test_accuracy']):>16} %")
+    if summary["cost"]:
+        lines.append(f"  cost          {summary['cost']:>11,.2f}")
     lines += _certificate(summary["certificate"])
     present = [
         name
-        for name in ("labels.csv", "rounds.csv", "summary.json", "config.yaml", "wandb")
+        for name in ("labels.csv", "rounds.csv", "summary.json", "config.yaml", "suspects.csv", "wandb")
         if (directory / name).exists()
     ]
     lines.append(f"Files in {_shown(directory)}: {' '.join(present)}")
@@ -145,10 +152,25 @@ def _certificate(certificate: dict[str, Any] | None) -> list[str]:
     verdict = "reached" if certificate["reached"] else "not reached"
     return [
         f"  certificate   with {100 * certificate['confidence']:g} % confidence at most "
-        f"{certificate['max_wrong']:,} labels ({100 * certificate['max_wrong_share']:.2f} %) are wrong",
-        f"                {100 * certificate['tolerance']:g} % was to be proven: {verdict}; "
-        f"{certificate['audited']:,} audited, {certificate['found_wrong']:,} found wrong and corrected",
+        f"{certificate['max_wrong']:,} labels ({100 * certificate['max_wrong_share']:.2f} %) are wrong; "
+        f"{100 * certificate['tolerance']:g} % was to be proven: {verdict}",
+        f"                {certificate['asked']:,} answers, {certificate['audited']:,} of them at random; "
+        f"{certificate['found_wrong']:,} found wrong and corrected",
     ]
+
+
+def _macro_line(summary: dict[str, Any]) -> list[str]:
+    """Return the line about classes, where they differ in size or the mean over them tells another story."""
+    classes = [item for item in summary["per_class"] or [] if item["n_samples"]]
+    if not classes:
+        return []
+    sizes = [item["n_samples"] for item in classes]
+    macro, overall = summary["mislabelled_share_macro"], summary["mislabelled_share"]
+    if max(sizes) < UNEQUAL * min(sizes) and abs(macro - overall) <= NOTABLE * overall:
+        return []
+    worst = max(classes, key=lambda item: item["mislabelled_share"])
+    share = 100 * worst["mislabelled_share"]
+    return [f"  macro average {_percent(macro):>16} %  (worst: class {worst['class']}, {share:.2f} %)"]
 
 
 def _rounds(n: int) -> str:

@@ -42,6 +42,13 @@ class FilesTracker:
         """Write labels.csv, and summary.json when the trial finished, else failure.json."""
         if outcome.ledger is not None:
             replace_file(self._directory / "labels.csv", label_lines(outcome.ledger))
+        if outcome.suspects:
+            lines = ["index,label,predicted,self_confidence\n"]
+            lines += [
+                f"{each.index},{each.label},{each.predicted},{each.self_confidence:.6g}\n"
+                for each in outcome.suspects
+            ]
+            replace_file(self._directory / "suspects.csv", lines)
         name = "summary.json" if outcome.summary is not None else "failure.json"
         content = outcome.summary or {
             "status": outcome.status,

@@ -141,6 +141,7 @@ def metrics(report: RoundReport) -> dict[str, float]:
         "labels/auto_label_error": counts.auto_label_error,
         "labels/coverage": counts.coverage,
         "labels/threshold": report.threshold,
+        "labels/cost": report.cost,
         "train/samples": fit.samples if fit else None,
         "train/steps": fit.steps if fit else None,
         "train/loss": fit.loss if fit else None,

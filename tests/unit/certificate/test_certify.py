@@ -211,8 +211,9 @@ def test_values_out_of_range_are_named(key: str, value: float) -> None:
         CertificatePlan(tolerance=0.05, method="best")  # type: ignore[arg-type]
 
 
-# Where wrong labels may hide. K = floor(0.05 * 230) = 11 of 200 auto-labels may stay wrong.
-K, A = 11, 200
+# Where wrong labels may hide. (The fixed uniform audit's coverage is computed exactly in test_bounds.)
+# K = floor(0.05 * 150) = 7 of 120 auto-labels may stay wrong.
+K, A = 7, 120
 RNG = np.random.default_rng(11)
 PATTERNS = {
     "least confident": np.arange(A) < K + 3,
@@ -225,7 +226,7 @@ PATTERNS = {
 AUDITS = 2000
 
 
-@pytest.mark.parametrize("plan", [PLANS[0], PLANS[1], PLANS[3]], ids=[PLAN_NAMES[i] for i in (0, 1, 3)])
+@pytest.mark.parametrize("plan", [PLANS[1], PLANS[3]], ids=[PLAN_NAMES[1], PLAN_NAMES[3]])
 @pytest.mark.parametrize("pattern", PATTERNS)
 def test_certificates_are_seldom_false(
     pattern: str, plan: CertificatePlan, monkeypatch: pytest.MonkeyPatch
@@ -234,7 +235,7 @@ def test_certificates_are_seldom_false(
     monkeypatch.setattr(ending_module, "FIRST_BLOCK", 8)
     monkeypatch.setattr(certify_module, "BATCH", 20)
     wrong_A = PATTERNS[pattern]
-    plan = plan if plan.reach else replace(plan, max_labels=45)
+    plan = plan if plan.reach else replace(plan, max_labels=40)
     ledger = ledger_of(A)
     oracle = RecordingOracle(truth_of(ledger, wrong_A))
     n_wrong, false = int(wrong_A.sum()), 0

@@ -30,6 +30,7 @@ from tests.graph_cases import (
     Dense,
     assert_same,
     consistency,
+    epochs,
     make_images,
     normed,
     plain_job,
@@ -50,6 +51,7 @@ CASES = {
     "epochs, the last batch padded and masked": (supervised, Dense),
     "dropout, batches that divide the labels": (supervised, partial(Dense, 0.3)),
     "batch norm, the last batch cut": (supervised, normed),
+    "a number of epochs, SGD with momentum": (epochs, Dense),
     "consistency, one cycle, averaged network": (consistency, normed),
 }
 

@@ -1,10 +1,12 @@
 import math
+from functools import partial
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import nn
 
-from alframe.learner import FastCNN, PublishedCNN, resnet18
+from alframe.learner import FastCNN, LeNet5, PublishedCNN, resnet18
 
 SHAPES = [(1, 28, 28), (1, 8, 8), (3, 32, 32)]
 
@@ -17,12 +19,16 @@ def fast(**shape):
     return FastCNN(**shape, widths=[16, 32, 64], grid=3)
 
 
+def lenet(activation="relu", pooling="max", **shape):
+    return LeNet5(**shape, activation=activation, pooling=pooling)
+
+
 def build(make, shape, n_classes=10):
     torch.manual_seed(0)
     return make(in_channels=shape[0], image_size=shape[1:], n_classes=n_classes)
 
 
-@pytest.mark.parametrize("make", [published, fast, resnet18])
+@pytest.mark.parametrize("make", [published, fast, lenet, resnet18])
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("n_classes", [2, 10])
 def test_logits_are_float32_with_one_column_per_class(make, shape, n_classes):
@@ -33,7 +39,7 @@ def test_logits_are_float32_with_one_column_per_class(make, shape, n_classes):
     assert logits.isfinite().all()
 
 
-@pytest.mark.parametrize("make", [published, fast, resnet18])
+@pytest.mark.parametrize("make", [published, fast, lenet, resnet18])
 def test_under_bfloat16_the_body_is_bfloat16_and_the_logits_float32(make):
     network = build(make, (1, 8, 8)).eval()
     *_, head = (layer for layer in network.modules() if isinstance(layer, nn.Linear))
@@ -57,7 +63,7 @@ def test_the_head_does_not_round_its_output_to_bfloat16():
     assert not torch.equal(logits, logits.bfloat16().float())
 
 
-@pytest.mark.parametrize("make", [published, fast, resnet18])
+@pytest.mark.parametrize("make", [published, fast, lenet, resnet18])
 def test_each_image_is_classified_by_itself(make):
     network = build(make, (1, 8, 8)).eval()
     x = torch.randn(4, 1, 8, 8)
@@ -140,6 +146,33 @@ def test_the_fast_network_drops_before_the_last_layer_in_training_alone():
     assert not torch.equal(network(x), network(x))
     network.eval()
     assert torch.equal(network(x), network(x))
+
+
+def test_lenet5_has_the_parameters_of_lenet5():
+    network = build(lenet, (1, 28, 28))
+    assert sum(p.numel() for p in network.parameters()) == 61_706
+    weights = [tuple(p.shape) for p in network.parameters() if p.dim() > 1]
+    assert weights == [(6, 1, 5, 5), (16, 6, 5, 5), (120, 400), (84, 120), (10, 84)]
+
+
+@pytest.mark.parametrize(("activation", "pooling"), [("relu", "max"), ("tanh", "average")])
+def test_lenet5_is_its_formula(activation, pooling):
+    network = build(partial(lenet, activation=activation, pooling=pooling), (1, 28, 28)).eval()
+    act = {"relu": torch.relu, "tanh": torch.tanh}[activation]
+    pool = {"max": F.max_pool2d, "average": F.avg_pool2d}[pooling]
+    first, second, *dense = (layer for layer in network if isinstance(layer, (nn.Conv2d, nn.Linear)))
+    x = image = torch.randn(3, 1, 28, 28)
+    x = pool(act(F.conv2d(F.pad(x, (2, 2, 2, 2)), first.weight, first.bias)), 2)
+    x = pool(act(F.conv2d(x, second.weight, second.bias)), 2).flatten(1)
+    for layer in dense[:-1]:
+        x = act(F.linear(x, layer.weight, layer.bias))
+    with torch.no_grad():
+        torch.testing.assert_close(network(image), F.linear(x, dense[-1].weight, dense[-1].bias))
+
+
+@pytest.mark.parametrize("side", [4, 8, 11, 12, 13, 32])
+def test_lenet5_takes_images_of_other_sizes(side):
+    assert build(lenet, (3, side, side + 3))(torch.randn(2, 3, side, side + 3)).shape == (2, 10)
 
 
 def test_resnet18_keeps_the_size_of_small_images_in_its_stem():

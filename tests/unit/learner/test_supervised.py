@@ -160,9 +160,47 @@ def test_the_cap_on_epochs_is_counted_in_steps(lesson):
     assert recipe(patience=7).job(small_network(), lesson).patience == 7
 
 
+def test_without_early_stopping_every_label_is_learned_for_all_epochs(
+    lesson, cpu, ignore_progress, make_bank, indices_of
+):
+    fixed = recipe(validation_share=None, patience=None, max_epochs=4)
+    job = fixed.job(small_network(), lesson)
+    assert (job.validation, job.patience, job.max_steps, job.n_labelled) == (None, None, 4 * 5, 40)
+    result = ReferenceEngine(cpu).fit(job, ignore_progress)
+    assert (result.steps, result.epochs) == (20, 4)
+    seen = fixed.job(small_network(), replace(lesson, bank=make_bank(50), normalize=nn.Identity()))
+    trained = torch.cat([indices_of(images) for images, _ in seen.batches])
+    assert sorted(trained.tolist()) == sorted(lesson.labelled.index_L.tolist())
+
+
+@pytest.mark.parametrize(("auto_labels", "learned"), [("train", 40), ("ignore", 30)])
+@pytest.mark.parametrize("share", [0.2, None])
+def test_auto_labels_are_learned_or_ignored(lesson, make_bank, indices_of, auto_labels, learned, share):
+    hand_L = torch.arange(40) % 4 != 0
+    labelled = replace(lesson.labelled, hand_L=hand_L)
+    lesson = replace(lesson, labelled=labelled, bank=make_bank(50), normalize=nn.Identity())
+    patience = None if share is None else 5
+    job = recipe(auto_labels=auto_labels, validation_share=share, patience=patience).job(
+        small_network(), lesson
+    )
+    batches = [*job.batches, *(job.validation or [])]
+    expected_L = torch.ones_like(hand_L) if auto_labels == "train" else hand_L
+    seen = torch.cat([indices_of(images) for images, _ in batches]).tolist()
+    assert sorted(seen) == sorted(labelled.index_L[expected_L].tolist())
+    label_of = dict(zip(labelled.index_L.tolist(), labelled.label_L.tolist(), strict=True))
+    assert torch.cat([labels for _, labels in batches]).tolist() == [label_of[index] for index in seen]
+    assert job.n_labelled == len(seen) == learned
+
+
 def test_images_are_divided_by_255(lesson):
     normalize = recipe().normalize(lesson.bank, torch.arange(3))
     torch.testing.assert_close(normalize(lesson.bank.images_N), lesson.bank.images_N.float() / 255)
+
+
+def test_images_are_standardised_by_those_of_the_trial(lesson):
+    members = torch.arange(7)
+    out = recipe(inputs="standard").normalize(lesson.bank, members)(lesson.bank.images_N[members])
+    assert (out.mean().item(), out.std(correction=0).item()) == pytest.approx((0, 1), abs=1e-4)
 
 
 def test_normalize_standardises_each_channel_without_touching_the_images():

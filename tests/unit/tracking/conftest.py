@@ -79,6 +79,7 @@ def reports(make_counts):
             threshold=0.75,
             test_accuracy=0.9,
             seconds=61.0,
+            cost=0.12,
         ),
         RoundReport(
             kind="closing",
@@ -135,6 +136,9 @@ def summary():
         "versions": {"python": "3"},
         "stopped_because": "every sample was labelled",
         "certificate": None,
+        "cost": None,
+        "per_class": None,
+        "mislabelled_share_macro": None,
     }
 
 

@@ -108,6 +108,48 @@ def test_without_auto_labels_there_is_no_share_of_them(tmp_path, summary):
     assert "  mislabelled          1     20.00 %" in lines
 
 
+def classes(*counts):
+    return [
+        {"class": name, "n_samples": n, "mislabelled": wrong, "mislabelled_share": wrong / n if n else None}
+        for name, (n, wrong) in zip(("no", "yes", "perhaps"), counts, strict=False)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("per_class", "macro", "overall", "line"),
+    [
+        # Unequal classes.
+        (
+            classes((90, 0), (10, 2)),
+            0.1,
+            0.02,
+            "  macro average            10.00 %  (worst: class yes, 20.00 %)",
+        ),
+        (
+            classes((20, 0), (10, 0)),
+            0.0,
+            0.0,
+            "  macro average             0.00 %  (worst: class no, 0.00 %)",
+        ),
+        (classes((60, 0), (40, 8)), 0.3125, 0.25, None),  # as far off as is not yet notable
+        (
+            classes((60, 0), (39, 8)),
+            0.1026,
+            0.0808,
+            "  macro average            10.26 %  (worst: class yes, 20.51 %)",
+        ),
+        (classes((50, 1), (50, 2)), 0.03, 0.03, None),
+        (classes((50, 0), (50, 0), (0, 0)), 0.0, 0.0, None),  # nobody of the third class takes part
+        (None, None, None, None),
+    ],
+)
+def test_the_mean_over_classes_is_told_where_it_says_more(tmp_path, summary, per_class, macro, overall, line):
+    told = {"per_class": per_class, "mislabelled_share_macro": macro}
+    told |= {"mislabelled_share": overall, "mislabelled": None if overall is None else 1}
+    lines = closing_summary(summary | told, tmp_path)
+    assert [one for one in lines if "macro" in one] == ([line] if line else [])
+
+
 def test_a_directory_elsewhere_is_shown_in_full(tmp_path, summary, monkeypatch):
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
@@ -218,3 +260,29 @@ def test_the_console_prints_to_stdout_by_default(make_info, tmp_path, capsys):
     captured = capsys.readouterr()
     assert captured.out.startswith("alframe: labelling 5 images of toy")
     assert captured.err == ""
+
+
+def test_a_note_has_a_line_under_its_round(console, out, reports):
+    said(out)
+    console.log(replace(reports[1], note="no class has support"))
+    assert said(out)[1:] == ["      no class has support"]
+
+
+@pytest.mark.parametrize(("reached", "verdict"), [(True, "reached"), (False, "not reached")])
+def test_the_closing_summary_says_what_was_proven(tmp_path, summary, reached, verdict):
+    certificate = {
+        "confidence": 0.95,
+        "tolerance": 0.01,
+        "max_wrong": 1412,
+        "max_wrong_share": 0.0235,
+        "reached": reached,
+        "asked": 700,
+        "audited": 600,
+        "found_wrong": 3,
+    }
+    lines = closing_summary(summary | {"certificate": certificate}, tmp_path)
+    assert lines[-3:-1] == [
+        "  certificate   with 95 % confidence at most 1,412 labels (2.35 %) are wrong; 1 % was to be proven: "
+        + verdict,
+        "                700 answers, 600 of them at random; 3 found wrong and corrected",
+    ]

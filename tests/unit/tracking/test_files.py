@@ -7,16 +7,17 @@ import pytest
 import yaml
 
 from alframe.ledger import LabelLedger
+from alframe.suspects import Suspect
 from alframe.tracking import FilesTracker, files
 from alframe.tracking.files import label_lines, replace_file, rounds_csv
 
 ROUNDS = """\
 round,train_samples,train_steps,train_seconds,score_seconds,hand_new,auto_new,hand_labels,auto_labels,\
 unlabelled,mislabelled,mislabelled_share,auto_label_error,coverage,threshold,test_accuracy,seconds,\
-train_loss,train_epochs,kind
-0,,,,,1,0,1,0,4,0,0.0,,0.0,,,0.25,,,seed
-1,1,30,2.5,0.125,1,2,2,2,1,1,0.2,0.5,0.4,0.75,0.9,61.0,0.3333333333333333,,round
-2,,,,,1,0,3,2,0,1,0.2,0.5,0.4,,,0.5,,,closing
+train_loss,train_epochs,kind,cost,note
+0,,,,,1,0,1,0,4,0,0.0,,0.0,,,0.25,,,seed,,
+1,1,30,2.5,0.125,1,2,2,2,1,1,0.2,0.5,0.4,0.75,0.9,61.0,0.3333333333333333,,round,0.12,
+2,,,,,1,0,3,2,0,1,0.2,0.5,0.4,,,0.5,,,closing,,
 """
 
 LABELS = """\
@@ -165,3 +166,11 @@ def test_a_reader_never_sees_a_part(tmp_path, monkeypatch):
     replace_file(file, "new")
     assert seen == ["old"]
     assert file.read_text() == "new"
+
+
+def test_suspects_are_written_where_there_are_any(started, make_outcome, tmp_path):
+    started.finish(make_outcome())
+    assert not (tmp_path / "suspects.csv").exists()
+    started.finish(make_outcome(suspects=[Suspect(4, 1, 0, 0.0123456789), Suspect(2, 0, 0, 0.75)]))
+    lines = (tmp_path / "suspects.csv").read_text().splitlines()
+    assert lines == ["index,label,predicted,self_confidence", "4,1,0,0.0123457", "2,0,0,0.75"]

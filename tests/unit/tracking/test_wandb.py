@@ -57,6 +57,7 @@ def test_a_round_is_logged_under_the_keys_that_others_compare(finished):
         "labels/auto_label_error": 0.5,
         "labels/coverage": 0.4,
         "labels/threshold": 0.75,
+        "labels/cost": 0.12,
         "train/samples": 1,
         "train/steps": 30,
         "train/loss": 1 / 3,

@@ -1,0 +1,168 @@
+"""An oracle that errs: symmetric flips, or a confusion matrix.
+
+Axes: Q the asked samples, C the classes.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from alframe.errors import ConfigError
+from alframe.grouping import rank_within
+from alframe.seeds import derive_seed
+
+ROW_SUM_TOLERANCE = 1e-6
+_GOLDEN, _MIX_1, _MIX_2 = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
+
+
+@dataclass(frozen=True, eq=False)
+class NoisyOracle:
+    """Answers with the truth or, at random, with another class.
+
+    An answer depends on the trial's seed and the sample alone, so that asking twice, or in another order,
+    brings the same answer; with `reask="fresh"` also on how often the sample has been asked before.
+
+    Attributes:
+        truth_N: (N,) int64 in [0, C).
+        n_classes: C.
+        seed: the trial's seed.
+        rate: in [0, 1), the share of answers that are another class, each with the same probability; or None.
+        confusion: C rows of C probabilities, row the truth and column the answer, or an .npy or .csv file
+            of them; or None.
+        reask: "same" or "fresh".
+    """
+
+    truth_N: Tensor
+    n_classes: int
+    seed: int
+    rate: float | None
+    confusion: Any
+    reask: Literal["same", "fresh"]
+    _cumulative_CC: Tensor | None = field(init=False)
+    _asked_N: Tensor = field(init=False)
+
+    def __post_init__(self) -> None:
+        if self.truth_N is None:
+            raise ConfigError("oracle", "a data set with true labels for oracle=noisy")
+        _check_one_noise(self.rate, self.confusion)
+        cumulative_CC = None
+        if self.confusion is not None:
+            cumulative_CC = cumulative_rows(checked_confusion(self.confusion, self.n_classes))
+        object.__setattr__(self, "_cumulative_CC", cumulative_CC)
+        object.__setattr__(self, "_asked_N", torch.zeros_like(self.truth_N))
+
+    def label(self, index_Q: Tensor) -> Tensor:
+        """Return the answers for `index_Q`, int64 in [0, C); right or wrong."""
+        truth_Q = self.truth_N[index_Q]
+        uniform_Q = counted_uniform(derive_seed(self.seed, 0, "oracle"), index_Q, self._times(index_Q))
+        if self._cumulative_CC is not None:
+            return drawn_from_rows(self._cumulative_CC, truth_Q, uniform_Q)
+        assert self.rate is not None, "checked when made"
+        return flipped(truth_Q, uniform_Q, self.rate, self.n_classes)
+
+    def _times(self, index_Q: Tensor) -> Tensor:
+        """Return (Q,) int64: how often each was asked before, always 0 where the answer is to be the same."""
+        if self.reask == "same":
+            return torch.zeros_like(index_Q)
+        times_Q = self._asked_N[index_Q] + rank_within(index_Q)
+        self._asked_N.index_add_(0, index_Q, torch.ones_like(index_Q))
+        return times_Q
+
+
+def flipped(truth_Q: Tensor, uniform_Q: Tensor, rate: float, n_classes: int) -> Tensor:
+    """Return (Q,) int64: the truth, or another class where the uniform number is below `rate`.
+
+    Args:
+        truth_Q: int64 in [0, C). uniform_Q: float64 in [0, 1); also says which other class.
+        rate: in [0, 1). n_classes: C, at least 2.
+
+    >>> flipped(torch.tensor([1, 1, 1]), torch.tensor([0.1, 0.3, 0.4]), rate=0.4, n_classes=3).tolist()
+    [0, 2, 1]
+    """
+    other_Q = (uniform_Q / max(rate, 1e-300) * (n_classes - 1)).clamp(max=n_classes - 2).long()
+    return torch.where(uniform_Q < rate, other_Q + (other_Q >= truth_Q), truth_Q)
+
+
+def drawn_from_rows(cumulative_CC: Tensor, truth_Q: Tensor, uniform_Q: Tensor) -> Tensor:
+    """Return (Q,) int64: for each sample the class where its row's cumulated probability passes its number.
+
+    Args:
+        cumulative_CC: float64, rows that end in 1. truth_Q: int64, the row. uniform_Q: float64 in [0, 1).
+    """
+    rows_QC = cumulative_CC[truth_Q]
+    return torch.searchsorted(rows_QC, uniform_Q[:, None], right=True)[:, 0]
+
+
+def cumulative_rows(confusion_CC: Tensor) -> Tensor:
+    """Return the rows' cumulated sums (C, C) float64, each ending in exactly 1."""
+    cumulative_CC = confusion_CC.cumsum(1)
+    return cumulative_CC / cumulative_CC[:, -1:]
+
+
+def counted_uniform(seed: int, index_Q: Tensor, times_Q: Tensor) -> Tensor:
+    """Return (Q,) float64 in [0, 1), a function of (seed, index, times) alone.
+
+    Source: Steele, Lea & Flood, Fast splittable pseudorandom number generators, OOPSLA 2014 (SplitMix64),
+    applied to the index and then to the count.
+    """
+    state_Q = _mixed(np.full(len(index_Q), seed, dtype=np.uint64), index_Q)
+    return torch.from_numpy((_mixed(state_Q, times_Q) >> np.uint64(11)).astype(np.float64) / 2**53)
+
+
+def checked_confusion(confusion: Any, n_classes: int) -> Tensor:
+    """Return a confusion matrix (C, C) float64 from rows or a file.
+
+    Raises:
+        ConfigError: no numbers, another shape, negative or not finite, rows that do not sum to 1.
+    """
+    key = "oracle.confusion"
+    try:
+        array = _read(Path(confusion)) if isinstance(confusion, str) else np.asarray(confusion, np.float64)
+    except (OSError, ValueError, TypeError) as error:
+        reason = " ".join(str(error).split())
+        raise ConfigError(
+            key, "rows of numbers, or an .npy or .csv file of them", str(confusion), reason
+        ) from error
+    if array.shape != (n_classes, n_classes):
+        shape = " x ".join(map(str, array.shape))
+        raise ConfigError(key, f"{n_classes} rows of {n_classes} probabilities, one per class", shape)
+    sum_C = array.sum(1)
+    for row in range(n_classes):
+        if not (array[row] >= 0).all() or not np.isfinite(array[row]).all():
+            raise ConfigError(
+                key, f"probabilities of at least 0 in row {row} (counted from 0)", str(array[row].tolist())
+            )
+        if abs(sum_C[row] - 1) > ROW_SUM_TOLERANCE:
+            raise ConfigError(key, f"row {row} (counted from 0) to sum to 1, got a sum of {sum_C[row]:.8g}")
+    return torch.from_numpy(array)
+
+
+def _check_one_noise(rate: float | None, confusion: Any) -> None:
+    if rate is not None and confusion is not None:
+        raise ConfigError("oracle", "a rate or a confusion matrix, not both", hint="Write oracle.rate=null.")
+    if rate is None and confusion is None:
+        raise ConfigError("oracle", "oracle.rate or oracle.confusion", hint="Give one of them.")
+    if rate is not None and not 0 <= rate < 1:
+        raise ConfigError("oracle.rate", "a share in [0, 1)", rate)
+
+
+def _read(file: Path) -> np.ndarray[Any, Any]:
+    file = file.expanduser()
+    if file.suffix == ".npy":
+        return np.load(file, allow_pickle=False).astype(np.float64)
+    if file.suffix == ".csv":
+        return np.loadtxt(file, delimiter=",", ndmin=2)
+    raise ValueError("Its name ends in neither.")
+
+
+def _mixed(state_Q: np.ndarray[Any, Any], number_Q: Tensor) -> np.ndarray[Any, Any]:
+    """Return uint64 states stepped by each number and mixed; arithmetic modulo 2**64."""
+    step_Q = (number_Q.numpy().astype(np.uint64) + np.uint64(1)) * np.uint64(_GOLDEN)
+    z_Q = state_Q + step_Q
+    z_Q = (z_Q ^ (z_Q >> np.uint64(30))) * np.uint64(_MIX_1)
+    z_Q = (z_Q ^ (z_Q >> np.uint64(27))) * np.uint64(_MIX_2)
+    return z_Q ^ (z_Q >> np.uint64(31))

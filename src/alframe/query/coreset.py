@@ -1,0 +1,83 @@
+"""Queries that cover the features: each sample is the one farthest from everything labelled or asked.
+
+Axes: P the pool, L the labelled, D the features, T the samples at the top of the pool.
+
+Source: Sener & Savarese, Active learning for convolutional neural networks: a core-set approach, ICLR 2018,
+algorithm 1 (k-center greedy; without the mixed integer program of algorithm 2). Features are the input of the
+classifier's last layer, as there.
+"""
+
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from alframe.query.distances import heavy_device, nearest, squared_distances
+from alframe.query.subset import Subset, finite, top_of
+from alframe.records import Labelled, PoolScores
+
+TOP = 512  # samples whose distances are kept up to date in between
+
+
+@dataclass(frozen=True, kw_only=True)
+class Coreset(Subset):
+    """Farthest-first in feature space, from everything labelled, by a hand or not."""
+
+    needs: frozenset[str] = field(default=frozenset({"features", "labelled_features"}), init=False)
+
+    def select(self, scores: PoolScores, labelled: Labelled, n: int, generator: torch.Generator) -> Tensor:
+        """Return index_Q, int64, min(n, P) samples in the order of the choice.
+
+        Without anything labelled the first is random.
+        """
+        device = heavy_device()
+        features_PD = finite(scores, "features_PD").to(device)
+        labelled_LD = finite(labelled, "features_LD").to(device)
+        if len(scores) and len(labelled_LD) == 0:
+            first = torch.randint(len(scores), (1,), generator=generator)
+            distance_P = nearest(features_PD, features_PD[first])
+            distance_P[first] = torch.inf
+        else:
+            distance_P = nearest(features_PD, labelled_LD)
+        return scores.index_P[farthest_first(features_PD, distance_P, n)]
+
+
+def farthest_first(features_PD: Tensor, distance_P: Tensor, n: int) -> Tensor:
+    """Return (min(n, P),) int64 positions on the CPU, in the order of the choice.
+
+    Distances only shrink as samples are chosen, so an old one bounds the new one from above: while the
+    farthest of the few at the top, kept up to date, is at least as far as the others' old distances, it is
+    the farthest of all. The others are brought up to date by one product for many choices.
+
+    Args:
+        features_PD: (P, D) float, finite.
+        distance_P: (P,) squared distance to what is covered already, infinite where nothing is.
+        n: how many. Ties go to the lowest position.
+    """
+    distance_P, chosen = distance_P.clone(), torch.empty(0, dtype=torch.int64, device=distance_P.device)
+    n = min(n, len(features_PD))
+    while len(chosen) < n:
+        new = _choose_from_top(features_PD, distance_P, n - len(chosen))
+        chosen = torch.cat([chosen, new])
+        distance_P = torch.minimum(distance_P, nearest(features_PD, features_PD[new]))
+        distance_P[chosen] = -1.0
+    return chosen.cpu()
+
+
+def _choose_from_top(features_PD: Tensor, distance_P: Tensor, n: int) -> Tensor:
+    """Return at least one and at most n positions, the next choices."""
+    top_T = top_of(distance_P.cpu(), TOP + 1).to(distance_P.device)
+    # Positions ascend, so that ties go to the lowest of them; the one beyond the top is the others' bound.
+    bound = float(distance_P[top_T[-1]]) if len(top_T) > TOP else -torch.inf
+    top_T = top_T[:TOP].sort().values
+    features_TD, distance_T = features_PD[top_T], distance_P[top_T]
+    chosen: list[int] = []
+    while len(chosen) < min(n, len(top_T)):
+        farthest = int(distance_T.argmax())
+        if chosen and float(distance_T[farthest]) <= bound:
+            break
+        chosen.append(farthest)
+        new_T = squared_distances(features_TD, features_TD[farthest, None]).squeeze(1)
+        distance_T = torch.minimum(distance_T, new_T)
+        distance_T[chosen] = -1.0
+    return top_T[torch.tensor(chosen, device=top_T.device)]

@@ -1,0 +1,135 @@
+"""Queries of many samples by one score: drawn without replacement, with odds that grow as a power of the
+score.
+
+The n highest of beta * log s + Gumbel noise are such a draw: the first is sample i with probability
+s_i^beta / sum_j s_j^beta, and so on among the rest. What the highest scores have in common then fills no
+question. beta = 0 asks at random; the larger beta, the closer to the n highest scores.
+
+Source: Kirsch, Farquhar, Atighehchian, Jesson, Branchaud-Charron & Gal, Stochastic batch
+acquisition, TMLR 2023.
+"""
+
+from dataclasses import dataclass, field
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from alframe.config import number
+from alframe.query.committee import bald
+from alframe.query.subset import Subset, finite, gumbel, top_of
+from alframe.records import Labelled, PoolScores
+
+LEAST = -745.0  # log of the smallest float64: samples with a score of zero come last, at random
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Power:
+    """What the strategies have in common.
+
+    Attributes:
+        beta: >= 0, the power.
+    """
+
+    beta: float
+
+    def __post_init__(self) -> None:
+        number(least=0)("query.beta", self.beta)
+
+    def _log_score(self, scores: PoolScores) -> Tensor:
+        raise NotImplementedError
+
+    def select(self, scores: PoolScores, labelled: Labelled, n: int, generator: torch.Generator) -> Tensor:
+        """Return index_Q, int64, min(n, P) samples."""
+        return scores.index_P[power_draw(self._log_score(scores), n, self.beta, generator)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PowerLeastConfidence(_Power):
+    """Score 1 - p_max."""
+
+    needs: frozenset[str] = field(default=frozenset(), init=False)
+
+    def value(self, scores: PoolScores) -> Tensor:
+        """Return (P,) float32, the lower, the sooner asked."""
+        return scores.log_odds_P
+
+    def _log_score(self, scores: PoolScores) -> Tensor:
+        return log_error(finite(scores, "log_odds_P"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class PowerMargin(_Power):
+    """Score 1 - (p_1st - p_2nd)."""
+
+    needs: frozenset[str] = field(default=frozenset({"margin"}), init=False)
+
+    def value(self, scores: PoolScores) -> Tensor:
+        """Return (P,) float64, the lower, the sooner asked."""
+        return -self._log_score(scores)
+
+    def _log_score(self, scores: PoolScores) -> Tensor:
+        return log_closeness(finite(scores, "log_odds_P"), finite(scores, "margin_P"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class PowerEntropy(_Power):
+    """Score H[p]."""
+
+    needs: frozenset[str] = field(default=frozenset({"entropy"}), init=False)
+
+    def value(self, scores: PoolScores) -> Tensor:
+        """Return (P,) float32, the lower, the sooner asked."""
+        return -finite(scores, "entropy_P")
+
+    def _log_score(self, scores: PoolScores) -> Tensor:
+        return finite(scores, "entropy_P").double().log()
+
+
+@dataclass(frozen=True, kw_only=True)
+class PowerBald(_Power, Subset):
+    """Score BALD."""
+
+    needs: frozenset[str] = field(default=frozenset({"members"}), init=False)
+
+    def __post_init__(self) -> None:
+        _Power.__post_init__(self)
+        Subset.__post_init__(self)
+
+    def _log_score(self, scores: PoolScores) -> Tensor:
+        return bald(finite(scores, "members_PKC")).log()
+
+
+def power_draw(log_score_P: Tensor, n: int, beta: float, generator: torch.Generator) -> Tensor:
+    """Return (min(n, P),) int64 positions, drawn one after the other with odds s^beta.
+
+    Args:
+        log_score_P: (P,) float64, log s, -inf where s is 0. n: how many. beta: >= 0. generator: P draws.
+    """
+    noise_P = gumbel(len(log_score_P), generator)
+    return top_of(beta * log_score_P.double().clamp_min(LEAST) + noise_P, n)
+
+
+def log_error(log_odds_P: Tensor) -> Tensor:
+    """Return (P,) float64, log(1 - p_max) = log sigmoid(-m), exact also where p_max rounds to 1.
+
+    >>> round(log_error(torch.tensor([0.0, 40.0])).exp()[0].item(), 6), log_error(torch.tensor([40.0])).item()
+    (0.5, -40.0)
+    """
+    return F.logsigmoid(-log_odds_P.double())
+
+
+def log_closeness(log_odds_P: Tensor, margin_P: Tensor) -> Tensor:
+    """Return (P,) float64, log(1 - (p_1st - p_2nd)).
+
+    As 1 - p_1st + p_2nd with p_2nd = p_1st * exp(-margin): two positive terms, so nothing cancels.
+
+    Args:
+        log_odds_P: m, the log-odds of p_1st. margin_P: log(p_1st / p_2nd).
+
+    >>> m, margin = torch.tensor([0.6]).logit(), torch.tensor([0.6 / 0.3]).log()
+    >>> round(log_closeness(m, margin).exp().item(), 6)
+    0.7
+    """
+    m_P = log_odds_P.double()
+    return torch.logaddexp(F.logsigmoid(-m_P), F.logsigmoid(m_P) - margin_P.double())

@@ -1,0 +1,130 @@
+"""Queries that cover the pool with balls: for trials with few labels.
+
+Axes: P the pool (its candidates), L the labelled, D the features.
+
+Source: Yehuda, Dekel, Hacohen & Weinshall, Active learning through a covering lens, NeurIPS 2022, algorithm 1
+(ProbCover) and its choice of the radius. There features are those of a network trained without labels; here
+they are the input of the last layer of the round's classifier, so the radius is chosen anew each round.
+"""
+
+from dataclasses import dataclass, field
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from alframe.config import probability
+from alframe.query.distances import blocks, heavy_device, nearest, squared_distances
+from alframe.query.subset import Subset, finite
+from alframe.records import Labelled, PoolScores
+from alframe.typicality import k_means
+
+MOST = 2**16  # samples whose graph, a byte for each pair, is made at most: 4 GB
+JUDGED = 2048  # random samples whose balls are judged for the radius; each against all candidates
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProbCover(Subset):
+    """The samples whose balls of one radius together hold most of what no label's ball holds.
+
+    Attributes:
+        max_candidates: as in `Subset`; the graph has a byte for each pair of candidates, so that at most
+            65,536 are taken, random ones of more, also where it is None.
+        purity: the radius is the largest with this share of the balls pure, that is, without a sample of
+            another k-means cluster; k is the number of classes among labels held and predictions, and no
+            truth is looked at.
+    """
+
+    purity: float
+    needs: frozenset[str] = field(default=frozenset({"features", "labelled_features"}), init=False)
+
+    def __post_init__(self) -> None:
+        Subset.__post_init__(self)
+        probability("query.purity", self.purity)
+
+    def candidates(self, scores: PoolScores, n: int, generator: torch.Generator) -> Tensor:
+        """Return int64 data-set indices, a random part of the pool whose graph fits into memory."""
+        most = Subset(max_candidates=min(self.max_candidates or MOST, MOST))
+        return most.candidates(scores, n, generator)
+
+    def select(self, scores: PoolScores, labelled: Labelled, n: int, generator: torch.Generator) -> Tensor:
+        """Return index_Q, int64, min(n, P) samples in the order of the choice."""
+        features_PD = F.normalize(finite(scores, "features_PD"), dim=1)
+        labelled_LD = F.normalize(finite(labelled, "features_LD"), dim=1)
+        if len(scores) == 0 or n == 0:
+            return scores.index_P[:0]
+        n_classes = len(torch.cat([labelled.label_L, scores.predicted_P]).unique())
+        pseudo_P = k_means(features_PD, n_classes, generator)
+        device = heavy_device()
+        features_PD, labelled_LD = features_PD.to(device), labelled_LD.to(device)
+        radius = largest_pure_radius(features_PD, pseudo_P, self.purity, generator)
+        covered_P = nearest(features_PD, labelled_LD) < radius
+        return scores.index_P[greedy_cover(ball_graph(features_PD, radius), covered_P, n, generator)]
+
+
+def largest_pure_radius(
+    features_PD: Tensor, pseudo_P: Tensor, purity: float, generator: torch.Generator
+) -> float:
+    """Return the squared radius, the largest with at least `purity` of the balls pure.
+
+    An open ball is pure while its radius is at most the distance to the nearest sample of another cluster, so
+    the radius is a quantile of those distances, over JUDGED random samples where there are more. With one
+    cluster alone it holds everything.
+
+    Args:
+        features_PD: (P, D) float, P > 0. pseudo_P: (P,) int64, the clusters. purity: in (0, 1).
+    """
+    enemy_P = torch.full((len(features_PD),), torch.inf)
+    judged_P = torch.zeros(len(features_PD), dtype=torch.bool)
+    judged_P[torch.randperm(len(features_PD), generator=generator)[:JUDGED]] = True
+    for cluster in pseudo_P.unique().tolist():
+        own_P = pseudo_P == cluster
+        judged = (own_P & judged_P).nonzero().flatten()
+        enemies = (~own_P).nonzero().flatten()
+        enemy_P[judged] = nearest(features_PD[judged], features_PD[enemies]).cpu()
+    distances = enemy_P[judged_P].sort().values
+    return float(distances[impure_at_most(len(distances), purity)])
+
+
+def impure_at_most(n_balls: int, purity: float) -> int:
+    """Return how many of the balls may be impure, at most n_balls - 1.
+
+    >>> impure_at_most(100, 0.95), impure_at_most(19, 0.95), impure_at_most(1, 0.95)
+    (5, 0, 0)
+    """
+    return min(n_balls - 1, int(n_balls * (1 - purity) + 1e-9))
+
+
+def ball_graph(features_PD: Tensor, radius: float) -> Tensor:
+    """Return (P, P) bool, True where the squared distance is below `radius`, and for each with itself."""
+    graph_PP = torch.zeros(len(features_PD), len(features_PD), dtype=torch.bool, device=features_PD.device)
+    for rows in blocks(len(features_PD), len(features_PD)):
+        graph_PP[rows] = squared_distances(features_PD[rows], features_PD) < radius
+    return graph_PP.fill_diagonal_(True)
+
+
+def greedy_cover(graph_PP: Tensor, covered_P: Tensor, n: int, generator: torch.Generator) -> Tensor:
+    """Return (min(n, P),) int64 positions on the CPU: each covers most of what is not covered yet.
+
+    When all is covered the rest is random: what was covered tells no one of them from the others. Ties go to
+    the lowest position. Each row of the graph is read once, when its sample is covered.
+
+    Args:
+        graph_PP: (P, P) bool, symmetric, True on the diagonal. covered_P: (P,) bool. n: how many.
+    """
+    n, open_P = min(n, len(graph_PP)), ~covered_P
+    gain_P = torch.zeros(len(graph_PP), dtype=torch.int64, device=graph_PP.device)
+    for rows in open_P.nonzero().flatten().split(1024):
+        gain_P += graph_PP[rows].sum(dim=0)
+    chosen: list[int] = []
+    while len(chosen) < n and int(gain_P.max()) > 0:
+        chosen.append(int(gain_P.argmax()))
+        newly = (graph_PP[chosen[-1]] & open_P).nonzero().flatten()
+        open_P[newly] = False
+        for rows in newly.split(1024):
+            gain_P -= graph_PP[rows].sum(dim=0)
+    left_P = torch.ones(len(graph_PP), dtype=torch.bool)
+    left_P[chosen] = False
+    rest_P = left_P.nonzero().flatten()
+    rest_P = rest_P[torch.randperm(len(rest_P), generator=generator)[: n - len(chosen)]]
+    return torch.cat([torch.tensor(chosen, dtype=torch.int64), rest_P])

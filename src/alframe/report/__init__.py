@@ -1,0 +1,1 @@
+"""What finished trials come to, taken together."""
