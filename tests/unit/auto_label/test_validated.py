@@ -58,6 +58,15 @@ def test_all_right_accepts_all_even_below_the_least_confident_sample() -> None:
     assert (len(accepted.index_A), accepted.threshold) == (10, 0.0)
 
 
+@pytest.mark.parametrize("group", ["joint", "per_class"])
+def test_a_sample_at_the_cut_itself_is_not_accepted(group: str) -> None:
+    # 70 are right, the 30 from 1.0 down are wrong: the cut is 1.0.
+    odds = torch.cat([torch.full((70,), 5.0), torch.linspace(0, 1, 30)])
+    accepted = accept(scores(torch.tensor([1.0, 1.1])), judged(odds, odds < 2), group=group)
+    assert accepted.index_A.tolist() == [1]
+    assert int(accepted.inside_V.sum()) == 70
+
+
 def test_all_wrong_accepts_none_and_says_why() -> None:
     accepted = accept(POOL, judged(torch.linspace(5, 9, 100), torch.ones(100)))
     assert (len(accepted.index_A), accepted.threshold, bool(accepted.inside_V.any())) == (0, None, False)
@@ -154,6 +163,16 @@ def test_log_odds_of_a_class_that_is_not_the_largest() -> None:
     logits = torch.tensor([[1.0, 2.0, 0.5]], dtype=torch.float64)
     p = logits.softmax(1)[0, 2]
     assert float(log_odds_of(logits, torch.tensor([2]))) == pytest.approx(math.log(p / (1 - p)))
+
+
+def test_one_part_fits_the_temperature_and_the_other_judges() -> None:
+    scores_V, label_V = sharp(50, seed=2)
+    policy = CalibratedPolicy(**SETTINGS, calibration_share=0.2, max_temperature=100)
+    learned = policy.learn(Validation(scores=scores_V, label_V=label_V), torch.Generator().manual_seed(0))
+    assert int(learned.judges_V.sum()) == 40
+    turned_V = torch.where(learned.judges_V, 3 - label_V, label_V)
+    again = policy.learn(Validation(scores=scores_V, label_V=turned_V), torch.Generator().manual_seed(0))
+    assert torch.equal(learned.confidence(scores_V), again.confidence(scores_V))
 
 
 def test_calibrated_probabilities_set_the_threshold_and_the_classifiers_odds_are_recorded() -> None:
