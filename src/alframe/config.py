@@ -122,11 +122,6 @@ def _widths(key: str, value: Any) -> None:
         raise ConfigError(key, "a list of whole numbers of at least 1, such as [16, 32, 64]", str(value))
 
 
-def _passes(key: str, value: Any) -> None:
-    if value is not None:
-        number(above=0)(key, value)
-
-
 def class_thresholds(key: str, value: Any) -> None:
     """Check for a probability for each class: a list, a mapping from class to probability, or null."""
     named = value if isinstance(value, Mapping) else dict(enumerate(value or [])) if _lists(value) else None
@@ -290,7 +285,7 @@ _RULES: dict[str, Check] = {
     "stopping.hour": number(least=0),
     "learner.steps": whole(1),
     "learner.steps_growth": whole(0),
-    "learner.max_pool_passes": _passes,
+    "learner.max_pool_passes": positive,
     "learner.batch_size": whole(1, most=MAX_BATCH),
     "learner.pool_batch_size": whole(0, most=MAX_BATCH),
     "learner.average_decay": number(least=0, most=1),
@@ -323,7 +318,7 @@ _RULES: dict[str, Check] = {
     "learner.ensemble": whole(1),
     "learner.scoring_batch_size": whole(1, most=MAX_BATCH, optional=True),
     "learner.committee": one_of("ensemble", "last_layer", "dropout"),
-    "learner.committee_passes": whole(2, most=1000),
+    "learner.committeepositive": whole(2, most=1000),
     "learner.committee_dropout": probability,
     "learner.final_networks": whole(0, most=100),
     "learner.final_warm": whole(0),
@@ -349,7 +344,7 @@ _RULES: dict[str, Check] = {
 
 
 def _check_amounts(config: dict[str, Any]) -> None:
-    for group in ("initial", "query"):
+    for group in ("initial", "query", "auto_label"):
         amount = config.get(group) or {}
         if amount.get("share") is not None and amount.get("num") is not None:
             raise ConfigError(
@@ -361,6 +356,15 @@ def _check_amounts(config: dict[str, Any]) -> None:
 
 
 def _check_conflicts(config: dict[str, Any]) -> None:
+    policy, learns = config["auto_label"], config["learner"].get("auto_labels") == "train"
+    if learns and policy.get("validation_size") and policy.get("keep") == "rejudge":
+        raise ConfigError(
+            "auto_label.keep",
+            "permanent where auto-labels are learned as truth and a validation set judges them: what the "
+            "classifier has learned by heart would be judged by what it has not",
+            "rejudge",
+            "Write auto_label.keep=permanent or another learner.auto_labels.",
+        )
     learner = config["learner"]
     if learner.get("final_warm", 0) > learner.get("final_networks", 0):
         raise ConfigError(

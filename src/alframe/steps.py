@@ -56,11 +56,23 @@ def auto_label(rooms: Rooms, plan: Plan, desk: Desk, round: int) -> tuple[Desk, 
     if rooms.auto_label is None:
         return desk, None
     generator = derive_generator(plan.seed, round, "auto_label")
-    accepted = rooms.auto_label.accept(desk.scores, desk.validation, generator)
+    # Under hand_first the pool has lost what was asked, and the validation set loses the like of it.
+    stays_V = ~desk.asked_V
+    accepted = rooms.auto_label.accept(desk.scores, _part(desk.validation, stays_V), generator)
     ledger = desk.ledger.commit(accepted.index_A, accepted.label_A, Source.AUTO, round, accepted.log_odds_A)
     scores = desk.scores.without(accepted.index_A)
-    inside_V = desk.inside_V if accepted.inside_V is None else accepted.inside_V
+    inside_V = desk.inside_V
+    if accepted.inside_V is not None and desk.validation is not None:
+        inside_V = torch.zeros(len(desk.validation), dtype=torch.bool)
+        inside_V[stays_V if len(stays_V) else slice(None)] = accepted.inside_V
     return desk._replace(ledger=ledger, scores=scores, inside_V=inside_V), accepted
+
+
+def _part(validation: Validation | None, stays_V: Tensor) -> Validation | None:
+    """Return the validation samples that stay; all of them where nothing was asked yet."""
+    if validation is None or len(stays_V) == 0:
+        return validation
+    return Validation(scores=validation.scores.at(stays_V), label_V=validation.label_V[stays_V])
 
 
 def ask(rooms: Rooms, plan: Plan, desk: Desk, round: int) -> Desk:

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from alframe.records import PoolScores, Validation
 
+BINS = 10  # of the values up to the highest asked
 SHARES = tuple(k / 20 for k in range(1, 21))
 
 
@@ -25,8 +26,9 @@ def asked_alike(
 ) -> Tensor:
     """Return bool (V,): the validation samples that leave as the queried left the pool.
 
-    With a score, those at or below the highest queried value, each with the share of the pool's samples there
-    that were queried; without one, everywhere with the share of the pool that was queried.
+    With a score, those at or below the highest queried value, each with the share of the pool's samples of
+    about its value that were queried: all of them where the very lowest were asked, a third where a random
+    third was, more of the low ones where low ones were more likely. Without a score, everywhere alike.
 
     Args:
         scores_V, scores: of the validation samples that could have been asked, and of the pool that was.
@@ -34,15 +36,24 @@ def asked_alike(
     """
     if len(scores) == 0 or len(index_Q) == 0:
         return torch.zeros(len(scores_V), dtype=torch.bool)
-    below_V = torch.ones(len(scores_V), dtype=torch.bool)
-    n_below = len(scores)
+    share_V = torch.full((len(scores_V),), len(index_Q) / len(scores), dtype=torch.float64)
     if value is not None:
-        value_P = value(scores)
-        cut = value_P[torch.isin(scores.index_P, index_Q)].max()
-        below_V = value(scores_V) <= cut
-        n_below = int((value_P <= cut).sum())
-    drawn_V = torch.rand(len(scores_V), generator=generator) < len(index_Q) / n_below
-    return below_V & drawn_V
+        asked_P = torch.isin(scores.index_P, index_Q)
+        share_V = _share_asked(value(scores).double(), asked_P, value(scores_V).double())
+    return torch.rand(len(scores_V), dtype=torch.float64, generator=generator) < share_V
+
+
+def _share_asked(value_P: Tensor, asked_P: Tensor, value_V: Tensor) -> Tensor:
+    """Return float64 (V,): the share of the pool asked among values like each, 0 above the highest asked."""
+    cut = value_P[asked_P].max()
+    below_P = value_P <= cut
+    edges = value_P[below_P].quantile(torch.linspace(0, 1, BINS + 1, dtype=torch.float64)[1:-1]).unique()
+    bin_P, bin_V = torch.bucketize(value_P[below_P], edges), torch.bucketize(value_V, edges)
+    n_bins = len(edges) + 1
+    pool_Z = torch.bincount(bin_P, minlength=n_bins)
+    asked_Z = torch.bincount(bin_P[asked_P[below_P]], minlength=n_bins)
+    share_Z = asked_Z.double() / pool_Z.clamp_min(1)
+    return torch.where(value_V <= cut, share_Z[bin_V], 0.0)
 
 
 def error_by_share(validation: Validation | None) -> tuple[tuple[float, float], ...]:

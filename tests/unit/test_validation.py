@@ -38,6 +38,15 @@ def test_below_the_cut_of_a_spread_question_a_share_leaves() -> None:
     assert not leaves[10_000:].any()
 
 
+def test_where_low_ones_are_more_likely_asked_more_of_them_leave() -> None:
+    # Of the lower half of the pool nine in ten were asked, of the upper half one in ten.
+    pool, validation = scores([float(k) for k in range(1000)]), scores([k / 10 for k in range(10_000)], 2000)
+    asked = torch.tensor([k for k in range(1000) if (k % 10 == 9) != (k < 500)])
+    leaves = asked_alike(validation, pool, asked, by_odds, generator())
+    assert leaves[:5000].double().mean() == pytest.approx(0.9, abs=0.02)
+    assert leaves[5000:].double().mean() == pytest.approx(0.1, abs=0.02)
+
+
 def test_without_a_cut_a_random_share_leaves_everywhere() -> None:
     pool, validation = scores([1.0] * 100), scores([9.0] * 10_000, 200)
     leaves = asked_alike(validation, pool, torch.arange(25), None, generator())

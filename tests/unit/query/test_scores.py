@@ -49,9 +49,6 @@ def test_the_same_votes_for_other_classes_are_as_much_disagreement_to_the_last_b
         tuple(place for place, n in zip(places, (4, 3, 2, 1), strict=True) for _ in range(n))
         for places in permutations(range(4))
     ]
-        tuple(place for place, n in zip(places, (4, 3, 2, 1)) for _ in range(n))
-        for places in permutations(range(4))
-    ]
     assert len(vote_entropy(members(*rows, n_classes=7)).unique()) == 1
 
 
