@@ -79,6 +79,7 @@ def tables(groups: Groups, baseline: str, family: Any) -> dict[str, Any]:
     seeds = {name: [trial.seed for trial in trials] for name, trials in groups.items()}
     _print_means(figures, means, seeds)
     _print_ranges(covered)
+    _print_certificates(groups)
     compared = {key: _against(figure, groups, baseline) for key, figure in figures.items()}
     _print_differences(figures, compared, groups, baseline)
     points, shared, penalties = _penalties(groups, covered["accuracy"], family)
@@ -222,6 +223,56 @@ def _print_ranges(covered: Mapping[str, tuple[float, float] | None]) -> None:
                 f"\nAUBC of {told[name]}: mean height of the curve from {low:.3g} to {high:.3g} % "
                 "hand labels, by trapezoids."
             )
+
+
+def _of_certificate(key: str) -> Callable[[Trial], float | None]:
+    return lambda trial: (trial.summary.get("certificate") or {}).get(key)
+
+
+def _before_audit(key: str, change: str, sign: int) -> Callable[[Trial], float | None]:
+    """Return what reads a figure as it stood before the audit's answers, where the oracle is perfect."""
+
+    def read(trial: Trial) -> float | None:
+        value, certificate = trial.summary[key], trial.summary.get("certificate")
+        return None if certificate is None or value is None else value + sign * certificate[change]
+
+    return read
+
+
+_CERTIFICATES = {
+    "hand labels before": Figure(
+        title="hand labels before it", read=_before_audit("hand_labels", "asked", -1), scale=1, decimals=0
+    ),
+    "mislabelled before": Figure(
+        title="mislabelled before it",
+        read=_before_audit("mislabelled", "found_wrong", 1),
+        scale=1,
+        decimals=0,
+    ),
+    "asked": Figure(title="its answers", read=_of_certificate("asked"), scale=1, decimals=0),
+    "found_wrong": Figure(title="found wrong", read=_of_certificate("found_wrong"), scale=1, decimals=1),
+    "max_wrong_share": Figure(title="wrong at most, %", read=_of_certificate("max_wrong_share"), decimals=3),
+    "hand_share": Figure(title="hand labels in all, %", read=lambda trial: trial.summary["hand_share"]),
+    "truly": Figure(title="wrong, %", read=lambda trial: trial.summary["mislabelled_share"], decimals=3),
+}
+
+
+def _print_certificates(groups: Groups) -> None:
+    certified = {
+        name: [trial for trial in trials if trial.summary.get("certificate")]
+        for name, trials in groups.items()
+    }
+    if not any(certified.values()):
+        return
+    print("\nCertificates: what the audit cost and proved.\n")
+    _print_head(["", "reached", *(figure.title for figure in _CERTIFICATES.values())])
+    for name, trials in certified.items():
+        if trials:
+            reached = sum(trial.summary["certificate"]["reached"] for trial in trials)
+            cells = [
+                _estimate(_mean(figure, trials), figure, len(trials)) for figure in _CERTIFICATES.values()
+            ]
+            _print_row([name, f"{reached} of {len(trials)}", *cells])
 
 
 def _print_differences(

@@ -12,18 +12,20 @@ import torch
 from torch import Tensor
 
 MANY = 50  # clusters beyond which k-means runs on mini-batches, as in the source
+FITTED = 2**14  # samples that centres are found from, at most
 DISTANCES = 2**22  # distances held at once
 
 
 def k_means(features_PD: Tensor, n_clusters: int, generator: torch.Generator) -> Tensor:
     """Return cluster_P, int64 in [0, n_clusters): some clusters stay empty where samples repeat.
 
+    Centres are found from FITTED random samples where there are more, and every sample goes to the nearest.
     One thread, so that the same seed gives the same clusters whatever the machine is doing.
 
     Args:
         features_PD: (P, D) float32, finite.
         n_clusters: at least 1; no more than P are made.
-        generator: seeds the centres.
+        generator: draws the samples and seeds the centres.
     """
     from sklearn.cluster import KMeans, MiniBatchKMeans
     from sklearn.exceptions import ConvergenceWarning
@@ -32,12 +34,16 @@ def k_means(features_PD: Tensor, n_clusters: int, generator: torch.Generator) ->
     n_clusters = min(n_clusters, len(features_PD))
     if n_clusters == 0:
         return torch.empty(0, dtype=torch.int64)
+    fitted_SD = features_PD
+    if len(features_PD) > FITTED:
+        fitted_SD = features_PD[torch.randperm(len(features_PD), generator=generator)[:FITTED]]
     kind = MiniBatchKMeans if n_clusters > MANY else KMeans
     method = kind(n_clusters=n_clusters, n_init=1, random_state=sklearn_seed(generator))
     with warnings.catch_warnings(), threadpool_limits(1):
         # Fewer different samples than clusters: the clusters that stay empty say it.
         warnings.simplefilter("ignore", ConvergenceWarning)
-        return torch.from_numpy(method.fit_predict(features_PD.numpy())).long()
+        method.fit(fitted_SD.numpy())
+        return torch.from_numpy(method.predict(features_PD.numpy())).long()
 
 
 def mean_neighbour_distance(features_PD: Tensor, cluster_P: Tensor, neighbours: int) -> Tensor:

@@ -126,7 +126,7 @@ def test_a_missing_or_empty_group_or_key_is_named(default, key) -> None:
         (["query.sharee=1"], "query.sharee: no such key or group. Did you mean query.share?"),
         (["thresold=0.9"], "Did you mean auto_label.threshold?"),
         (["foo=1"], "foo: no such key or group."),
-        (["query=margn"], "query=margn: no such option. Did you mean margin? There are: least_confidence,"),
+        (["query=margn"], "query=margn: no such option. Did you mean margin? There are: badge, bald,"),
         (["experiment=publish"], "experiment=publish: no such option. Did you mean published?"),
         (["-m", "+sweep=nope"], "sweep=nope: no such option. There are:"),
         (["quey=margin"], "Did you mean query?"),

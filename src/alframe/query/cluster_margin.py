@@ -14,10 +14,12 @@ import torch
 from torch import Tensor
 
 from alframe.config import number, whole
-from alframe.query.clustering import average_linkage, kmeans
+from alframe.grouping import rank_within
+from alframe.query.clustering import average_linkage
 from alframe.query.subset import finite
 from alframe.records import Labelled, PoolScores
 from alframe.selection import lowest
+from alframe.typicality import k_means
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +60,7 @@ class ClusterMargin:
         if len(candidates) <= self.max_agglomerated:
             cluster_P = average_linkage(features_PD, n_clusters)
         else:
-            cluster_P = kmeans(features_PD, n_clusters, generator)
+            cluster_P = k_means(features_PD, n_clusters, generator)
         return scores.index_P[candidates[in_turns(cluster_P, n, generator)]]
 
 
@@ -77,7 +79,7 @@ def in_turns(cluster_P: Tensor, n: int, generator: torch.Generator) -> Tensor:
     if len(cluster_P) == 0:
         return torch.empty(0, dtype=torch.int64)
     order_P = torch.randperm(len(cluster_P), generator=generator)
-    turn_P = turns(cluster_P[order_P])
+    turn_P = rank_within(cluster_P[order_P])
     size_P = torch.bincount(cluster_P)[cluster_P[order_P]]
     first_P = first_positions(cluster_P)[order_P]
     # The last key first: sorts are stable.
@@ -85,20 +87,6 @@ def in_turns(cluster_P: Tensor, n: int, generator: torch.Generator) -> Tensor:
     ranked = ranked[size_P[ranked].argsort(stable=True)]
     ranked = ranked[turn_P[ranked].argsort(stable=True)]
     return order_P[ranked[:n]]
-
-
-def turns(cluster_P: Tensor) -> Tensor:
-    """Return (P,) int64, how many samples of its cluster come before each sample.
-
-    >>> turns(torch.tensor([5, 2, 5, 5])).tolist()
-    [0, 0, 1, 2]
-    """
-    order = cluster_P.argsort(stable=True)
-    sizes = torch.bincount(cluster_P) if len(cluster_P) else cluster_P
-    starts = sizes.cumsum(0) - sizes
-    turn_P = torch.empty_like(cluster_P)
-    turn_P[order] = torch.arange(len(cluster_P)) - starts[cluster_P[order]]
-    return turn_P
 
 
 def first_positions(cluster_P: Tensor) -> Tensor:

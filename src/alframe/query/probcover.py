@@ -14,10 +14,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from alframe.config import probability
-from alframe.query.clustering import kmeans
 from alframe.query.distances import blocks, heavy_device, nearest, squared_distances
 from alframe.query.subset import Subset, finite
 from alframe.records import Labelled, PoolScores
+from alframe.typicality import k_means
 
 MOST = 2**16  # samples whose graph, a byte for each pair, is made at most: 4 GB
 JUDGED = 2048  # random samples whose balls are judged for the radius; each against all candidates
@@ -54,7 +54,7 @@ class ProbCover(Subset):
         if len(scores) == 0 or n == 0:
             return scores.index_P[:0]
         n_classes = len(torch.cat([labelled.label_L, scores.predicted_P]).unique())
-        pseudo_P = kmeans(features_PD, n_classes, generator)
+        pseudo_P = k_means(features_PD, n_classes, generator)
         device = heavy_device()
         features_PD, labelled_LD = features_PD.to(device), labelled_LD.to(device)
         radius = largest_pure_radius(features_PD, pseudo_P, self.purity, generator)

@@ -13,11 +13,11 @@ import torch
 from torch import Tensor
 
 from alframe.config import whole
-from alframe.query.cluster_margin import turns
-from alframe.query.clustering import kmeans
+from alframe.grouping import rank_within
 from alframe.query.distances import heavy_device, squared_distances
 from alframe.query.subset import Subset, finite
 from alframe.records import Labelled, PoolScores
+from alframe.typicality import k_means
 
 LARGEST = 4096  # samples of a cluster that are compared with each other; of more, so many random ones are
 
@@ -54,7 +54,7 @@ class TypiClust(Subset):
             return scores.index_P[:0]
         both = torch.cat([features_PD, labelled_LD.reshape(-1, features_PD.shape[1])])
         n_clusters = min(len(labelled_LD) + n, self.max_clusters)
-        cluster_P, cluster_L = kmeans(both, n_clusters, generator).tensor_split([len(scores)])
+        cluster_P, cluster_L = k_means(both, n_clusters, generator).tensor_split([len(scores)])
         order = cluster_order(cluster_P, cluster_L, n_clusters, self.min_cluster)
         typical_P = typicality(features_PD, cluster_P, self.neighbours, generator)
         return scores.index_P[most_typical(typical_P, cluster_P, order, n)]
@@ -119,7 +119,7 @@ def most_typical(typical_P: Tensor, cluster_P: Tensor, order: Tensor, n: int) ->
     [1, 2, 0]
     """
     by_typicality = typical_P.argsort(descending=True, stable=True)
-    turn = turns(cluster_P[by_typicality])
+    turn = rank_within(cluster_P[by_typicality])
     rank_of_cluster = order.argsort()
     ranked = rank_of_cluster[cluster_P[by_typicality]].argsort(stable=True)
     return by_typicality[ranked[turn[ranked].argsort(stable=True)][:n]]

@@ -6,16 +6,16 @@ import pytest
 import torch
 
 from alframe.query import Badge, ClusterMargin, Coreset, ProbCover, TypiClust
-from alframe.query import clustering as clustering_module
 from alframe.query import coreset as coreset_module
 from alframe.query.badge import output_errors
 from alframe.query.cluster_margin import in_turns
-from alframe.query.clustering import average_linkage, kmeans, plus_plus
+from alframe.query.clustering import average_linkage, plus_plus
 from alframe.query.coreset import farthest_first
 from alframe.query.distances import nearest, squared_distances
 from alframe.query.probcover import ball_graph, greedy_cover, largest_pure_radius
 from alframe.query.typiclust import cluster_order, most_typical, typicality
 from alframe.records import Labelled
+from alframe.typicality import k_means
 from tests.unit.query.test_scores import generator, pool
 
 
@@ -130,18 +130,16 @@ def test_k_means_plus_plus_draws_with_squared_distances_as_odds() -> None:
     assert not (second == 0).any()
 
 
-@pytest.mark.parametrize("fitted", [2**14, 40])
-def test_k_means_finds_clusters_that_are_there(fitted: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(clustering_module, "FITTED", fitted)
+def test_k_means_finds_clusters_that_are_there() -> None:
     truth = torch.arange(300) % 5
     x = torch.eye(5)[truth] * 20 + normal(300, 5)
-    found = kmeans(x, 5, generator())
+    found = k_means(x, 5, generator())
     assert len(torch.stack([truth, found]).unique(dim=1).T) == 5
 
 
 def test_k_means_is_a_fixed_point_of_lloyds_iterations() -> None:
     x = normal(200, 3)
-    cluster = kmeans(x, 4, generator())
+    cluster = k_means(x, 4, generator())
     centres = torch.stack([x[cluster == c].mean(dim=0) for c in range(4)])
     assert torch.equal(torch.cdist(x, centres).argmin(dim=1), cluster)
 

@@ -1,0 +1,171 @@
+"""Groups, cuts and what is said of them."""
+
+import math
+
+import pytest
+import torch
+
+from alframe.auto_label import CalibratedPolicy, ValidatedPolicy
+from alframe.auto_label.calibrated import log_odds_of, temperature
+from alframe.confidence import log_odds
+from alframe.errors import ConfigError, TrialError
+from alframe.records import Accepted, PoolScores, Validation
+
+SETTINGS = {
+    "validation_size": 100,
+    "tolerance": 0.05,
+    "bound": "clopper_pearson",
+    "group": "joint",
+    "delta": 0.05,
+    "sigma_weight": 0.25,
+    "min_support": 10,
+    "num_cuts": 20,
+}
+
+
+def scores(odds: torch.Tensor, predicted: torch.Tensor | None = None, first: int = 0) -> PoolScores:
+    zeros = torch.zeros(len(odds), dtype=torch.int64)
+    return PoolScores(
+        index_P=torch.arange(first, first + len(odds)),
+        predicted_P=zeros if predicted is None else predicted,
+        log_odds_P=odds.float(),
+    )
+
+
+def judged(odds: torch.Tensor, wrong: torch.Tensor, predicted: torch.Tensor | None = None) -> Validation:
+    scores_V = scores(odds, predicted, first=10_000)
+    return Validation(scores=scores_V, label_V=scores_V.predicted_P + wrong.long())
+
+
+def accept(pool: PoolScores, validation: Validation, **changes: object) -> Accepted:
+    return ValidatedPolicy(**{**SETTINGS, **changes}).accept(pool, validation, torch.Generator())
+
+
+POOL = scores(torch.arange(10.0))
+
+
+def test_the_threshold_is_the_probability_at_the_cut() -> None:
+    odds = torch.arange(100) / 10  # wrong below 3
+    accepted = accept(POOL, judged(odds, odds < 3), bound="sigma", tolerance=0.01)
+    assert accepted.index_A.tolist() == [3, 4, 5, 6, 7, 8, 9]  # 3 itself is not below 3.0
+    assert accepted.threshold == pytest.approx(1 / (1 + math.exp(-3.0)), abs=1e-6)
+    assert accepted.inside_V.tolist() == (odds >= 3).tolist()
+    assert accepted.note is None
+
+
+def test_all_right_accepts_all_even_below_the_least_confident_sample() -> None:
+    accepted = accept(POOL, judged(torch.linspace(5, 9, 100), torch.zeros(100)))
+    assert (len(accepted.index_A), accepted.threshold) == (10, 0.0)
+
+
+def test_all_wrong_accepts_none_and_says_why() -> None:
+    accepted = accept(POOL, judged(torch.linspace(5, 9, 100), torch.ones(100)))
+    assert (len(accepted.index_A), accepted.threshold, bool(accepted.inside_V.any())) == (0, None, False)
+    assert accepted.note == (
+        "no auto-labels: 59 of the 59 most confident validation samples are wrong (tolerance 0.05)"
+    )
+
+
+def test_too_few_are_told_with_the_numbers() -> None:
+    accepted = accept(POOL, judged(torch.linspace(5, 9, 40), torch.zeros(40)))
+    assert accepted.note == "no auto-labels: 40 validation samples judge them and 59 are needed"
+
+
+def test_each_class_is_judged_by_its_own() -> None:
+    odds, predicted = torch.linspace(0, 9, 240), torch.arange(240) % 3
+    wrong = (predicted == 1) | ((predicted == 2) & (odds < 5))
+    pool = scores(torch.arange(40) / 4, torch.arange(40) % 4)
+    accepted = accept(pool, judged(odds, wrong, predicted), group="per_class", bound="sigma")
+    # Of class 2 two wrong ones may come along: .05 e + .25 sqrt(e (1 - e)) allows e = .0126, none of 36.
+    expected = (pool.predicted_P == 0) & (pool.log_odds_P >= odds[0])
+    expected |= (pool.predicted_P == 2) & (pool.log_odds_P >= odds[(predicted == 2) & ~wrong].min())
+    assert accepted.index_A.tolist() == pool.index_P[expected].tolist()
+    assert accepted.threshold is None
+    assert accepted.note.startswith("no auto-labels of class 1: at best 10 of the 10 most confident")
+
+
+def test_delta_is_split_over_the_classes_that_are_predicted() -> None:
+    odds, predicted = torch.linspace(0, 9, 144), torch.arange(144) % 2
+    pool = scores(torch.arange(10.0), torch.arange(10) % 2)
+    # 59 error-free samples do for one group at delta .05, 72 are needed of each of two.
+    assert len(accept(pool, judged(odds, odds < 0, predicted), group="per_class").index_A) == 10
+    fewer = accept(pool, judged(odds[:142], odds[:142] < 0, predicted[:142]), group="per_class")
+    assert len(fewer.index_A) == 0
+    assert (
+        fewer.note
+        == "no auto-labels of any class: at best 71 validation samples judge them and 72 are needed"
+    )
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("validation_size", 0),
+        ("tolerance", 5),
+        ("bound", "wilson"),
+        ("group", "each"),
+        ("delta", 0),
+        ("sigma_weight", -1),
+        ("min_support", 0),
+        ("num_cuts", 0),
+    ],
+)
+def test_a_setting_out_of_range_is_named(key: str, value: object) -> None:
+    with pytest.raises(ConfigError, match=f"auto_label.{key}: expected"):
+        ValidatedPolicy(**{**SETTINGS, key: value})
+
+
+def test_confidences_that_are_nan_are_refused_with_the_sample() -> None:
+    pool = scores(torch.tensor([1.0, math.nan]))
+    with pytest.raises(TrialError, match="those of sample 1 are NaN"):
+        accept(pool, judged(torch.linspace(5, 9, 100), torch.zeros(100)))
+
+
+def sharp(n: int, seed: int, first: int = 0) -> tuple[PoolScores, torch.Tensor]:
+    """Return scores that are surer by a factor of 3 than their labels bear out, and those labels."""
+    generator = torch.Generator().manual_seed(seed)
+    logits = 2 * torch.randn(n, 4, generator=generator, dtype=torch.float64)
+    label = torch.multinomial(logits.softmax(1), 1, generator=generator).flatten()
+    predicted, odds = log_odds(3 * logits)
+    log_probs = (3 * logits).log_softmax(1).float()
+    index = torch.arange(first, first + n)
+    return PoolScores(index_P=index, predicted_P=predicted, log_odds_P=odds, log_probs_PC=log_probs), label
+
+
+def test_temperature_is_the_most_likely_on_a_fine_grid() -> None:
+    scores_V, label_V = sharp(2000, seed=0)
+    logits = scores_V.log_probs_PC.double()
+    grid = torch.arange(0.5, 6, 0.001, dtype=torch.float64)
+    cost = torch.nn.functional.cross_entropy
+    slow = grid[torch.stack([cost(logits / heat, label_V) for heat in grid]).argmin()]
+    found = temperature(logits, label_V, most=100.0)
+    assert found == pytest.approx(float(slow), abs=0.0011)
+    assert found == pytest.approx(3.0, abs=0.2)
+
+
+def test_temperature_of_all_right_all_wrong_or_none_is_bounded() -> None:
+    logits = torch.tensor([[2.0, 0.0], [1.0, 0.0]], dtype=torch.float64)
+    assert temperature(logits, torch.tensor([0, 0]), most=10.0) == pytest.approx(0.1)
+    assert temperature(logits, torch.tensor([1, 1]), most=10.0) == pytest.approx(10.0)
+    assert temperature(logits[:0], torch.empty(0, dtype=torch.int64), most=10.0) == 1.0
+
+
+def test_log_odds_of_a_class_that_is_not_the_largest() -> None:
+    logits = torch.tensor([[1.0, 2.0, 0.5]], dtype=torch.float64)
+    p = logits.softmax(1)[0, 2]
+    assert float(log_odds_of(logits, torch.tensor([2]))) == pytest.approx(math.log(p / (1 - p)))
+
+
+def test_calibrated_probabilities_set_the_threshold_and_the_classifiers_odds_are_recorded() -> None:
+    pool, _ = sharp(500, seed=1)
+    scores_V, label_V = sharp(4000, seed=2, first=10_000)
+    settings = {**SETTINGS, "tolerance": 0.2, "min_support": 300}  # a few wrong of few would end it
+    policy = CalibratedPolicy(**settings, calibration_share=0.5, max_temperature=100)
+    validation = Validation(scores=scores_V, label_V=label_V)
+    accepted = policy.accept(pool, validation, torch.Generator().manual_seed(0))
+    assert 0 < len(accepted.index_A) < 500
+    assert torch.equal(accepted.log_odds_A, pool.log_odds_P[accepted.index_A])
+    # At the true temperature the labels' own probabilities order them.
+    true = log_odds_of(pool.log_probs_PC.double() / 3, pool.predicted_P).sigmoid()
+    assert true[accepted.index_A].min() == pytest.approx(accepted.threshold, abs=0.03)
+    assert 1 - true[accepted.index_A].mean() < 0.2

@@ -1,0 +1,57 @@
+"""Agreement with scikit-activeml, where it is installed: pip install 'alframe[agreement]'."""
+
+import numpy as np
+import pytest
+import torch
+
+from alframe.confidence import entropy, log_odds
+from alframe.query import Coreset
+from alframe.query.batchbald import greedy_batch
+from alframe.query.committee import bald, variation_ratio, vote_entropy
+from alframe.query.power import log_closeness, log_error
+from tests.unit.query.test_batchbald import random_members
+from tests.unit.query.test_features import held, normal
+from tests.unit.query.test_scores import generator, pool
+
+theirs = pytest.importorskip("skactiveml.pool", reason="scikit-activeml is not installed")
+
+
+def test_uncertainty_scores() -> None:
+    log_probs = normal(200, 5).mul(2).log_softmax(dim=1)
+    probs = log_probs.double().exp().numpy()
+    _, odds = log_odds(log_probs)
+    top = log_probs.topk(2, dim=1).values
+    ours = {
+        "least_confident": log_error(odds).exp(),
+        "margin_sampling": log_closeness(odds, top[:, 0] - top[:, 1]).exp(),
+        "entropy": entropy(log_probs),
+    }
+    for method, score in ours.items():
+        expected = theirs.uncertainty_scores(probs, method=method)
+        assert score.numpy() == pytest.approx(expected, rel=1e-4, abs=1e-6), method
+
+
+def test_disagreement_of_a_committee() -> None:
+    said = random_members(200, n_members=7, n_classes=4)
+    votes = said.argmax(dim=2).numpy()
+    assert variation_ratio(said).numpy() == pytest.approx(theirs.variation_ratios(votes))
+    assert vote_entropy(said).numpy() == pytest.approx(theirs.vote_entropy(votes, np.arange(4)))
+
+
+def test_bald_and_batchbald() -> None:
+    said = random_members(60, n_members=5, seed=2)
+    utilities = theirs.batch_bald(
+        said.exp().transpose(0, 1).numpy().copy(), 3, n_MC_samples=4000, random_state=0
+    )
+    assert utilities[0] == pytest.approx(bald(said).numpy(), abs=1e-6)
+    expected = [int(np.nanargmax(row)) for row in utilities]
+    assert greedy_batch(said, bald(said), 3, 10**6, generator()).tolist() == expected
+
+
+def test_k_center_greedy() -> None:
+    x, start = normal(100, 4), normal(6, 4, seed=1)
+    y = np.full(106, np.nan)
+    y[:6] = 0
+    expected, _ = theirs.k_greedy_center(torch.cat([start, x]).numpy(), y, batch_size=20)
+    asked = Coreset(max_candidates=None).select(pool(100, features_PD=x), held(start), 20, generator()) - 10
+    assert asked.tolist() == (expected - 6).tolist()
