@@ -7,11 +7,12 @@ BIN := $(VENV)/bin
 DONE := $(VENV)/.alframe-setup-done
 ARGS ?=
 
-.PHONY: help setup run test bench growth parity lint format lock wheel
+.PHONY: help setup run test audits bench growth parity lint format lock wheel
 help:
 	@echo "make setup      .venv/ with the locked packages (the other targets call it when it is missing)"
 	@echo "make run        label MNIST end to end; ARGS='key=value ...' for overrides"
 	@echo "make test       tests"
+	@echo "make audits     2,000 simulated audits for every method and error pattern (2 minutes)"
 	@echo "make bench      rates against a plain Lightning script and the raw loop; ARGS=--quick for 3 minutes"
 	@echo "make lint       ruff and mypy"
 	@echo "make growth     seconds and memory against pool and labelled set (long; 5 GB of disk)"
@@ -28,6 +29,9 @@ run: $(DONE)
 
 test: $(DONE)
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 $(ARGS)
+
+audits: $(DONE)
+	@ALFRAME_ALL_AUDITS=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 tests/unit/certificate -k seldom_false $(ARGS)
 
 bench: $(DONE)
 	@$(BIN)/python scripts/bench.py $(ARGS)
