@@ -55,7 +55,9 @@ def test_names_are_hydra_s_choices_or_settings(tmp_path: Path) -> None:
     for seed, name, keep in ((2, "margin", "rejudge"), (1, "margin", "rejudge"), (1, "random", "permanent")):
         choices = {"query": name, "sweep/policy": keep[:4], "experiment": None}
         auto_label = {"keep": keep, "thresholds": None}
-        leave_trial(tmp_path / f"{name}{seed}", seed, choices=choices, query=MARGIN, auto_label=auto_label)
+        leave_trial(
+            tmp_path / f"{name}{9 - seed}", seed, choices=choices, query=MARGIN, auto_label=auto_label
+        )
     trials = find_trials(tmp_path)
     assert {name: [t.seed for t in each] for name, each in group_by(trials, ["query"]).items()} == {
         "margin": [1, 2],
