@@ -216,7 +216,7 @@ def _print_ranges(covered: Mapping[str, tuple[float, float] | None]) -> None:
     told = {"accuracy": "test accuracy", "mislabelled": "mislabelled share"}
     for name, stretch in covered.items():
         if stretch is None:
-            print(f"\nNo AUBC of {told[name]}: the trials share no stretch of hand shares.")
+            print(f"\nNo AUBC of {told[name]}: not known, or the trials share no stretch of hand shares.")
         else:
             low, high = (100 * share for share in stretch)
             print(

@@ -28,6 +28,7 @@ def check(config: dict[str, Any]) -> None:
         if found:
             rule(key, value)
     _check_amounts(config)
+    _check_question(config)
     _check_conflicts(config)
 
 
@@ -353,6 +354,13 @@ def _check_amounts(config: dict[str, Any]) -> None:
                 f"share={amount['share']:g} and num={amount['num']}",
                 f"Write {group}.share=null or {group}.num=null.",
             )
+
+
+def _check_question(config: dict[str, Any]) -> None:
+    """A question of unknown size would only be noticed once the seed set has been labelled."""
+    query = config["query"]
+    if query["_target_"] and all(query.get(key) is None for key in ("share", "num", "default_share")):
+        raise ConfigError("query", "query.share or query.num", hint="Give one of them, such as query.num=50.")
 
 
 def _check_conflicts(config: dict[str, Any]) -> None:

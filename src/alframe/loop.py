@@ -25,6 +25,7 @@ from alframe.steps import (
     report_on,
     score,
     still_in_use,
+    told_of,
 )
 from alframe.validation import error_by_share
 
@@ -56,7 +57,8 @@ def label_dataset(rooms: Rooms, plan: Plan, ledger: LabelLedger) -> Iterator[Rou
     # 1. Hand label the seed set, and what labels are to be judged by: round 0.
     clock = Clock()
     ledger, validation_V = begin(rooms, plan, ledger)
-    yield RoundResult(ledger, report_on(rooms, plan, clock, None, ledger, kind="seed", round=0), validation_V)
+    report = report_on(rooms, plan, clock, None, ledger, kind="seed", round=0)
+    yield RoundResult(ledger, replace(report, note=told_of(validation_V)), validation_V)
     check_seed_set(rooms, plan, ledger)
 
     stopped: str | None = None

@@ -40,6 +40,11 @@ def begin(rooms: Rooms, plan: Plan, ledger: LabelLedger) -> tuple[LabelLedger, T
     return _hand_label(rooms, ledger, validation_V, Source.VALIDATION, 0), validation_V
 
 
+def told_of(validation_V: Tensor) -> str | None:
+    """Return what the seed row says of the validation set, where there is one."""
+    return f"{len(validation_V):,} of them to judge by, never learned from" if len(validation_V) else None
+
+
 def score(rooms: Rooms, ledger: LabelLedger, validation_V: Tensor) -> tuple[PoolScores, Validation | None]:
     """Score the pool and the validation set in one go."""
     index_P = ledger.index_unlabelled

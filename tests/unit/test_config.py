@@ -92,6 +92,12 @@ def test_a_value_out_of_range_names_key_range_and_value(default, key, value, sai
             {"learner": {"patience": None, "validation_share": None, "max_epochs": None}},
             "learner.max_epochs: expected a number of epochs without early stopping",
         ),
+        ({"query": {"default_share": None}}, "query: expected query.share or query.num. Give one of them"),
+        (
+            {"auto_label": {"validation_size": 50, "keep": "rejudge"}, "learner": {"auto_labels": "train"}},
+            "auto_label.keep: expected permanent where auto-labels are learned as truth",
+        ),
+        ({"learner": {"final_networks": 1, "final_warm": 2}}, "at most learner.final_networks=1, got 2"),
         ({"learner": {"auto_labels": "ignore"}}, "learner.auto_labels: expected consistency or train, got"),
         (
             {"learner": {"_target_": "alframe.learner.SupervisedRecipe", "auto_labels": "consistency"}},

@@ -136,7 +136,12 @@ class TopKPolicy:
         sure_P = torch.zeros(len(scores), dtype=torch.bool)
         sure_P[order] = True
         inside_V = None if validation is None else self._inside(scores, validation.scores)
-        return accepted(scores, sure_P, inside_V=inside_V)
+        return accepted(scores, sure_P, inside_V=inside_V, note=self._note(len(scores)))
+
+    def _note(self, n_pool: int) -> str | None:
+        if self.num is None or self.num < n_pool or n_pool == 0:
+            return None
+        return f"auto_label.num={self.num} takes the whole pool of {n_pool}"
 
     def _count(self, n_pool: int) -> int:
         if self.share is not None:

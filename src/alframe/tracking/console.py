@@ -156,7 +156,16 @@ def _certificate(certificate: dict[str, Any] | None) -> list[str]:
         f"{100 * certificate['tolerance']:g} % was to be proven: {verdict}",
         f"                {certificate['asked']:,} answers, {certificate['audited']:,} of them at random; "
         f"{certificate['found_wrong']:,} found wrong and corrected",
+        *_oracle_error(certificate),
     ]
+
+
+def _oracle_error(certificate: dict[str, Any]) -> list[str]:
+    """Return what the certificate takes the oracle to be."""
+    rate, most = certificate["oracle_error"], certificate["max_wrong_with_oracle_error"]
+    if rate is None:
+        return ["                takes every answer as right (certificate.oracle_error if some are not)"]
+    return [f"                at most {most:,} where {100 * rate:g} % of the oracle's answers are wrong"]
 
 
 def _macro_line(summary: dict[str, Any]) -> list[str]:

@@ -22,6 +22,13 @@ def accept(policy, pool: PoolScores, judged: PoolScores | None = None) -> Accept
     return policy.accept(pool, validation, torch.Generator())
 
 
+def test_a_number_beyond_the_pool_takes_the_pool_and_says_so() -> None:
+    beyond = accept(TopKPolicy(num=5, share=None), scores([1.0, 2.0, 3.0]))
+    assert len(beyond.index_A) == 3
+    assert beyond.note == "auto_label.num=5 takes the whole pool of 3"
+    assert accept(TopKPolicy(num=2, share=None), scores([1.0, 2.0, 3.0])).note is None
+
+
 def test_a_threshold_is_told_and_judged_by() -> None:
     accepted = accept(ThresholdPolicy(0.5), scores([0.0, 0.1, -1.0]), scores([0.1, 0.0], first=50))
     assert (accepted.index_A.tolist(), accepted.threshold) == ([11], 0.5)

@@ -279,10 +279,16 @@ def test_the_closing_summary_says_what_was_proven(tmp_path, summary, reached, ve
         "asked": 700,
         "audited": 600,
         "found_wrong": 3,
+        "oracle_error": None,
+        "max_wrong_with_oracle_error": None,
     }
     lines = closing_summary(summary | {"certificate": certificate}, tmp_path)
-    assert lines[-3:-1] == [
+    assert lines[-4:-1] == [
         "  certificate   with 95 % confidence at most 1,412 labels (2.35 %) are wrong; 1 % was to be proven: "
         + verdict,
         "                700 answers, 600 of them at random; 3 found wrong and corrected",
+        "                takes every answer as right (certificate.oracle_error if some are not)",
     ]
+    certificate |= {"oracle_error": 0.01, "max_wrong_with_oracle_error": 2104}
+    lines = closing_summary(summary | {"certificate": certificate}, tmp_path)
+    assert lines[-2] == "                at most 2,104 where 1 % of the oracle's answers are wrong"
