@@ -6,7 +6,7 @@
 Each strategy runs in a process of its own, once, as its config file says, with the fields that it needs and
 no others. Seconds are those of `candidates` and `select`; CPU seconds add up what the threads took, which a
 busy machine stretches less. The peak is the resident memory of the whole process, and beside it what it was
-before. Where there is CUDA, distances are computed there.
+before.
 """
 
 import argparse
@@ -26,7 +26,6 @@ from torch import Tensor
 
 from alframe.confidence import entropy, log_margin, log_odds
 from alframe.config import conf_directory
-from alframe.query.distances import heavy_device
 from alframe.records import Labelled, PoolScores
 from alframe.targets import instantiate
 
@@ -49,7 +48,7 @@ def main() -> None:
     names = options.only or strategies()
     print(f"A question of {options.n} over a pool of {options.pool} ({options.labelled} labelled), ", end="")
     print(f"C={options.classes}, K={options.members}, D={options.features}, ", end="")
-    print(f"{options.threads} threads, distances on {heavy_device().type}.\n")
+    print(f"{options.threads} threads.\n")
     print(
         "| query | seconds | CPU seconds | asked | peak MB | MB before |\n|---|---|---|---|---|---|",
         flush=True,

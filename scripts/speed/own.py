@@ -5,7 +5,6 @@ from dataclasses import replace
 import torch
 from torch import nn
 
-from alframe.config import ENGINES
 from alframe.data import ImageBank
 from alframe.device import Compute
 from alframe.errors import ConfigError
@@ -13,6 +12,7 @@ from alframe.learner.choose import choose_engine
 from alframe.learner.engine import Engine, FitJob
 from alframe.learner.recipe import Lesson
 from alframe.learner.scoring import score_pool
+from alframe.rules import ENGINES
 from speed.clock import Stopwatch, Timing
 from speed.task import Task
 

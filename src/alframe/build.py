@@ -114,7 +114,12 @@ def build_rooms(
         "images_N": dataset.images_N,
         "seed": config["seed"],
     }
-    query = _optional("query", _without(config["query"], *_AMOUNT, "share_of"), trusted)
+    query = _optional(
+        "query",
+        _without(config["query"], *_AMOUNT, "share_of"),
+        trusted,
+        offered={"device": means.compute.device},
+    )
     auto_label = _optional("auto_label", _without(config["auto_label"], "keep"), trusted)
     _check_needs(config, dataset, query=query, auto_label=auto_label)
     return Rooms(
@@ -207,6 +212,17 @@ def _check_needs(config: dict[str, Any], dataset: ImageDataset, **rooms: Any) ->
         if needs & DEAR:
             subject = _subject(config, dataset)
             committee = Committee(**_renamed(config["learner"], _COMMITTEE))
+            if (
+                "members" in needs
+                and committee.kind == "ensemble"
+                and config["learner"].get("ensemble", 1) < 2
+            ):
+                raise ConfigError(
+                    "learner.ensemble",
+                    f"at least 2 for {group}, which asks a committee",
+                    config["learner"].get("ensemble", 1),
+                    "Or write learner.committee=last_layer.",
+                )
             check_network(subject.make(), needs, committee)
 
 
@@ -231,8 +247,12 @@ def _try_network(subject: Subject, recipe: Any) -> None:
         raise ConfigError(group, f"settings that it takes for {height} x {width} images: {reason}") from error
 
 
-def _optional(group: str, node: dict[str, Any], trusted: list[str]) -> Any:
-    return None if node.get("_target_") is None else instantiate(group, node, trusted)
+def _optional(
+    group: str, node: dict[str, Any], trusted: list[str], offered: dict[str, Any] | None = None
+) -> Any:
+    if node.get("_target_") is None:
+        return None
+    return instantiate(group, node, trusted, offered=offered)
 
 
 def _final_fit(learner: dict[str, Any]) -> FinalFit:

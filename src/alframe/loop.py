@@ -80,6 +80,7 @@ def label_dataset(rooms: Rooms, plan: Plan, ledger: LabelLedger) -> Iterator[Rou
             elif not final:
                 desk = ask(rooms, plan, desk, round)
         ledger, scores = desk.ledger, desk.scores
+        did.score_seconds = scores.seconds + desk.seconds
         validation_V = still_in_use(plan, validation_V, desk)
         # 6. Repeat until little enough is left; then train once more, where the plan says so.
         report = report_on(rooms, plan, clock, before, ledger, kind="round", round=round, did=did)

@@ -45,6 +45,20 @@ class Labelled:
         return len(self.index_L)
 
 
+def among(index_P: Tensor, index: Tensor) -> Tensor:
+    """Return bool (P,): which of `index_P` are in `index` (both int64 data-set indices).
+
+    >>> among(torch.tensor([7, 2, 5]), torch.tensor([5, 9])).tolist()
+    [False, False, True]
+    """
+    if len(index_P) == 0 or len(index) == 0:
+        return torch.zeros(len(index_P), dtype=torch.bool)
+    # A byte per sample of the file; torch.isin would sort the pool.
+    named_N = torch.zeros(int(max(index_P.max(), index.max())) + 1, dtype=torch.bool)
+    named_N[index] = True
+    return named_N[index_P]
+
+
 @dataclass(frozen=True, kw_only=True)
 class PoolScores:
     """What a classifier says about the pool, O(P) numbers unless more was asked for by `needs`.
@@ -81,10 +95,7 @@ class PoolScores:
         """Return these scores without the samples in `index` (int64, any length)."""
         if len(index) == 0 or len(self) == 0:
             return self
-        # A byte per sample of the file; torch.isin would sort the pool.
-        gone_N = torch.zeros(int(max(self.index_P.max(), index.max())) + 1, dtype=torch.bool)
-        gone_N[index] = True
-        return self.at(~gone_N[self.index_P])
+        return self.at(~among(self.index_P, index))
 
     def at(self, chosen: Tensor | slice) -> Self:
         """Return these scores for some of the samples: a bool mask (P,), int64 positions, or a slice."""

@@ -12,7 +12,7 @@ from alframe.certificate import Certificate, certify, feasibility
 from alframe.errors import ConfigError, TrialError, TrialNotice, UserError
 from alframe.ledger import LabelLedger, Source
 from alframe.plan import Plan
-from alframe.records import Accepted, FitReport, Kind, Labelled, PoolScores, RoundReport, Validation
+from alframe.records import Accepted, FitReport, Kind, Labelled, PoolScores, RoundReport, Validation, among
 from alframe.rooms import QueryStrategy, Rooms
 from alframe.seeds import derive_generator
 from alframe.selection import lowest
@@ -27,6 +27,7 @@ class Desk(NamedTuple):
     validation: Validation | None
     inside_V: Tensor = torch.empty(0, dtype=torch.bool)  # would have been auto-labelled
     asked_V: Tensor = torch.empty(0, dtype=torch.bool)  # would have been asked
+    seconds: float = 0.0  # of looking closely at candidates
 
 
 def begin(rooms: Rooms, plan: Plan, ledger: LabelLedger) -> tuple[LabelLedger, Tensor]:
@@ -91,14 +92,17 @@ def ask(rooms: Rooms, plan: Plan, desk: Desk, round: int) -> Desk:
     if n == 0:
         return desk
     generator = derive_generator(plan.seed, round, "query")
+    clock = Clock()
     candidates, labelled = _look_closely(rooms, rooms.query, ledger, scores, n, generator)
+    seconds = clock.seconds()
     index_Q = rooms.query.select(candidates, labelled, n, generator)
     if len(index_Q) > n:
         name = type(rooms.query).__name__
         raise TrialError(f"query: expected {name} to select at most {n} samples, got {len(index_Q)}.")
     asked_V = _asked_alike(rooms.query, desk, index_Q, derive_generator(plan.seed, round, "validation"))
     ledger = _hand_label(rooms, ledger, index_Q, Source.QUERY, round)
-    return desk._replace(ledger=ledger, scores=scores.without(index_Q), asked_V=asked_V)
+    left = scores.without(index_Q)
+    return desk._replace(ledger=ledger, scores=left, asked_V=asked_V, seconds=seconds)
 
 
 def _look_closely(
@@ -113,7 +117,9 @@ def _look_closely(
     labelled, choose = ledger.labelled(), getattr(query, "candidates", None)
     if choose is not None:
         # Candidates are positions in nobody's pool: indices, like everything that crosses a room.
-        scores = scores.at(torch.isin(scores.index_P, choose(scores, n, generator)))
+        candidates = choose(scores, n, generator)
+        if len(candidates) < len(scores):
+            scores = scores.at(among(scores.index_P, candidates))
     if not query.needs <= rooms.pool_needs | {"labelled_features"}:
         scores = rooms.learner.score(scores.index_P, query.needs - {"labelled_features"})
     if "labelled_features" in query.needs:

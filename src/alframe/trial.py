@@ -3,6 +3,7 @@
 import contextlib
 import platform
 import time
+import warnings
 from collections.abc import Sequence
 from dataclasses import asdict
 from importlib import metadata
@@ -18,7 +19,7 @@ from alframe.certificate import Certificate
 from alframe.config import check
 from alframe.data import ImageDataset, choose_members, thinned_members
 from alframe.device import Compute, keep_large_blocks, limited_threads
-from alframe.errors import UserError
+from alframe.errors import TrialNotice, UserError
 from alframe.learner.choose import choose_engine
 from alframe.ledger import LabelLedger
 from alframe.loop import RoundResult, label_dataset
@@ -53,6 +54,7 @@ def run_trial(
     choose_engine(config["engine"], Compute.choose(config["device"], config["precision"]))
     keep_large_blocks()
     tracker = build_tracker(config)
+    _warn_of_errors(config)
     with limited_threads(config["threads"]) as threads:
         dataset = load_data(config)
         member_N = choose_members(len(dataset), config["data"].get("limit"), config["seed"])
@@ -70,7 +72,7 @@ def run_trial(
             n_samples=int(member_N.sum()),
             n_classes=dataset.n_classes,
             min_rounds=config["stopping"].get("min_rounds", 1),
-            max_rounds=config["stopping"].get("max_rounds"),
+            max_rounds=_most_rounds(config),
         )
         others: list[Tracker] = [tracker] if tracker is not None else []
         # The files first and the terminal last: its closing lines name what the others have written.
@@ -130,7 +132,7 @@ def _label(
             trackers.log(result.report)
         assert result is not None
         summary = summarise(info, reports, time.perf_counter() - started, result.certificate)
-        classes = rooms.audit.counts_by_class(result.ledger, info.n_classes) if result else ()
+        classes = rooms.audit.counts_by_class(result.ledger, info.n_classes)
         summary |= summarise_classes(classes, dataset.class_names)
         suspects = find_suspects(rooms.learner, result.ledger, info.config["suspects"])
         summary["engine"] = means.engine.name  # another one than chosen where that one failed
@@ -186,6 +188,24 @@ def summarise_classes(classes: Sequence[ClassCounts], names: Sequence[str]) -> d
         else None
     )
     return {"per_class": per_class, "mislabelled_share_macro": macro_mislabelled_share(classes)}
+
+
+def _most_rounds(config: dict[str, Any]) -> int | None:
+    most = config["stopping"].get("max_rounds")
+    return None if most is None else most + bool(config["learner"].get("final_networks"))
+
+
+def _warn_of_errors(config: dict[str, Any]) -> None:
+    """Say that a certificate takes the answers of an oracle that errs as right, unless told otherwise."""
+    certificate, oracle = config["certificate"], config["oracle"]
+    errs = oracle.get("rate") or oracle.get("confusion") is not None
+    if certificate["tolerance"] is not None and certificate["oracle_error"] is None and errs:
+        warnings.warn(
+            "certificate.oracle_error: the certificate takes this oracle's answers as right; some are not. "
+            f"Write certificate.oracle_error={oracle.get('rate') or 'RATE'}.",
+            TrialNotice,
+            stacklevel=2,
+        )
 
 
 def prepare_directory(directory: Path) -> None:

@@ -35,8 +35,9 @@ def k_means(features_PD: Tensor, n_clusters: int, generator: torch.Generator) ->
     if n_clusters == 0:
         return torch.empty(0, dtype=torch.int64)
     fitted_SD = features_PD
-    if len(features_PD) > FITTED:
-        fitted_SD = features_PD[torch.randperm(len(features_PD), generator=generator)[:FITTED]]
+    n_fitted = max(FITTED, n_clusters)
+    if len(features_PD) > n_fitted:
+        fitted_SD = features_PD[torch.randperm(len(features_PD), generator=generator)[:n_fitted]]
     kind = MiniBatchKMeans if n_clusters > MANY else KMeans
     method = kind(n_clusters=n_clusters, n_init=1, random_state=sklearn_seed(generator))
     with warnings.catch_warnings(), threadpool_limits(1):

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from alframe.records import PoolScores, Validation
+from alframe.records import PoolScores, Validation, among
 
 BINS = 10  # of the values up to the highest asked
 SHARES = tuple(k / 20 for k in range(1, 21))
@@ -38,7 +38,7 @@ def asked_alike(
         return torch.zeros(len(scores_V), dtype=torch.bool)
     share_V = torch.full((len(scores_V),), len(index_Q) / len(scores), dtype=torch.float64)
     if value is not None:
-        asked_P = torch.isin(scores.index_P, index_Q)
+        asked_P = among(scores.index_P, index_Q)
         share_V = _share_asked(value(scores).double(), asked_P, value(scores_V).double())
     return torch.rand(len(scores_V), dtype=torch.float64, generator=generator) < share_V
 

@@ -8,7 +8,8 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from alframe.compose import check_command_line
-from alframe.config import check, conf_directory
+from alframe.config import GROUPS, _look_up, check, conf_directory
+from alframe.rules import RULES
 from alframe.targets import instantiate
 
 CONF = conf_directory()
@@ -124,3 +125,14 @@ def test_every_default_lives_in_yaml_alone() -> None:
     text = (Path(CONF) / "config.yaml").read_text()
     for key in ("seed", "device", "precision", "engine", "order", "remainder"):
         assert f"\n{key}: " in text
+
+
+def test_every_rule_is_for_a_key_that_some_choice_has() -> None:
+    with initialize_config_dir(str(conf_directory()), version_base="1.3"):
+        groups = [path.name for path in conf_directory().iterdir() if path.name in GROUPS]
+        choices = [
+            f"{group}={path.stem}" for group in groups for path in (conf_directory() / group).glob("*.yaml")
+        ]
+        nodes = [OmegaConf.to_container(compose("config", overrides=[choice])) for choice in choices]
+    unknown = [key for key in RULES if not any(_look_up(node, key)[0] for node in nodes)]
+    assert unknown == []

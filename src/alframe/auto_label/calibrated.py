@@ -11,7 +11,7 @@ from torch import Tensor
 
 from alframe.auto_label.choice import check_finite, check_needed
 from alframe.auto_label.validated import Learned, ValidatedPolicy, part
-from alframe.config import number, probability
+from alframe.checks import number, probability
 from alframe.records import PoolScores, Validation
 
 HALVINGS = 60  # of an interval of a few units: to the last bit of float64

@@ -16,7 +16,7 @@ from torch import Tensor
 from alframe.auto_label.calibrated import log_odds_of
 from alframe.auto_label.choice import check_finite, check_needed
 from alframe.auto_label.validated import Learned, ValidatedPolicy, part
-from alframe.config import number, whole
+from alframe.checks import number, whole
 from alframe.records import PoolScores, Validation
 
 CHUNK = 2**14  # samples whose hidden units are held at once

@@ -7,8 +7,8 @@ from torch import Tensor
 
 from alframe.auto_label.calibrated import log_odds_of
 from alframe.auto_label.choice import accepted, check_needed, nothing
+from alframe.checks import probability
 from alframe.confidence import logit
-from alframe.config import probability
 from alframe.records import Accepted, PoolScores, Validation
 
 

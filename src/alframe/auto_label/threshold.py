@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from alframe.auto_label.choice import accepted
+from alframe.checks import class_thresholds, probability, share, whole
 from alframe.confidence import logit
-from alframe.config import class_thresholds, probability, share, whole
 from alframe.errors import ConfigError
 from alframe.records import Accepted, PoolScores, Validation
 from alframe.selection import lowest

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from alframe.auto_label.bounds import Bound, Cut, cut_by_sigma, cut_by_tests
 from alframe.auto_label.choice import accepted, check_finite, nothing
-from alframe.config import number, one_of, probability, whole
+from alframe.checks import number, one_of, probability, whole
 from alframe.records import Accepted, PoolScores, Validation
 
 Confidence = Callable[[PoolScores], Tensor]  # (P,) float, the higher the surer; log-odds where it can be

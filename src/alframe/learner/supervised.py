@@ -67,11 +67,16 @@ class SupervisedRecipe:
             module=Classifier(network, lesson.normalize, self.optimizer),
             n_labelled=len(index_L),
             batches=batches,
-            max_steps=-1 if self.max_epochs is None else self.max_epochs * len(batches),
+            max_steps=self._max_steps(lesson, len(batches)),
             validation=validation,
             patience=self.patience,
             program=("supervised", id(self), id(bank)),
         )
+
+    def _max_steps(self, lesson: Lesson, steps_per_epoch: int) -> int:
+        if lesson.steps is not None:
+            return lesson.steps
+        return -1 if self.max_epochs is None else self.max_epochs * steps_per_epoch
 
     def _learned(self, labelled: Labelled) -> tuple[Tensor, Tensor]:
         """Return (indices, labels) of what is learned from, in the order in which the labels were added."""

@@ -17,7 +17,6 @@ import torch
 from torch import Tensor
 
 from alframe.query.clustering import embedding_norms, plus_plus
-from alframe.query.distances import heavy_device
 from alframe.query.subset import Subset, finite
 from alframe.records import Labelled, PoolScores
 
@@ -33,7 +32,7 @@ class Badge(Subset):
         errors_PC = output_errors(
             finite(scores, "log_probs_PC"), scores.predicted_P, finite(scores, "log_odds_P")
         )
-        device = heavy_device()
+        device = self.device
         features_PD = finite(scores, "features_PD").to(device)
         errors_PC = errors_PC.to(device)
         if len(scores) == 0:

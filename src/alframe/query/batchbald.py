@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from alframe.config import number, whole
+from alframe.checks import number, whole
 from alframe.query.committee import bald, entropies
 from alframe.query.power import power_draw
 from alframe.query.subset import Subset, finite

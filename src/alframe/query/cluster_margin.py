@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from alframe.config import number, whole
+from alframe.checks import number, whole
 from alframe.grouping import rank_within
 from alframe.query.clustering import average_linkage
 from alframe.query.subset import finite

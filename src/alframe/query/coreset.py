@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from alframe.query.distances import heavy_device, nearest, squared_distances
+from alframe.query.distances import nearest, squared_distances
 from alframe.query.subset import Subset, finite, top_of
 from alframe.records import Labelled, PoolScores
 
@@ -30,7 +30,7 @@ class Coreset(Subset):
 
         Without anything labelled the first is random.
         """
-        device = heavy_device()
+        device = self.device
         features_PD = finite(scores, "features_PD").to(device)
         labelled_LD = finite(labelled, "features_LD").to(device)
         if len(scores) and len(labelled_LD) == 0:

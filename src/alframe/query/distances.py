@@ -11,15 +11,6 @@ from torch import Tensor
 BLOCK = 2**24  # distances at once: 64 MB in float32
 
 
-def heavy_device() -> torch.device:
-    """Return where large products are computed: CUDA where there is one, else the CPU.
-
-    Records stay on the CPU. Another device, like another number of threads, may round the last bits of a
-    distance otherwise, and so may decide ties otherwise.
-    """
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-
-
 def squared_distances(a_PD: Tensor, b_LD: Tensor) -> Tensor:
     """Return (P, L) >= 0, of the dtype and on the device of both.
 

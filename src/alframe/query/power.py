@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from alframe.config import number
+from alframe.checks import number
 from alframe.query.committee import bald
 from alframe.query.subset import Subset, finite, gumbel, top_of
 from alframe.records import Labelled, PoolScores

@@ -13,8 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from alframe.config import probability
-from alframe.query.distances import blocks, heavy_device, nearest, squared_distances
+from alframe.checks import probability
+from alframe.query.distances import blocks, nearest, squared_distances
 from alframe.query.subset import Subset, finite
 from alframe.records import Labelled, PoolScores
 from alframe.typicality import k_means
@@ -55,7 +55,7 @@ class ProbCover(Subset):
             return scores.index_P[:0]
         n_classes = len(torch.cat([labelled.label_L, scores.predicted_P]).unique())
         pseudo_P = k_means(features_PD, n_classes, generator)
-        device = heavy_device()
+        device = self.device
         features_PD, labelled_LD = features_PD.to(device), labelled_LD.to(device)
         radius = largest_pure_radius(features_PD, pseudo_P, self.purity, generator)
         covered_P = nearest(features_PD, labelled_LD) < radius
@@ -123,6 +123,7 @@ def greedy_cover(graph_PP: Tensor, covered_P: Tensor, n: int, generator: torch.G
         open_P[newly] = False
         for rows in newly.split(1024):
             gain_P -= graph_PP[rows].sum(dim=0)
+        gain_P[chosen[-1]] = 0  # also where rounding has left the graph not quite symmetric
     left_P = torch.ones(len(graph_PP), dtype=torch.bool)
     left_P[chosen] = False
     rest_P = left_P.nonzero().flatten()

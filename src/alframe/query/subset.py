@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from alframe.config import whole
+from alframe.checks import whole
 from alframe.errors import TrialError
 from alframe.records import Labelled, PoolScores
 from alframe.selection import lowest
@@ -27,9 +27,12 @@ class Subset:
 
     Attributes:
         max_candidates: at most so many samples, and at least the question; None for the whole pool.
+        device: where large products are computed; given by the trial. Another device, like another number of
+            threads, may round the last bits of a distance otherwise, and so decide ties otherwise.
     """
 
     max_candidates: int | None
+    device: torch.device | str = "cpu"
 
     def __post_init__(self) -> None:
         whole(1, optional=True)("query.max_candidates", self.max_candidates)

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from alframe.config import whole
+from alframe.checks import whole
 from alframe.grouping import rank_within
-from alframe.query.distances import heavy_device, squared_distances
+from alframe.query.distances import squared_distances
 from alframe.query.subset import Subset, finite
 from alframe.records import Labelled, PoolScores
 from alframe.typicality import k_means
@@ -56,7 +56,7 @@ class TypiClust(Subset):
         n_clusters = min(len(labelled_LD) + n, self.max_clusters)
         cluster_P, cluster_L = k_means(both, n_clusters, generator).tensor_split([len(scores)])
         order = cluster_order(cluster_P, cluster_L, n_clusters, self.min_cluster)
-        typical_P = typicality(features_PD, cluster_P, self.neighbours, generator)
+        typical_P = typicality(features_PD, cluster_P, self.neighbours, generator, self.device)
         return scores.index_P[most_typical(typical_P, cluster_P, order, n)]
 
 
@@ -76,7 +76,13 @@ def cluster_order(cluster_P: Tensor, cluster_L: Tensor, n_clusters: int, min_clu
     return order[(size[order] < min_cluster).long().argsort(stable=True)]
 
 
-def typicality(features_PD: Tensor, cluster_P: Tensor, neighbours: int, generator: torch.Generator) -> Tensor:
+def typicality(
+    features_PD: Tensor,
+    cluster_P: Tensor,
+    neighbours: int,
+    generator: torch.Generator,
+    device: torch.device | str = "cpu",
+) -> Tensor:
     """Return (P,) float32 > 0: 1 / mean distance to the nearest neighbours in the sample's cluster.
 
     Infinite where that distance is 0 or the cluster has no other sample; 0 in a cluster of more than LARGEST
@@ -91,7 +97,7 @@ def typicality(features_PD: Tensor, cluster_P: Tensor, neighbours: int, generato
     >>> typicality(x, torch.zeros(3).long(), 2, torch.Generator()).mul(100).round().tolist()
     [50.0, 67.0, 40.0]
     """
-    device, typical_P = heavy_device(), torch.zeros(len(cluster_P))
+    typical_P = torch.zeros(len(cluster_P))
     order = cluster_P.argsort(stable=True)
     for members_M in order.split(torch.bincount(cluster_P).tolist()):
         if len(members_M) > LARGEST:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from alframe.config import number
+from alframe.checks import number
 from alframe.query.subset import finite
 from alframe.records import Labelled, PoolScores
 from alframe.selection import lowest

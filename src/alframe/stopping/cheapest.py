@@ -17,7 +17,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from alframe.config import number, probability, whole
+from alframe.checks import number, probability, whole
 from alframe.records import RoundReport
 from alframe.rooms import StoppingRule
 from alframe.stopping.rules import AnyOf, standard

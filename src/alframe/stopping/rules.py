@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from alframe.config import positive
+from alframe.checks import positive
 from alframe.records import RoundReport
 from alframe.rooms import StoppingRule
 
