@@ -11,18 +11,16 @@ from alframe.certificate import Certificate
 from alframe.ledger import LabelLedger
 from alframe.plan import Plan
 from alframe.records import RoundReport
+from alframe.reporting import Clock, Did, report_on
 from alframe.rooms import Rooms
 from alframe.steps import (
-    Clock,
     Desk,
-    Did,
     ask,
     auto_label,
     begin,
     check_seed_set,
     label_remainder,
     prove,
-    report_on,
     score,
     still_in_use,
     told_of,

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from alframe.errors import TrialNotice
 from tests.helpers import SHORT, alframe
 
 
@@ -28,6 +29,34 @@ def test_an_odd_setting_is_one_line_and_exit_code_2(tmp_path: Path, typed: list[
     assert done.returncode == 2, done.stderr
     assert said in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        (
+            ["query=bald", "learner.committee=ensemble", "learner.ensemble=1"],
+            "learner.ensemble: expected at least 2",
+        ),
+        (["query=bald", "learner.committee=dropout"], "learner.committee: expected a network with dropout"),
+        (["certificate=null"], "certificate: expected"),
+    ],
+)
+def test_what_nobody_can_give_is_told_before_the_first_label(
+    tmp_path: Path, typed: list[str], said: str
+) -> None:
+    done = alframe(*SHORT, *typed, "tracker=none", "hydra.run.dir=out", cwd=tmp_path)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert not (tmp_path / "out" / "rounds.csv").exists()
+
+
+def test_an_oracle_that_errs_is_not_taken_as_right_in_silence(tmp_path: Path) -> None:
+    promised = ["certificate.tolerance=0.5", "certificate.max_labels=20", "oracle=noisy", "oracle.rate=0.1"]
+    with pytest.warns(TrialNotice, match=r"Write certificate.oracle_error=0.1"):
+        done = alframe(*SHORT, *promised, "tracker=none", "hydra.run.dir=out", cwd=tmp_path)
+    assert done.returncode == 0
+    assert "takes every answer as right" in done.stdout
 
 
 def test_an_enormous_spread_asks_from_the_whole_pool(tmp_path: Path) -> None:

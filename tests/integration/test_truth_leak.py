@@ -1,23 +1,43 @@
 """Truth is locked up: nothing that a trial selects may depend on labels nobody gave it."""
 
+import pytest
 import torch
 
 from alframe.audit import Audit
-from alframe.auto_label import ThresholdPolicy
+from alframe.auto_label import ConsensusPolicy, ThresholdPolicy, ValidatedPolicy
 from alframe.data import ImageBank
 from alframe.initial import RandomSeedSet
 from alframe.learner import CNNLearner, FastCNN, ReferenceEngine
+from alframe.learner.committee import Committee
+from alframe.learner.learner import FinalFit
+from alframe.learner.views import Views
 from alframe.ledger import LabelLedger
 from alframe.loop import label_dataset
 from alframe.oracle import SimulatedOracle
 from alframe.plan import Plan
-from alframe.query import Margin
+from alframe.query import Bald, Coreset, Margin, ProbCover, TypiClust
 from alframe.rooms import Amount, Rooms
 from alframe.stopping import standard
 from tests.helpers import small_recipe
 
 
-def label(dataset, truth_N, cpu, keep) -> LabelLedger:
+def judged(bound: str = "sigma", **options) -> ValidatedPolicy:
+    return ValidatedPolicy(
+        **{
+            "validation_size": 30,
+            "tolerance": 0.3,
+            "bound": bound,
+            "group": "joint",
+            "delta": 0.05,
+            "sigma_weight": 0.25,
+            "min_support": 5,
+            "num_cuts": 20,
+            **options,
+        }
+    )
+
+
+def label(dataset, truth_N, cpu, keep="rejudge", order="auto_first", final=None, **rooms) -> LabelLedger:
     learner = CNNLearner(
         bank=ImageBank(dataset.images_N),
         test_bank=None,
@@ -30,31 +50,52 @@ def label(dataset, truth_N, cpu, keep) -> LabelLedger:
         seed=5,
         ensemble=2,
         warm_start=True,
+        committee=Committee(kind="last_layer", passes=3),
+        final=final,
     )
-    rooms = Rooms(
-        initial=RandomSeedSet(Amount(num=9)),
-        learner=learner,
-        query=Margin(spread=2),
-        auto_label=ThresholdPolicy(0.6),
-        oracle=SimulatedOracle(truth_N),
-        stopping=standard(share=0.01, max_rounds=3),
-        audit=Audit(truth_N),
+    made = {
+        "initial": RandomSeedSet(Amount(num=9)),
+        "query": Margin(spread=2),
+        "auto_label": ThresholdPolicy(0.6),
+        "stopping": standard(share=0.01, max_rounds=3),
+    }
+    rooms = Rooms(**{**made, **rooms}, learner=learner, oracle=SimulatedOracle(truth_N), audit=Audit(truth_N))
+    plan = Plan(
+        seed=5,
+        question=Amount(num=4),
+        keep=keep,
+        order=order,
+        remainder="leave",
+        final_fit=final is not None,
     )
-    plan = Plan(seed=5, question=Amount(num=4), keep=keep, order="auto_first", remainder="leave")
     *_, last = label_dataset(rooms, plan, LabelLedger.empty(len(dataset)))
     return last.ledger
 
 
-def test_shuffling_the_truth_that_nobody_asked_for_changes_nothing(make_dataset, cpu) -> None:
+WAYS = {
+    "permanent": {"keep": "permanent"},
+    "rejudge": {"keep": "rejudge"},
+    "validated, hand first": {"auto_label": judged(), "order": "hand_first"},
+    "validated, permanent": {"auto_label": judged(), "keep": "permanent"},
+    "final fit": {"final": FinalFit(networks=2, steps=4, views=Views(n=2, share=0.5, strength=1.0))},
+    "bald": {"query": Bald(max_candidates=50)},
+    "coreset": {"query": Coreset(max_candidates=None)},
+    "typiclust": {"query": TypiClust(max_candidates=None, max_clusters=9, min_cluster=2, neighbours=5)},
+    "probcover": {"query": ProbCover(max_candidates=60, purity=0.9)},
+    "consensus": {"auto_label": ConsensusPolicy(0.9)},
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_shuffling_the_truth_that_nobody_asked_for_changes_nothing(make_dataset, cpu, way: str) -> None:
     dataset = make_dataset(n=120)
-    for keep in ("permanent", "rejudge"):
-        before = label(dataset, dataset.truth_N, cpu, keep)
-        asked_N = (before.source_N > 0) & (before.source_N < 6)
-        unknown = (~asked_N).nonzero().flatten()
-        assert 15 < int(asked_N.sum()) < 60
-        truth_N = dataset.truth_N.clone()
-        truth_N[unknown] = (truth_N[unknown] + 1) % 3
-        after = label(dataset, truth_N, cpu, keep)
-        for column in ("label_N", "source_N", "round_N", "order_N"):
-            assert torch.equal(getattr(after, column), getattr(before, column))
-        assert torch.equal(after.log_odds_N.nan_to_num(-1), before.log_odds_N.nan_to_num(-1))
+    before = label(dataset, dataset.truth_N, cpu, **WAYS[way])
+    asked_N = (before.source_N > 0) & (before.source_N < 6)
+    unknown = (~asked_N).nonzero().flatten()
+    assert 15 < int(asked_N.sum()) < 60
+    truth_N = dataset.truth_N.clone()
+    truth_N[unknown] = (truth_N[unknown] + 1) % 3
+    after = label(dataset, truth_N, cpu, **WAYS[way])
+    for column in ("label_N", "source_N", "round_N", "order_N"):
+        assert torch.equal(getattr(after, column), getattr(before, column))
+    assert torch.equal(after.log_odds_N.nan_to_num(-1), before.log_odds_N.nan_to_num(-1))

@@ -68,3 +68,11 @@ def test_k_means_of_fewer_different_samples_than_clusters_warns_nobody() -> None
     assert len(cluster_P.unique()) == 2
     assert torch.equal(cluster_P == cluster_P[0], features_PD[:, 0] == 0)
     assert len(k_means(torch.empty(0, 3), 4, torch.Generator())) == 0
+
+
+def test_more_clusters_than_samples_that_centres_are_found_from(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(typicality, "FITTED", 16)
+    x = torch.randn(100, 2, generator=torch.Generator().manual_seed(0))
+    assert len(k_means(x, 30, torch.Generator().manual_seed(0)).unique()) > 20
+    few = k_means(torch.eye(4)[torch.arange(100) % 4] * 9, 4, torch.Generator().manual_seed(0))
+    assert len(few.unique()) == 4

@@ -220,3 +220,7 @@ def test_a_channel_without_contrast_stays_finite():
     images = torch.full((4, 1, 5, 5), 17, dtype=torch.uint8)
     out = Normalize(*ImageBank(images).channel_statistics())(images)
     assert out.abs().max() < 0.1
+
+
+def test_a_final_fit_takes_its_own_number_of_steps(lesson):
+    assert recipe(max_epochs=3).job(small_network(), replace(lesson, steps=7)).max_steps == 7

@@ -255,3 +255,9 @@ def test_prob_cover_leaves_out_what_labels_cover() -> None:
     scores = pool(45, features_PD=x * 7, predicted_P=place)
     asked = ProbCover(max_candidates=None, purity=0.95).select(scores, labels, 2, generator()) - 10
     assert place[asked].tolist() == [1, 2]
+
+
+def test_a_graph_that_rounding_left_lopsided_is_covered_without_a_sample_twice() -> None:
+    graph = torch.tensor([[1, 0, 0], [1, 1, 0], [1, 0, 1]], dtype=torch.bool)  # 0 sees nobody who sees it
+    chosen = greedy_cover(graph, torch.zeros(3, dtype=torch.bool), 3, generator())
+    assert sorted(chosen.tolist()) == [0, 1, 2]
