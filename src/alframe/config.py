@@ -61,6 +61,11 @@ def _check_question(config: dict[str, Any]) -> None:
 
 
 def _check_conflicts(config: dict[str, Any]) -> None:
+    certificate = config["certificate"]
+    if certificate["tolerance"] is None and (certificate["reach"] or certificate["max_labels"] is not None):
+        raise ConfigError(
+            "certificate.tolerance", "a share, where certificate.reach or certificate.max_labels is given"
+        )
     policy, learns = config["auto_label"], config["learner"].get("auto_labels") == "train"
     judged = policy.get("validation_size") or config["stopping"].get("validation_size")
     if learns and judged and policy.get("keep") == "rejudge":

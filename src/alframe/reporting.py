@@ -83,5 +83,7 @@ def _why_stop(rooms: Rooms, plan: Plan, report: RoundReport) -> str | None:
     if settled and counts.unlabelled == 0:
         return "every sample was labelled"
     if settled and report.hand_new == 0 and counts.unlabelled >= report.unlabelled_before:
+        if plan.max_hand_labels is not None and counts.hand_labels >= plan.max_hand_labels:
+            return f"stopping.max_hand_labels={plan.max_hand_labels} was reached"
         return "the round brought nothing: no question and no new auto-label"
     return rooms.stopping.reason(report.without_truth())

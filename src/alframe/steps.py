@@ -96,13 +96,32 @@ def ask(rooms: Rooms, plan: Plan, desk: Desk, round: int) -> Desk:
     candidates, labelled = _look_closely(rooms, rooms.query, ledger, scores, n, generator)
     seconds = clock.seconds()
     index_Q = rooms.query.select(candidates, labelled, n, generator)
-    if len(index_Q) > n:
-        name = type(rooms.query).__name__
-        raise TrialError(f"query: expected {name} to select at most {n} samples, got {len(index_Q)}.")
+    _check_question(rooms.query, index_Q, candidates, n)
     asked_V = _asked_alike(rooms.query, desk, index_Q, derive_generator(plan.seed, round, "validation"))
     ledger = _hand_label(rooms, ledger, index_Q, Source.QUERY, round)
     left = scores.without(index_Q)
     return desk._replace(ledger=ledger, scores=left, asked_V=asked_V, seconds=seconds)
+
+
+def _check_question(query: QueryStrategy, index_Q: Tensor, candidates: PoolScores, n: int) -> None:
+    """Raise `TrialError` before anybody is asked what a strategy should not have selected."""
+    name = type(query).__name__
+    _check_indices(f"what {name} selects", index_Q, candidates)
+    if len(index_Q) > n:
+        raise TrialError(f"query: expected {name} to select at most {n} samples, got {len(index_Q)}.")
+    if len(index_Q) and int(index_Q.unique().numel()) < len(index_Q):
+        raise TrialError(f"query: expected {name} to select each sample once, but it selects one twice.")
+
+
+def _check_indices(what: str, index: Tensor, scores: PoolScores) -> None:
+    """Raise `TrialError` unless `index` is int64, one-dimensional and of the pool."""
+    if not isinstance(index, Tensor) or index.dtype != torch.int64 or index.dim() != 1:
+        came = f"{index.dtype} {tuple(index.shape)}" if isinstance(index, Tensor) else type(index).__name__
+        raise TrialError(f"query: expected {what} to be data-set indices, int64 (n,), got {came}.")
+    if (len(index) and int(index.min()) < 0) or not bool(among(index, scores.index_P).all()):
+        raise TrialError(
+            f"query: expected {what} to be in the pool; one is not. Take them from scores.index_P."
+        )
 
 
 def _look_closely(
@@ -118,6 +137,7 @@ def _look_closely(
     if choose is not None:
         # Candidates are positions in nobody's pool: indices, like everything that crosses a room.
         candidates = choose(scores, n, generator)
+        _check_indices(f"the candidates of {type(query).__name__}", candidates, scores)
         if len(candidates) < len(scores):
             scores = scores.at(among(scores.index_P, candidates))
     if not query.needs <= rooms.pool_needs | {"labelled_features"}:
@@ -181,6 +201,8 @@ def label_remainder(
 def _hand_label(
     rooms: Rooms, ledger: LabelLedger, index_Q: Tensor, source: Source, round: int
 ) -> LabelLedger:
+    if len(index_Q) == 0:  # an empty question is none
+        return ledger
     return ledger.commit(index_Q, rooms.oracle.label(index_Q), source, round)
 
 
@@ -192,10 +214,11 @@ def _check_budget(rooms: Rooms, plan: Plan, ledger: LabelLedger, n_seed_set: int
             "stopping.max_hand_labels", f"at least the seed set's {n_seed_set}{also} samples", budget
         )
     if n_seed_set + n_validation >= ledger.n_samples:
+        also = " together with the seed set" if n_validation else ""
         raise ConfigError(
             "auto_label.validation_size" if n_validation else "initial.num",
-            f"fewer than {ledger.n_samples} samples together with the seed set",
-            n_seed_set + n_validation,
+            f"fewer than the {ledger.n_samples} samples there are{also}",
+            f"{n_seed_set + n_validation} or more",
         )
 
 

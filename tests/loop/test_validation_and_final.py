@@ -9,7 +9,7 @@ from torch import Tensor
 from alframe.audit import Audit
 from alframe.auto_label import ThresholdPolicy
 from alframe.cost import Cost
-from alframe.errors import ConfigError
+from alframe.errors import ConfigError, TrialError
 from alframe.initial import FirstSeedSet
 from alframe.ledger import LabelLedger, Source
 from alframe.loop import RoundResult, label_dataset
@@ -75,13 +75,15 @@ class CloseLooker:
         return scores.index_P[:n]
 
 
-def run(learner: FakeLearner, query=None, policy=None, *, stop=None, **plan) -> list[RoundResult]:
+def run(
+    learner: FakeLearner, query=None, policy=None, *, stop=None, oracle=None, **plan
+) -> list[RoundResult]:
     rooms = Rooms(
         initial=FirstSeedSet(Amount(num=10, key="initial")),
         learner=learner,
         query=query or LeastConfidence(),
         auto_label=policy,
-        oracle=SimulatedOracle(TRUTH),
+        oracle=oracle or SimulatedOracle(TRUTH),
         stopping=standard(**{"share": 0.01, "max_rounds": 2, **(stop or {})}),
         audit=Audit(TRUTH),
     )
@@ -167,5 +169,55 @@ def test_prices_add_up() -> None:
 def test_a_validation_set_beyond_budget_or_data_set_is_refused_before_it_is_asked() -> None:
     with pytest.raises(ConfigError, match="seed set's 10 and the validation set's 60 samples, got 50"):
         run(FakeLearner(), policy=JudgingPolicy(), max_hand_labels=50)
-    with pytest.raises(ConfigError, match=r"auto_label.validation_size: expected fewer than 200 samples"):
+    with pytest.raises(ConfigError, match=r"auto_label.validation_size: expected fewer than the 200 samples"):
         run(FakeLearner(), policy=JudgingPolicy(validation_size=190))
+
+
+@dataclass
+class Faulty:
+    """Selects what it was told to."""
+
+    selects: object
+    looks_at: object = None
+    needs: frozenset[str] = frozenset()
+
+    def candidates(self, scores: PoolScores, n: int, generator: torch.Generator) -> Tensor:
+        return scores.index_P if self.looks_at is None else self.looks_at
+
+    def select(self, scores: PoolScores, labelled: Labelled, n: int, generator: torch.Generator) -> Tensor:
+        return self.selects
+
+
+@pytest.mark.parametrize(
+    ("strategy", "said"),
+    [
+        (Faulty(torch.tensor([50, 50])), "select each sample once"),
+        (Faulty(torch.tensor([-1])), "to be in the pool"),
+        (Faulty(torch.tensor([3])), "to be in the pool"),  # of the seed set
+        (Faulty(torch.tensor([10**6])), "to be in the pool"),
+        (Faulty(torch.tensor([50.0])), r"int64 \(n,\), got torch.float32"),
+        (Faulty(torch.zeros(190, dtype=torch.bool)), "got torch.bool"),
+        (Faulty(None), "got NoneType"),
+        (Faulty(torch.arange(50, 90)), "at most 20 samples, got 40"),
+        (
+            Faulty(torch.tensor([50]), looks_at=torch.tensor([0])),
+            "the candidates of Faulty to be in the pool",
+        ),
+    ],
+)
+def test_what_a_strategy_should_not_select_is_told_before_anybody_is_asked(strategy, said) -> None:
+    asked = []
+
+    class Oracle(SimulatedOracle):
+        def label(self, index_Q: Tensor) -> Tensor:
+            asked.append(index_Q)
+            return super().label(index_Q)
+
+    with pytest.raises(TrialError, match=said):
+        run(FakeLearner(), query=strategy, oracle=Oracle(TRUTH))
+    assert len(asked) == 1  # the seed set
+
+
+def test_a_budget_that_seed_set_and_validation_set_use_up_is_the_reason() -> None:
+    results = run(FakeLearner(), policy=JudgingPolicy(), max_hand_labels=70, keep="permanent")
+    assert results[-2].report.stopped_because == "stopping.max_hand_labels=70 was reached"

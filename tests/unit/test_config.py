@@ -92,6 +92,10 @@ def test_a_value_out_of_range_names_key_range_and_value(default, key, value, sai
             {"learner": {"patience": None, "validation_share": None, "max_epochs": None}},
             "learner.max_epochs: expected a number of epochs without early stopping",
         ),
+        (
+            {"certificate": {"reach": True}},
+            "certificate.tolerance: expected a share, where",
+        ),
         ({"query": {"default_share": None}}, "query: expected query.share or query.num. Give one of them"),
         (
             {"auto_label": {"validation_size": 50, "keep": "rejudge"}, "learner": {"auto_labels": "train"}},

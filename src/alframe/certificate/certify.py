@@ -32,7 +32,7 @@ from alframe.certificate.bounds import (
 )
 from alframe.certificate.ending import worthwhile
 from alframe.certificate.evidence import smallest_error_free_draws
-from alframe.certificate.plan import Certificate, CertificatePlan
+from alframe.certificate.plan import ERRING_ORACLE, PERFECT_ORACLE, Certificate, CertificatePlan
 from alframe.ledger import LabelLedger
 from alframe.rooms import Oracle
 
@@ -149,7 +149,8 @@ def _certificate(
         found_wrong=auditor.known if auditor else 0,
         max_wrong=max_wrong,
         max_wrong_share=max_wrong / n_samples if n_samples else 0.0,
-        reached=max_wrong <= plan.most_left(n_samples),
+        reached=(max_wrong if with_error is None else with_error) <= plan.most_left(n_samples),
+        assumes=PERFECT_ORACLE if rate is None else ERRING_ORACLE.format(rate=100 * rate),
         method=plan.chosen_method if auditor else "none",
         oracle_error=rate,
         max_wrong_with_oracle_error=with_error,

@@ -11,6 +11,10 @@ PERFECT_ORACLE = (
     "The oracle's answers are right, and the labels had their final values before the audit drew its "
     "samples. Nothing is assumed about the classifier."
 )
+ERRING_ORACLE = (
+    "Each of the oracle's answers is wrong with a chance of {rate:g} %, independently, and the labels had "
+    "their final values before the audit drew its samples. Nothing is assumed about the classifier."
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +89,7 @@ class Certificate:
         found_wrong: wrong auto-labels found and corrected, among all `asked`.
         max_wrong: with probability `confidence`, at most so many wrong labels are left in the data set.
         max_wrong_share: over the whole data set, samples without a label included in its size.
-        reached: `max_wrong` is within the tolerance.
+        reached: `max_wrong` is within the tolerance, or with an `oracle_error` the bound that includes it.
         method: "uniform" or "weighted"; "none" where there was no auto-label.
         assumes: what the statement rests on.
         note: what the reader should know besides, None for nothing.

@@ -254,3 +254,15 @@ def test_certificates_are_seldom_false(
         _, found = certify(ledger, oracle, plan, torch.Generator().manual_seed(seed), None, 2)
         false += n_wrong - found.found_wrong > found.max_wrong
     assert false / AUDITS <= plan.alpha + 3 * (plan.alpha * (1 - plan.alpha) / AUDITS) ** 0.5
+
+
+def test_an_erring_oracle_counts_in_what_is_reached() -> None:
+    wrong_A = some_wrong(300, 0)
+    ledger = ledger_of(300)
+    plan = CertificatePlan(tolerance=0.05, confidence=0.9, reach=True, oracle_error=0.2)
+    oracle = RecordingOracle(truth_of(ledger, wrong_A))
+    _, found = certify(ledger, oracle, plan, torch.Generator().manual_seed(0), None, 2)
+    assert found.max_wrong <= plan.most_left(ledger.n_samples)
+    assert found.max_wrong_with_oracle_error > plan.most_left(ledger.n_samples)
+    assert not found.reached
+    assert "wrong with a chance of 20 %" in found.assumes
