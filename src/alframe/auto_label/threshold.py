@@ -130,13 +130,16 @@ class TopKPolicy:
     def accept(
         self, scores: PoolScores, validation: Validation | None, generator: torch.Generator
     ) -> Accepted:
-        """Return the k most confident samples, with their predicted class."""
+        """Return the k most confident samples, the most confident first, with their predicted class."""
         by_index = scores.index_P.argsort()
         order = by_index[lowest(-scores.log_odds_P[by_index], self._count(len(scores)))]
-        sure_P = torch.zeros(len(scores), dtype=torch.bool)
-        sure_P[order] = True
-        inside_V = None if validation is None else self._inside(scores, validation.scores)
-        return accepted(scores, sure_P, inside_V=inside_V, note=self._note(len(scores)))
+        return Accepted(
+            index_A=scores.index_P[order],
+            label_A=scores.predicted_P[order],
+            log_odds_A=scores.log_odds_P[order],
+            inside_V=None if validation is None else self._inside(scores, validation.scores),
+            note=self._note(len(scores)),
+        )
 
     def _note(self, n_pool: int) -> str | None:
         if self.num is None or self.num < n_pool or n_pool == 0:
