@@ -13,7 +13,7 @@ from torch import nn
 from torch.utils.data import Dataset
 from torchvision.datasets import MNIST
 
-from alframe.build import load_data
+from alframe.build import build_recipe, load_data
 from alframe.config import conf_directory
 from alframe.data import ImageDataset
 from alframe.device import Compute
@@ -26,7 +26,6 @@ from alframe.targets import instantiate
 # Recipe -> what is typed for it.
 RECIPES = {"published": ["experiment=published"], "fast": []}
 N_LABELLED = 1000  # of the fast recipe; the supervised one learns from all
-OF_LEARNER = ("warm_start", "ensemble", "scoring_batch_size", "crop")
 
 Transform = Callable[[Any], Any]
 
@@ -59,8 +58,7 @@ class Task:
     @cached_property
     def recipe(self) -> Recipe:
         """The recipe of the config."""
-        settings = {key: value for key, value in self.config["learner"].items() if key not in OF_LEARNER}
-        recipe: Recipe = instantiate("learner", settings, self.config["trusted_packages"])
+        recipe: Recipe = build_recipe(self.config)
         return recipe
 
     @property

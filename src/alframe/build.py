@@ -162,7 +162,7 @@ def _learner(
         member_N=member_N,
         n_classes=dataset.n_classes,
         network=instantiate("network", config["network"], config["trusted_packages"], call=False),
-        recipe=_recipe(config),
+        recipe=build_recipe(config),
         engine=means.engine,
         compute=compute,
         seed=config["seed"],
@@ -189,7 +189,7 @@ def _subject(config: dict[str, Any], dataset: ImageDataset) -> Subject:
         n_classes=dataset.n_classes,
         batch_size=learner.get("batch_size", 128) + learner.get("pool_batch_size", 0),
     )
-    recipe = _recipe(config)
+    recipe = build_recipe(config)
     _try_network(subject, recipe)
     if learner.get("final_networks") and learner.get("final_views", 1) > 1 and not hasattr(recipe, "alter"):
         raise ConfigError(
@@ -226,7 +226,8 @@ def _check_needs(config: dict[str, Any], dataset: ImageDataset, **rooms: Any) ->
             check_network(subject.make(), needs, committee)
 
 
-def _recipe(config: dict[str, Any]) -> Any:
+def build_recipe(config: dict[str, Any]) -> Any:
+    """Return the recipe of `config["learner"]`, without the settings that are the learner's own."""
     settings = _without(
         config["learner"], *_OF_LEARNER, *_COMMITTEE, *_FINAL, *_VIEWS, "crop", "scoring_batch_size"
     )

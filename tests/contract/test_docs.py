@@ -24,7 +24,12 @@ def test_there_are_settings_to_check() -> None:
 
 @pytest.mark.parametrize("setting", SETTINGS)
 def test_a_setting_of_the_readme_is_taken(setting: str) -> None:
-    with_what_it_needs = {"data=arrays": ["data.path=mine.npz"]}
+    promised = ["certificate.tolerance=0.01"]
+    with_what_it_needs = {
+        "data=arrays": ["data.path=mine.npz"],
+        "certificate.reach=true": promised,
+        "certificate.max_labels=1000": promised,
+    }
     if setting.startswith("hydra."):
         return
     check_command_line([setting, *with_what_it_needs.get(setting, [])])

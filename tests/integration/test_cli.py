@@ -196,5 +196,5 @@ def test_help_shows_the_groups_and_leaves_nothing(tmp_path: Path) -> None:
     out, _ = process.communicate(timeout=100)
     assert process.returncode == 0
     assert "alframe -m +sweep=published_trials" in out
-    assert "query: least_confidence, margin" in out
+    assert "kcentergreedy, least_confidence, margin" in out
     assert not list(tmp_path.iterdir())
