@@ -7,12 +7,13 @@ BIN := $(VENV)/bin
 DONE := $(VENV)/.alframe-setup-done
 ARGS ?=
 
-.PHONY: help setup run test audits bench growth parity lint format lock wheel
+.PHONY: help setup run test audits kills bench growth parity lint format lock wheel
 help:
 	@echo "make setup      .venv/ with the locked packages (the other targets call it when it is missing)"
 	@echo "make run        label MNIST end to end; ARGS='key=value ...' for overrides"
 	@echo "make test       tests"
 	@echo "make audits     2,000 simulated audits for every method and error pattern (2 minutes)"
+	@echo "make kills      240 trials killed at random moments and started again, until the labels are there (20 minutes)"
 	@echo "make bench      rates against a plain Lightning script and the raw loop; ARGS=--quick for 3 minutes"
 	@echo "make lint       ruff and mypy"
 	@echo "make growth     seconds and memory against pool and labelled set (long; 5 GB of disk)"
@@ -32,6 +33,9 @@ test: $(DONE)
 
 audits: $(DONE)
 	@ALFRAME_ALL_AUDITS=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 tests/unit/certificate -k seldom_false $(ARGS)
+
+kills: $(DONE)
+	@ALFRAME_ALL_KILLS=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 tests/integration/test_resume.py -k killed $(ARGS)
 
 bench: $(DONE)
 	@$(BIN)/python scripts/bench.py $(ARGS)

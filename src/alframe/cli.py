@@ -20,9 +20,11 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from alframe import __version__
-from alframe.compose import check_command_line
+from alframe.compose import check_command_line, directory_override
 from alframe.config import conf_directory
-from alframe.errors import AlframeError, TrialError, TrialNotice, UserError
+from alframe.directory import finished_summary
+from alframe.errors import AlframeError, AnswersNeeded, TrialError, TrialNotice, UserError
+from alframe.interrupts import polite_interrupts
 
 
 class Terminated(BaseException):
@@ -68,7 +70,9 @@ def _run(arguments: list[str]) -> int:
     sys.argv[1:] = arguments
     code = 0
     try:
-        check_command_line(arguments)
+        line = check_command_line(arguments)
+        if line is not None:
+            sys.argv[1:] = [*arguments, *directory_override(line)]
         hydra.main(version_base="1.3", config_path=str(conf_directory()), config_name="config")(task)()
         if failure:
             raise failure[0]
@@ -78,6 +82,8 @@ def _run(arguments: list[str]) -> int:
     except Terminated:
         _say("terminated")
         code = 143
+    except AnswersNeeded as error:
+        print(f"alframe: {error}", flush=True)
     except UserError as error:
         _say(f"alframe: {error}")
         code = 1 if sweep_directory else 2
@@ -117,17 +123,22 @@ def _trial(node: DictConfig) -> None:
     directory = Path(state.runtime.output_dir)
     overrides = [override for override in state.overrides.task if not override.startswith("+sweep=")]
     try:
-        config = OmegaConf.to_container(node, resolve=True)
-        assert isinstance(config, dict)
-        config.pop("experiment", None)
+        node_config = OmegaConf.to_container(node, resolve=True)
+        assert isinstance(node_config, dict)
+        config = {str(key): value for key, value in node_config.items() if key != "experiment"}
         if config.get("trusted_packages"):
             sys.path.insert(0, str(Path.cwd()))  # a package of the user's own, beside where they work
-        run_trial(
-            {str(key): value for key, value in config.items()},
-            directory,
-            name=" ".join(overrides) or "defaults",
-            group=Path(state.sweep.dir).name if sweeps else None,
-        )
+        if sweeps and finished_summary(directory, config) is not None:
+            print(f"{directory.name}: finished before")
+            return
+        with polite_interrupts() as stop_wanted:
+            run_trial(
+                config,
+                directory,
+                name=" ".join(overrides) or "defaults",
+                group=Path(state.sweep.dir).name if sweeps else None,
+                stop_wanted=stop_wanted,
+            )
     except Exception as error:
         if sweeps:
             _leave_failure(directory, error)

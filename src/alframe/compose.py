@@ -4,6 +4,7 @@ import contextlib
 import difflib
 import io
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +17,32 @@ from omegaconf import OmegaConf
 from omegaconf.errors import InterpolationResolutionError, MissingMandatoryValue, OmegaConfBaseException
 
 from alframe.config import check, conf_directory
+from alframe.directory import digest, identity, trial_name, unfinished
 from alframe.errors import ConfigError, UserError
 
+NAMED_BY_CONFIG = "auto"  # the last part of a directory that is named after the config
 MAX_CHECKED = 50  # values of one sweep key that are composed ahead
 
 
-def check_command_line(arguments: list[str]) -> None:
+@dataclass(frozen=True, kw_only=True)
+class CommandLine:
+    """What was typed, once it is known to be right.
+
+    Attributes:
+        overrides: with the first value of each that sweeps. swept: the values of those, in their order.
+        multirun: whether -m was typed.
+    """
+
+    overrides: list[str]
+    swept: list[list[str]]
+    multirun: bool
+
+
+def check_command_line(arguments: list[str]) -> CommandLine | None:
     """Compose what was typed and check it; in a sweep, each value once, those that a file sweeps over too.
+
+    Returns:
+        What was typed; None where nothing is to be run or it is not for alframe to say.
 
     Raises:
         UserError: an unknown key, group or option (with the closest there is), a value out of range,
@@ -38,9 +58,9 @@ def check_command_line(arguments: list[str]) -> None:
             "expected key=value, group=choice or one of Hydra's flags; see alframe --help."
         ) from None
     if typed.help or typed.hydra_help or typed.shell_completion or typed.info:
-        return
+        return None
     if typed.config_path or typed.config_name:
-        return
+        return None
     search_path = []
     if typed.config_dir:
         folder = Path(typed.config_dir).absolute()
@@ -59,6 +79,30 @@ def check_command_line(arguments: list[str]) -> None:
     for choices in values:
         for other in choices[1:MAX_CHECKED]:
             _composed([other if text == choices[0] else text for text in first] + search_path)
+    if typed.cfg:
+        return None
+    swept = [choices for choices in values if len(choices) > 1]
+    return CommandLine(overrides=first + search_path, swept=swept, multirun=bool(typed.multirun))
+
+
+def directory_override(line: CommandLine) -> list[str]:
+    """Return the override that names the directory after the config, none where another one was given.
+
+    A trial goes where an unfinished one of the same config lies, a sweep where the same sweep lies.
+    """
+    with initialize_config_dir(str(conf_directory()), version_base="1.3"):
+        node = compose("config", overrides=line.overrides, return_hydra_config=True).hydra
+    key = "sweep" if line.multirun or str(node.mode) == "RunMode.MULTIRUN" else "run"
+    given = Path(node[key].dir)
+    if given.name != NAMED_BY_CONFIG:
+        return []
+    config = _composed(line.overrides)
+    if key == "run":
+        return [f"hydra.run.dir={unfinished(given.parent, trial_name(config))}"]
+    chosen = [text.partition("=")[2] for text in line.overrides if text.startswith("+sweep=")]
+    params = OmegaConf.to_container(node.sweeper.get("params") or OmegaConf.create({}), resolve=True)
+    name = f"{(chosen or ['sweep'])[0]}_{digest([identity(config), line.swept, params])}"
+    return [f"hydra.sweep.dir={given.parent / name}"]
 
 
 def _swept_by_files(overrides: list[str]) -> list[str]:

@@ -35,6 +35,10 @@ class TrialError(AlframeError):
     """A trial could not be finished."""
 
 
+class AnswersNeeded(AlframeError):
+    """A question is with people; the trial goes on when they have answered. Its text says what to do."""
+
+
 class TrialNotice(UserWarning):
     """What the user should know while there is time to act on it; told in one line."""
 

@@ -22,8 +22,10 @@ class Did:
 class Clock:
     """Seconds of the round and of the trial."""
 
-    def __init__(self) -> None:
-        self._start = self._round = time.perf_counter()
+    def __init__(self, elapsed_seconds: float = 0.0) -> None:
+        """Start both; the trial may have taken some seconds before, in a process that has ended."""
+        self._round = time.perf_counter()
+        self._start = self._round - elapsed_seconds
 
     def next_round(self) -> None:
         """Begin to count a round's seconds."""

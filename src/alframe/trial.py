@@ -1,56 +1,89 @@
 """One trial from a checked config to its files: data, rooms, loop, trackers, summary."""
 
 import contextlib
-import platform
 import time
 import warnings
-from collections.abc import Sequence
-from dataclasses import asdict
-from importlib import metadata
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
-from alframe.audit import ClassCounts, macro_mislabelled_share
 from alframe.build import Means, build_means, build_plan, build_rooms, build_tracker, load_data
-from alframe.certificate import Certificate
 from alframe.config import check
 from alframe.data import ImageDataset, choose_members, thinned_members
 from alframe.device import Compute, keep_large_blocks, limited_threads
-from alframe.errors import TrialNotice, UserError
+from alframe.directory import identity, occupied
+from alframe.errors import AnswersNeeded, TrialNotice, UserError
 from alframe.learner.choose import choose_engine
 from alframe.ledger import LabelLedger
 from alframe.loop import RoundResult, label_dataset
-from alframe.records import RoundReport
+from alframe.reporting import Clock
+from alframe.resume import (
+    check_same_data,
+    check_versions,
+    empty_or_put_back,
+    find_state,
+    fingerprint,
+    settled,
+    states_of,
+)
 from alframe.rooms import Rooms
+from alframe.state import TrialState, drop_states, save_state
+from alframe.summary import summarise, summarise_classes, versions
 from alframe.suspects import Suspect, find_suspects
 from alframe.targets import check_targets
 from alframe.tracking import ConsoleTracker, FilesTracker, Outcome, Tracker, TrialInfo
 from alframe.tracking.base import Status, Trackers
 
-_VERSIONS = ("alframe", "torch", "torchvision", "pytorch-lightning", "hydra-core", "wandb", "numpy")
-
 
 def run_trial(
-    config: dict[str, Any], directory: Path, *, name: str = "trial", group: str | None = None
+    config: dict[str, Any],
+    directory: Path,
+    *,
+    name: str = "trial",
+    group: str | None = None,
+    stop_wanted: Callable[[], bool] = lambda: False,
 ) -> dict[str, Any]:
-    """Label a data set and return the content of summary.json.
+    """Label a data set and return the content of summary.json; go on where the directory holds such a trial.
 
     Args:
         config: the resolved config as plain containers.
         directory: where the trial leaves its files; made if missing.
         name: tells this trial from others. group: the sweep it belongs to.
+        stop_wanted: asked after each round; the trial ends there when it says so.
 
     Raises:
         UserError: what was asked for cannot be; told in one line.
-        TrialError: training failed; the labels so far are kept.
+        TrialError: training failed, or a file could not be written; the labels so far are kept.
+        AnswersNeeded: people are asked; the trial goes on when they have answered.
+        KeyboardInterrupt: where `stop_wanted` said so, or Ctrl-C came.
     """
     started = time.perf_counter()
     check(config)
     check_targets(config)
-    prepare_directory(directory)
+    with occupied(directory):
+        state = find_state(directory, identity(config))
+        return _run(config, state, Place(directory, name, group), started, stop_wanted)
+
+
+class Place(NamedTuple):
+    """Where a trial leaves its files, what it is called, and the sweep it belongs to."""
+
+    directory: Path
+    name: str
+    group: str | None
+
+
+def _run(
+    asked: dict[str, Any],
+    state: TrialState | None,
+    place: Place,
+    started: float,
+    stop_wanted: Callable[[], bool],
+) -> dict[str, Any]:
+    config = asked if state is None else settled(asked, state.chosen)
     choose_engine(config["engine"], Compute.choose(config["device"], config["precision"]))
     keep_large_blocks()
     tracker = build_tracker(config)
@@ -60,24 +93,35 @@ def run_trial(
         member_N = choose_members(len(dataset), config["data"].get("limit"), config["seed"])
         member_N = thinned_members(dataset, member_N, config["data"].get("imbalance"), config["seed"])
         _check_truth_of_members(dataset, member_N)
+        data = fingerprint(dataset, member_N)
+        if state is not None:
+            check_same_data(place.directory, state, data)
+            check_versions(state, _versions_that_matter())
         means = build_means(config, dataset)
         console = ConsoleTracker()
         rooms = build_rooms(config, dataset, member_N, means, console.progress)
+        chosen = _chosen(means, threads) if state is None else dict(state.chosen)
         info = TrialInfo(
-            directory=directory,
-            config={**config, "chosen": _chosen(means, threads)},
-            name=name,
-            group=group,
+            directory=place.directory,
+            config={**asked, "chosen": chosen},
+            name=place.name,
+            group=place.group,
             data=dataset.name,
             n_samples=int(member_N.sum()),
             n_classes=dataset.n_classes,
             min_rounds=config["stopping"].get("min_rounds", 1),
             max_rounds=_most_rounds(config),
+            reports=() if state is None else state.reports,
         )
         others: list[Tracker] = [tracker] if tracker is not None else []
-        # The files first and the terminal last: its closing lines name what the others have written.
-        trackers = Trackers([FilesTracker(), *others, console])
-        return _label(trackers, info, rooms, dataset, member_N, means, started)
+        # The files after the others: summary.json says that all is done. The terminal last: its closing lines
+        # name what the others have written.
+        trackers = Trackers([*others, FilesTracker(), console])
+        clock = Clock(time.perf_counter() - started + (state.elapsed_seconds if state else 0.0))
+        run = _Run(info, rooms, dataset, {"config": identity(asked), "data": data}, clock)
+        return run.label(
+            trackers, empty_or_put_back(rooms, state, len(dataset), member_N), means, stop_wanted
+        )
 
 
 def _chosen(means: Means, threads: int) -> dict[str, Any]:
@@ -93,101 +137,111 @@ def _chosen(means: Means, threads: int) -> dict[str, Any]:
     }
 
 
-def _label(
-    trackers: Trackers,
-    info: TrialInfo,
-    rooms: Rooms,
-    dataset: ImageDataset,
-    member_N: Tensor,
-    means: Means,
-    started: float,
-) -> dict[str, Any]:
-    result: RoundResult | None = None
-    reports: list[RoundReport] = []
+def _versions_that_matter() -> dict[str, str | None]:
+    return {name: version for name, version in versions().items() if name in ("alframe", "torch")}
 
-    def outcome(
+
+class _Run:
+    """A trial at work: what its loop yields goes into the state, then to the trackers."""
+
+    def __init__(
+        self,
+        info: TrialInfo,
+        rooms: Rooms,
+        dataset: ImageDataset,
+        whose: dict[str, Any],
+        clock: Clock,
+    ) -> None:
+        self._info, self._rooms, self._dataset = info, rooms, dataset
+        self._whose, self._clock = whose, clock
+        self._reports = list(info.reports)
+        self._result: RoundResult | None = None
+
+    def label(
+        self,
+        trackers: Trackers,
+        start: LabelLedger | RoundResult,
+        means: Means,
+        stop_wanted: Callable[[], bool],
+    ) -> dict[str, Any]:
+        """Go through the rounds and return the content of summary.json."""
+        self._result = start if isinstance(start, RoundResult) else None
+        try:
+            trackers.start(self._info)
+            for result in label_dataset(self._rooms, build_plan(self._info.config), start, self._clock):
+                self._keep(result)
+                trackers.log(result.report)
+                if stop_wanted() and result.report.kind != "closing":
+                    raise KeyboardInterrupt
+            summary, suspects = self._come_to(means)
+        except BaseException as error:
+            # What ended the trial is what is raised, whatever closing it comes to.
+            with contextlib.suppress(Exception):
+                if isinstance(error, AnswersNeeded) and self._result is not None:
+                    self._save()  # with this round's fit, which need not be done again
+                trackers.finish(self._outcome(*_told_of(error)))
+            raise
+        trackers.finish(self._outcome("finished", summary["stopped_because"], summary, suspects))
+        drop_states(self._info.directory)
+        return summary
+
+    def _keep(self, result: RoundResult) -> None:
+        self._result = result
+        self._reports.append(result.report)
+        if result.report.kind != "closing":  # which is soon done again
+            self._save()
+
+    def _save(self) -> None:
+        assert self._result is not None
+        save_state(
+            self._info.directory,
+            TrialState(
+                identity=self._whose,
+                chosen=self._info.config["chosen"],
+                reports=tuple(self._reports),
+                result=self._result,
+                rooms=states_of(self._rooms),
+                elapsed_seconds=self._clock.total_seconds(),
+                versions=_versions_that_matter(),
+            ),
+        )
+
+    def _come_to(self, means: Means) -> tuple[dict[str, Any], list[Suspect]]:
+        assert self._result is not None
+        ledger, info = self._result.ledger, self._info
+        summary = summarise(info, self._reports, self._clock.total_seconds(), self._result.certificate)
+        classes = self._rooms.audit.counts_by_class(ledger, info.n_classes)
+        summary |= summarise_classes(classes, self._dataset.class_names)
+        suspects = find_suspects(self._rooms.learner, ledger, info.config["suspects"])
+        summary["engine"] = means.engine.name  # another one than chosen where that one failed
+        return summary, suspects
+
+    def _outcome(
+        self,
         status: Status,
         reason: str,
         summary: dict[str, Any] | None = None,
         suspects: Sequence[Suspect] = (),
     ) -> Outcome:
-        ledger = result.ledger if result is not None else None
+        ledger = self._result.ledger if self._result is not None else None
         nothing = torch.empty(0, dtype=torch.int64)
         return Outcome(
             status=status,
             ledger=ledger,
             summary=summary,
             reason=reason,
-            mislabelled=rooms.audit.mislabelled(ledger) if ledger is not None else (nothing, nothing),
-            image=lambda index: dataset.images_N[index],
-            class_names=dataset.class_names,
+            mislabelled=self._rooms.audit.mislabelled(ledger) if ledger is not None else (nothing, nothing),
+            image=lambda index: self._dataset.images_N[index],
+            class_names=self._dataset.class_names,
             suspects=suspects,
         )
 
-    try:
-        trackers.start(info)
-        ledger = LabelLedger.empty(len(dataset), member_N)
-        for result in label_dataset(rooms, build_plan(info.config), ledger):
-            reports.append(result.report)
-            trackers.log(result.report)
-        assert result is not None
-        summary = summarise(info, reports, time.perf_counter() - started, result.certificate)
-        classes = rooms.audit.counts_by_class(result.ledger, info.n_classes)
-        summary |= summarise_classes(classes, dataset.class_names)
-        suspects = find_suspects(rooms.learner, result.ledger, info.config["suspects"])
-        summary["engine"] = means.engine.name  # another one than chosen where that one failed
-    except BaseException as error:
-        interrupted = isinstance(error, KeyboardInterrupt)
-        reason = "interrupted by the user" if interrupted else str(error) or type(error).__name__
-        # What ended the trial is what is raised, whatever closing it comes to.
-        with contextlib.suppress(Exception):
-            trackers.finish(outcome("interrupted" if interrupted else "failed", reason))
-        raise
-    trackers.finish(outcome("finished", summary["stopped_because"], summary, suspects))
-    return summary
 
-
-def summarise(
-    info: TrialInfo, reports: list[RoundReport], seconds: float, certificate: Certificate | None
-) -> dict[str, Any]:
-    """Return the content of summary.json; None where undefined."""
-    rounds = [report for report in reports if report.kind == "round"]
-    counts, chosen = reports[-1].counts, info.config["chosen"]
-    return {
-        "n_samples": counts.n_samples,
-        "n_classes": info.n_classes,
-        "rounds": len(rounds),
-        "hand_labels": counts.hand_labels,
-        "hand_share": counts.hand_share,
-        "auto_labels": counts.auto_labels,
-        "coverage": counts.coverage,
-        "mislabelled": counts.mislabelled,
-        "mislabelled_share": counts.mislabelled_share,
-        "auto_label_error": counts.auto_label_error,
-        "test_accuracy": rounds[-1].test_accuracy,
-        "seconds": seconds,
-        "train_seconds": sum(report.fit.seconds for report in rounds if report.fit),
-        "score_seconds": sum(report.score_seconds or 0.0 for report in rounds),
-        "seed": info.config["seed"],
-        "device": chosen["device"],
-        "engine": chosen["engine"],
-        "precision": chosen["precision"],
-        "data": info.data,
-        "versions": {"python": platform.python_version(), **_versions()},
-        "stopped_because": rounds[-1].stopped_because,
-        "certificate": None if certificate is None else certificate.to_dict(),
-        "cost": reports[-1].cost,
-    }
-
-
-def summarise_classes(classes: Sequence[ClassCounts], names: Sequence[str]) -> dict[str, Any]:
-    """Return what summary.json says about each true class; None without the truth."""
-    per_class = (
-        [{"class": name, **asdict(item)} for name, item in zip(names, classes, strict=True)]
-        if classes
-        else None
-    )
-    return {"per_class": per_class, "mislabelled_share_macro": macro_mislabelled_share(classes)}
+def _told_of(error: BaseException) -> tuple[Status, str]:
+    """Return how a trial ended that something ended, and why."""
+    if isinstance(error, KeyboardInterrupt):
+        return "interrupted", "interrupted by the user"
+    return "waiting" if isinstance(error, AnswersNeeded) else "failed", str(error) or type(error).__name__
 
 
 def _most_rounds(config: dict[str, Any]) -> int | None:
@@ -208,31 +262,6 @@ def _warn_of_errors(config: dict[str, Any]) -> None:
         )
 
 
-def prepare_directory(directory: Path) -> None:
-    """Make the trial's directory and see that it can be written and holds no other trial.
-
-    Raises:
-        UserError: it cannot be made or written, or holds a trial.
-    """
-    key = "hydra.run.dir"
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        probe = directory / ".write-probe"
-        probe.write_text("")
-        probe.unlink()
-    except OSError as error:
-        raise UserError(
-            f"{key}: expected a directory that can be written, got {directory} ({error.strerror}). "
-            f"Set {key} to another one."
-        ) from error
-    taken = [name for name in ("rounds.csv", "labels.csv", "summary.json") if (directory / name).exists()]
-    if taken:
-        raise UserError(
-            f"{key}: expected a directory without a trial in it, but {directory} holds {taken[0]}. "
-            f"Set {key} to another one, or move that trial away."
-        )
-
-
 def _check_truth_of_members(dataset: ImageDataset, member_N: Tensor) -> None:
     if dataset.truth_N is None:
         return
@@ -242,13 +271,3 @@ def _check_truth_of_members(dataset: ImageDataset, member_N: Tensor) -> None:
             "data.limit: expected at least two classes among the samples that take part, got one. "
             "Write a larger data.limit."
         )
-
-
-def _versions() -> dict[str, str | None]:
-    def version(name: str) -> str | None:
-        try:
-            return metadata.version(name)
-        except metadata.PackageNotFoundError:
-            return None
-
-    return {name: version(name) for name in _VERSIONS}

@@ -3,7 +3,8 @@
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -99,6 +100,47 @@ class CNNLearner:
         n_scoring = max(ensemble, final.networks + ensemble if final else 0)
         self._memory = ScoreMemory() if n_scoring > 1 else None
         self._forward = engine.forward(self._normalize)
+        self._fitted: FitReport | None = None  # what the newest fit reported
+        self._restored_round: int | None = None  # whose fit another process has done
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what later rounds build on, as tensors and plain containers: networks and what they said.
+
+        What a network said of an image is kept as it is: said again in another batch, its last bits differ.
+        """
+        banks = [self._bank, *([self._test_bank] if self._test_bank is not None else [])]
+        return {
+            "round": self._round,
+            "is_final": self._is_final,
+            "fit": None if self._fitted is None else asdict(self._fitted),
+            "scoring_batch_size": self._scoring_batch_size.n,
+            "networks": [
+                {name: value.cpu() for name, value in network.state_dict().items()}
+                for network in self._networks
+            ],
+            "said": [] if self._memory is None else self._memory.export(list(self._networks), banks),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take up where `state_dict` left off; the round that it fitted last is not fitted again.
+
+        Raises:
+            RuntimeError: the state is of another network.
+        """
+        self._round, self._is_final = state["round"], state["is_final"]
+        self._restored_round = state["round"]
+        self._fitted = None if state["fit"] is None else FitReport(**state["fit"])
+        self._scoring_batch_size.n = state["scoring_batch_size"]
+        n_networks = len(state["networks"])
+        self._networks = deque(maxlen=max(self._networks.maxlen or 1, n_networks))
+        for weights in state["networks"]:
+            with self._compute.seeded(0):  # weights that are overwritten, from nobody else's random numbers
+                network = self._new_network()
+            network.load_state_dict(weights)
+            self._networks.append(network.eval().requires_grad_(False))
+        if self._memory is not None:
+            banks = [self._bank, *([self._test_bank] if self._test_bank is not None else [])]
+            self._memory.take_in(state["said"], list(self._networks), banks)
 
     def fit(self, labelled: Labelled, round: int, *, final: bool = False) -> FitReport:
         """Train a network on the labels held, or the several of the final fit.
@@ -106,21 +148,28 @@ class CNNLearner:
         Raises:
             TrainingDiverged: the loss or a weight is NaN or infinite.
         """
-        self._round, self._is_final = round, final
+        if self._fitted is not None and self._restored_round == round:
+            return self._fitted
+        self._round, self._is_final, self._restored_round = round, final, None
         if not final or self._final is None:
             newest = self._networks[-1] if self._warm_start and self._networks else None
-            return self._fit(labelled, round, start_from=newest)
+            self._fitted = self._fit(labelled, round, start_from=newest)
+        else:
+            self._fitted = self._fit_last(labelled, round, self._final)
+        return self._fitted
+
+    def _fit_last(self, labelled: Labelled, round: int, last: FinalFit) -> FitReport:
         newest = self._networks[-1] if self._networks else None
-        self._networks = deque(self._networks, maxlen=len(self._networks) + self._final.networks)
+        self._networks = deque(self._networks, maxlen=len(self._networks) + last.networks)
         reports = [
             self._fit(
                 labelled,
                 round,
                 member=k,
-                steps=self._final.steps,
-                start_from=newest if k < self._final.warm else None,
+                steps=last.steps,
+                start_from=newest if k < last.warm else None,
             )
-            for k in range(self._final.networks)
+            for k in range(last.networks)
         ]
         return FitReport(
             samples=reports[-1].samples,
@@ -142,12 +191,7 @@ class CNNLearner:
         start = time.perf_counter()
         of = f"/{member}" if member else ""
         with self._compute.seeded(derive_seed(self._seed, round, f"weights{of}")):
-            network = self._network(
-                in_channels=self._bank.image_shape[0],
-                image_size=self._bank.image_shape[1:],
-                n_classes=self._n_classes,
-            )
-            network = network.to(self._compute.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+            network = self._new_network()
             if start_from is not None:
                 network.load_state_dict(start_from.state_dict())
             lesson = Lesson(
@@ -174,6 +218,14 @@ class CNNLearner:
             loss=result.loss,
             seconds=time.perf_counter() - start,
         )
+
+    def _new_network(self) -> nn.Module:
+        network = self._network(
+            in_channels=self._bank.image_shape[0],
+            image_size=self._bank.image_shape[1:],
+            n_classes=self._n_classes,
+        )
+        return network.to(self._compute.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def score(self, index_P: Tensor, needs: frozenset[str]) -> PoolScores:
         """Return the scores of `index_P`; see `score_pool` and `look_closely`."""

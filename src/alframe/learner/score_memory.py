@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -102,3 +102,27 @@ class ScoreMemory:
     def forget_all_but(self, networks: Sequence[nn.Module]) -> None:
         """Drop what other networks said."""
         self._kept = {key: value for key, value in self._kept.items() if key[0] in networks}
+
+    def export(self, networks: Sequence[nn.Module], banks: Sequence[Bank]) -> list[dict[str, Any]]:
+        """Return what is kept, on the CPU: positions of network and bank, indices and log-probabilities."""
+        told = []
+        for (network, bank), (log_probs_NC, known_N) in self._kept.items():
+            index = known_N.nonzero().flatten()
+            told.append(
+                {
+                    "network": next(k for k, each in enumerate(networks) if each is network),
+                    "bank": next(k for k, each in enumerate(banks) if each is bank),
+                    "index": index,
+                    "log_probs": log_probs_NC[index.to(log_probs_NC.device)].cpu(),
+                }
+            )
+        return told
+
+    def take_in(
+        self, told: Sequence[dict[str, Any]], networks: Sequence[nn.Module], banks: Sequence[Bank]
+    ) -> None:
+        """Keep what `export` returned, in place of what is kept."""
+        self._kept = {}
+        for each in told:
+            network, bank = networks[each["network"]], banks[each["bank"]]
+            self.remember(network, bank, each["index"], each["log_probs"].to(bank.device))

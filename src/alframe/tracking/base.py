@@ -11,7 +11,7 @@ from alframe.ledger import LabelLedger
 from alframe.records import RoundReport
 from alframe.suspects import Suspect
 
-Status = Literal["finished", "failed", "interrupted"]
+Status = Literal["finished", "failed", "interrupted", "waiting"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +24,7 @@ class TrialInfo:
         name: one line that tells this trial from others. group: the sweep it belongs to, or None.
         data: the data set's name. n_samples: samples to label. n_classes: C.
         min_rounds, max_rounds: the bounds on the rounds; no cap is None.
+        reports: of the rounds that finished before this process began; empty in a fresh trial.
     """
 
     directory: Path
@@ -35,6 +36,7 @@ class TrialInfo:
     n_classes: int
     min_rounds: int
     max_rounds: int | None
+    reports: tuple[RoundReport, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +44,7 @@ class Outcome:
     """What is known at the end, however it came.
 
     Attributes:
-        status: "finished", "failed" or "interrupted".
+        status: "finished", "failed", "interrupted" or "waiting" for answers.
         ledger: the labels, those of a failed trial too; None when it failed before the first.
         summary: the content of summary.json; None unless finished.
         reason: why it failed or stopped.

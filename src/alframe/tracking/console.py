@@ -41,6 +41,12 @@ class ConsoleTracker:
         )
         if chosen.get("engine_reason"):
             self._say(f"  {chosen['engine_reason']}")
+        if info.reports:
+            done = info.reports[-1].round
+            self._round = done + 1
+            self._say(
+                f"  going on after {f'round {done}' if done else 'the seed set'}, which was done before"
+            )
         self._say(_COLUMNS)
 
     def progress(self, stage: str, done: int, total: int | None) -> None:
@@ -84,9 +90,11 @@ class ConsoleTracker:
         self._close_bar()
         assert self._info is not None
         if outcome.summary is None:
-            verb = "interrupted" if outcome.status == "interrupted" else "failed"
             if outcome.ledger is not None:
-                self._say(f"{verb}; the labels so far are in {_shown(self._info.directory)}/labels.csv")
+                self._say(
+                    f"{outcome.status}; the labels so far are in {_shown(self._info.directory)}/labels.csv"
+                )
+                self._say("The same command goes on from the last finished round.")
             return
         for line in closing_summary(outcome.summary, self._info.directory):
             self._say(line)

@@ -3,14 +3,14 @@
 import csv
 import io
 import json
-import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
 from omegaconf import OmegaConf
 from torch import Tensor
 
+from alframe.files import replace_file
 from alframe.ledger import LabelLedger, Source
 from alframe.records import RoundReport
 from alframe.tracking.base import Outcome, TrialInfo
@@ -27,11 +27,13 @@ class FilesTracker:
         self._directory = Path()
 
     def start(self, info: TrialInfo) -> None:
-        """Write config.yaml."""
+        """Write config.yaml, and rounds.csv as it was when a trial goes on."""
         self._directory = info.directory
-        self._rows = []
+        self._rows = [report.row() for report in info.reports]
         (self._directory / "failure.json").unlink(missing_ok=True)  # of an attempt that wrote nothing else
         replace_file(self._directory / "config.yaml", OmegaConf.to_yaml(OmegaConf.create(info.config)))
+        if self._rows:
+            replace_file(self._directory / "rounds.csv", rounds_csv(self._rows))
 
     def log(self, report: RoundReport) -> None:
         """Replace rounds.csv by one with this round as its last row."""
@@ -56,19 +58,6 @@ class FilesTracker:
             "rounds": sum(row["kind"] == "round" for row in self._rows),
         }
         replace_file(self._directory / name, json.dumps(content, indent=2, allow_nan=False) + "\n")
-
-
-def replace_file(path: Path, text: str | Iterable[str]) -> None:
-    """Write a text or its parts to `path` so that a reader sees the old file or the new one, never a part."""
-    part = path.with_name(f".{path.name}.part")
-    try:
-        with part.open("w", encoding="utf-8", newline="") as file:
-            file.writelines([text] if isinstance(text, str) else text)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def rounds_csv(rows: list[dict[str, float | int | str | None]]) -> str:

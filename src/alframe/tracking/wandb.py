@@ -14,7 +14,7 @@ from alframe.records import RoundReport
 from alframe.tracking.base import Outcome, TrialInfo
 from alframe.tracking.files import label_lines
 
-_EXIT_CODES = {"finished": 0, "failed": 1, "interrupted": 130}
+_EXIT_CODES = {"finished": 0, "failed": 1, "interrupted": 130, "waiting": 0}
 
 
 class WandbTracker:

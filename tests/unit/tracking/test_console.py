@@ -166,7 +166,10 @@ def test_a_finished_trial_prints_its_summary(console, out, make_outcome, summary
 def test_any_other_trial_prints_where_its_labels_are(console, out, make_outcome, tmp_path, status):
     said(out)
     console.finish(make_outcome(status))
-    assert said(out) == [f"{status}; the labels so far are in {tmp_path}/labels.csv"]
+    assert said(out) == [
+        f"{status}; the labels so far are in {tmp_path}/labels.csv",
+        "The same command goes on from the last finished round.",
+    ]
 
 
 def test_nothing_is_said_of_labels_that_are_not_there(console, out, make_outcome):

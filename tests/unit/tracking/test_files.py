@@ -6,6 +6,7 @@ import os
 import pytest
 import yaml
 
+from alframe.errors import TrialError
 from alframe.ledger import LabelLedger
 from alframe.suspects import Suspect
 from alframe.tracking import FilesTracker, files
@@ -131,7 +132,7 @@ def test_replace_file_leaves_the_old_file_when_writing_fails(tmp_path, monkeypat
     file = tmp_path / "file.txt"
     replace_file(file, "old")
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(TrialError, match=r"file\.txt: could not be written \(No space left"):
         replace_file(file, "new")
     assert file.read_text() == "old"
 
@@ -164,7 +165,7 @@ def test_a_reader_never_sees_a_part(tmp_path, monkeypatch):
     replace_file(file, "old")
     monkeypatch.setattr(os, "fsync", lambda descriptor: seen.append(file.read_text()))
     replace_file(file, "new")
-    assert seen == ["old"]
+    assert seen == ["old", "new"]  # the file before it is named, the name after
     assert file.read_text() == "new"
 
 

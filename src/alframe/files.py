@@ -1,0 +1,56 @@
+"""Files that are replaced as a whole or not at all."""
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from alframe.errors import TrialError
+
+
+def replace_file(path: Path, content: str | bytes | Iterable[str]) -> None:
+    """Write a text, its parts or bytes to `path`: a reader sees the old file or the new one, never a part.
+
+    Raises:
+        TrialError: the disk is full, read-only or gone; the old file stands.
+    """
+    part = path.with_name(f".{path.name}.part")
+    try:
+        _write(part, content)
+        part.replace(path)
+        _settle(path.parent)
+    except OSError as error:
+        raise TrialError(
+            f"{path}: could not be written ({error.strerror or error}). What was written before stands. Mend "
+            "that, then run the same command again: the trial goes on from its last finished round."
+        ) from error
+    finally:
+        _take_away(part)
+
+
+def _write(path: Path, content: str | bytes | Iterable[str]) -> None:
+    with path.open("wb") as file:
+        if isinstance(content, bytes):
+            file.write(content)
+        else:
+            for text in [content] if isinstance(content, str) else content:
+                file.write(text.encode("utf-8"))
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _settle(directory: Path) -> None:
+    """Have the new name on the disk too, where the system can be asked for that."""
+    if os.name != "posix":
+        return
+    handle = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _take_away(path: Path) -> None:
+    try:
+        path.unlink(missing_ok=True)
+    except OSError:  # on a disk that is read-only by now; told above
+        return

@@ -1,0 +1,313 @@
+"""Trials that are killed, interrupted, damaged or started twice."""
+
+import errno
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from unittest import mock
+
+import pytest
+
+from alframe import files
+from alframe.directory import identity, trial_name
+from alframe.errors import TrialError, TrialNotice, UserError
+from alframe.resume import find_state
+from alframe.state import DamagedStateError, decode, encode, load_state, state_files
+from alframe.trial import run_trial
+from tests.helpers import alframe, alframe_process, config_of, read_rows
+
+ALL = os.environ.get("ALFRAME_ALL_KILLS") == "1"
+QUICK = [
+    "data=digits",
+    "tracker=none",
+    "learner.steps=6",
+    "learner.batch_size=16",
+    "learner.pool_batch_size=16",
+    "query.num=40",
+    "stopping.min_rounds=4",
+    "stopping.max_rounds=4",
+]
+
+
+FAST = ["learner.steps=6", "learner.batch_size=16", "learner.pool_batch_size=16"]
+UNDER_FIRE = {
+    "default": FAST,
+    "validated": [*FAST, "auto_label=validated", "auto_label.validation_size=100", "learner.ensemble=1"],
+    "supervised": [
+        "query=badge",
+        "learner=supervised",
+        "learner.max_epochs=2",
+        "oracle=noisy",
+        "oracle.rate=0.1",
+    ],
+    "final": [
+        *FAST,
+        "stopping=mcal",
+        "stopping.validation_size=100",
+        "learner.final_networks=1",
+        "remainder=auto",
+    ],
+}
+
+
+@pytest.mark.timeout(3600 if ALL else 240)
+@pytest.mark.parametrize("overrides", UNDER_FIRE.values(), ids=UNDER_FIRE)
+def test_killed_trials_end_with_the_same_labels(tmp_path, overrides):
+    script = Path(__file__).parents[1] / "kill_trials.py"
+    kills = 60 if ALL else 3
+    done = subprocess.run(
+        [sys.executable, script, tmp_path / "trials", *overrides, "--kills", str(kills)],
+        env={**os.environ, "PYTHONPATH": str(script.parents[1]), "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout.splitlines()[-1])
+    assert told["kills"] == kills
+    assert told["same"] == told["trials"]
+    assert told["rows_changed"] == 0
+
+
+def stopped_after(directory: Path, n_rounds: int, *overrides: str) -> dict:
+    """Run a trial until so many rounds are done; return its config."""
+    config = config_of(*QUICK, *overrides)
+    asked = iter(range(100))
+    with pytest.raises(KeyboardInterrupt):
+        run_trial(config, directory, stop_wanted=lambda: next(asked) == n_rounds)
+    return config
+
+
+@pytest.fixture(scope="module")
+def half_done(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("half") / "trial"
+    return directory, stopped_after(directory, 2)
+
+
+def test_a_stopped_trial_keeps_its_rows_and_says_how_it_ended(half_done):
+    directory, _ = half_done
+    assert [row["round"] for row in read_rows(directory / "rounds.csv")] == ["0", "1", "2"]
+    assert json.loads((directory / "failure.json").read_text())["status"] == "interrupted"
+    assert [file.name for file in state_files(directory)] == ["round-0002.state", "round-0001.state"]
+
+
+def test_going_on_keeps_the_rows_and_clears_up(half_done, tmp_path, capsys):
+    directory = tmp_path / "trial"
+    shutil.copytree(half_done[0], directory)
+    before = (directory / "rounds.csv").read_text()
+    summary = run_trial(half_done[1], directory)
+    assert (directory / "rounds.csv").read_text().startswith(before)
+    assert "going on after round 2" in capsys.readouterr().out
+    assert summary["rounds"] == 4
+    assert not (directory / "failure.json").exists()
+    assert state_files(directory) == []
+    alone = tmp_path / "alone"
+    run_trial(half_done[1], alone)
+    assert (alone / "labels.csv").read_bytes() == (directory / "labels.csv").read_bytes()
+    assert summary["seconds"] > sum(float(row["seconds"]) for row in read_rows(directory / "rounds.csv"))
+
+
+def damaged(content: bytes, other: bytes, how: str, draw: random.Random) -> bytes:
+    if how == "truncated":
+        return content[: draw.randrange(1, len(content))]
+    if how == "bit flipped":
+        position = draw.randrange(len(content))
+        return (
+            content[:position] + bytes([content[position] ^ 1 << draw.randrange(8)]) + content[position + 1 :]
+        )
+    if how == "block zeroed":
+        position = draw.randrange(len(content) - 4096)
+        return content[:position] + bytes(4096) + content[position + 4096 :]
+    if how == "longer":
+        return content + draw.randbytes(draw.randrange(1, 100))
+    return {"empty": b"", "another file": b"round,hand\n1,2\n", "another round": other}[how]
+
+
+KINDS = ["truncated", "bit flipped", "block zeroed", "longer", "empty", "another file", "another round"]
+
+
+@pytest.mark.parametrize("how", KINDS)
+def test_damaged_states_are_refused_or_left_for_an_earlier_round(half_done, tmp_path, how):
+    directory, config = tmp_path / "trial", half_done[1]
+    shutil.copytree(half_done[0], directory)
+    newest, earlier = state_files(directory)
+    good, before = newest.read_bytes(), earlier.read_bytes()
+    draw = random.Random(how)
+    for _ in range(15):
+        content = damaged(good, before, how, draw)
+        if content == good:  # zeros upon zeros
+            continue
+        newest.write_bytes(content)
+        with pytest.warns(
+            TrialNotice, match=r"state/round-0002\.state .* Going on from state/round-0001\.state"
+        ):
+            state = find_state(directory, identity(config))
+        assert state is not None
+        assert state.result.report.round == 1
+    earlier.write_bytes(before[:-1])
+    with pytest.raises(UserError, match=r"round-0002\.state .*round-0001\.state"):
+        run_trial(config, directory)
+    assert [row["round"] for row in read_rows(directory / "rounds.csv")] == ["0", "1", "2"]
+
+
+def test_an_earlier_round_leads_to_the_same_labels(half_done, tmp_path):
+    directory, config = tmp_path / "trial", half_done[1]
+    shutil.copytree(half_done[0], directory)
+    state_files(directory)[0].write_bytes(b"")
+    with pytest.warns(TrialNotice, match="is empty"):
+        run_trial(config, directory)
+    run_trial(config, tmp_path / "alone")
+    assert (tmp_path / "alone" / "labels.csv").read_bytes() == (directory / "labels.csv").read_bytes()
+
+
+def test_a_state_of_another_trial_is_refused_with_what_differs(half_done, tmp_path):
+    directory = tmp_path / "trial"
+    shutil.copytree(half_done[0], directory)
+    with pytest.raises(UserError, match=r"query\.num is 40 there and 41 here"):
+        run_trial(config_of(*QUICK, "query.num=41"), directory)
+    run_trial(config_of(*QUICK, "data_dir=elsewhere"), directory)  # no label depends on it
+
+
+def test_a_state_of_other_data_is_refused(half_done, tmp_path):
+    directory = tmp_path / "trial"
+    shutil.copytree(half_done[0], directory)
+    with (
+        mock.patch("alframe.trial.fingerprint", return_value="others"),
+        pytest.raises(UserError, match="began with, got others"),
+    ):
+        run_trial(half_done[1], directory)
+
+
+def test_other_versions_are_told(half_done, tmp_path):
+    directory = tmp_path / "trial"
+    shutil.copytree(half_done[0], directory)
+    with (
+        mock.patch("alframe.trial._versions_that_matter", return_value={"alframe": "0", "torch": "0"}),
+        pytest.warns(TrialNotice, match="the trial began with alframe"),
+    ):
+        run_trial(half_done[1], directory)
+
+
+def test_a_state_is_what_was_written(half_done):
+    content = state_files(half_done[0])[0].read_bytes()
+    assert encode(decode(content))[:2000] == content[:2000]
+    with pytest.raises(DamagedStateError, match="checksum"):
+        decode(content[:-1] + bytes([content[-1] ^ 1]))
+    with pytest.raises(DamagedStateError, match="cannot be read"):
+        load_state(half_done[0] / "state" / "round-0099.state")
+
+
+def test_two_processes_are_kept_apart(half_done, tmp_path):
+    directory = tmp_path / "trial"
+    shutil.copytree(half_done[0], directory)
+    holder = subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            "import sys, pathlib, alframe.directory as d\n"
+            "with d.occupied(pathlib.Path(sys.argv[1])):\n print('in', flush=True); sys.stdin.read()",
+            str(directory),
+        ],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert holder.stdout.readline() == "in\n"
+        with pytest.raises(UserError, match=f"process {holder.pid} is at work"):
+            run_trial(half_done[1], directory)
+    finally:
+        holder.communicate()
+    run_trial(half_done[1], directory)
+
+
+@pytest.mark.parametrize("what", ["state", "rounds.csv"])
+def test_a_full_disk_is_told_in_a_line_and_costs_a_round(half_done, tmp_path, what):
+    directory, config = tmp_path / "trial", half_done[1]
+    shutil.copytree(half_done[0], directory)
+    rows = (directory / "rounds.csv").read_text()
+    write = files._write
+
+    def full(path, content):
+        if what in path.name and "0001" not in path.name and b"3," in (content if what == "state" else b"3,"):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        write(path, content)
+
+    with mock.patch("alframe.files._write", full), pytest.raises(TrialError, match="No space left on device"):
+        run_trial(config, directory)
+    assert (directory / "rounds.csv").read_text() == rows
+    run_trial(config, directory)
+    assert (directory / "rounds.csv").read_text().startswith(rows)
+
+
+def test_the_same_command_goes_on_and_a_finished_trial_stays(tmp_path):
+    config = config_of(*QUICK, "seed=5")
+    directory = tmp_path / "outputs" / trial_name(config)
+    stopped_after(directory, 1, "seed=5")
+    done = alframe(*QUICK, "seed=5", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "going on after round 1" in done.stdout
+    labels = (directory / "labels.csv").read_bytes()
+    again = alframe(*QUICK, "seed=5", cwd=tmp_path)
+    assert again.returncode == 0, again.stderr
+    assert "going on" not in again.stdout
+    assert sorted(path.name for path in directory.parent.iterdir()) == [directory.name, f"{directory.name}_2"]
+    assert (directory.parent / f"{directory.name}_2" / "labels.csv").read_bytes() == labels
+
+
+def test_a_sweep_started_again_runs_what_is_missing(tmp_path):
+    line = ["-m", *QUICK, "seed=1,2", "query.num=40,41"]
+    first = alframe(*line, cwd=tmp_path)
+    assert first.returncode == 0, first.stderr
+    (sweep,) = (tmp_path / "multirun").iterdir()
+    (sweep / "1" / "summary.json").unlink()
+    shutil.rmtree(sweep / "2")
+    stamps = {name: (sweep / name / "labels.csv").stat().st_mtime_ns for name in ("0", "3")}
+    again = alframe(*line, cwd=tmp_path)
+    assert [line for line in again.stdout.splitlines() if "finished before" in line] == [
+        "0: finished before",
+        "3: finished before",
+    ]
+    assert "expected a directory without a trial" in again.stderr  # rounds.csv without a state to go on from
+    assert again.returncode == 1
+    assert (sweep / "2" / "summary.json").exists()
+    assert stamps == {name: (sweep / name / "labels.csv").stat().st_mtime_ns for name in ("0", "3")}
+
+
+def test_a_sweep_does_not_take_another_trial_for_its_own(tmp_path):
+    where = f"hydra.sweep.dir={tmp_path / 'sweep'}"
+    assert alframe("-m", *QUICK, "seed=1", where, cwd=tmp_path).returncode == 0
+    other = alframe("-m", *QUICK, "seed=2", where, cwd=tmp_path)
+    assert other.returncode == 1
+    assert "seed is 1 there and 2 here" in other.stderr
+
+
+def wait_for(what, process, seconds=120.0):
+    deadline = time.monotonic() + seconds
+    while not what():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+@pytest.mark.skipif(signal.getsignal(signal.SIGINT) is signal.SIG_IGN, reason="SIGINT is ignored here")
+@pytest.mark.parametrize("presses", [1, 2])
+def test_ctrl_c_once_ends_after_the_round_and_twice_at_once(tmp_path, presses):
+    long = ["data=digits", "tracker=none", "learner.steps=150", "hydra.run.dir=trial"]
+    process = alframe_process(*long, cwd=tmp_path)
+    rows = tmp_path / "trial" / "rounds.csv"
+    wait_for(lambda: rows.exists() and len(read_rows(rows)) == 2, process)
+    for _ in range(presses):
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.3)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, (out, err)
+    assert "the trial ends after this round" in err
+    assert "The same command goes on from the last finished round" in out
+    assert len(read_rows(rows)) == (3 if presses == 1 else 2)
+    assert state_files(tmp_path / "trial")
