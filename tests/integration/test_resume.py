@@ -1,6 +1,7 @@
 """Trials that are killed, interrupted, damaged or started twice."""
 
 import errno
+import itertools
 import json
 import os
 import random
@@ -19,6 +20,7 @@ from alframe.directory import identity, trial_name
 from alframe.errors import TrialError, TrialNotice, UserError
 from alframe.resume import find_state
 from alframe.state import DamagedStateError, decode, encode, load_state, state_files
+from alframe.tracking.offline_runs import fragments, history, rounds_logged
 from alframe.trial import run_trial
 from tests.helpers import alframe, alframe_process, config_of, read_rows
 
@@ -293,6 +295,49 @@ def wait_for(what, process, seconds=120.0):
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < deadline
         time.sleep(0.02)
+
+
+def test_a_wandb_run_goes_on_under_its_id_with_every_round_once(tmp_path):
+    line = ["data=digits", "learner.steps=60", "stopping.max_rounds=7", "hydra.run.dir=trial"]
+    rows = tmp_path / "trial" / "rounds.csv"
+    for n_rows in (2, 4):
+        process = alframe_process(*line, cwd=tmp_path)
+        wait_for(lambda n_rows=n_rows: rows.exists() and len(read_rows(rows)) >= n_rows, process)
+        process.kill()
+        process.communicate()
+    done = alframe(*line, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    files = fragments(tmp_path / "trial")
+    assert len(files) == 3
+    assert len({file.name for file in files}) == 1  # the name holds the id
+    logged = [row["round"] for file in files for row in history(file.read_bytes()) if "labels/hand" in row]
+    assert sorted(logged) == list(range(9))
+    assert "To W&B: wandb sync trial/wandb/offline-run-*" in done.stdout
+
+
+def test_a_torn_fragment_counts_as_far_as_it_is_whole(tmp_path):
+    done = alframe(
+        *QUICK[:1],
+        *QUICK[2:],
+        "stopping.max_rounds=1",
+        "stopping.min_rounds=1",
+        "hydra.run.dir=trial",
+        cwd=tmp_path,
+    )
+    assert done.returncode == 0, done.stderr
+    [file] = fragments(tmp_path / "trial")
+    wait = time.monotonic() + 20
+    while rounds_logged(tmp_path / "trial", "*") != {0, 1, 2} and time.monotonic() < wait:
+        time.sleep(0.05)
+    whole = file.read_bytes()
+    seen = [
+        {int(row["round"]) for row in history(whole[:n]) if "round" in row} for n in range(0, len(whole), 997)
+    ]
+    assert all(earlier <= later for earlier, later in itertools.pairwise(seen))
+    assert seen[0] == set()
+    assert {0, 1, 2} in [*seen, rounds_logged(tmp_path / "trial", "*")]
+    file.write_bytes(b"")
+    assert rounds_logged(tmp_path / "trial", "*") == set()
 
 
 @pytest.mark.skipif(signal.getsignal(signal.SIGINT) is signal.SIG_IGN, reason="SIGINT is ignored here")

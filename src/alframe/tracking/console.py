@@ -1,5 +1,6 @@
 """The terminal: a progress bar within a round, a line per round, a summary a person can read."""
 
+import shlex
 import sys
 from pathlib import Path
 from typing import Any, TextIO
@@ -8,6 +9,7 @@ from tqdm import tqdm
 
 from alframe.records import RoundReport
 from alframe.tracking.base import Outcome, TrialInfo
+from alframe.tracking.offline_runs import PATTERN, fragments
 
 _COLUMNS = "round    hand    auto    left   hand %  wrong %  test acc %    time"
 # The mean over classes is told where the largest class has so many times the samples of the smallest, or
@@ -95,6 +97,8 @@ class ConsoleTracker:
                     f"{outcome.status}; the labels so far are in {_shown(self._info.directory)}/labels.csv"
                 )
                 self._say("The same command goes on from the last finished round.")
+                for line in _sync(self._info.directory):
+                    self._say(line)
             return
         for line in closing_summary(outcome.summary, self._info.directory):
             self._say(line)
@@ -150,7 +154,14 @@ def closing_summary(summary: dict[str, Any], directory: Path) -> list[str]:
         if (directory / name).exists()
     ]
     lines.append(f"Files in {_shown(directory)}: {' '.join(present)}")
-    return lines
+    return lines + _sync(directory)
+
+
+def _sync(directory: Path) -> list[str]:
+    """Return the command that sends the offline W&B run, with all of its fragments, where there is one."""
+    if not fragments(directory):
+        return []
+    return [f"To W&B: wandb sync {shlex.quote(_shown(directory))}/wandb/{PATTERN}"]
 
 
 def _certificate(certificate: dict[str, Any] | None) -> list[str]:

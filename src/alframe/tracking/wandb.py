@@ -1,19 +1,26 @@
 """Weights & Biases: one run per trial, `round` as the x-axis, offline unless asked otherwise."""
 
+import json
 import netrc
 import os
+import secrets
+import string
 from collections.abc import Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from torch import Tensor
 
 from alframe.errors import ConfigError, UserError
+from alframe.files import replace_file
 from alframe.records import RoundReport
 from alframe.tracking.base import Outcome, TrialInfo
 from alframe.tracking.files import label_lines
+from alframe.tracking.offline_runs import rounds_logged
 
+_ID_LETTERS = string.ascii_lowercase + string.digits
 _EXIT_CODES = {"finished": 0, "failed": 1, "interrupted": 130, "waiting": 0}
 
 
@@ -42,13 +49,19 @@ class WandbTracker:
         self._group, self._tags = group, tags
         self._max_images = max_images
         self._run: Any = None
+        self._logged: set[int] = set()
         self._data_dir_before: str | None = None
         if mode == "online":
             _check_login()
 
     def start(self, info: TrialInfo) -> None:
-        """Open the run; nothing is asked on the terminal."""
+        """Open the run, or go on with it under its id; nothing is asked on the terminal.
+
+        Rounds that were done before but did not reach the run, its process being killed, are logged now.
+        """
         import wandb
+
+        run_id = self._id_of(info.directory)
 
         # Artifacts are staged under this folder: with the run, so that it can be moved and synced.
         self._data_dir_before = os.environ.get("WANDB_DATA_DIR")
@@ -58,6 +71,8 @@ class WandbTracker:
                 project=self._project,
                 entity=self._entity,
                 mode=self._mode,
+                id=run_id,
+                resume="allow" if self._mode == "online" else None,
                 dir=info.directory,
                 name=info.name,
                 group=self._group or info.group,
@@ -76,10 +91,32 @@ class WandbTracker:
             ) from error
         self._run.define_metric("round")
         self._run.define_metric("*", step_metric="round")
+        self._logged = self._rounds_logged(info, run_id)
+        for report in info.reports:
+            self.log(report)
 
     def log(self, report: RoundReport) -> None:
-        """Log a round's figures; those that are undefined are left out."""
-        self._run.log({"round": report.round, **metrics(report)})
+        """Log a round's figures, once; those that are undefined are left out."""
+        if report.round in self._logged:
+            return
+        self._logged.add(report.round)
+        self._run.log({"round": report.round, **metrics(report)}, step=report.round, commit=True)
+
+    def _id_of(self, directory: Path) -> str:
+        """Return the id of the directory's run, the same in every process that works on it."""
+        file = directory / "wandb" / "run.json"
+        with suppress(OSError, ValueError, KeyError, TypeError):
+            return str(json.loads(file.read_text())["id"])
+        file.parent.mkdir(exist_ok=True)
+        run_id = "".join(secrets.choice(_ID_LETTERS) for _ in range(8))
+        replace_file(file, json.dumps({"id": run_id}) + "\n")
+        return run_id
+
+    def _rounds_logged(self, info: TrialInfo, run_id: str) -> set[int]:
+        if self._mode == "online":
+            last = self._run.summary.get("round") if self._run.resumed else None
+            return set() if last is None else set(range(int(last) + 1))
+        return rounds_logged(info.directory, run_id)
 
     def finish(self, outcome: Outcome) -> None:
         """Log the mislabelled images and the labels, set the summary, close the run."""
