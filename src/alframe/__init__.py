@@ -1,3 +1,18 @@
-"""alframe: label a data set with active learning."""
+"""Label a data set with active learning: few hand labels, an honest account of how wrong the rest is."""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from alframe.api import Labelling, label
 
 __version__ = "0.1.0"
+__all__ = ["Labelling", "__version__", "label"]
+
+
+def __getattr__(name: str) -> Any:
+    # torch is imported when something is to be labelled, not for the version.
+    if name in ("Labelling", "label"):
+        from alframe import api
+
+        return getattr(api, name)
+    raise AttributeError(f"module 'alframe' has no attribute {name!r}")

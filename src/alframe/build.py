@@ -1,5 +1,6 @@
 """From a checked config to the rooms of a trial, its plan and what it computes with."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -102,8 +103,13 @@ def build_rooms(
     member_N: Any,
     means: Means,
     progress: Progress,
+    given: Mapping[str, Any] | None = None,
 ) -> Rooms:
-    """Return the rooms of a trial. The truth goes to the oracle and the audit and to nobody else."""
+    """Return the rooms of a trial. The truth goes to the oracle and the audit and to nobody else.
+
+    `given` has, by the name of the room, objects that are taken in the place of what the config names.
+    """
+    given = given or {}
     trusted = config["trusted_packages"]
     initial = config["initial"]
     # What a seed set or an oracle may ask for by the name of a parameter. Only those of a simulation take the
@@ -114,16 +120,19 @@ def build_rooms(
         "images_N": dataset.images_N,
         "seed": config["seed"],
     }
-    query = _optional(
+    query = given.get("query") or _optional(
         "query",
         _without(config["query"], *_AMOUNT, "share_of"),
         trusted,
         offered={"device": means.compute.device},
     )
-    auto_label = _optional("auto_label", _without(config["auto_label"], "keep"), trusted)
+    auto_label = given.get("auto_label") or _optional(
+        "auto_label", _without(config["auto_label"], "keep"), trusted
+    )
     _check_needs(config, dataset, query=query, auto_label=auto_label)
     return Rooms(
-        initial=instantiate(
+        initial=given.get("initial")
+        or instantiate(
             "initial",
             _without(initial, *_AMOUNT),
             trusted,
@@ -133,8 +142,8 @@ def build_rooms(
         learner=_learner(config, dataset, member_N, means, progress),
         query=query,
         auto_label=auto_label,
-        oracle=instantiate("oracle", config["oracle"], trusted, offered=offered),
-        stopping=instantiate("stopping", config["stopping"], trusted),
+        oracle=given.get("oracle") or instantiate("oracle", config["oracle"], trusted, offered=offered),
+        stopping=given.get("stopping") or instantiate("stopping", config["stopping"], trusted),
         audit=Audit(dataset.truth_N, dataset.test_truth_T),
     )
 

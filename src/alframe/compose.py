@@ -4,6 +4,7 @@ import contextlib
 import difflib
 import io
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import yaml
 from hydra import compose, initialize_config_dir
 from hydra._internal.utils import get_args_parser
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException, MissingConfigException
 from omegaconf import OmegaConf
@@ -111,6 +113,29 @@ def _swept_by_files(overrides: list[str]) -> list[str]:
     with initialize_config_dir(str(conf_directory()), version_base="1.3"):
         node = compose("config", overrides=overrides, return_hydra_config=True)
     return [f"{key}={value}" for key, value in (node.hydra.sweeper.get("params") or {}).items()]
+
+
+@contextlib.contextmanager
+def apart_from_hydra() -> Iterator[None]:
+    """Compose while the block runs, also within an application that has its own Hydra at work."""
+    hydra = GlobalHydra.instance()
+    theirs, hydra.hydra = hydra.hydra, None
+    try:
+        yield
+    finally:
+        GlobalHydra.instance().hydra = theirs  # another instance by now
+
+
+def composed(overrides: list[str]) -> dict[str, Any]:
+    """Return the resolved config of some overrides as plain containers.
+
+    Raises:
+        UserError: an override that cannot be, in the words of the command.
+    """
+    with apart_from_hydra():
+        config = _composed(overrides)
+    config.pop("experiment", None)
+    return config
 
 
 def _composed(overrides: list[str]) -> dict[str, Any]:

@@ -3,7 +3,8 @@
 import contextlib
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -38,6 +39,22 @@ from alframe.tracking import ConsoleTracker, FilesTracker, Outcome, Tracker, Tri
 from alframe.tracking.base import Status, Trackers
 
 
+@dataclass(frozen=True, kw_only=True)
+class Own:
+    """What takes the place of what a config names.
+
+    Attributes:
+        dataset: instead of the one that `config["data"]` names; limit and imbalance hold for it too.
+        rooms: objects by the name of a room of `Rooms`.
+        trackers: told besides the files. console: whether the terminal is told.
+    """
+
+    dataset: ImageDataset | None = None
+    rooms: Mapping[str, Any] = field(default_factory=dict)
+    trackers: Sequence[Tracker] = ()
+    console: bool = True
+
+
 def run_trial(
     config: dict[str, Any],
     directory: Path,
@@ -45,6 +62,7 @@ def run_trial(
     name: str = "trial",
     group: str | None = None,
     stop_wanted: Callable[[], bool] = lambda: False,
+    own: Own | None = None,
 ) -> dict[str, Any]:
     """Label a data set and return the content of summary.json; go on where the directory holds such a trial.
 
@@ -53,6 +71,7 @@ def run_trial(
         directory: where the trial leaves its files; made if missing.
         name: tells this trial from others. group: the sweep it belongs to.
         stop_wanted: asked after each round; the trial ends there when it says so.
+        own: what takes the place of what the config names.
 
     Raises:
         UserError: what was asked for cannot be; told in one line.
@@ -65,10 +84,10 @@ def run_trial(
     check_targets(config)
     with occupied(directory):
         state = find_state(directory, identity(config))
-        return _run(config, state, Place(directory, name, group), started, stop_wanted)
+        return _run(config, state, _Place(directory, name, group), started, stop_wanted, own or Own())
 
 
-class Place(NamedTuple):
+class _Place(NamedTuple):
     """Where a trial leaves its files, what it is called, and the sweep it belongs to."""
 
     directory: Path
@@ -79,9 +98,10 @@ class Place(NamedTuple):
 def _run(
     asked: dict[str, Any],
     state: TrialState | None,
-    place: Place,
+    place: _Place,
     started: float,
     stop_wanted: Callable[[], bool],
+    own: Own,
 ) -> dict[str, Any]:
     config = asked if state is None else settled(asked, state.chosen)
     choose_engine(config["engine"], Compute.choose(config["device"], config["precision"]))
@@ -89,7 +109,7 @@ def _run(
     tracker = build_tracker(config)
     _warn_of_errors(config)
     with limited_threads(config["threads"]) as threads:
-        dataset = load_data(config)
+        dataset = own.dataset or load_data(config)
         member_N = choose_members(len(dataset), config["data"].get("limit"), config["seed"])
         member_N = thinned_members(dataset, member_N, config["data"].get("imbalance"), config["seed"])
         _check_truth_of_members(dataset, member_N)
@@ -98,8 +118,8 @@ def _run(
             check_same_data(place.directory, state, data)
             check_versions(state, _versions_that_matter())
         means = build_means(config, dataset)
-        console = ConsoleTracker()
-        rooms = build_rooms(config, dataset, member_N, means, console.progress)
+        console = ConsoleTracker(bar=None if own.console else False)
+        rooms = build_rooms(config, dataset, member_N, means, console.progress, own.rooms)
         chosen = _chosen(means, threads) if state is None else dict(state.chosen)
         info = TrialInfo(
             directory=place.directory,
@@ -113,10 +133,10 @@ def _run(
             max_rounds=_most_rounds(config),
             reports=() if state is None else state.reports,
         )
-        others: list[Tracker] = [tracker] if tracker is not None else []
+        others: list[Tracker] = [*([tracker] if tracker is not None else []), *own.trackers]
         # The files after the others: summary.json says that all is done. The terminal last: its closing lines
         # name what the others have written.
-        trackers = Trackers([*others, FilesTracker(), console])
+        trackers = Trackers([*others, FilesTracker(), *([console] if own.console else [])])
         clock = Clock(time.perf_counter() - started + (state.elapsed_seconds if state else 0.0))
         run = _Run(info, rooms, dataset, {"config": identity(asked), "data": data}, clock)
         return run.label(

@@ -1,0 +1,199 @@
+"""Labelling arrays from a notebook or a program: a trial in a line, records back.
+
+The config is the command's own: groups by the names of their options, keys as they are typed.
+"""
+
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from alframe.compose import composed
+from alframe.data import ImageDataset
+from alframe.errors import ConfigError, TrialError
+from alframe.ledger import LabelLedger
+from alframe.records import RoundReport
+from alframe.tracking import Outcome, TrialInfo
+from alframe.trial import Own, run_trial
+
+ROOMS = ("initial", "query", "auto_label", "oracle", "stopping")
+Answers = Callable[[np.ndarray[Any, Any]], Any]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Labelling:
+    """What a trial came to.
+
+    Attributes:
+        ledger: who labelled what, when and how sure.
+        reports: of the seed set, each round and the closing row.
+        summary: the content of summary.json.
+        class_names: C names.
+    """
+
+    ledger: LabelLedger
+    reports: tuple[RoundReport, ...]
+    summary: Mapping[str, Any]
+    class_names: tuple[str, ...]
+
+    @property
+    def labels(self) -> np.ndarray[Any, Any]:
+        """(N,) int64 labels, -1 where there is none."""
+        return self.ledger.label_N.numpy()
+
+    @property
+    def is_hand(self) -> np.ndarray[Any, Any]:
+        """(N,) bool: the label is an answer of the oracle."""
+        mask_N = torch.zeros(len(self.ledger.label_N), dtype=torch.bool)
+        return mask_N.index_fill_(0, self.ledger.index_hand, True).numpy()
+
+    @property
+    def confidence(self) -> np.ndarray[Any, Any]:
+        """(N,) float64 probability that the classifier gave to an auto-label, NaN elsewhere."""
+        return self.ledger.log_odds_N.double().sigmoid().numpy()
+
+    @property
+    def certificate(self) -> Mapping[str, Any] | None:
+        """What was proven, as in summary.json; None where nothing was asked for."""
+        proven: Mapping[str, Any] | None = self.summary["certificate"]
+        return proven
+
+
+def label(
+    images: Any,
+    labels: Any = None,
+    *,
+    oracle: str | Answers | Any = "simulated",
+    class_names: Sequence[str] | None = None,
+    test_images: Any = None,
+    test_labels: Any = None,
+    seed: int = 0,
+    directory: str | Path | None = None,
+    console: bool = False,
+    settings: Mapping[str, Any] | None = None,
+    **choices: Any,
+) -> Labelling:
+    """Label images with active learning and return the labels with all that is known about them.
+
+    Args:
+        images: (N, height, width), (N, height, width, channels) or (N, channels, height, width) uint8.
+        labels: (N,) integers from 0, the truth that a simulated oracle answers with and mistakes are counted
+            by; or None.
+        oracle: "simulated", "noisy", a function from (Q,) int64 indices to (Q,) labels, or an object with
+            `label(index_Q)`.
+        class_names: one name per class; needed without labels.
+        test_images, test_labels: a test set, or neither.
+        seed: of the trial.
+        directory: where the trial leaves its files and goes on after an interruption; None leaves none.
+        console: whether rounds are printed.
+        settings: keys as they are typed, such as {"auto_label.threshold": 0.9, "query.num": 50}.
+        **choices: options of groups by name, such as query="badge" or experiment="one_percent"; for
+            `initial`, `query`, `auto_label` and `stopping` also an object of your own (see `alframe.rooms`).
+
+    Raises:
+        UserError: what was asked for cannot be. TrialError: training failed.
+
+    >>> import numpy as np
+    >>> label(np.zeros((4, 8, 8), np.uint8))
+    Traceback (most recent call last):
+    ...
+    alframe.errors.DataError: arrays: expected class names or labels, got neither. Give class_names.
+    """
+    dataset = ImageDataset.from_arrays(
+        "arrays", images, labels, test_images=test_images, test_labels=test_labels, class_names=class_names
+    )
+    own = {name: choices.pop(name) for name in ROOMS if not isinstance(choices.get(name, ""), str)}
+    if not isinstance(oracle, str):
+        own["oracle"] = oracle if hasattr(oracle, "label") else _Asked(oracle, dataset.n_classes)
+    else:
+        choices["oracle"] = oracle
+    config = _config(choices, {"seed": seed, **(settings or {})}, own)
+    keeper = _Keeper()
+    given = Own(dataset=dataset, rooms=own, trackers=[keeper], console=console)
+    if directory is not None:
+        summary = run_trial(config, Path(directory), own=given)
+    else:
+        with tempfile.TemporaryDirectory(prefix="alframe-") as folder:
+            summary = run_trial(config, Path(folder), own=given)
+    assert keeper.ledger is not None, "a trial that finished has told its trackers"
+    return Labelling(
+        ledger=keeper.ledger,
+        reports=tuple(keeper.reports),
+        summary=summary,
+        class_names=dataset.class_names,
+    )
+
+
+def _config(
+    choices: Mapping[str, Any], settings: Mapping[str, Any], own: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the config; objects of the user's own are named in it, so that it tells trials apart."""
+    choices = {"tracker": "none", **choices}
+    overrides = [f"{group}={option}" for group, option in choices.items()]
+    overrides += ["data=arrays", "data.path=memory"]
+    overrides += [f"{key}={_typed(value)}" for key, value in settings.items()]
+    config = composed(overrides)
+    named = {name: f"{type(room).__module__}.{type(room).__qualname__}" for name, room in own.items()}
+    return {**config, "given": named} if named else config
+
+
+def _typed(value: Any) -> str:
+    """Return a value as it would be typed after key=."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        escaped = value.replace("\\", "\\\\").replace("'", "\\'")
+        return f"'{escaped}'"
+    if isinstance(value, Mapping):
+        return "{" + ",".join(f"{key}:{_typed(each)}" for key, each in value.items()) + "}"
+    if isinstance(value, Sequence):
+        return "[" + ",".join(_typed(each) for each in value) + "]"
+    return str(value)
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """An oracle that asks a function."""
+
+    answers: Answers
+    n_classes: int
+
+    def label(self, index_Q: Tensor) -> Tensor:
+        """Return the function's answers, int64."""
+        answer_Q = np.asarray(self.answers(index_Q.numpy().copy()))
+        if answer_Q.shape != (len(index_Q),) or answer_Q.dtype.kind not in "iu":
+            raise TrialError(
+                f"oracle: expected {len(index_Q)} whole numbers, one for each index, got {answer_Q.dtype} "
+                f"{answer_Q.shape}."
+            )
+        if len(answer_Q) and not (answer_Q.min() >= 0 and answer_Q.max() < self.n_classes):
+            wrong = answer_Q[(answer_Q < 0) | (answer_Q >= self.n_classes)][0]
+            raise ConfigError("oracle", f"answers from 0 to {self.n_classes - 1}", int(wrong))
+        return torch.from_numpy(answer_Q.astype(np.int64))
+
+
+@dataclass
+class _Keeper:
+    """A tracker that keeps what it is told."""
+
+    reports: list[RoundReport] = field(default_factory=list)
+    ledger: LabelLedger | None = None
+
+    def start(self, info: TrialInfo) -> None:
+        """Keep the rounds that were done before."""
+        self.reports = list(info.reports)
+
+    def log(self, report: RoundReport) -> None:
+        """Keep a round."""
+        self.reports.append(report)
+
+    def finish(self, outcome: Outcome) -> None:
+        """Keep the ledger."""
+        self.ledger = outcome.ledger

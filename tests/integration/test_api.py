@@ -1,0 +1,157 @@
+"""Labelling arrays from Python."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hydra import initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from sklearn.datasets import load_digits
+
+from alframe import label
+from alframe.api import _typed
+from alframe.config import conf_directory
+from alframe.errors import ConfigError, TrialError, UserError
+from alframe.query import RandomQuery
+from tests.helpers import read_rows
+
+SETTINGS = {
+    "learner.steps": 6,
+    "learner.batch_size": 16,
+    "learner.pool_batch_size": 16,
+    "query.num": 40,
+    "stopping.min_rounds": 2,
+    "stopping.max_rounds": 2,
+    "threads": 1,
+}
+
+
+@pytest.fixture(scope="module")
+def digits():
+    bundle = load_digits()
+    return (bundle.images[:400] * 15.9).astype(np.uint8), bundle.target[:400]
+
+
+def test_the_readme_s_snippet_runs(tmp_path):
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    [snippet] = re.findall(r"```python\n(from sklearn.*?)```", readme, flags=re.DOTALL)
+    done = subprocess.run(
+        [sys.executable, "-W", "error::UserWarning", "-c", snippet],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+    )
+    assert done.returncode == 0, done.stderr
+    hand, share = done.stdout.splitlines()[0].split()
+    assert 60 < int(hand) < 900
+    assert 0 <= float(share) < 0.1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_comes_back_is_what_the_trial_came_to(digits):
+    images, truth = digits
+    result = label(images, truth, seed=3, settings=SETTINGS)
+    assert result.labels.shape == (400,)
+    assert result.is_hand.sum() == result.summary["hand_labels"]
+    assert (result.labels[result.is_hand] == truth[result.is_hand]).all()
+    assert (result.labels != truth).sum() == result.summary["mislabelled"]
+    assert np.isnan(result.confidence[result.is_hand]).all()
+    assert [report.kind for report in result.reports] == ["seed", "round", "round", "closing"]
+    assert result.certificate is None
+    assert (label(images, truth, seed=3, settings=SETTINGS).labels == result.labels).all()
+
+
+def test_a_function_answers_and_every_answer_is_counted(digits):
+    images, truth = digits
+    told = []
+
+    def people(index):
+        told.extend(index.tolist())
+        return truth[index]
+
+    names = [f"digit {k}" for k in range(10)]
+    result = label(images, oracle=people, class_names=names, seed=3, settings=SETTINGS)
+    assert len(told) == len(set(told)) == result.summary["hand_labels"]
+    assert result.summary["mislabelled"] is None
+    assert result.class_names == tuple(names)
+    known = label(images, truth, seed=3, settings=SETTINGS)
+    assert (known.labels == result.labels).all()
+
+
+@pytest.mark.parametrize(
+    ("answer", "error", "message"),
+    [
+        (lambda index: index[:1], TrialError, "expected 60 whole numbers"),
+        (lambda index: index * 0.5, TrialError, "got float64"),
+        (lambda index: index * 0 + 12, ConfigError, "answers from 0 to 9, got 12"),
+    ],
+)
+def test_answers_that_are_none_are_refused(digits, answer, error, message):
+    with pytest.raises(error, match=message):
+        label(digits[0], oracle=answer, class_names=[str(k) for k in range(10)], settings=SETTINGS)
+
+
+def test_objects_of_ones_own_take_the_place_of_names(digits):
+    class First:
+        needs = frozenset()
+
+        def select(self, scores, labelled, n, generator):
+            return scores.index_P[:n]
+
+    images, truth = digits
+    result = label(
+        images,
+        truth,
+        query=First(),
+        settings={**SETTINGS, "stopping.max_rounds": 1, "stopping.min_rounds": 1},
+    )
+    queried = (result.ledger.source_N == 2).nonzero().flatten()
+    others = (result.ledger.source_N > 2).nonzero().flatten()
+    assert len(queried) == 40
+    assert result.summary["hand_labels"] >= 100
+    assert int(queried.float().mean()) < int(others.float().mean())
+    named = label(images, truth, query="random", settings=SETTINGS)
+    given = label(images, truth, query=RandomQuery(), settings=SETTINGS)
+    assert (named.labels == given.labels).all()
+
+
+def test_a_directory_holds_the_trial_and_is_not_written_over(digits, tmp_path, capsys):
+    images, truth = digits
+    result = label(images, truth, directory=tmp_path / "trial", settings=SETTINGS)
+    assert capsys.readouterr().out == ""
+    rows = read_rows(tmp_path / "trial" / "labels.csv")
+    assert [int(row["label"]) for row in rows] == result.labels.tolist()
+    with pytest.raises(UserError, match=r"holds summary\.json"):
+        label(images, truth, directory=tmp_path / "trial", settings=SETTINGS)
+
+
+def test_mistakes_are_told_as_on_the_command_line(digits):
+    with pytest.raises(UserError, match="Did you mean margin"):
+        label(*digits, query="margn")
+    with pytest.raises(UserError, match=r"auto_label\.threshold: expected a probability"):
+        label(*digits, settings={"auto_label.threshold": 95})
+
+
+def test_it_works_within_an_application_of_hydra_s(digits):
+    with initialize_config_dir(str(conf_directory()), version_base="1.3"):
+        mine = GlobalHydra.instance().hydra
+        label(*digits, settings=SETTINGS)
+        assert GlobalHydra.instance().hydra is mine
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, "null"),
+        (True, "true"),
+        (0.5, "0.5"),
+        ("it's", "'it\\'s'"),
+        ([1, "a"], "[1,'a']"),
+        ({"a": None}, "{a:null}"),
+    ],
+)
+def test_settings_are_typed_as_hydra_reads_them(value, text):
+    assert _typed(value) == text
