@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from alframe.audit import Audit
@@ -104,10 +105,12 @@ def build_rooms(
     means: Means,
     progress: Progress,
     given: Mapping[str, Any] | None = None,
+    directory: Path | None = None,
 ) -> Rooms:
     """Return the rooms of a trial. The truth goes to the oracle and the audit and to nobody else.
 
-    `given` has, by the name of the room, objects that are taken in the place of what the config names.
+    `given` has, by the name of the room, objects that are taken in the place of what the config names;
+    `directory` is the trial's, for an oracle that asks by files.
     """
     given = given or {}
     trusted = config["trusted_packages"]
@@ -119,6 +122,8 @@ def build_rooms(
         "n_classes": dataset.n_classes,
         "images_N": dataset.images_N,
         "seed": config["seed"],
+        "class_names": dataset.class_names,
+        "directory": directory,
     }
     query = given.get("query") or _optional(
         "query",

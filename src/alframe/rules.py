@@ -84,6 +84,27 @@ def _rows_or_file(key: str, value: Any) -> None:
         raise ConfigError(key, "rows such as [[0.9, 0.1], [0.2, 0.8]], a file or null", str(value))
 
 
+def _size(key: str, value: Any) -> None:
+    if value is None:
+        return
+    right = isinstance(value, list) and len(value) == 2
+    if not right or not all(type(side) is int and side >= 4 for side in value):
+        raise ConfigError(key, "[height,width] of at least 4 pixels each, or null", str(value))
+
+
+def _text_or_none(key: str, value: Any) -> None:
+    if value is not None:
+        text(key, value)
+
+
+def _names_or_none(key: str, value: Any) -> None:
+    if value is None:
+        return
+    names = value if isinstance(value, list) else []
+    if len({str(name) for name in names}) < 2 or len({str(name) for name in names}) != len(names):
+        raise ConfigError(key, "at least two names, all different, such as [cat,dog]", str(value))
+
+
 RULES: dict[str, Check] = {
     "seed": whole(0),
     "data_dir": text,
@@ -99,6 +120,10 @@ RULES: dict[str, Check] = {
     "data.limit": whole(2, optional=True),
     "data.path": text,
     "data.in_memory": one_of(True, False),
+    "data.class_names": _names_or_none,
+    "data.size": _size,
+    "data.channels": one_of(None, 1, 3),
+    "data.test_path": _text_or_none,
     "data.imbalance": _mapping,
     "data.imbalance.kind": one_of("none", "long_tail", "step"),
     "data.imbalance.ratio": number(least=1),

@@ -17,6 +17,7 @@ from alframe.data import ImageDataset, choose_members, thinned_members
 from alframe.device import Compute, keep_large_blocks, limited_threads
 from alframe.directory import identity, occupied
 from alframe.errors import AnswersNeeded, TrialNotice, UserError
+from alframe.files import replace_file
 from alframe.learner.choose import choose_engine
 from alframe.ledger import LabelLedger
 from alframe.loop import RoundResult, label_dataset
@@ -37,6 +38,7 @@ from alframe.suspects import Suspect, find_suspects
 from alframe.targets import check_targets
 from alframe.tracking import ConsoleTracker, FilesTracker, Outcome, Tracker, TrialInfo
 from alframe.tracking.base import Status, Trackers
+from alframe.tracking.files import file_lines
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,7 +121,9 @@ def _run(
             check_versions(state, _versions_that_matter())
         means = build_means(config, dataset)
         console = ConsoleTracker(bar=None if own.console else False)
-        rooms = build_rooms(config, dataset, member_N, means, console.progress, own.rooms)
+        rooms = build_rooms(config, dataset, member_N, means, console.progress, own.rooms, place.directory)
+        if dataset.files_N is not None:
+            replace_file(place.directory / "files.csv", file_lines(dataset.files_N))
         chosen = _chosen(means, threads) if state is None else dict(state.chosen)
         info = TrialInfo(
             directory=place.directory,

@@ -16,7 +16,7 @@ CONF = conf_directory()
 CHOICES = sorted(
     f"{path.parent.name}={path.stem}"
     for path in CONF.glob("*/*.yaml")
-    if path.parent.name not in ("experiment", "sweep") and path.stem != "arrays"
+    if path.parent.name not in ("experiment", "sweep") and path.stem not in ("arrays", "folder")
 )
 EXPERIMENTS = sorted(path.stem for path in (CONF / "experiment").glob("*.yaml"))
 SWEEPS = sorted(path.stem for path in (CONF / "sweep").glob("*.yaml"))

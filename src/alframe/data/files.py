@@ -69,8 +69,8 @@ def _load(
     read: Callable[[str], Any],
     map_array: Callable[[str], Any] | None,
 ) -> dict[str, Any]:
-    if not {"images", "labels"} <= set(there):
-        raise DataError(f"{where}: expected arrays named images and labels, got {sorted(there)}.")
+    if "images" not in there:
+        raise DataError(f"{where}: expected arrays named images and perhaps labels, got {sorted(there)}.")
     content = {}
     for array in sorted(set(there).intersection(NAMES)):
         if map_array is not None and array in IMAGES:

@@ -25,6 +25,7 @@ class ImageDataset:
         truth_N: (N,) int64 in [0, C), or None where nobody knows.
         test_images_T, test_truth_T: a test set in the same form, or None.
         class_names: C names.
+        files_N: the file of each image, for the user to find it again; or None.
     """
 
     name: str
@@ -33,6 +34,7 @@ class ImageDataset:
     class_names: tuple[str, ...]
     test_images_T: Tensor | MappedImages | None = None
     test_truth_T: Tensor | None = None
+    files_N: tuple[str, ...] | None = None
 
     def __len__(self) -> int:
         return len(self.images_N)

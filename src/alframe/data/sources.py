@@ -9,7 +9,7 @@ import struct
 import tokenize
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -80,8 +80,18 @@ def digits(*, name: str, data_dir: str, download: bool) -> ImageDataset:
     return ImageDataset.from_arrays(name, images, bundle.target)
 
 
-def arrays(*, name: str, path: str, data_dir: str, download: bool, in_memory: bool = True) -> ImageDataset:
-    """Return arrays named `images`, `labels` and, if there, `test_images`, `test_labels`, `class_names`.
+def arrays(
+    *,
+    name: str,
+    path: str,
+    data_dir: str,
+    download: bool,
+    in_memory: bool = True,
+    class_names: Sequence[str] | None = None,
+) -> ImageDataset:
+    """Return arrays named `images` and, if there, `labels`, `test_images`, `test_labels`, `class_names`.
+
+    Without `labels` nobody knows the truth; then class names are needed, here or among the arrays.
 
     They lie in an `.npz` file or, as `images.npy` and so on, in a folder. Shapes and dtypes as
     `ImageDataset.from_arrays` takes them. A relative `path` is looked up in `data_dir` first, then in the
@@ -99,11 +109,11 @@ def arrays(*, name: str, path: str, data_dir: str, download: bool, in_memory: bo
         )
     with _told_as_damage(name, where, "Save it anew with numpy."):
         content = load_arrays(name, where, in_memory)
-    names = content.get("class_names")
+    names = class_names if class_names is not None else content.get("class_names")
     return ImageDataset.from_arrays(
         name,
         content["images"],
-        content["labels"],
+        content.get("labels"),
         test_images=content.get("test_images"),
         test_labels=content.get("test_labels"),
         class_names=None if names is None else [str(name) for name in np.atleast_1d(names)],

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from alframe.errors import ConfigError
+from alframe.oracle.files import FilesOracle
 from alframe.oracle.noisy import NoisyOracle
 
-__all__ = ["NoisyOracle", "SimulatedOracle"]
+__all__ = ["FilesOracle", "NoisyOracle", "SimulatedOracle"]
 
 
 @dataclass(frozen=True, eq=False)

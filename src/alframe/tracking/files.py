@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import torch
@@ -99,6 +99,18 @@ def _lines_of(ledger: LabelLedger, index_M: Tensor) -> Iterator[str]:
             + (f"{confidence:.12g},{odds:.9g}" if odds == odds else ",")
             + "\n"
         )
+
+
+def file_lines(files_N: Sequence[str]) -> Iterator[str]:
+    """Yield the lines of files.csv, which say the file of each index of labels.csv."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["index", "file"])
+    for index, file in enumerate(files_N):
+        writer.writerow([index, file])
+        yield text.getvalue()
+        text.seek(0)
+        text.truncate()
 
 
 def _cell(value: float | int | str | None) -> str:

@@ -1,0 +1,128 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from alframe.data import folder
+from alframe.errors import DataError
+from tests.helpers import alframe, read_rows
+
+SETTINGS = {"name": "mine", "data_dir": ".", "download": False, "size": None, "channels": None}
+SETTINGS |= {"class_names": None, "test_path": None}
+
+
+def save(root, name, value=0, mode="L", size=(6, 5), **options):
+    file = root / name
+    file.parent.mkdir(parents=True, exist_ok=True)
+    Image.new(mode, size, value).save(file, **options)
+    return file
+
+
+def load(root, **changes):
+    return folder(**{**SETTINGS, "path": str(root), **changes})
+
+
+def test_subfolders_are_classes_and_files_are_in_natural_order(tmp_path):
+    for k, name in enumerate(["b/img10.png", "b/img2.png", "a/x.png", "a/deep/y.PNG"]):
+        save(tmp_path, name, 10 * k)
+    (tmp_path / "a" / "notes.txt").write_text("no image")
+    save(tmp_path, "a/.hidden.png")
+    data = load(tmp_path)
+    assert data.files_N == ("a/deep/y.PNG", "a/x.png", "b/img2.png", "b/img10.png")
+    assert data.class_names == ("a", "b")
+    assert data.truth_N.tolist() == [0, 0, 1, 1]
+    assert data.images_N.shape == (4, 1, 5, 6)
+    assert data.images_N[:, 0, 0, 0].tolist() == [30, 20, 10, 0]
+
+
+def test_a_flat_directory_has_no_truth(tmp_path):
+    save(tmp_path, "1.png")
+    save(tmp_path, "2.png")
+    data = load(tmp_path, class_names=["cat", "dog"])
+    assert data.truth_N is None
+    assert data.class_names == ("cat", "dog")
+    with pytest.raises(DataError, match=r"data\.class_names: .* has no subfolders"):
+        load(tmp_path)
+
+
+def test_colour_comes_with_one_coloured_image_or_when_asked_for(tmp_path):
+    save(tmp_path, "a/1.png", 200)
+    save(tmp_path, "b/2.png", (255, 0, 0), "RGB")
+    data = load(tmp_path)
+    assert data.images_N[:, :, 0, 0].tolist() == [[200, 200, 200], [255, 0, 0]]
+    assert load(tmp_path, channels=1).images_N[:, :, 0, 0].tolist() == [[200], [76]]
+
+
+def test_odd_images_are_taken_as_a_person_sees_them(tmp_path):
+    save(tmp_path, "a/clear.png", (0, 0, 0, 0), "RGBA")
+    deep = np.full((5, 6), 257 * 100, dtype=np.uint16)
+    Image.fromarray(deep).save(tmp_path / "a" / "deep.png")
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned by a quarter
+    save(tmp_path, "b/turned.jpg", 50, size=(5, 6), exif=exif)
+    data = load(tmp_path, channels=1)
+    assert data.images_N.shape == (3, 1, 5, 6)
+    assert data.images_N[:, 0, 2, 2].tolist() == [255, 100, 50]
+
+
+def test_sizes_that_differ_are_told_with_two_files_and_scaled_when_asked(tmp_path):
+    save(tmp_path, "a/1.png", 9)
+    save(tmp_path, "b/2.png", 9, size=(8, 8))
+    with pytest.raises(DataError, match=r"1\.png is 5 x 6 and .*2\.png is 8 x 8 .* data\.size=\[5,6\]"):
+        load(tmp_path)
+    scaled = load(tmp_path, size=[4, 7]).images_N
+    assert scaled.shape == (2, 1, 4, 7)
+    assert set(scaled.flatten().tolist()) == {9}
+
+
+def test_every_file_that_cannot_be_read_is_counted(tmp_path):
+    save(tmp_path, "a/1.png")
+    save(tmp_path, "b/2.png")
+    for k in range(5):
+        (tmp_path / "a" / f"bad{k}.png").write_bytes(b"no image")
+    (tmp_path / "a" / "cut.png").write_bytes((tmp_path / "a" / "1.png").read_bytes()[:40])
+    with pytest.raises(DataError, match=r"6 of 8 cannot: .*bad0\.png .*bad1\.png .*bad2\.png .* and 3 more"):
+        load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("files", "changes", "told"),
+    [
+        ([], {}, "found none"),
+        (["a/1.png", "2.png"], {}, "2.png lies beside subfolders"),
+        (["a/1.png", "b/2.png"], {"class_names": ["a", "c"]}, "among a, c, got b"),
+        (["a/1.png", "b/2.png"], {"test_path": "nowhere"}, r"data\.test_path: expected a directory"),
+    ],
+)
+def test_other_mistakes_are_told(tmp_path, files, changes, told):
+    for file in files:
+        save(tmp_path, file)
+    with pytest.raises(DataError, match=told):
+        load(tmp_path, **changes)
+
+
+def test_a_test_directory_has_the_same_classes(tmp_path):
+    for name in ("train/a/1.png", "train/b/2.png", "test/b/3.png", "test/b/5.png"):
+        save(tmp_path, name, int(name[-5]))
+    data = load(tmp_path / "train", test_path=str(tmp_path / "test"))
+    assert data.test_truth_T.tolist() == [1, 1]
+    assert data.test_images_T.unique().tolist() == [3, 5]
+    with pytest.raises(DataError, match="expected the subfolders b, got a"):
+        load(tmp_path / "test", test_path=str(tmp_path / "train"), class_names=["b", "c"])
+
+
+def test_a_trial_says_which_file_an_index_is(tmp_path):
+    noise = np.random.default_rng(1)
+    for k in range(40):
+        file = tmp_path / "mine" / ("dark" if k % 2 else "bright") / f"{k}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        pixels = noise.integers(0, 100, (12, 12)) + (0 if k % 2 else 120)
+        Image.fromarray(pixels.astype(np.uint8)).save(file)
+    done = alframe(
+        "data=folder", "data.path=mine", "initial.num=10", "query.num=4", "learner.steps=8", "tracker=none",
+        "stopping.max_rounds=1", "stopping.min_rounds=1", "hydra.run.dir=trial", cwd=tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    named = {row["index"]: row["file"] for row in read_rows(tmp_path / "trial" / "files.csv")}
+    for row in read_rows(tmp_path / "trial" / "labels.csv"):
+        if row["source"] != "auto":
+            assert named[row["index"]].startswith(["bright", "dark"][int(row["label"])])
