@@ -160,8 +160,8 @@ def _read(files: Sequence[Path], size: Sequence[int] | None, channels: int) -> n
             theirs, ours = images.shape[1:3], image.shape[:2]
             raise DataError(
                 f"data.size: expected images of one size, but {first} is {theirs[0]} x {theirs[1]} and "
-                f"{file} is {ours[0]} x {ours[1]} (height x width). Write data.size=[{theirs[0]},{theirs[1]}] to "
-                "scale them."
+                f"{file} is {ours[0]} x {ours[1]} (height x width). Write "
+                f"data.size=[{theirs[0]},{theirs[1]}] to scale them."
             )
         images[position] = image
     if broken or images is None:

@@ -106,7 +106,7 @@ def test_a_test_directory_has_the_same_classes(tmp_path):
     data = load(tmp_path / "train", test_path=str(tmp_path / "test"))
     assert data.test_truth_T.tolist() == [1, 1]
     assert data.test_images_T.unique().tolist() == [3, 5]
-    with pytest.raises(DataError, match="expected the subfolders b, got a"):
+    with pytest.raises(DataError, match="expected the subfolders b, c, got a"):
         load(tmp_path / "test", test_path=str(tmp_path / "train"), class_names=["b", "c"])
 
 
