@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from alframe.diagnosis import Diagnosis, diagnose
 from alframe.ledger import LabelLedger, Source
 from alframe.records import Counts
 
@@ -117,6 +118,10 @@ class Audit:
     def counts_by_class(self, ledger: LabelLedger, n_classes: int) -> tuple[ClassCounts, ...]:
         """Return `count_by_class(ledger, truth, n_classes)`, nothing where nobody knows the truth."""
         return () if self.truth_N is None else count_by_class(ledger, self.truth_N, n_classes)
+
+    def diagnosis(self, ledger: LabelLedger, n_classes: int) -> Diagnosis | None:
+        """Return `diagnose(ledger, truth, n_classes)`, None where nobody knows the truth."""
+        return None if self.truth_N is None else diagnose(ledger, self.truth_N, n_classes)
 
     def test_accuracy(self, predicted_T: Tensor | None) -> float | None:
         """Return the share of test images classified rightly, None without a test set."""

@@ -258,6 +258,9 @@ class _Run:
             image=lambda index: self._dataset.images_N[index],
             class_names=self._dataset.class_names,
             suspects=suspects,
+            diagnosis=None
+            if ledger is None or summary is None
+            else self._rooms.audit.diagnosis(ledger, self._info.n_classes),
         )
 
 

@@ -7,6 +7,7 @@ from typing import Any, Literal, Protocol
 
 from torch import Tensor
 
+from alframe.diagnosis import Diagnosis
 from alframe.ledger import LabelLedger
 from alframe.records import RoundReport
 from alframe.suspects import Suspect
@@ -52,6 +53,7 @@ class Outcome:
         image: returns the (channels, height, width) uint8 image of an index.
         class_names: C names.
         suspects: hand labels that the last classifier finds least likely; empty unless asked for.
+        diagnosis: where the auto-labels went wrong; None unless finished, and where nobody knows.
     """
 
     status: Status
@@ -62,6 +64,7 @@ class Outcome:
     image: Callable[[int], Tensor]
     class_names: Sequence[str]
     suspects: Sequence[Suspect] = ()
+    diagnosis: Diagnosis | None = None
 
 
 class Tracker(Protocol):

@@ -1,4 +1,4 @@
-"""The files every trial leaves behind: config.yaml, rounds.csv, labels.csv, summary.json."""
+"""The files every trial leaves: config.yaml, rounds.csv, labels.csv, summary.json and what explains it."""
 
 import csv
 import io
@@ -6,16 +6,19 @@ import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
 import torch
 from omegaconf import OmegaConf
 from torch import Tensor
 
+from alframe.diagnosis import most_confident, to_dict
 from alframe.files import replace_file
 from alframe.ledger import LabelLedger, Source
 from alframe.records import RoundReport
 from alframe.tracking.base import Outcome, TrialInfo
 
 CHUNK = 2**16  # samples of labels.csv that are text at the same time
+MAX_SHOWN = 100  # mislabelled images that are left to look at
 LABEL_COLUMNS = ("index", "label", "source", "round", "confidence", "log_odds")
 
 
@@ -51,6 +54,8 @@ class FilesTracker:
                 for each in outcome.suspects
             ]
             replace_file(self._directory / "suspects.csv", lines)
+        if outcome.summary is not None:
+            self._explain(outcome)
         name = "summary.json" if outcome.summary is not None else "failure.json"
         content = outcome.summary or {
             "status": outcome.status,
@@ -58,6 +63,34 @@ class FilesTracker:
             "rounds": sum(row["kind"] == "round" for row in self._rows),
         }
         replace_file(self._directory / name, json.dumps(content, indent=2, allow_nan=False) + "\n")
+
+    def _explain(self, outcome: Outcome) -> None:
+        """Write diagnosis.json, and mislabelled.npz where something is: what a report draws."""
+        content = {"class_names": list(outcome.class_names), **to_dict(outcome.diagnosis)}
+        replace_file(self._directory / "diagnosis.json", json.dumps(content, allow_nan=False) + "\n")
+        if len(outcome.mislabelled[0]):
+            replace_file(self._directory / "mislabelled.npz", mislabelled_npz(outcome))
+
+
+def mislabelled_npz(outcome: Outcome) -> bytes:
+    """Return an .npz of the `MAX_SHOWN` most confident of the M mislabelled samples.
+
+    Its arrays: index, label and truth, (M,) int64; confidence, (M,) float64, NaN where a hand gave the label;
+    images, (M, channels, height, width) uint8.
+    """
+    assert outcome.ledger is not None
+    shown = most_confident(outcome.ledger, outcome.mislabelled[0], MAX_SHOWN)
+    index_M, truth_M = (each[shown] for each in outcome.mislabelled)
+    file = io.BytesIO()
+    np.savez_compressed(
+        file,
+        index=index_M.numpy(),
+        label=outcome.ledger.label_N[index_M].numpy(),
+        truth=truth_M.numpy(),
+        confidence=outcome.ledger.log_odds_N[index_M].double().sigmoid().numpy(),
+        images=np.stack([outcome.image(index).cpu().numpy() for index in index_M.tolist()]),
+    )
+    return file.getvalue()
 
 
 def rounds_csv(rows: list[dict[str, float | int | str | None]]) -> str:

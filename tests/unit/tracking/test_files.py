@@ -3,9 +3,12 @@ import json
 import math
 import os
 
+import numpy as np
 import pytest
+import torch
 import yaml
 
+from alframe.diagnosis import diagnose
 from alframe.errors import TrialError
 from alframe.ledger import LabelLedger
 from alframe.suspects import Suspect
@@ -92,7 +95,8 @@ def test_config_yaml_is_written_at_the_start_with_what_was_chosen(started, tmp_p
 def test_a_finished_trial_leaves_a_summary(started, make_outcome, summary, tmp_path):
     started.finish(make_outcome(summary=summary))
     assert json.loads((tmp_path / "summary.json").read_text()) == summary
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["config.yaml", "labels.csv", "summary.json"]
+    left = sorted(path.name for path in tmp_path.iterdir())
+    assert left == ["config.yaml", "diagnosis.json", "labels.csv", "mislabelled.npz", "summary.json"]
 
 
 @pytest.mark.parametrize("status", ["failed", "interrupted"])
@@ -175,3 +179,29 @@ def test_suspects_are_written_where_there_are_any(started, make_outcome, tmp_pat
     started.finish(make_outcome(suspects=[Suspect(4, 1, 0, 0.0123456789), Suspect(2, 0, 0, 0.75)]))
     lines = (tmp_path / "suspects.csv").read_text().splitlines()
     assert lines == ["index,label,predicted,self_confidence", "4,1,0,0.0123457", "2,0,0,0.75"]
+
+
+def test_what_explains_a_trial_is_left_where_the_truth_is_known(started, make_outcome, summary, tmp_path):
+    told = diagnose(make_outcome().ledger, torch.tensor([1, 1, 0, 0, 0, 1]), 2)
+    started.finish(make_outcome(summary=summary, diagnosis=told))
+    content = json.loads((tmp_path / "diagnosis.json").read_text())
+    assert content["class_names"] == ["no", "yes"]
+    assert content["confusion"] == [[0, 0], [1, 1]]
+    assert [(each["n"], each["wrong"]) for each in content["reliability"]] == [(1, 1), (1, 0)]
+    with np.load(tmp_path / "mislabelled.npz") as file:
+        assert {name: file[name].tolist() for name in ("index", "label", "truth")} == {
+            "index": [1],
+            "label": [0],
+            "truth": [1],
+        }
+        assert file["confidence"] == pytest.approx(1 / (1 + math.exp(-2)))
+        assert file["images"].shape == (1, 1, 4, 4)
+        assert file["images"].dtype == np.uint8
+
+
+def test_without_the_truth_the_diagnosis_is_null(started, make_outcome, summary, tmp_path):
+    nothing = torch.empty(0, dtype=torch.int64)
+    started.finish(make_outcome(summary=summary, mislabelled=(nothing, nothing)))
+    content = json.loads((tmp_path / "diagnosis.json").read_text())
+    assert content == {"class_names": ["no", "yes"], "confusion": None, "reliability": None}
+    assert not (tmp_path / "mislabelled.npz").exists()
