@@ -3,12 +3,13 @@
 Exit codes: 0 done; 1 a trial failed; 2 the user's mistake; 130 interrupted (143 by SIGTERM).
 """
 
-import json
+import contextlib
 import os
 import signal
 import sys
 import traceback
-import warnings
+from collections import Counter
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +17,15 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from alframe import __version__
-from alframe.compose import check_command_line, directory_override
+from alframe import __version__, sweep
+from alframe.compose import check_command_line, place_of
 from alframe.config import conf_directory
-from alframe.directory import finished_summary
-from alframe.errors import AlframeError, AnswersNeeded, TrialError, TrialNotice, UserError
-from alframe.interrupts import polite_interrupts
+from alframe.errors import AnswersNeeded, TrialError, UserError
+from alframe.interrupts import SWEEP, polite_interrupts
+from alframe.job import run_job
 
 
 class Terminated(BaseException):
@@ -42,137 +43,101 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _run(arguments: list[str]) -> int:
-    sweep_directory: list[Path] = []
     failure: list[BaseException] = []
     started: list[str] = []
-    trials: list[tuple[str, str]] = []  # (directory, why it failed or nothing)
 
-    def task(node: DictConfig) -> None:
+    def task(node: DictConfig) -> Any:
         started.append("task")
-        state = HydraConfig.get()
-        if state.mode == RunMode.MULTIRUN:
-            sweep_directory[:] = [Path(state.sweep.dir).absolute()]
-            try:
-                _trial(node)
-            except Exception as error:
-                reason = " ".join(str(error).split()) or type(error).__name__
-                trials.append((Path(state.runtime.output_dir).name, reason))
-                raise
-            trials.append((Path(state.runtime.output_dir).name, ""))
-            return
         try:
-            _trial(node)
-        except Exception as error:  # kept from Hydra, which would print its own line about it
-            failure.append(error)
+            return run_job(node)
+        except Exception as error:
+            if HydraConfig.get().mode == RunMode.MULTIRUN:
+                raise
+            failure.append(error)  # kept from Hydra, which would print its own line about it
+            return None
 
     # So that Hydra passes on what a trial raises instead of printing it and leaving the process.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     sys.argv[1:] = arguments
+    sweep_directory: Path | None = None
     code = 0
-    try:
-        line = check_command_line(arguments)
-        if line is not None:
-            sys.argv[1:] = [*arguments, *directory_override(line)]
-        hydra.main(version_base="1.3", config_path=str(conf_directory()), config_name="config")(task)()
-        if failure:
-            raise failure[0]
-    except KeyboardInterrupt:
-        _say("interrupted")
-        code = 130
-    except Terminated:
-        _say("terminated")
-        code = 143
-    except AnswersNeeded as error:
-        print(f"alframe: {error}", flush=True)
-    except UserError as error:
-        _say(f"alframe: {error}")
-        code = 1 if sweep_directory else 2
-    except TrialError as error:
-        _say(f"alframe: {error}")
-        code = 1
-    except SystemExit as error:
-        code = error.code if isinstance(error.code, int) else 0 if error.code is None else 2
-    except BrokenPipeError:  # as in alframe | head
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 1 if started else 0
-    except (HydraException, OmegaConfBaseException) as error:
-        _say(f"alframe: {' '.join(str(error).split())}")
-        code = 1 if started else 2
-    except OSError as error:
-        if started:
-            traceback.print_exc()
-        else:  # Hydra makes the output directory before the trial begins
-            key = "hydra.run.dir (hydra.sweep.dir in a sweep)"
-            _say(f"alframe: {key}: expected a directory that can be written, got {error}.")
-        code = 1 if started else 2
-    except Exception:
-        traceback.print_exc()
-        code = 1
-    if sweep_directory and code not in (130, 143):
-        code = _tell_failures(sweep_directory[0], trials, code)
+    with contextlib.ExitStack() as stack:
+        try:
+            line = check_command_line(arguments)
+            if line is not None:
+                place = place_of(line)
+                sys.argv[1:] = [*arguments, *place.overrides]
+                if place.sweep is not None:
+                    stack.enter_context(sweep.launching(place.sweep))
+                    sweep_directory = place.sweep
+                    if not place.basic:
+                        stack.enter_context(polite_interrupts(SWEEP, partial(sweep.stop, place.sweep)))
+            hydra.main(version_base="1.3", config_path=str(conf_directory()), config_name="config")(task)()
+            if failure:
+                raise failure[0]
+        except BaseException as error:
+            told = sweep_directory is not None and any(
+                job.status in ("failed", "killed") for job in sweep.jobs(sweep_directory)
+            )
+            code = _code_of(error, bool(started) or sweep_directory is not None, told)
+        if sweep_directory is not None:
+            code = _tell_jobs(sweep_directory, code)
     return code
 
 
-def _trial(node: DictConfig) -> None:
-    """Run the trial of a composed config in Hydra's output directory."""
-    from alframe.trial import run_trial  # torch is imported here, not for --help
+def _code_of(error: BaseException, started: bool, told: bool) -> int:
+    """Say what ended the command, unless that is told of a sweep's jobs, and return the exit code."""
+    match error:
+        case KeyboardInterrupt():
+            _say("interrupted")
+            return 130
+        case Terminated():
+            _say("terminated")
+            return 143
+        case SystemExit():
+            return error.code if isinstance(error.code, int) else 0 if error.code is None else 2
+        case AnswersNeeded():
+            print(f"alframe: {error}", flush=True)
+            return 0
+        case BrokenPipeError():  # as in alframe | head
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 1 if started else 0
+        case _ if told:
+            return 1
+        case UserError():
+            _say(f"alframe: {error}")
+            return 2
+        case TrialError():
+            _say(f"alframe: {error}")
+            return 1
+        case HydraException() | OmegaConfBaseException():
+            _say(f"alframe: {' '.join(str(error).split())}")
+            return 1 if started else 2
+        case OSError() if not started:  # Hydra makes the output directory before the trial begins
+            key = "hydra.run.dir (hydra.sweep.dir in a sweep)"
+            _say(f"alframe: {key}: expected a directory that can be written, got {error}.")
+            return 2
+    traceback.print_exception(error)
+    return 1
 
-    warnings.formatwarning = _in_one_line
-    state = HydraConfig.get()
-    sweeps = state.mode == RunMode.MULTIRUN
-    directory = Path(state.runtime.output_dir)
-    overrides = [override for override in state.overrides.task if not override.startswith("+sweep=")]
-    try:
-        node_config = OmegaConf.to_container(node, resolve=True)
-        assert isinstance(node_config, dict)
-        config = {str(key): value for key, value in node_config.items() if key != "experiment"}
-        if config.get("trusted_packages"):
-            sys.path.insert(0, str(Path.cwd()))  # a package of the user's own, beside where they work
-        if sweeps and finished_summary(directory, config) is not None:
-            print(f"{directory.name}: finished before")
-            return
-        with polite_interrupts() as stop_wanted:
-            run_trial(
-                config,
-                directory,
-                name=" ".join(overrides) or "defaults",
-                group=Path(state.sweep.dir).name if sweeps else None,
-                stop_wanted=stop_wanted,
-            )
-    except Exception as error:
-        if sweeps:
-            _leave_failure(directory, error)
-        raise
 
-
-def _leave_failure(directory: Path, error: Exception) -> None:
-    """Leave word of a failure in the trial's directory where the trial itself could not."""
-    taken = any((directory / name).exists() for name in ("rounds.csv", "labels.csv", "failure.json"))
-    if taken or not directory.is_dir():
-        return
-    expected = isinstance(error, AlframeError)
-    reason = str(error) if expected else "".join(traceback.format_exception(error))
-    (directory / "failure.json").write_text(
-        json.dumps({"status": "failed", "reason": reason, "rounds": 0}, indent=2) + "\n"
+def _tell_jobs(sweep_directory: Path, code: int) -> int:
+    """Print what became of a sweep's jobs; return 1 when any failed, 130 when they were interrupted."""
+    jobs = sweep.jobs(sweep_directory)
+    failed = [job for job in jobs if job.status in ("failed", "killed")]
+    counts = Counter[str](job.status for job in jobs if job not in failed)
+    others = [f", {counts[status]} {status}" for status in _OTHERS if counts[status]]
+    print(
+        f"\n{counts['finished']} trials finished, {len(failed)} failed{''.join(others)}, in {sweep_directory}"
     )
+    for job in failed:
+        _say(f"  {sweep_directory / job.directory}: {job.reason}")
+    if code in (130, 143):
+        return code
+    return 1 if failed else 130 if counts["interrupted"] else code
 
 
-def _tell_failures(sweep_directory: Path, trials: list[tuple[str, str]], code: int) -> int:
-    """Print which trials of a sweep failed and why; return 1 when any did."""
-    failures = [(name, reason) for name, reason in trials if reason]
-    print(f"\n{len(trials) - len(failures)} trials finished, {len(failures)} failed, in {sweep_directory}")
-    for name, reason in failures:
-        _say(f"  {name}: {reason}")
-    return 1 if failures else code
-
-
-def _in_one_line(
-    message: Warning | str, category: type[Warning], filename: str, lineno: int, line: str | None = None
-) -> str:
-    """Return a warning as it is printed: ours are for the user, others for whoever mends the code."""
-    if issubclass(category, TrialNotice):
-        return f"alframe: {message}\n"
-    return f"{filename}:{lineno}: {category.__name__}: {message}\n"
+_OTHERS = ("interrupted", "waiting", "not begun")
 
 
 def _terminate(number: int, frame: Any) -> None:

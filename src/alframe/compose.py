@@ -23,6 +23,14 @@ from alframe.directory import digest, identity, trial_name, unfinished
 from alframe.errors import ConfigError, UserError
 
 NAMED_BY_CONFIG = "auto"  # the last part of a directory that is named after the config
+# Options that plug-ins of Hydra's bring, and the extra that installs them.
+_PLUGINS = {
+    ("hydra/launcher", "joblib"): "joblib",
+    ("hydra/launcher", "submitit_slurm"): "submitit",
+    ("hydra/launcher", "submitit_local"): "submitit",
+    ("hydra/sweeper", "optuna"): "optuna",
+    ("hydra/sweeper/sampler", "tpe"): "optuna",
+}
 MAX_CHECKED = 50  # values of one sweep key that are composed ahead
 
 
@@ -87,24 +95,41 @@ def check_command_line(arguments: list[str]) -> CommandLine | None:
     return CommandLine(overrides=first + search_path, swept=swept, multirun=bool(typed.multirun))
 
 
-def directory_override(line: CommandLine) -> list[str]:
-    """Return the override that names the directory after the config, none where another one was given.
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where a command works.
+
+    Attributes:
+        overrides: what names the directory after the config, empty where another one was given.
+        sweep: the sweep's directory, None for a single trial.
+        basic: whether trials run one after the other in the command's own process.
+    """
+
+    overrides: list[str]
+    sweep: Path | None
+    basic: bool
+
+
+def place_of(line: CommandLine) -> Place:
+    """Return where a command works.
 
     A trial goes where an unfinished one of the same config lies, a sweep where the same sweep lies.
     """
     with initialize_config_dir(str(conf_directory()), version_base="1.3"):
         node = compose("config", overrides=line.overrides, return_hydra_config=True).hydra
-    key = "sweep" if line.multirun or str(node.mode) == "RunMode.MULTIRUN" else "run"
-    given = Path(node[key].dir)
+    sweeps = line.multirun or str(node.mode) == "RunMode.MULTIRUN"
+    given = Path(node["sweep" if sweeps else "run"].dir)
+    basic = str(node.launcher.get("_target_")).endswith("BasicLauncher")
     if given.name != NAMED_BY_CONFIG:
-        return []
+        return Place(overrides=[], sweep=given.absolute() if sweeps else None, basic=basic)
     config = _composed(line.overrides)
-    if key == "run":
-        return [f"hydra.run.dir={unfinished(given.parent, trial_name(config))}"]
+    if not sweeps:
+        path = unfinished(given.parent, trial_name(config))
+        return Place(overrides=[f"hydra.run.dir={path}"], sweep=None, basic=basic)
     chosen = [text.partition("=")[2] for text in line.overrides if text.startswith("+sweep=")]
     params = OmegaConf.to_container(node.sweeper.get("params") or OmegaConf.create({}), resolve=True)
-    name = f"{(chosen or ['sweep'])[0]}_{digest([identity(config), line.swept, params])}"
-    return [f"hydra.sweep.dir={given.parent / name}"]
+    path = given.parent / f"{(chosen or ['sweep'])[0]}_{digest([identity(config), line.swept, params])}"
+    return Place(overrides=[f"hydra.sweep.dir={path}"], sweep=path.absolute(), basic=basic)
 
 
 def _swept_by_files(overrides: list[str]) -> list[str]:
@@ -179,6 +204,12 @@ def _values(text: str, multirun: bool) -> list[str]:
 def _unknown_option(error: MissingConfigException) -> UserError:
     missing = error.missing_cfg_file or ""
     group, _, choice = missing.removesuffix(".yaml").rpartition("/")
+    if (group, choice) in _PLUGINS:
+        extra = _PLUGINS[group, choice]
+        return UserError(
+            f"{group}={choice}: expected a plug-in of Hydra's that is not installed. "
+            f"Write pip install 'alframe[{extra}]'."
+        )
     options = sorted(path.stem for path in (conf_directory() / group).glob("*.yaml")) if group else []
     if not options:
         groups = [path.name for path in conf_directory().iterdir() if path.is_dir()]

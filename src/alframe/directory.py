@@ -21,7 +21,7 @@ except ImportError:  # no POSIX: nobody is kept out
 KEY = "hydra.run.dir"
 STATE = "state"  # the folder of what resuming needs
 # What may differ between two runs of one trial: no label depends on it.
-_NOT_OF_THE_TRIAL = ("data_dir", "tracker", "trusted_packages", "experiment", "chosen")
+_NOT_OF_THE_TRIAL = ("data_dir", "tracker", "trusted_packages", "experiment", "chosen", "objective")
 
 
 def identity(config: Mapping[str, Any]) -> dict[str, Any]:

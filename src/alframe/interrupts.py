@@ -7,13 +7,21 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+TRIAL = "the trial ends after this round"
+SWEEP = "the trials end after their rounds and no other begins"
+
 
 @contextmanager
-def polite_interrupts() -> Iterator[Callable[[], bool]]:
+def polite_interrupts(
+    line: str | None = TRIAL, then: Callable[[], None] = lambda: None
+) -> Iterator[Callable[[], bool]]:
     """Yield a function that says whether Ctrl-C has been pressed while the block runs.
 
     The first is taken note of, the second raises KeyboardInterrupt. Where SIGINT is ignored, as in a job in
     the background, it stays so; outside the main thread nothing is changed.
+
+    Args:
+        line: printed at the first; None prints nothing. then: called at the first.
     """
     pressed: list[int] = []
 
@@ -21,8 +29,10 @@ def polite_interrupts() -> Iterator[Callable[[], bool]]:
         if pressed:
             raise KeyboardInterrupt
         pressed.append(number)
-        sys.stderr.write("\nalframe: the trial ends after this round; Ctrl-C again ends it at once.\n")
-        sys.stderr.flush()
+        then()
+        if line is not None:
+            sys.stderr.write(f"\nalframe: {line}; Ctrl-C again ends it at once.\n")
+            sys.stderr.flush()
 
     main = threading.current_thread() is threading.main_thread()
     before = signal.getsignal(signal.SIGINT)

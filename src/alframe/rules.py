@@ -17,6 +17,20 @@ from alframe.checks import (
 from alframe.errors import ConfigError
 
 MAX_BATCH = 2**20
+# Figures of summary.json that a search may optimise.
+FIGURES = (
+    "hand_labels",
+    "hand_share",
+    "mislabelled",
+    "mislabelled_share",
+    "mislabelled_share_macro",
+    "auto_label_error",
+    "test_accuracy",
+    "coverage",
+    "rounds",
+    "cost",
+    "seconds",
+)
 ENGINES = ("auto", "reference", "graph")
 
 
@@ -43,6 +57,14 @@ def _names(key: str, value: Any) -> None:
         isinstance(name, str) and re.fullmatch(r"[A-Za-z_][\w.]*", name) for name in value
     ):
         raise ConfigError(key, "a list of package names such as [my_package]", value)
+
+
+def _objective(key: str, value: Any) -> None:
+    names = value if isinstance(value, list) else [] if value is None else [value]
+    if any(name not in FIGURES for name in names) or value == []:
+        raise ConfigError(
+            key, f"one of {', '.join(FIGURES)}, or a list such as [hand_share,mislabelled_share]", str(value)
+        )
 
 
 def _learner(key: str, value: Any) -> None:
@@ -242,6 +264,7 @@ RULES: dict[str, Check] = {
     "certificate.method": one_of("auto", "uniform", "weighted"),
     "certificate.oracle_error": share(zero=True, one=False),
     "suspects": whole(0),
+    "objective": _objective,
     "cost.hand_label": number(least=0),
     "cost.auto_label": number(least=0),
     "cost.hour": number(least=0),

@@ -63,6 +63,8 @@ class FilesTracker:
             "rounds": sum(row["kind"] == "round" for row in self._rows),
         }
         replace_file(self._directory / name, json.dumps(content, indent=2, allow_nan=False) + "\n")
+        if outcome.summary is not None:
+            (self._directory / "failure.json").unlink(missing_ok=True)  # of one that was kept out meanwhile
 
     def _explain(self, outcome: Outcome) -> None:
         """Write diagnosis.json, and mislabelled.npz where something is: what a report draws."""
