@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from torch import Tensor
+
 from alframe.audit import Audit
 from alframe.certificate import CertificatePlan
 from alframe.cost import Cost
@@ -70,7 +72,7 @@ def build_means(config: dict[str, Any], dataset: ImageDataset) -> Means:
     subject = _subject(config, dataset)
     device = Compute.choose(config["device"], "float32").device
     compute = choose_precision(device, config["precision"], subject)
-    choice = choose_engine(config["engine"], compute)
+    choice = choose_engine(config["engine"], compute, streamed=not isinstance(dataset.images_N, Tensor))
     return Means(
         compute=compute,
         engine=choice.engine,

@@ -80,9 +80,10 @@ def run_aside(work: Callable[[], None], times: int, device: torch.device) -> Non
 
 @contextmanager
 def outside_a_capture() -> Iterator[None]:
-    """Silence optimizers' advice against running eagerly what is made for a capture."""
+    """Silence advice against running eagerly what is made for a capture, and about how it is tried out."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*capturable=True.*")
+        warnings.filterwarnings("ignore", message="Synchronization debug mode is a prototype.*")
         yield
 
 

@@ -8,9 +8,6 @@ from alframe.learner.engine import Engine
 from alframe.learner.graph import GraphEngine
 from alframe.learner.reference import ReferenceEngine
 
-# False until the graph engine has been measured on a CUDA device: its logic is tested on an emulated graph.
-GRAPH_BY_DEFAULT = False
-
 
 @dataclass(frozen=True, kw_only=True)
 class Choice:
@@ -20,8 +17,12 @@ class Choice:
     reason: str | None = None
 
 
-def choose_engine(name: str, compute: Compute) -> Choice:
+def choose_engine(name: str, compute: Compute, *, streamed: bool = False) -> Choice:
     """Return the engine of that name; auto takes the fastest that applies here.
+
+    Args:
+        name: auto, reference or graph. compute: where and in what precision.
+        streamed: whether the images stay in their file.
 
     Raises:
         ConfigError: an engine that does not exist, or not on this device.
@@ -40,9 +41,7 @@ def choose_engine(name: str, compute: Compute) -> Choice:
         return Choice(engine=GraphEngine(compute))
     if name != "auto":
         raise ConfigError("engine", "auto, reference or graph", name)
-    if on_cuda and GRAPH_BY_DEFAULT:
+    if on_cuda and not streamed:
         return Choice(engine=GraphEngine(compute))
-    reason = None
-    if on_cuda:
-        reason = "engine=graph replays CUDA graphs, but has not been measured on a GPU yet: it is by request"
-    return Choice(engine=ReferenceEngine(compute), reason=reason)
+    reason = "engine=graph needs the images in memory, and these are streamed from their file"
+    return Choice(engine=ReferenceEngine(compute), reason=reason if on_cuda else None)

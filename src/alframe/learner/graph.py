@@ -87,6 +87,7 @@ class GraphEngine:
         return forward
 
     def _replay(self, job: FitJob, progress: Progress) -> FitResult:
+        job.module.to(self._compute.device)  # what a Trainer would move later could not be shared
         program = self._programs.pop(job.program, None) if job.program is not None else None
         if program is None:
             assert isinstance(job.batches, TabledBatches)

@@ -3,7 +3,6 @@ import torch
 
 from alframe.device import Compute
 from alframe.errors import ConfigError
-from alframe.learner import choose
 from alframe.learner.choose import choose_engine
 from alframe.learner.graph import GraphEngine
 from alframe.learner.reference import ReferenceEngine
@@ -25,16 +24,15 @@ def test_the_graph_engine_needs_cuda_and_says_so(cpu):
         choose_engine("graph", cpu)
 
 
-def test_on_cuda_graph_is_by_request_and_auto_says_why(monkeypatch):
-    assert isinstance(choose_engine("graph", CUDA).engine, GraphEngine)
-    choice = choose_engine("auto", CUDA)
+def test_on_cuda_auto_is_the_graph_unless_images_are_streamed():
+    for name in ("auto", "graph"):
+        choice = choose_engine(name, CUDA)
+        assert isinstance(choice.engine, GraphEngine)
+        assert choice.reason is None
+    choice = choose_engine("auto", CUDA, streamed=True)
     assert isinstance(choice.engine, ReferenceEngine)
-    assert "engine=graph" in choice.reason
+    assert "streamed from their file" in choice.reason
     assert "\n" not in choice.reason
-    monkeypatch.setattr(choose, "GRAPH_BY_DEFAULT", True)
-    choice = choose_engine("auto", CUDA)
-    assert isinstance(choice.engine, GraphEngine)
-    assert choice.reason is None
 
 
 def test_an_engine_that_does_not_exist_is_refused(cpu):
