@@ -87,7 +87,8 @@ def test_a_trial_from_a_file_runs_on_cuda_to_the_same_labels(tmp_path: Path) -> 
     short = ["data=arrays", "data.path=pool.npz", *SHORT[1:]]
     for value in ("true", "false"):
         done = alframe(
-            *short, f"data.in_memory={value}", "device=cuda", "tracker=none", f"hydra.run.dir={value}",
+            *short, f"data.in_memory={value}", "device=cuda", "engine=reference", "tracker=none",
+            f"hydra.run.dir={value}",
             cwd=tmp_path,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr

@@ -133,9 +133,25 @@ class FastCNN(nn.Module):
             if depth < self.n_pooled:
                 x = F.max_pool2d(x, 2)
             x = F.relu(norm(x), inplace=True)
-        cells = F.adaptive_max_pool2d(x, self.grid).flatten(1)
-        logits: Tensor = self.head(self.dropout(cells))
+        logits: Tensor = self.head(self.dropout(largest_in_cells(x, self.grid).flatten(1)))
         return logits
+
+
+def largest_in_cells(x: Tensor, grid: int) -> Tensor:
+    """Return (B, C, grid, grid): the largest value in each cell of a grid over (B, C, height, width).
+
+    What `F.adaptive_max_pool2d` returns. Where the cells overlap, its gradient on CUDA is summed in an order
+    that varies, so that a trial could not be repeated bit for bit; here it is cut and summed cell by cell.
+
+    >>> largest_in_cells(torch.arange(9.0).view(1, 1, 3, 3), 2).flatten().tolist()
+    [4.0, 5.0, 7.0, 8.0]
+    """
+    height, width = x.shape[2:]
+    if height % grid == 0 and width % grid == 0:
+        return F.adaptive_max_pool2d(x, grid)
+    rows, columns = ([(k * n // grid, -(-(k + 1) * n // grid)) for k in range(grid)] for n in (height, width))
+    cells = [x[:, :, a:b, c:d].flatten(2).max(dim=2).values for a, b in rows for c, d in columns]
+    return torch.stack(cells, dim=2).unflatten(2, (grid, grid))
 
 
 def resnet18(*, in_channels: int, image_size: tuple[int, int], n_classes: int) -> nn.Module:

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from alframe.learner import FastCNN, LeNet5, PublishedCNN, resnet18
+from alframe.learner.networks import largest_in_cells
 
 SHAPES = [(1, 28, 28), (1, 8, 8), (3, 32, 32)]
 
@@ -182,3 +183,14 @@ def test_resnet18_keeps_the_size_of_small_images_in_its_stem():
     with torch.no_grad():
         network(torch.randn(1, 3, 32, 32))
     assert sizes == [(1, 64, 32, 32)]
+
+
+@pytest.mark.parametrize(("height", "width", "grid"), [(3, 3, 2), (8, 8, 3), (7, 8, 3), (6, 6, 3), (5, 4, 4)])
+def test_cells_and_their_gradient_are_those_of_adaptive_pooling(height: int, width: int, grid: int) -> None:
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(4, 5, height, width, generator=generator, dtype=torch.float64, requires_grad=True)
+    weight = torch.randn(4, 5, grid, grid, generator=generator, dtype=torch.float64)
+    got, expected = largest_in_cells(x, grid), F.adaptive_max_pool2d(x, grid)
+    assert torch.equal(got, expected)
+    gradients = [torch.autograd.grad((out * weight).sum(), x)[0] for out in (got, expected)]
+    torch.testing.assert_close(*gradients)
