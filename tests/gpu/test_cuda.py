@@ -11,7 +11,8 @@ import torch
 from sklearn.datasets import load_digits
 
 from alframe.data import MappedBank, MappedImages
-from tests.helpers import SHORT, alframe
+from alframe.trial import run_trial
+from tests.helpers import SHORT, alframe, config_of
 
 pytestmark = [
     pytest.mark.gpu,
@@ -88,8 +89,30 @@ def test_a_trial_from_a_file_runs_on_cuda_to_the_same_labels(tmp_path: Path) -> 
     for value in ("true", "false"):
         done = alframe(
             *short, f"data.in_memory={value}", "device=cuda", "engine=reference", "tracker=none",
-            f"hydra.run.dir={value}",
+            f"hydra.run.dir=in_memory_{value}",
             cwd=tmp_path,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
-    assert (tmp_path / "true" / "labels.csv").read_text() == (tmp_path / "false" / "labels.csv").read_text()
+    held, mapped = (tmp_path / f"in_memory_{value}" / "labels.csv" for value in ("true", "false"))
+    assert held.read_text() == mapped.read_text()
+
+
+@pytest.mark.parametrize("engine", ["reference", "graph"])
+@pytest.mark.parametrize(
+    "experiment", [["query.num=10"], ["experiment=published", "initial.share=0.1"]], ids=["fast", "published"]
+)
+def test_a_trial_that_goes_on_ends_with_the_same_labels(
+    engine: str, experiment: list[str], tmp_path: Path
+) -> None:
+    config = config_of(
+        *experiment, *SHORT[:2], "stopping.min_rounds=1", "stopping.max_rounds=3",
+        "device=cuda", f"engine={engine}", "tracker=none",
+    )  # fmt: skip
+    run_trial(config, tmp_path / "whole")
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            run_trial(config, tmp_path / "parts", stop_wanted=lambda: True)
+    summary = run_trial(config, tmp_path / "parts")
+    assert (summary["rounds"], summary["engine"]) == (3, engine)
+    whole, parts = (tmp_path / name / "labels.csv" for name in ("whole", "parts"))
+    assert whole.read_text() == parts.read_text()

@@ -41,12 +41,12 @@ def cuda_graph(
     graph = torch.cuda.CUDAGraph()
     for generator in generators:
         graph.register_generator_state(generator)
+    stream = torch.cuda.Stream(device)
     # The outer block puts the current stream back: a capture that fails leaves its own in place.
-    with (
-        torch.cuda.stream(torch.cuda.current_stream(device)),
-        torch.cuda.graph(graph, stream=torch.cuda.Stream(device)),
-    ):
+    with torch.cuda.stream(torch.cuda.current_stream(device)), torch.cuda.graph(graph, stream=stream):
         work()
+    # A capture writes seeds on its own stream; a replay that overtook that would draw from an old one.
+    torch.cuda.current_stream(device).wait_stream(stream)
     replay: Replay = graph.replay
     return replay
 

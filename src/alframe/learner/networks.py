@@ -21,6 +21,29 @@ class Head(nn.Linear):
             return super().forward(input.float())
 
 
+class StemConv2d(nn.Conv2d):
+    """A convolution of one-channel images, on CUDA as one matrix product with their patches.
+
+    Of cuDNN's ways to its weights' gradient the one that gives the same bits each time took 126 us for the
+    published network at batch 32, a quarter of a training step on an H100.
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Return (B, out_channels, height, width), channels last."""
+        plain = self.stride == self.dilation == (1, 1) and self.padding_mode == "zeros"
+        if input.device.type == "cuda" and self.in_channels == 1 and plain:
+            return self.by_patches(input)
+        return super().forward(input)
+
+    def by_patches(self, input: Tensor) -> Tensor:
+        """Return what `forward` returns, for one channel and stride 1."""
+        assert not isinstance(self.padding, str)
+        (height, width), (rows, columns) = self.kernel_size, self.padding
+        x = F.pad(input[:, 0], (columns, columns, rows, rows))
+        patches = x.unfold(1, height, 1).unfold(2, width, 1).flatten(3)  # (B, height, width, patch)
+        return F.linear(patches, self.weight.flatten(1), self.bias).permute(0, 3, 1, 2)
+
+
 class PublishedCNN(nn.Sequential):
     """The published script's classifier, 1,199,882 parameters on 28 x 28 grey images and ten classes.
 
@@ -31,7 +54,7 @@ class PublishedCNN(nn.Sequential):
     def __init__(self, *, in_channels: int, image_size: tuple[int, int], n_classes: int) -> None:
         height, width = ((side - 4) // 2 for side in image_size)
         super().__init__(
-            nn.Conv2d(in_channels, 32, 3),
+            StemConv2d(in_channels, 32, 3),
             nn.ReLU(),
             nn.Conv2d(32, 64, 3),
             # Max-pooling and ReLU commute; pooling first hands ReLU a quarter of the values.

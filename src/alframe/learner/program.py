@@ -24,6 +24,7 @@ from alframe.learner.capture import (
     run_aside,
 )
 from alframe.learner.device_table import TABLE_ROWS, Table, move
+from alframe.learner.flat import FlatWeights
 from alframe.learner.module import Classifier
 from alframe.learner.module_tensors import NoNumber, find_generators, private_copy, tensor_slots
 
@@ -55,6 +56,9 @@ class Program:
             self._module = private_copy(module)
         except Exception as error:  # whatever a module of the user's own holds
             raise CaptureError(f"the module cannot be copied: {error}") from error
+        # A module with a hook that sees the optimizer would look there for its own parameters.
+        untouched = type(module).on_before_optimizer_step is Classifier.on_before_optimizer_step
+        self._flat = FlatWeights(self._module) if untouched else None
         self._batches, self._validation = batches, validation
         self._compute, self._capture = compute, capture
         self._generators = find_generators(self._module)
@@ -114,6 +118,8 @@ class Program:
         if "step" not in self._replays:
             self._same_modes(module)
             self._optimizer = make_optimizer(self._module)
+            if self._flat is not None:
+                self._flat.merge(self._optimizer, scheduled)
             for group in self._optimizer.param_groups:
                 if "capturable" in group and self._compute.device.type == "cuda":
                     group["capturable"] = True
@@ -185,10 +191,12 @@ class Program:
         with self._compute.autocast():
             out: Any = module.training_step(batch, NoNumber())  # type: ignore[arg-type]
         loss = out["loss"] if isinstance(out, dict) else out
-        self._optimizer.zero_grad()
+        module.zero_grad()
         loss.backward()
         module.on_after_backward()
         module.on_before_optimizer_step(self._optimizer)
+        if self._flat is not None:
+            self._flat.gather()
         self._optimizer.step()
         module.on_train_batch_end({"loss": loss}, batch, 0)
         self._loss_S.index_copy_(0, at, loss.detach().float().reshape(1))

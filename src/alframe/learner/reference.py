@@ -14,6 +14,7 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import Callback
+from pytorch_lightning.plugins.environments import LightningEnvironment
 from torch import Tensor, nn
 
 from alframe.device import Compute
@@ -69,6 +70,8 @@ class ReferenceEngine:
                 enable_progress_bar=False,
                 enable_model_summary=False,
                 num_sanity_val_steps=0,
+                # A fit is one process, whatever cluster it runs on: no environment is looked for or obeyed.
+                plugins=[LightningEnvironment()],
             )
             try:
                 trainer.fit(job.module, batches, validation)

@@ -7,7 +7,7 @@ from torch.optim import SGD, Adadelta, Adam, AdamW, RMSprop
 from alframe.learner.batches import TabledBatches
 from alframe.learner.engine import FitJob
 from alframe.learner.module import Classifier
-from alframe.learner.networks import Head
+from alframe.learner.networks import Head, StemConv2d
 
 # Optimizers whose state begins as zeros, so that a recorded step can be put back to its beginning.
 KNOWN_OPTIMIZERS = (SGD, Adadelta, Adam, AdamW, RMSprop)
@@ -73,7 +73,7 @@ def may_be_padded(module: Classifier) -> bool:
 
     def each_sample_alone(part: nn.Module) -> bool:
         chain = type(part).forward is nn.Sequential.forward
-        layer = type(part).__module__.startswith("torch.nn.modules") or isinstance(part, Head)
+        layer = type(part).__module__.startswith("torch.nn.modules") or isinstance(part, (Head, StemConv2d))
         return chain or (layer and not isinstance(part, nn.modules.batchnorm._BatchNorm))
 
     own = type(module).training_step is Classifier.training_step and module.augment is None

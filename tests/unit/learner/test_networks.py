@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from alframe.learner import FastCNN, LeNet5, PublishedCNN, resnet18
-from alframe.learner.networks import largest_in_cells
+from alframe.learner.networks import StemConv2d, largest_in_cells
 
 SHAPES = [(1, 28, 28), (1, 8, 8), (3, 32, 32)]
 
@@ -193,4 +193,19 @@ def test_cells_and_their_gradient_are_those_of_adaptive_pooling(height: int, wid
     got, expected = largest_in_cells(x, grid), F.adaptive_max_pool2d(x, grid)
     assert torch.equal(got, expected)
     gradients = [torch.autograd.grad((out * weight).sum(), x)[0] for out in (got, expected)]
+    torch.testing.assert_close(*gradients)
+
+
+@pytest.mark.parametrize(("kernel", "padding"), [(3, 0), (3, 1), (5, 2), ((1, 3), (0, 1))])
+def test_a_convolution_by_patches_is_the_convolution(kernel, padding) -> None:
+    torch.manual_seed(0)
+    stem = StemConv2d(1, 6, kernel, padding=padding).double().to(memory_format=torch.channels_last)
+    x = torch.randn(4, 1, 9, 7, dtype=torch.float64)
+    got, expected = stem.by_patches(x), nn.Conv2d.forward(stem, x)
+    torch.testing.assert_close(got, expected)
+    assert got.is_contiguous(memory_format=torch.channels_last)
+    weight = torch.randn_like(expected)
+    gradients = [
+        torch.autograd.grad((out * weight).sum(), [stem.weight, stem.bias]) for out in (got, expected)
+    ]
     torch.testing.assert_close(*gradients)
