@@ -113,10 +113,11 @@ def label(
     else:
         choices["oracle"] = oracle
     config = _config(choices, {"seed": seed, **(settings or {})}, own)
+    choices.pop("tracker", None)
     keeper = _Keeper()
     given = Own(dataset=dataset, rooms=own, trackers=[keeper], console=console)
     if directory is not None:
-        summary = run_trial(config, Path(directory), own=given)
+        summary = run_trial(config, Path(directory), choices=choices, own=given)
     else:
         with tempfile.TemporaryDirectory(prefix="alframe-") as folder:
             summary = run_trial(config, Path(folder), own=given)
