@@ -120,7 +120,7 @@ def label(
         summary = run_trial(config, Path(directory), choices=choices, own=given)
     else:
         with tempfile.TemporaryDirectory(prefix="alframe-") as folder:
-            summary = run_trial(config, Path(folder), own=given)
+            summary = run_trial(config, Path(folder), choices=choices, own=given)
     assert keeper.ledger is not None, "a trial that finished has told its trackers"
     return Labelling(
         ledger=keeper.ledger,
