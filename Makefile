@@ -7,10 +7,12 @@ BIN := $(VENV)/bin
 DONE := $(VENV)/.alframe-setup-done
 ARGS ?=
 
-.PHONY: help setup run test audits kills bench growth parity lint format lock wheel
+.PHONY: help setup run reproduce test audits kills bench growth parity lint format lock wheel
 help:
 	@echo "make setup      .venv/ with the locked packages (the other targets call it when it is missing)"
 	@echo "make run        label MNIST end to end; ARGS='key=value ...' for overrides"
+	@echo "make reproduce  trials that the README and docs claim, as many as fit into 10 minutes, claim beside result;"
+	@echo "                ARGS='--list', '--minutes 60', '--only one_percent', '--all'"
 	@echo "make test       tests"
 	@echo "make audits     2,000 simulated audits for every method and error pattern (2 minutes)"
 	@echo "make kills      240 trials killed at random moments and started again, until the labels are there (20 minutes)"
@@ -27,6 +29,9 @@ $(DONE): requirements.lock pyproject.toml scripts/setup.sh
 
 run: $(DONE)
 	@$(BIN)/python scripts/run.py $(ARGS)
+
+reproduce: $(DONE)
+	@$(BIN)/python scripts/reproduce.py $(ARGS)
 
 test: $(DONE)
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 $(ARGS)

@@ -113,13 +113,14 @@ def label(
     else:
         choices["oracle"] = oracle
     config = _config(choices, {"seed": seed, **(settings or {})}, own)
+    choices.pop("tracker", None)
     keeper = _Keeper()
     given = Own(dataset=dataset, rooms=own, trackers=[keeper], console=console)
     if directory is not None:
-        summary = run_trial(config, Path(directory), own=given)
+        summary = run_trial(config, Path(directory), choices=choices, own=given)
     else:
         with tempfile.TemporaryDirectory(prefix="alframe-") as folder:
-            summary = run_trial(config, Path(folder), own=given)
+            summary = run_trial(config, Path(folder), choices=choices, own=given)
     assert keeper.ledger is not None, "a trial that finished has told its trackers"
     return Labelling(
         ledger=keeper.ledger,

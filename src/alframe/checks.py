@@ -82,6 +82,24 @@ def text(key: str, value: Any) -> None:
         raise ConfigError(key, "a text", value)
 
 
+def optional_text(key: str, value: Any) -> None:
+    """Check for a non-empty text or null."""
+    if value is not None and (not isinstance(value, str) or not value.strip()):
+        raise ConfigError(key, "a text or null", value)
+
+
+def tags(key: str, value: Any) -> None:
+    """Check for a list of texts that W&B takes as tags: 1 to 64 characters each."""
+    if not isinstance(value, list) or not all(isinstance(tag, str) and 1 <= len(tag) <= 64 for tag in value):
+        raise ConfigError(key, "a list of texts of 1 to 64 characters, such as [nightly,paper]", str(value))
+
+
+def project(key: str, value: Any) -> None:
+    """Check for the name of a W&B project."""
+    if not isinstance(value, str) or not re.fullmatch(r"[^/\\#?%:]{1,128}", value) or not value.strip():
+        raise ConfigError(key, "at most 128 characters without any of / \\ # ? % :", value)
+
+
 def class_thresholds(key: str, value: Any) -> None:
     """Check for a probability for each class: a list, a mapping from class to probability, or null."""
     named = value if isinstance(value, Mapping) else dict(enumerate(value or [])) if _lists(value) else None

@@ -23,6 +23,7 @@ from omegaconf.errors import OmegaConfBaseException
 from alframe import __version__, sweep
 from alframe.compose import check_command_line, place_of
 from alframe.config import conf_directory
+from alframe.directory import sync_line
 from alframe.errors import AnswersNeeded, TrialError, UserError
 from alframe.interrupts import SWEEP, polite_interrupts
 from alframe.job import run_job
@@ -132,6 +133,8 @@ def _tell_jobs(sweep_directory: Path, code: int) -> int:
     )
     for job in failed:
         _say(f"  {sweep_directory / job.directory}: {job.reason}")
+    for line in sync_line(sweep_directory, "*/"):
+        print(line)
     if code in (130, 143):
         return code
     return 1 if failed else 130 if counts["interrupted"] else code

@@ -4,7 +4,7 @@ import contextlib
 import difflib
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -161,6 +161,26 @@ def composed(overrides: list[str]) -> dict[str, Any]:
         config = _composed(overrides)
     config.pop("experiment", None)
     return config
+
+
+def named_choices(chosen: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, str]:
+    """Return what was chosen for each group of a trial, by the last part of the group's name.
+
+    Args:
+        chosen: Hydra's choices. overrides: as typed; a `_target_` among them is no longer the choice.
+
+    >>> chosen = {"query": "margin", "sweep/policy": "top_k", "experiment": None, "hydra/help": "default"}
+    >>> named_choices(chosen, ["seed=1"])
+    {'query': 'margin', 'policy': 'top_k'}
+    >>> named_choices(chosen, ["query._target_=mine.Query"])
+    {'policy': 'top_k'}
+    """
+    replaced = {text.lstrip("+~").partition("._target_=")[0] for text in overrides if "._target_=" in text}
+    return {
+        group.rpartition("/")[2]: str(choice)
+        for group, choice in chosen.items()
+        if choice is not None and not group.startswith("hydra/") and group not in {*replaced, "tracker"}
+    }
 
 
 def _composed(overrides: list[str]) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import re
+import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +21,7 @@ except ImportError:  # no POSIX: nobody is kept out
 
 KEY = "hydra.run.dir"
 STATE = "state"  # the folder of what resuming needs
+OFFLINE_RUNS = "wandb/offline-run-*"  # a folder for each process that logged for W&B without a network
 # What may differ between two runs of one trial: no label depends on it.
 _NOT_OF_THE_TRIAL = ("data_dir", "tracker", "trusted_packages", "experiment", "chosen", "objective")
 
@@ -74,6 +76,26 @@ def finished_summary(directory: Path, config: Mapping[str, Any]) -> dict[str, An
     theirs = yaml.safe_load((directory / "config.yaml").read_text())
     check_same_trial(directory, identity(theirs), identity(config))
     return dict(json.loads(file.read_text()))
+
+
+def shown(directory: Path) -> str:
+    """Return a directory as it is told to people: from where they work, if it lies below."""
+    try:
+        return str(directory.relative_to(Path.cwd()))
+    except ValueError:
+        return str(directory)
+
+
+def sync_line(directory: Path, trials: str = "") -> list[str]:
+    """Return the line that tells how to send all offline W&B runs of a trial; none where it has none.
+
+    Args:
+        directory: the trial's, or that of a sweep whose trials match `trials`, such as "*/".
+    """
+    pattern = f"{trials}{OFFLINE_RUNS}"
+    if next(directory.glob(f"{pattern}/run-*.wandb"), None) is None:
+        return []
+    return [f"To W&B: wandb sync {shlex.quote(shown(directory))}/{pattern}"]
 
 
 def check_same_trial(place: Path, theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> None:

@@ -18,6 +18,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from alframe import sweep
+from alframe.compose import named_choices
 from alframe.directory import finished_summary
 from alframe.errors import AlframeError, AnswersNeeded, TrialError, TrialNotice, UserError
 from alframe.interrupts import polite_interrupts
@@ -91,6 +92,7 @@ def _trial(node: DictConfig, directory: Path, group: str | None) -> dict[str, An
             directory,
             name=" ".join(overrides) or "defaults",
             group=group,
+            choices=named_choices(state.runtime.choices, state.overrides.task),
             stop_wanted=stop_wanted,
             own=Own(console=alone),  # tables of several trials at once would mix
         )

@@ -8,9 +8,12 @@ from alframe.checks import (
     class_thresholds,
     number,
     one_of,
+    optional_text,
     positive,
     probability,
+    project,
     share,
+    tags,
     text,
     whole,
 )
@@ -269,6 +272,9 @@ RULES: dict[str, Check] = {
     "cost.auto_label": number(least=0),
     "cost.hour": number(least=0),
     "tracker.mode": one_of("offline", "online"),
-    "tracker.project": text,
+    "tracker.project": project,
+    "tracker.entity": optional_text,
+    "tracker.group": optional_text,
+    "tracker.tags": tags,
     "tracker.max_images": whole(0),
 }

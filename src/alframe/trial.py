@@ -63,6 +63,7 @@ def run_trial(
     *,
     name: str = "trial",
     group: str | None = None,
+    choices: Mapping[str, str] | None = None,
     stop_wanted: Callable[[], bool] = lambda: False,
     own: Own | None = None,
 ) -> dict[str, Any]:
@@ -72,6 +73,7 @@ def run_trial(
         config: the resolved config as plain containers.
         directory: where the trial leaves its files; made if missing.
         name: tells this trial from others. group: the sweep it belongs to.
+        choices: the option chosen for each config group, for those who compare trials.
         stop_wanted: asked after each round; the trial ends there when it says so.
         own: what takes the place of what the config names.
 
@@ -86,15 +88,17 @@ def run_trial(
     check_targets(config)
     with occupied(directory):
         state = find_state(directory, identity(config))
-        return _run(config, state, _Place(directory, name, group), started, stop_wanted, own or Own())
+        place = _Place(directory, name, group, choices or {})
+        return _run(config, state, place, started, stop_wanted, own or Own())
 
 
 class _Place(NamedTuple):
-    """Where a trial leaves its files, what it is called, and the sweep it belongs to."""
+    """Where a trial leaves its files, its name, its sweep, and what was chosen for each group."""
 
     directory: Path
     name: str
     group: str | None
+    choices: Mapping[str, str]
 
 
 def _run(
@@ -136,6 +140,7 @@ def _run(
             min_rounds=config["stopping"].get("min_rounds", 1),
             max_rounds=_most_rounds(config),
             reports=() if state is None else state.reports,
+            choices=place.choices,
         )
         others: list[Tracker] = [*([tracker] if tracker is not None else []), *own.trackers]
         # The files after the others: summary.json says that all is done. The terminal last: its closing lines

@@ -120,6 +120,10 @@ def test_the_published_experiment_sets_every_point_of_the_script() -> None:
     }  # fmt: skip
 
 
+def test_csv_alone_has_two_names() -> None:
+    assert composed("tracker=csv")["tracker"] == composed("tracker=none")["tracker"] == {"_target_": None}
+
+
 def test_every_default_lives_in_yaml_alone() -> None:
     # A knob that the code would fill in by itself could differ from what config.yaml records.
     text = (Path(CONF) / "config.yaml").read_text()

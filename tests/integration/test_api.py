@@ -118,6 +118,19 @@ def test_objects_of_ones_own_take_the_place_of_names(digits):
     assert (named.labels == given.labels).all()
 
 
+def test_trackers_are_told_what_was_chosen_by_name(digits, monkeypatch):
+    told = {}
+
+    def stop(config, directory, *, choices, own):
+        told.update(choices)
+        raise TrialError("enough")
+
+    monkeypatch.setattr("alframe.api.run_trial", stop)
+    with pytest.raises(TrialError, match="enough"):
+        label(*digits, query="random", tracker="csv")
+    assert told == {"query": "random", "oracle": "simulated"}
+
+
 def test_a_directory_holds_the_trial_and_is_not_written_over(digits, tmp_path, capsys):
     images, truth = digits
     result = label(images, truth, directory=tmp_path / "trial", settings=SETTINGS)

@@ -1,7 +1,11 @@
 """The command as a user types it, in processes of their own: files, exit codes, one clear line."""
 
 import json
+import os
+import shutil
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -167,7 +171,20 @@ def test_in_a_sweep_a_bad_trial_fails_alone(tmp_path: Path) -> None:
     runs = [WandbFile(tmp_path / "sweep" / name) for name in ("0", "2")]
     assert {run.of("run")[0].run_group for run in runs} == {"sweep"}
     assert len({run.of("run")[0].run_id for run in runs}) == 2
+    assert {run.config()["query"] for run in runs} == {"margin"}
     assert not (tmp_path / "sweep" / "1" / "wandb").exists()
+    # The command that is told at the end takes every run, and every fragment of a trial that went on.
+    fragment = runs[0].path.parent
+    shutil.copytree(fragment, fragment.with_name("offline-run-20990101_000000-later"))
+    told = done.stdout.splitlines()[-1].removeprefix("To W&B: ")
+    assert told == "wandb sync sweep/*/wandb/offline-run-*"
+    wandb = Path(sys.executable).with_name("wandb")
+    dry = subprocess.run(
+        ["bash", "-c", told.replace("wandb sync", f"{wandb} sync --dry-run")],
+        cwd=tmp_path, env={**os.environ, "HOME": str(tmp_path)}, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert "Would sync 3 run(s)" in dry.stderr
+    assert "sweep/0/wandb/offline-run-20990101_000000-later/" in dry.stderr
 
 
 def test_a_strategy_from_outside_the_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -315,6 +315,17 @@ def test_a_wandb_run_goes_on_under_its_id_with_every_round_once(tmp_path):
     assert "To W&B: wandb sync trial/wandb/offline-run-*" in done.stdout
 
 
+def test_a_tensorboard_run_goes_on_with_every_round_once(tmp_path):
+    accumulators = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    config = stopped_after(tmp_path, 2, "tracker=tensorboard")
+    run_trial(config, tmp_path)
+    events = accumulators.EventAccumulator(str(tmp_path / "tensorboard")).Reload()
+    assert [event.step for event in events.Scalars("labels/hand")] == list(range(6))
+    shown = events.Scalars("summary/mislabelled_share")[-1].value
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    assert shown == pytest.approx(summary["mislabelled_share"])
+
+
 def test_a_torn_fragment_counts_as_far_as_it_is_whole(tmp_path):
     done = alframe(
         *QUICK[:1],

@@ -1,7 +1,7 @@
 """What trackers are told and when."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -23,6 +23,7 @@ class TrialInfo:
         directory: where the trial leaves its files.
         config: the resolved config as plain containers, with what `auto` chose under `chosen`.
         name: one line that tells this trial from others. group: the sweep it belongs to, or None.
+        choices: the option chosen for each config group, such as {"query": "margin"}, as far as known.
         data: the data set's name. n_samples: samples to label. n_classes: C.
         min_rounds, max_rounds: the bounds on the rounds; no cap is None.
         reports: of the rounds that finished before this process began; empty in a fresh trial.
@@ -38,6 +39,7 @@ class TrialInfo:
     min_rounds: int
     max_rounds: int | None
     reports: tuple[RoundReport, ...] = ()
+    choices: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,21 +1,21 @@
 """The terminal: a progress bar within a round, a line per round, a summary a person can read."""
 
-import shlex
 import sys
 from pathlib import Path
 from typing import Any, TextIO
 
 from tqdm import tqdm
 
+from alframe.directory import shown, sync_line
 from alframe.records import RoundReport
 from alframe.tracking.base import Outcome, TrialInfo
-from alframe.tracking.offline_runs import PATTERN, fragments
 
 _COLUMNS = "round    hand    auto    left   hand %  wrong %  test acc %    time"
 # The mean over classes is told where the largest class has so many times the samples of the smallest, or
 # where it is off the share over all samples by more than this part of it.
 UNEQUAL = 2.0
 NOTABLE = 0.25
+_FOLDERS = ("wandb", "tensorboard")
 _STAGES = {"train": "training", "score": "scoring"}
 
 
@@ -94,10 +94,10 @@ class ConsoleTracker:
         if outcome.summary is None:
             if outcome.ledger is not None:
                 self._say(
-                    f"{outcome.status}; the labels so far are in {_shown(self._info.directory)}/labels.csv"
+                    f"{outcome.status}; the labels so far are in {shown(self._info.directory)}/labels.csv"
                 )
                 self._say("The same command goes on from the last finished round.")
-                for line in _sync(self._info.directory):
+                for line in sync_line(self._info.directory):
                     self._say(line)
             return
         for line in closing_summary(outcome.summary, self._info.directory):
@@ -150,18 +150,11 @@ def closing_summary(summary: dict[str, Any], directory: Path) -> list[str]:
     lines += _certificate(summary["certificate"])
     present = [
         name
-        for name in ("labels.csv", "rounds.csv", "summary.json", "config.yaml", "suspects.csv", "wandb")
+        for name in ("labels.csv", "rounds.csv", "summary.json", "config.yaml", "suspects.csv", *_FOLDERS)
         if (directory / name).exists()
     ]
-    lines.append(f"Files in {_shown(directory)}: {' '.join(present)}")
-    return lines + _sync(directory)
-
-
-def _sync(directory: Path) -> list[str]:
-    """Return the command that sends the offline W&B run, with all of its fragments, where there is one."""
-    if not fragments(directory):
-        return []
-    return [f"To W&B: wandb sync {shlex.quote(_shown(directory))}/wandb/{PATTERN}"]
+    lines.append(f"Files in {shown(directory)}: {' '.join(present)}")
+    return lines + sync_line(directory)
 
 
 def _certificate(certificate: dict[str, Any] | None) -> list[str]:
@@ -203,13 +196,6 @@ def _macro_line(summary: dict[str, Any]) -> list[str]:
 
 def _rounds(n: int) -> str:
     return f"{n} round{'s' * (n != 1)}"
-
-
-def _shown(directory: Path) -> str:
-    try:
-        return str(directory.relative_to(Path.cwd()))
-    except ValueError:
-        return str(directory)
 
 
 def _percent(share: float | None) -> str:

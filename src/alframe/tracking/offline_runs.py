@@ -12,16 +12,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from alframe.directory import OFFLINE_RUNS
+
 FILE_HEADER = 7
 BLOCK = 32 * 1024
 CHUNK_HEADER = struct.Struct("<IHB")
 FULL, FIRST, MIDDLE, LAST = 1, 2, 3, 4
-PATTERN = "offline-run-*"
 
 
 def fragments(directory: Path, run_id: str = "*") -> list[Path]:
     """Return the `.wandb` files of a run in a trial's directory, in the order of their folders' names."""
-    return sorted((directory / "wandb").glob(f"{PATTERN}/run-{run_id}.wandb"))
+    return sorted(directory.glob(f"{OFFLINE_RUNS}/run-{run_id}.wandb"))
 
 
 def rounds_logged(directory: Path, run_id: str) -> set[int]:

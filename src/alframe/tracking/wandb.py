@@ -1,26 +1,36 @@
 """Weights & Biases: one run per trial, `round` as the x-axis, offline unless asked otherwise."""
 
 import json
-import netrc
-import os
 import secrets
 import string
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import Any, Literal
-from urllib.parse import urlsplit
+from typing import Any
 
 from torch import Tensor
 
-from alframe.errors import ConfigError, UserError
 from alframe.files import replace_file
 from alframe.records import RoundReport
 from alframe.tracking.base import Outcome, TrialInfo
+from alframe.tracking.facts import clipped, end_facts, facts, tags
+from alframe.tracking.figures import metrics
 from alframe.tracking.files import label_lines
 from alframe.tracking.offline_runs import rounds_logged
+from alframe.tracking.wandb_run import Mode, check_login, open_run, staged_in
 
 _ID_LETTERS = string.ascii_lowercase + string.digits
+# Of a round, not of a trial: kept out of the table of runs, where summary.json's sums stand. Other figures
+# stand there with their last value: the fewest mislabelled are those of the seed set, none, and the best of
+# several test accuracies would be chosen by the test set.
+_OF_A_ROUND = (
+    "train/samples",
+    "train/steps",
+    "train/loss",
+    "time/train_seconds",
+    "time/score_seconds",
+    "time/round_seconds",
+)
 _EXIT_CODES = {"finished": 0, "failed": 1, "interrupted": 130, "waiting": 0}
 
 
@@ -31,7 +41,7 @@ class WandbTracker:
         project: the W&B project. entity: the account or team, None for the default.
         mode: "offline" (files under wandb/ in the trial's directory) or "online".
         group: what runs are grouped by; None groups by sweep.
-        tags: of the run.
+        tags: of the run, besides those that say its data set, query strategy and auto-label policy.
         max_images: at most this many mislabelled images go into the table.
     """
 
@@ -39,7 +49,7 @@ class WandbTracker:
         self,
         *,
         project: str,
-        mode: Literal["offline", "online"],
+        mode: Mode,
         entity: str | None = None,
         group: str | None = None,
         tags: Sequence[str] = (),
@@ -50,50 +60,47 @@ class WandbTracker:
         self._max_images = max_images
         self._run: Any = None
         self._logged: set[int] = set()
-        self._data_dir_before: str | None = None
+        self._staging = ExitStack()
         if mode == "online":
-            _check_login()
+            check_login("tracker.mode")
 
     def start(self, info: TrialInfo) -> None:
         """Open the run, or go on with it under its id; nothing is asked on the terminal.
 
         Rounds that were done before but did not reach the run, its process being killed, are logged now.
         """
-        import wandb
-
         run_id = self._id_of(info.directory)
-
-        # Artifacts are staged under this folder: with the run, so that it can be moved and synced.
-        self._data_dir_before = os.environ.get("WANDB_DATA_DIR")
-        os.environ["WANDB_DATA_DIR"] = str(info.directory / "wandb" / "data")
+        self._staging.enter_context(staged_in(info.directory))
         try:
-            self._run = wandb.init(
+            self._run = open_run(
+                mode=self._mode,
+                directory=info.directory,
+                key="tracker",
+                way_out="Write tracker.mode=offline or tracker=none.",
                 project=self._project,
                 entity=self._entity,
-                mode=self._mode,
                 id=run_id,
                 resume="allow" if self._mode == "online" else None,
-                dir=info.directory,
-                name=info.name,
-                group=self._group or info.group,
+                name=clipped(info.name),
+                notes=info.name,
+                group=clipped(self._group or info.group),
                 job_type="trial",
-                tags=[info.data, *self._tags],
-                config=_flat(info.config),
-                settings=wandb.Settings(
-                    silent=True, console="off", save_code=False, disable_git=True, init_timeout=120
-                ),
+                tags=tags(info, self._tags),
+                config=facts(info),
             )
-        except Exception as error:
-            self._restore_data_dir()
-            raise UserError(
-                f"tracker: W&B could not open a run in mode {self._mode}: {error}. "
-                "Write tracker.mode=offline or tracker=none."
-            ) from error
-        self._run.define_metric("round")
-        self._run.define_metric("*", step_metric="round")
+        except BaseException:
+            self._staging.close()
+            raise
+        self._define_metrics()
         self._logged = self._rounds_logged(info, run_id)
         for report in info.reports:
             self.log(report)
+
+    def _define_metrics(self) -> None:
+        self._run.define_metric("round")
+        self._run.define_metric("*", step_metric="round")
+        for key in _OF_A_ROUND:
+            self._run.define_metric(key, step_metric="round", summary="none")
 
     def log(self, report: RoundReport) -> None:
         """Log a round's figures, once; those that are undefined are left out."""
@@ -122,9 +129,9 @@ class WandbTracker:
         """Log the mislabelled images and the labels, set the summary, close the run."""
         exit_code = _EXIT_CODES[outcome.status]
         try:
+            self._run.summary.update(end_facts(outcome.status, outcome.summary))
             if outcome.summary is not None:
-                self._run.summary.update(_flat(outcome.summary))
-                self._log_mislabelled(outcome)
+                self._run.log(self._tables(outcome, outcome.summary["per_class"]))
                 self._log_labels(outcome)
         except BaseException:
             exit_code = 1
@@ -132,9 +139,19 @@ class WandbTracker:
         finally:
             with suppress(Exception):
                 self._run.finish(exit_code=exit_code)
-            self._restore_data_dir()
+            self._staging.close()
 
-    def _log_mislabelled(self, outcome: Outcome) -> None:
+    def _tables(self, outcome: Outcome, classes: Sequence[dict[str, Any]] | None) -> dict[str, Any]:
+        """Return the mislabelled images and, where the truth is known, the figures of each class."""
+        import wandb
+
+        found = {"mislabelled": self._mislabelled(outcome)}
+        if classes:
+            rows = [list(item.values()) for item in classes]
+            found["per_class"] = wandb.Table(columns=list(classes[0]), data=rows)
+        return found
+
+    def _mislabelled(self, outcome: Outcome) -> Any:
         import wandb
 
         assert outcome.ledger is not None
@@ -147,7 +164,7 @@ class WandbTracker:
             label = outcome.class_names[int(outcome.ledger.label_N[index])]
             image = wandb.Image(_picture(outcome.image(index)))
             table.add_data(index, image, label, outcome.class_names[truth], confidence)
-        self._run.log({"mislabelled": table})
+        return table
 
     def _log_labels(self, outcome: Outcome) -> None:
         import wandb
@@ -157,62 +174,6 @@ class WandbTracker:
         with artifact.new_file("labels.csv", mode="w", encoding="utf-8") as file:
             file.writelines(label_lines(outcome.ledger))
         self._run.log_artifact(artifact)
-
-    def _restore_data_dir(self) -> None:
-        if self._data_dir_before is None:
-            os.environ.pop("WANDB_DATA_DIR", None)
-        else:
-            os.environ["WANDB_DATA_DIR"] = self._data_dir_before
-
-
-def metrics(report: RoundReport) -> dict[str, float]:
-    """Return a round's figures under the keys that sweeps are compared by."""
-    counts, fit = report.counts, report.fit
-    values: dict[str, float | None] = {
-        "labels/hand": counts.hand_labels,
-        "labels/hand_share": counts.hand_share,
-        "labels/auto": counts.auto_labels,
-        "labels/unlabelled": counts.unlabelled,
-        "labels/mislabelled": counts.mislabelled,
-        "labels/mislabelled_share": counts.mislabelled_share,
-        "labels/auto_label_error": counts.auto_label_error,
-        "labels/coverage": counts.coverage,
-        "labels/threshold": report.threshold,
-        "labels/cost": report.cost,
-        "train/samples": fit.samples if fit else None,
-        "train/steps": fit.steps if fit else None,
-        "train/loss": fit.loss if fit else None,
-        "train/test_accuracy": report.test_accuracy,
-        "time/train_seconds": fit.seconds if fit else None,
-        "time/score_seconds": report.score_seconds,
-        "time/round_seconds": report.seconds,
-    }
-    return {key: value for key, value in values.items() if value is not None}
-
-
-def _check_login() -> None:
-    try:
-        hosts = list(netrc.netrc().hosts)
-    except (OSError, netrc.NetrcParseError):
-        hosts = []
-    server = urlsplit(os.environ.get("WANDB_BASE_URL", "https://api.wandb.ai")).hostname
-    if not os.environ.get("WANDB_API_KEY") and server not in hosts:
-        raise ConfigError(
-            "tracker.mode",
-            "a W&B account for mode online",
-            "none on this machine",
-            "Run `wandb login` first, or write tracker.mode=offline.",
-        )
-
-
-def _flat(nested: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in nested.items():
-        if isinstance(value, dict):
-            flat |= _flat(value, f"{prefix}{key}.")
-        else:
-            flat[f"{prefix}{key}"] = value
-    return flat
 
 
 def _picture(image: Tensor) -> Any:

@@ -101,7 +101,17 @@ def make_info():
             "config": {
                 "seed": 8,
                 "data": {"name": "toy", "limit": None},
-                "learner": {"optimizer": {"lr": 0.5}},
+                "data_dir": "/home/someone/data",
+                "learner": {
+                    "optimizer": {
+                        "_target_": "torch.optim.AdamW",
+                        "_partial_": True,
+                        "lr": 0.5,
+                        "betas": [0.9, 0.99],
+                    }
+                },
+                "query": {"_target_": "alframe.query.Margin"},
+                "tracker": {"project": "toys", "entity": "someone"},
                 "chosen": {"device": "cpu", "precision": "float32", "engine": "reference"},
             },
             "name": "toy-8",
@@ -111,6 +121,7 @@ def make_info():
             "n_classes": 2,
             "min_rounds": 1,
             "max_rounds": None,
+            "choices": {"query": "margin", "auto_label": "top_k"},
         }
         return TrialInfo(**(settings | changes))
 

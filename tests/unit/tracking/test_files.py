@@ -87,7 +87,7 @@ def test_labels_csv_does_not_depend_on_the_parts_it_is_made_in(make_ledger, monk
 def test_config_yaml_is_written_at_the_start_with_what_was_chosen(started, tmp_path):
     config = yaml.safe_load((tmp_path / "config.yaml").read_text())
     assert config["seed"] == 8
-    assert config["learner"] == {"optimizer": {"lr": 0.5}}
+    assert config["learner"]["optimizer"]["lr"] == 0.5
     assert config["data"]["limit"] is None
     assert config["chosen"]["engine"] == "reference"
 

@@ -10,7 +10,8 @@ import torch
 from PIL import Image
 
 from alframe.errors import ConfigError, UserError
-from alframe.tracking.wandb import WandbTracker, metrics
+from alframe.tracking.figures import metrics
+from alframe.tracking.wandb import WandbTracker
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +80,9 @@ def test_every_round_is_a_row_and_what_is_undefined_is_left_out(finished, report
 
 def test_the_round_is_the_x_axis_of_everything(finished):
     metric_records = finished.of("metric")
-    assert [m.name for m in metric_records if m.name] == ["round"]
+    named = {m.name: m.step_metric for m in metric_records if m.name}
+    assert named.pop("round") == ""
+    assert set(named.values()) == {"round"}
     [everything] = [m for m in metric_records if m.glob_name]
     assert (everything.glob_name, everything.step_metric) == ("*", "round")
 
@@ -92,28 +95,60 @@ def test_the_run_has_its_project_name_group_and_tags(finished):
         "a-sweep",
         "trial",
     )
-    assert sorted(run.tags) == ["nightly", "toy"]
+    assert sorted(run.tags) == ["auto_label:top_k", "data:toy", "nightly", "query:margin"]
 
 
 def test_a_group_of_ones_own_goes_before_the_sweeps(record):
     assert record(reports=[], group="mine").of("run")[0].run_group == "mine"
 
 
-def test_the_config_is_flat(finished):
-    config = finished.config()
-    assert config["seed"] == 8
-    assert config["learner.optimizer.lr"] == 0.5
-    assert config["data.limit"] is None
-    assert config["chosen.device"] == "cpu"
-    assert "learner" not in config
+def test_the_config_is_flat_and_says_what_was_chosen(finished):
+    config = {key: value for key, value in finished.config().items() if key != "_wandb"}
+    assert config == {
+        "seed": 8,
+        "data": "toy",
+        "data/name": "toy",
+        "data/limit": None,
+        "learner/optimizer": "AdamW",
+        "learner/optimizer/lr": 0.5,
+        "learner/optimizer/betas": "[0.9,0.99]",
+        "query": "margin",
+        "auto_label": "top_k",
+        "chosen/device": "cpu",
+        "chosen/precision": "float32",
+        "chosen/engine": "reference",
+    }
 
 
-def test_the_summary_is_that_of_the_trial(finished):
-    summary = finished.summary()
-    assert summary["hand_labels"] == 3
-    assert summary["stopped_because"] == "every sample was labelled"
-    assert summary["versions.python"] == "3"
-    assert summary["certificate"] is None
+def test_the_table_of_runs_has_the_figures_of_summary_json_and_the_last_of_the_labels(finished, summary):
+    shown = finished.summary()
+    figures = {key: value for key, value in summary.items() if key not in ("versions", "per_class")}
+    assert {key: shown[key] for key in figures} == figures
+    assert shown["versions/python"] == "3"
+    assert shown["status"] == "finished"
+    assert (shown["labels/hand"], shown["labels/mislabelled_share"]) == (3, 0.2)
+    assert shown["train/test_accuracy"] == 0.9
+    # Of one round, or a table elsewhere.
+    assert not [key for key in shown if key.startswith("time/")]
+    assert not {"train/loss", "train/steps", "train/samples", "per_class.class"} & set(shown)
+
+
+def test_the_figures_of_each_class_are_a_table(record, make_outcome, summary):
+    classes = [
+        {"class": "no", "n_samples": 2, "mislabelled_share": 0.0},
+        {"class": "yes", "n_samples": 3, "mislabelled_share": 1 / 3},
+    ]
+    file = record(reports=[], outcome=make_outcome(summary={**summary, "per_class": classes}))
+    table = tables_of(file)["per_class"]
+    assert table["columns"] == ["class", "n_samples", "mislabelled_share"]
+    assert table["data"] == [["no", 2, 0.0], ["yes", 3, 1 / 3]]
+
+
+def test_an_interrupted_trial_says_so_and_has_no_figures_of_a_whole_trial(record, reports):
+    shown = record("interrupted", reports[:2]).summary()
+    assert shown["status"] == "interrupted"
+    assert "hand_labels" not in shown
+    assert shown["labels/hand"] == 2
 
 
 @pytest.mark.parametrize(("status", "code"), [("failed", 1), ("interrupted", 130)])
@@ -138,6 +173,16 @@ def test_the_labels_are_an_artifact(finished):
     lines = Path(entry.local_path).read_text().splitlines()
     assert lines[0] == "index,label,source,round,confidence,log_odds"
     assert entry.size == Path(entry.local_path).stat().st_size
+
+
+def tables_of(file):
+    """Return the content of each table by its name."""
+    found = {}
+    for artifact in file.of("artifact"):
+        for entry in artifact.manifest.contents:
+            if entry.path.endswith(".table.json"):
+                found[entry.path.removesuffix(".table.json")] = json.loads(Path(entry.local_path).read_text())
+    return found
 
 
 def table_of(file):

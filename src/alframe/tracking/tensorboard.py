@@ -1,0 +1,124 @@
+"""TensorBoard: W&B's keys with the round as the step, the settings, the mislabelled images."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from alframe.diagnosis import most_confident
+from alframe.errors import UserError
+from alframe.records import RoundReport
+from alframe.tracking.base import Outcome, TrialInfo
+from alframe.tracking.facts import Fact, end_facts, facts
+from alframe.tracking.figures import metrics
+
+FOLDER = "tensorboard"
+_EVENTS = "events.out.tfevents.*"
+# Columns of the table of trials (the tab "HParams"), besides their settings.
+_SUMMARY = ("hand_share", "mislabelled_share", "auto_label_error", "coverage", "test_accuracy", "seconds")
+
+
+class TensorBoardTracker:
+    """Writes a trial as one TensorBoard run, in `tensorboard/` of its directory.
+
+    Args:
+        max_images: at most this many mislabelled images are shown, the most confident first.
+
+    Raises:
+        UserError: the package `tensorboard` is missing.
+    """
+
+    def __init__(self, *, max_images: int = 50) -> None:
+        self._max_images = max_images
+        self._writer: Any = None
+        self._ended: Any = None
+        self._last_round = 0
+        self._make_writer = _summary_writer()
+
+    def start(self, info: TrialInfo) -> None:
+        """Open the run and write the settings.
+
+        A trial that goes on is written anew from its reports: what a killed process left may end anywhere.
+        So no round is missing, and none is there twice.
+        """
+        folder = info.directory / FOLDER
+        for file in folder.glob(_EVENTS):
+            file.unlink()
+        # A TensorBoard that has read the old file drops what it holds from step 0 on.
+        self._writer = self._make_writer(log_dir=str(folder), purge_step=0 if info.reports else None)
+        settings = facts(info)
+        self._writer.add_text("config", as_markdown(settings), 0)
+        self._write_table(settings)
+        for report in info.reports:
+            self.log(report)
+
+    def log(self, report: RoundReport) -> None:
+        """Write a round's figures; those that are undefined are left out."""
+        self._last_round = report.round
+        for key, value in metrics(report).items():
+            self._writer.add_scalar(key, value, report.round)
+        self._writer.flush()
+
+    def finish(self, outcome: Outcome) -> None:
+        """Write the figures of the whole trial and the mislabelled images, close the run."""
+        try:
+            self._writer.add_text("status", f"{outcome.status}: {outcome.reason}", self._last_round)
+            for key in _SUMMARY:
+                value = (outcome.summary or {}).get(key)
+                if value is not None:
+                    self._writer.add_scalar(f"summary/{key}", value, self._last_round)
+            if outcome.summary is not None:
+                self._writer.file_writer.add_summary(self._ended)
+                ends = as_markdown(end_facts(outcome.status, outcome.summary))
+                self._writer.add_text("summary", ends, self._last_round)
+                for tag, image in pictures(outcome, self._max_images):
+                    self._writer.add_image(tag, image, self._last_round)
+        finally:
+            self._writer.close()
+
+    def _write_table(self, settings: Mapping[str, Fact]) -> None:
+        from torch.utils.tensorboard.summary import hparams
+
+        # In the run's own file: `add_hparams` would begin another run for it.
+        what, begun, self._ended = hparams(
+            {key: "null" if value is None else value for key, value in settings.items()},
+            {f"summary/{key}": 0.0 for key in _SUMMARY},
+        )
+        for part in (what, begun):
+            self._writer.file_writer.add_summary(part)
+
+
+def pictures(outcome: Outcome, most: int) -> Iterator[tuple[str, Any]]:
+    """Yield (tag, (channels, height, width) uint8) of the most confident of the mislabelled.
+
+    A tag says index, label and truth: "mislabelled/17_is_5_labelled_3".
+    """
+    assert outcome.ledger is not None
+    shown = most_confident(outcome.ledger, outcome.mislabelled[0], most)
+    index_M, truth_M = (each[shown].tolist() for each in outcome.mislabelled)
+    names = outcome.class_names
+    for index, truth in zip(index_M, truth_M, strict=True):
+        label = names[int(outcome.ledger.label_N[index])]
+        yield f"mislabelled/{index}_is_{names[truth]}_labelled_{label}", outcome.image(index).cpu()
+
+
+def as_markdown(found: Mapping[str, Fact]) -> str:
+    """Return facts as a table of Markdown.
+
+    >>> print(as_markdown({"seed": 8, "data/limit": None}))
+    | key | value |
+    |---|---|
+    | seed | 8 |
+    | data/limit | null |
+    """
+    rows = [f"| {key} | {'null' if value is None else value} |" for key, value in found.items()]
+    return "\n".join(["| key | value |", "|---|---|", *rows])
+
+
+def _summary_writer() -> Any:
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError as error:
+        raise UserError(
+            "tracker=tensorboard: expected the package tensorboard, which is not installed. "
+            "Write pip install 'alframe[tensorboard]'."
+        ) from error
+    return SummaryWriter

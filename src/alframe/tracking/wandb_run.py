@@ -1,0 +1,64 @@
+"""Opening W&B runs: quietly, with all that they write inside one directory."""
+
+import netrc
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from alframe.errors import ConfigError, UserError
+
+Mode = Literal["offline", "online"]
+_DATA_DIR = "WANDB_DATA_DIR"
+
+
+def open_run(*, mode: Mode, directory: Path, key: str, way_out: str, **about: Any) -> Any:
+    """Return an open run; nothing is asked or printed on the terminal.
+
+    Args:
+        mode: "offline" or "online". directory: the run lies under its `wandb/`.
+        key: what the user typed to get here. way_out: what to do when it cannot be opened.
+        **about: the other arguments of `wandb.init`.
+
+    Raises:
+        UserError: W&B could not open it.
+    """
+    import wandb
+
+    quiet = wandb.Settings(silent=True, console="off", save_code=False, disable_git=True, init_timeout=120)
+    try:
+        return wandb.init(mode=mode, dir=directory, settings=quiet, **about)
+    except Exception as error:
+        raise UserError(f"{key}: W&B could not open a run in mode {mode}: {error}. {way_out}") from error
+
+
+@contextmanager
+def staged_in(directory: Path) -> Iterator[None]:
+    """Have artifacts staged beside the runs under `directory`, to be moved and synced with them."""
+    before = os.environ.get(_DATA_DIR)
+    os.environ[_DATA_DIR] = str(directory / "wandb" / "data")
+    try:
+        yield
+    finally:
+        if before is None:
+            os.environ.pop(_DATA_DIR, None)
+        else:
+            os.environ[_DATA_DIR] = before
+
+
+def check_login(key: str) -> None:
+    """Raise `ConfigError` where there is no W&B account to log online with."""
+    try:
+        hosts = list(netrc.netrc().hosts)
+    except (OSError, netrc.NetrcParseError):
+        hosts = []
+    server = urlsplit(os.environ.get("WANDB_BASE_URL", "https://api.wandb.ai")).hostname
+    if not os.environ.get("WANDB_API_KEY") and server not in hosts:
+        raise ConfigError(
+            key,
+            "a W&B account for mode online",
+            "none on this machine",
+            f"Run `wandb login` first, or write {key}=offline.",
+        )

@@ -1,0 +1,72 @@
+"""What experiment files claim is complete, composes and agrees with the README."""
+
+import math
+import re
+from pathlib import Path
+
+import pytest
+
+from alframe.compose import check_command_line, composed
+from alframe.config import conf_directory
+from alframe.report.claims import NOT_RUN, read_headers
+
+README = (Path(__file__).parents[2] / "README.md").read_text()
+HEADERS = {header.name: header for header in read_headers(conf_directory() / "experiment")}
+# "| `alframe experiment=one_percent` | 1.00 % | 0.574 % (0.520 to 0.628) | ..."
+ROWS = {
+    name: cells.split("|")
+    for name, cells in re.findall(r"^\| `alframe experiment=(\w+)` \| (.+) \|$", README, flags=re.MULTILINE)
+}
+NUMBERS = re.compile(r"([\d.]+) %(?: \(([\d.]+) to ([\d.]+)\))?")
+
+
+def claimed(name, key):
+    [claim] = [claim for claim in HEADERS[name].claims if claim.key == key]
+    return claim.low, claim.high
+
+
+@pytest.mark.parametrize("name", HEADERS)
+def test_a_command_is_taken_and_what_was_run_claims_something(name):
+    header = HEADERS[name]
+    assert header.command[0] == "alframe"
+    assert f"experiment={name}" in header.command
+    check_command_line(list(header.command[1:]))
+    assert bool(header.claims) == (header.is_trial and not header.time.startswith(NOT_RUN))
+    assert all(claim.low <= claim.high for claim in header.claims)
+
+
+def test_the_default_trial_is_the_one_without_a_word():
+    assert composed(["experiment=default"]) == composed([])
+
+
+def test_the_readme_claims_a_few_trials():
+    assert len(ROWS) >= 5
+    assert set(ROWS) <= set(HEADERS)
+
+
+@pytest.mark.parametrize("name", ROWS)
+@pytest.mark.parametrize(("column", "key"), [(0, "hand_share"), (1, "mislabelled_share")])
+def test_a_claim_is_what_the_readme_says_of_five_seeds(name, column, key):
+    mean, low, high = (float(each) / 100 if each else None for each in NUMBERS.findall(ROWS[name][column])[0])
+    bounds = claimed(name, key)
+    if low is None:  # exact, or a mean without an interval
+        assert bounds[0] <= mean <= bounds[1]
+        return
+    # The interval of a mean over n seeds is t * s / sqrt(n), that of one new trial t * s * sqrt(1 + 1 / n).
+    half = (high - low) / 2 * math.sqrt(5 + 1)
+    assert bounds == pytest.approx((mean - half, mean + half), abs=1e-5)
+
+
+@pytest.mark.parametrize("name", [name for name in ROWS if name.startswith("certified")])
+def test_a_certificate_claims_what_the_readme_says_is_proven(name):
+    proven = float(re.findall(r"at most ([\d.]+) %", ROWS[name][2])[0]) / 100
+    assert claimed(name, "mislabelled_share") == (0, pytest.approx(proven))
+    assert composed([f"experiment={name}"])["certificate"]["tolerance"] == pytest.approx(proven)
+    assert claimed(name, "certificate.reached") == (1, 1)
+
+
+def test_the_default_claims_what_the_readme_says_of_four_seeds():
+    hand, wrong = re.findall(r"Seeds 11 to 14.*?([\d.]+) % hand labels, ([\d.]+) % mislabelled", README)[0]
+    for key, mean in (("hand_share", hand), ("mislabelled_share", wrong)):
+        low, high = claimed("default", key)
+        assert 100 * (low + high) / 2 == pytest.approx(float(mean), abs=0.006)
