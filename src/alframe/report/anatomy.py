@@ -8,8 +8,6 @@ Axes: C the classes, M the mislabelled samples that were kept to look at.
 import csv
 import json
 import math
-import zipfile
-import zlib
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -104,13 +102,16 @@ class Mislabelled:
 
 
 def rounds_of(trial: Trial) -> tuple[Round, ...]:
-    """Return the rows of rounds.csv.
+    """Return the rows of rounds.csv, at least one.
 
     Raises:
         UserError: the file is damaged.
     """
     try:
-        return tuple(_round(row) for row in trial.rounds)
+        rounds = tuple(_round(row) for row in trial.rounds)
+        if not rounds:
+            raise ValueError("no row")
+        return rounds
     except (KeyError, ValueError, TypeError) as error:
         raise _damaged(
             trial.directory / "rounds.csv", f"rows as alframe writes them, got {error!r}"
@@ -176,15 +177,17 @@ def diagnosis_of(trial: Trial) -> Diagnosis | None:
     if not file.exists():
         return None
     try:
-        return _diagnosis(json.loads(file.read_text(encoding="utf-8")))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        return _diagnosis(json.loads(file.read_text(encoding="utf-8")), int(trial.summary["n_classes"]))
+    except (ValueError, KeyError, TypeError, OverflowError) as error:
         raise _damaged(
             file, f"class_names, a square confusion matrix and bins of confidence, got {error!r}"
         ) from None
 
 
-def _diagnosis(held: dict[str, Any]) -> Diagnosis:
+def _diagnosis(held: dict[str, Any], n_classes: int) -> Diagnosis:
     names = tuple(str(name) for name in held["class_names"])
+    if len(names) != n_classes:
+        raise ValueError(f"{len(names)} names for {n_classes} classes")
     confusion_CC, bins = held["confusion"], held["reliability"]
     if confusion_CC is not None:
         confusion_CC = np.array(confusion_CC, dtype=np.int64)
@@ -224,7 +227,8 @@ def mislabelled_of(trial: Trial) -> Mislabelled | None:
     if not file.exists():
         return None
     try:
-        with np.load(file, allow_pickle=False) as held:
+        # Opened here, because numpy leaves a file that is no zip open.
+        with file.open("rb") as opened, np.load(opened, allow_pickle=False) as held:
             found = Mislabelled(
                 index_M=held["index"],
                 label_M=held["label"],
@@ -232,15 +236,15 @@ def mislabelled_of(trial: Trial) -> Mislabelled | None:
                 confidence_M=held["confidence"],
                 images_M=held["images"],
             )
-    except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    except Exception as error:  # zip files are damaged in more ways than zipfile has exceptions for
         raise _damaged(file, f"arrays that numpy can read, got {error!r}") from None
-    m = len(found.index_M)
+    m, classes = len(found.index_M), range(int(trial.summary["n_classes"]))
     if found.images_M.ndim != 4 or {len(each) for each in vars(found).values()} != {m}:
         raise _damaged(file, f"{m} images of (channels, height, width), got {found.images_M.shape}")
+    if not {*found.label_M.tolist(), *found.truth_M.tolist()} <= set(classes):
+        raise _damaged(file, f"labels from 0 to {len(classes) - 1}")
     return found
 
 
 def _damaged(file: Path, expected: str) -> UserError:
-    return UserError(
-        f"{file}: expected {expected}. The file is damaged; make the trial again, or leave it out."
-    )
+    return UserError(f"{file}: expected {expected}. It is damaged: make the trial again or leave it out.")

@@ -14,9 +14,10 @@ from alframe.report.text import count, percent, percent_tick, probability, short
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.colorbar import Colorbar
 
 MOST_WRITTEN = 12  # classes whose counts fit into their cells
-MOST_NAMED = 30  # classes whose names fit along an axis
+MOST_NAMED = 20  # classes whose names fit along an axis
 MOST_COMPARED = 20  # classes with a bar of their own
 COLUMNS, ROWS = 5, 5  # tiles of a picture of the gallery
 TILE, CAPTION = 0.84, 0.49  # inches
@@ -30,7 +31,7 @@ def draw_confusion(diagnosis: Diagnosis) -> Picture:
     from matplotlib.colors import LinearSegmentedColormap, LogNorm
 
     confusion_CC, names = diagnosis.confusion_CC, diagnosis.class_names
-    drawn = figure(height=WIDTH)
+    drawn = figure(height=WIDTH if len(names) <= MOST_WRITTEN else WIDTH + 0.8)
     axes = drawn.subplots()
     wrong_CC = confusion_CC.astype(float)
     np.fill_diagonal(wrong_CC, 0)
@@ -41,7 +42,7 @@ def draw_confusion(diagnosis: Diagnosis) -> Picture:
     if len(names) <= MOST_WRITTEN:
         _write_counts(axes, confusion_CC, most)
     else:
-        drawn.colorbar(shown, ax=axes, shrink=0.7, label="auto-labels (log scale)")
+        _scale(drawn.colorbar(shown, ax=axes, location="bottom", shrink=0.8, aspect=40), most)
     _class_axes(axes, names)
     axes.grid(visible=False)
     axes.set_xlabel("label given")
@@ -57,6 +58,13 @@ def draw_confusion(diagnosis: Diagnosis) -> Picture:
         ),
         note="A row for each true class. Grey: right. Coloured: wrong, the darker the more (log scale).",
     )
+
+
+def _scale(bar: "Colorbar", most: float) -> None:
+    ticks = [tick for k in range(9) for tick in (10**k, 3 * 10**k) if tick < 0.7 * most] + [round(most)]
+    bar.set_ticks(ticks, labels=[count(tick) for tick in ticks])
+    bar.minorticks_off()
+    bar.set_label("wrong auto-labels")
 
 
 def _grey_diagonal(axes: "Axes", n: int) -> None:
@@ -86,7 +94,7 @@ def _class_axes(axes: "Axes", names: Sequence[str]) -> None:
     if len(names) > MOST_NAMED:
         axes.set_ylabel("true class, by number")
         return
-    size = 8.5 if len(names) <= MOST_WRITTEN else 6.5
+    size = 8.5 if len(names) <= MOST_WRITTEN else 7.5
     labels = [shortened(name, 12) for name in names]
     upright = max(map(len, labels)) <= 2
     places = range(len(names))

@@ -59,17 +59,23 @@ def edge(p: float) -> str:
 
 
 def shortened(name: str, width: int) -> str:
-    """Return a name on one line of at most `width` letters, wide ones counted twice, with … where cut.
+    """Return a name on one line of at most `width` letters, wide ones counted twice, with … where it was cut.
 
-    >>> shortened("a long name", 8), shortened("数字数字", 5)
-    ('a long …', '数字…')
+    The cut is at two thirds: names that begin alike often differ at their ends.
+
+    >>> shortened("a long name 12", 9), shortened("数字数字数字", 7)
+    ('a long…12', '数字…字')
     """
     name = " ".join(name.split())
     if _width(name) <= width:
         return name
-    while _width(name) > width - 1:
-        name = name[:-1]
-    return f"{name}…"
+    last = name[-1:] if width > 3 else ""
+    while last and _width(name[-len(last) - 1 :]) <= (width - 1) // 3:
+        last = name[-len(last) - 1 :]
+    first = name
+    while _width(first) + 1 + _width(last) > width:
+        first = first[:-1]
+    return f"{first}…{last}"
 
 
 def _width(name: str) -> int:

@@ -32,6 +32,8 @@ from alframe.report.trial_tables import (
 from alframe.report.trials import Trial
 
 Draw = Callable[[], Sequence[Picture]]
+Drawn = Callable[[Draw], Sequence[Picture]]  # draws, or not where pictures are not wanted
+NEEDED = ("n_samples", "n_classes", "rounds", "hand_labels", "hand_share", "auto_labels")
 NOBODY_KNOWS = (
     "Nobody knows the true labels of this data set, so which are wrong and how often cannot be shown."
 )
@@ -53,9 +55,8 @@ def trial_sections(trial: Trial, *, pictures: bool = True) -> list[Section]:
     Raises:
         UserError: a file of the trial is damaged, or there is no matplotlib.
     """
+    _check(trial)
     rounds, diagnosis = rounds_of(trial), diagnosis_of(trial)
-    if not rounds:
-        raise UserError(f"{trial.directory / 'rounds.csv'}: expected a row for each round, got none.")
 
     def drawn(draw: Draw) -> Sequence[Picture]:
         return draw() if pictures else ()
@@ -77,7 +78,11 @@ def trial_sections(trial: Trial, *, pictures: bool = True) -> list[Section]:
     return sections
 
 
-Drawn = Callable[[Draw], Sequence[Picture]]
+def _check(trial: Trial) -> None:
+    missing = [key for key in NEEDED if trial.summary.get(key) is None]
+    if missing:
+        file = trial.directory / "summary.json"
+        raise UserError(f"{file}: expected {', '.join(missing)}, got none. Leave this trial out.")
 
 
 def _came_to(trial: Trial) -> str:
@@ -89,9 +94,14 @@ def _came_to(trial: Trial) -> str:
     )
     if summary.get("mislabelled") is None:
         return f"{text} How many labels are wrong nobody knows."
-    return (
-        f"{text} {count(summary['mislabelled'])} labels ({percent(summary['mislabelled_share'])}) are wrong."
-    )
+    if not summary["mislabelled"]:
+        return f"{text} {NONE_WRONG}"
+    wrong, share = _labels(summary["mislabelled"]), percent(summary["mislabelled_share"])
+    return f"{text} {wrong} ({share}) {'is' if summary['mislabelled'] == 1 else 'are'} wrong."
+
+
+def _labels(n: int) -> str:
+    return f"{count(n)} label{'' if n == 1 else 's'}"
 
 
 def _rounds_section(trial: Trial, rounds: Sequence[Round], drawn: Drawn) -> Section:
@@ -151,17 +161,13 @@ def _mislabelled_section(trial: Trial, diagnosis: Diagnosis | None, drawn: Drawn
     if not wrong:
         return Section(title=title, text=NONE_WRONG)
     if shown is None:
-        return Section(
-            title=title, text=f"{count(wrong)} labels are wrong; their images were not kept. {TOO_OLD}"
-        )
+        return Section(title=title, text=f"The images of the mislabelled were not kept. {TOO_OLD}")
     names = diagnosis.class_names if diagnosis else [str(k) for k in range(int(trial.summary["n_classes"]))]
     n = len(shown.index_M)
-    text = f"{count(wrong)} labels are wrong" + (
-        f"; the {count(n)} most confident are shown." if n < wrong else "."
-    )
+    cut = f"The {count(n)} most confident of {count(wrong)} are shown. " if n < wrong else ""
     return Section(
         title=title,
-        text=f"{text} The most confident come first, labels by hand last.",
+        text=f"{cut}The most confident come first, labels by hand last.",
         parts=[*drawn(lambda: draw_gallery(shown, names)), mislabelled_table(shown, names)],
     )
 
