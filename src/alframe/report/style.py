@@ -44,7 +44,7 @@ KNOWN = (
     *("variationratios", "threshold_rejudge", "threshold_permanent", "validated_sigma"),
     *("validated_clopper_pearson", "no_query"),
 )
-N_LOOKS = 280  # after as many the colour, marker and line all come again: lcm(7, 10 * 4)
+N_LOOKS = 280  # after as many all come again: lcm(7, N_SHAPES)
 N_SHAPES = 40  # of marker and line
 
 STYLE: dict[str, Any] = {
@@ -110,10 +110,11 @@ def _free_place(wanted: int, taken: set[int]) -> int:
 
 
 def _look(place: int) -> Look:
+    shape = place % N_SHAPES
     return Look(
         colour=COLOURS[place % len(COLOURS)],
-        marker=MARKERS[place % len(MARKERS)],
-        dash=DASHES[place // len(MARKERS) % len(DASHES)],
+        marker=MARKERS[shape % len(MARKERS)],
+        dash=DASHES[(shape + shape // 20) % len(DASHES)],  # neighbours differ, and no pair comes twice in 40
     )
 
 

@@ -75,8 +75,8 @@ def test_what_ships_has_a_look_of_its_own_that_never_changes() -> None:
     # In published reports: whoever moves them makes new reports contradict old ones.
     alone = {name: looks([name])[name] for name in KNOWN}
     assert alone["random"] == Look(colour="#1A1A1A", marker="o", dash="-")
-    assert alone["margin"] == Look(colour="#CB8400", marker="s", dash="-")
-    assert alone["no_query"] == Look(colour="#0A4F8F", marker="^", dash=":")
+    assert alone["margin"] == Look(colour="#CB8400", marker="s", dash="--")
+    assert alone["no_query"] == Look(colour="#0A4F8F", marker="^", dash="--")
     assert looks([*KNOWN, "aaa", "zzz"]).items() >= alone.items()
 
 
