@@ -1,0 +1,32 @@
+"use strict";
+// A column's title sorts by it: numbers by size, text by letters, empty cells last. Without scripts, a plain table.
+const value = (row, column) => row.cells[column].textContent.trim();
+const number = (text) => parseFloat(text.replace(/[,\u2009 ]/g, "").replace("\u2212", "-").replace(/^[<>≤≥~]+/, ""));
+function compare(a, b) {
+  if (!a || !b) return 0;
+  const [x, y] = [number(a), number(b)];
+  return Number.isNaN(x) || Number.isNaN(y) ? a.localeCompare(b) : x - y;
+}
+function sort(table, head, column) {
+  const down = head.getAttribute("aria-sort") === "ascending";
+  table.tHead.querySelectorAll("th").forEach((each) => each.removeAttribute("aria-sort"));
+  head.setAttribute("aria-sort", down ? "descending" : "ascending");
+  const rows = [...table.tBodies[0].rows];
+  rows.sort((one, other) => {
+    const [a, b] = [value(one, column), value(other, column)];
+    if (!a || !b) return (a ? 0 : 1) - (b ? 0 : 1);
+    return down ? compare(b, a) : compare(a, b);
+  });
+  table.tBodies[0].append(...rows);
+}
+for (const table of document.querySelectorAll("table")) {
+  // A table without a title for its rows is a list of different things.
+  if (table.tBodies[0].rows.length < 2 || !table.tHead.rows[0].cells[0].textContent) continue;
+  [...table.tHead.rows[0].cells].forEach((head, column) => {
+    const button = document.createElement("button");
+    button.append(...head.childNodes);
+    button.addEventListener("click", () => sort(table, head, column));
+    head.append(button);
+  });
+}
+addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((each) => { each.open = true; }));

@@ -1,0 +1,95 @@
+"""Numbers and names as a report writes them."""
+
+import math
+import unicodedata
+
+
+def count(n: int | None) -> str:
+    """Return a count with commas, empty for None.
+
+    >>> count(12345)
+    '12,345'
+    """
+    return "" if n is None else f"{n:,}"
+
+
+def percent(share: float | None, digits: int = 2) -> str:
+    """Return a share in percent, empty for None; what is too small for the digits keeps two that count.
+
+    >>> percent(0.0345), percent(0.0), percent(0.0000123)
+    ('3.45 %', '0 %', '0.0012 %')
+    """
+    if share is None:
+        return ""
+    if share == 0:
+        return "0 %"
+    needed = 1 - math.floor(math.log10(abs(100 * share)))
+    return f"{100 * share:.{max(digits, needed)}f} %"
+
+
+def percent_tick(share: float) -> str:
+    """Return a share of an axis in percent, never in the notation of powers of ten.
+
+    >>> percent_tick(0.3), percent_tick(1e-7)
+    ('30 %', '0.00001 %')
+    """
+    return f"{100 * share:.12f}".rstrip("0").rstrip(".") + " %"
+
+
+def probability(p: float) -> str:
+    """Return a probability with as many digits as tell it from 1, "by hand" for NaN.
+
+    >>> probability(0.75), probability(0.99996), probability(1 - 1e-12), probability(float("nan"))
+    ('0.75', '0.999960', '>0.999999999', 'by hand')
+    """
+    if math.isnan(p):
+        return "by hand"
+    if 1 - p < 1e-9:
+        return ">0.999999999"
+    return f"{p:.{max(2, 1 - math.floor(math.log10(1 - p)))}f}"
+
+
+def edge(p: float) -> str:
+    """Return the edge of a bin of confidence.
+
+    >>> edge(0.75), edge(1 - 1e-7)
+    ('0.75', '0.9999999')
+    """
+    return f"{p:.9f}".rstrip("0").rstrip(".")
+
+
+def shortened(name: str, width: int) -> str:
+    """Return a name on one line of at most `width` letters, wide ones counted twice, with … where it was cut.
+
+    The cut is at two thirds: names that begin alike often differ at their ends.
+
+    >>> shortened("a long name 12", 9), shortened("数字数字数字", 7)
+    ('a long…12', '数字…字')
+    """
+    name = " ".join(name.split())
+    if _width(name) <= width:
+        return name
+    last = name[-1:] if width > 3 else ""
+    while last and _width(name[-len(last) - 1 :]) <= (width - 1) // 3:
+        last = name[-len(last) - 1 :]
+    first = name
+    while _width(first) + 1 + _width(last) > width:
+        first = first[:-1]
+    return f"{first}…{last}"
+
+
+def _width(name: str) -> int:
+    return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in name)
+
+
+def seconds(value: float) -> str:
+    """Return a duration for people.
+
+    >>> seconds(4.25), seconds(150), seconds(7300)
+    ('4.2 s', '2 min 30 s', '2 h 1 min')
+    """
+    if value < 60:
+        return f"{value:.1f} s"
+    whole = round(value)
+    minutes, rest = divmod(whole, 60)
+    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
