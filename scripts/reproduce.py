@@ -7,6 +7,7 @@ failed or a figure is outside its claim, 2 a mistake in what was typed, 130 inte
 """
 
 import argparse
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -54,10 +55,18 @@ def run(header: Header, directory: Path) -> dict[str, Any] | None:
     if finished_summary(directory, config) is None:
         line = [*overrides, f"hydra.run.dir={directory}"]
         print(f"\n$ alframe {' '.join(line)}", flush=True)
-        done = subprocess.run([sys.executable, "-m", "alframe.cli", *line], check=False)
-        if done.returncode in (130, 143):
+        if _code_of(line) in (130, 143):
             raise KeyboardInterrupt
     return finished_summary(directory, config)
+
+
+def _code_of(line: list[str]) -> int:
+    """Run a command and return its exit code; Ctrl-C is the trial's to answer, which ends after its round."""
+    before = signal.signal(signal.SIGINT, lambda number, frame: None)
+    try:
+        return subprocess.run([sys.executable, "-m", "alframe.cli", *line], check=False).returncode
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def told(headers: list[Header], taken: list[Header]) -> str:
