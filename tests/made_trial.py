@@ -81,7 +81,8 @@ def leave_trial(directory: Path, **summary: Any) -> Path:
     (directory / "config.yaml").write_text(yaml.safe_dump(config))
     sources = [*SOURCES, *(10 * [("auto", 2)])]
     lines = [f"{index},0,{source},{round},," for index, (source, round) in enumerate(sources)]
-    (directory / "labels.csv").write_text("\n".join(["index,label,source,round,confidence,log_odds", *lines, ""]))
+    head = "index,label,source,round,confidence,log_odds"
+    (directory / "labels.csv").write_text("\n".join([head, *lines, ""]))
     (directory / "diagnosis.json").write_text(json.dumps(DIAGNOSIS))
     leave_mislabelled(directory, 1)
     return directory
