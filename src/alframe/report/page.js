@@ -1,7 +1,12 @@
 "use strict";
 // A column's title sorts by it: numbers by size, text by letters, empty cells last. Without scripts, a plain table.
 const value = (row, column) => row.cells[column].textContent.trim();
-const number = (text) => parseFloat(text.replace(/[,\u2009 ]/g, "").replace("\u2212", "-").replace(/^[<>≤≥~]+/, ""));
+const SECONDS = { h: 3600, min: 60, s: 1 };
+function number(text) {
+  const times = [...text.matchAll(/([\d.,]+) (h|min|s)\b/g)];
+  if (times.length) return times.reduce((sum, [, n, unit]) => sum + parseFloat(n) * SECONDS[unit], 0);
+  return parseFloat(text.replace(/[, ]/g, "").replace("\u2212", "-").replace(/^[<>≤≥~]+/, ""));
+}
 function compare(a, b) {
   if (!a || !b) return 0;
   const [x, y] = [number(a), number(b)];

@@ -115,15 +115,15 @@ def _table(table: Table) -> str:
     numeric = [k > 0 and _is_numeric([row[k] for row in table.rows]) for k in range(len(table.head))]
     head = "".join(_cell("th", text, "col", n) for text, n in zip(table.head, numeric, strict=True))
     rows = "\n".join(_row(row, numeric) for row in table.rows)
-    folded = len(table.rows) > MOST_ROWS
     short = ' class="short"' if all(len(row[0]) <= SHORT for row in table.rows) else ""
     whole = (
         f'<div class="scroll" role="region" aria-label="{title}" tabindex="0"><table{short}>'
-        f"{'' if folded else f'<caption>{title}</caption>'}"
         f"<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}\n</tbody></table></div>"
     )
-    if folded:
+    if len(table.rows) > MOST_ROWS:
         whole = f"<details><summary>{title} ({len(table.rows):,} rows)</summary>{whole}</details>"
+    else:  # the title beside what scrolls, not in it
+        whole = f'<p class="title">{title}</p>{whole}'
     return f'<div class="table">{whole}{_note(table.note)}</div>'
 
 
