@@ -89,14 +89,6 @@ def trial_sections_of(sections: Sequence[Section], title: str, prefix: str) -> l
     ]
 
 
-def without_pictures(sections: Sequence[Section]) -> list[Section]:
-    """Return sections with their tables alone, those of pictures alone left out."""
-    plain = [
-        replace(each, parts=[part for part in each.parts if isinstance(part, Table)]) for each in sections
-    ]
-    return [each for each in plain if each.parts]
-
-
 def facts(trials: Sequence[Trial], naming: Naming, left_out: Sequence[LeftOut]) -> list[tuple[str, str]]:
     """Return (name, value) pairs about all trials of a report."""
     told = [("trials", str(len(trials)))]

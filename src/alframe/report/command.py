@@ -13,24 +13,24 @@ from typing import NoReturn
 
 from alframe import __version__
 from alframe.errors import AlframeError, UserError
-from alframe.report.anatomy import trial_sections
 from alframe.report.assembly import (
     comparison_sections,
     for_a_machine,
     report_of,
     trial_sections_of,
-    without_pictures,
 )
 from alframe.report.comparison import GroupComparison, compare_groups
 from alframe.report.content import Picture, Report, Section, Table
 from alframe.report.formats import to_markdown
 from alframe.report.naming import Naming, name_trials
+from alframe.report.trial_pictures import trial_sections
 from alframe.report.trials import Found, Trial, find_trials
 from alframe.report.writing import write_json, write_report
 
 FEW_TRIALS = 4  # up to which a comparison has each of its trials behind it: six pictures a trial
 MAX_ROWS = 20  # of a table on the terminal
-_NOT_PRINTED = ("settings",)
+_BEHIND = "trial"  # before the names of what is behind a comparison
+_NOT_PRINTED = ("settings", _BEHIND)
 
 _DESCRIPTION = """\
 Tables and pictures from the finished trials in DIR and below it; nothing is trained.
@@ -141,18 +141,17 @@ def _report(found: Found, naming: Naming, comparison: GroupComparison, pictures:
     if len(trials) <= FEW_TRIALS:
         for k, (name, trial) in enumerate(trials, start=1):
             own = _of_trial(trial, pictures, warnings)
-            sections += trial_sections_of(own, f"{name}, seed {trial.seed}", f"trial{k}")
+            sections += trial_sections_of(own, f"{name}, seed {trial.seed}", f"{_BEHIND}{k}")
     title = f"{len(trials)} trials" + (f" in {len(naming.groups)} groups" if naming.keys else "")
     return report_of(found, naming, warnings, sections, title)
 
 
 def _of_trial(trial: Trial, pictures: bool, warnings: list[str]) -> list[Section]:
     try:
-        sections = trial_sections(trial)
+        return trial_sections(trial, pictures=pictures)
     except UserError as error:  # a file that only a trial's own report reads is damaged
         warnings.append(str(error))
         return []
-    return sections if pictures else without_pictures(sections)
 
 
 def _pictures(comparison: GroupComparison) -> dict[str, list[Picture]]:
@@ -175,7 +174,7 @@ def _print(report: Report) -> None:
         print(f"\nWarning: {warning}")
     for section in report.sections:
         for part in section.parts:
-            if isinstance(part, Table) and part.name not in _NOT_PRINTED:
+            if isinstance(part, Table) and not part.name.startswith(_NOT_PRINTED):
                 print(f"\n{to_markdown(part, MAX_ROWS)}", end="")
     print()
 

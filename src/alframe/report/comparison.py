@@ -1,7 +1,7 @@
 """Groups of trials compared: means, paired differences, curves, the Pareto front; pure data, no text."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from alframe.errors import UserError
@@ -131,7 +131,7 @@ def front(told: Means) -> tuple[str, ...]:
 
 
 def to_dict(comparison: GroupComparison) -> dict[str, Any]:
-    """Return a comparison as plain containers, for a machine to read."""
+    """Return a comparison as plain containers, for a machine to read; shares of wins of 0 are left out."""
     names = list(comparison.means)
     return {
         "seeds": dict(comparison.seeds),
@@ -151,7 +151,7 @@ def to_dict(comparison: GroupComparison) -> dict[str, Any]:
             kind: {name: [asdict(point) for point in points] for name, points in each.items()}
             for kind, each in comparison.curves.items()
         },
-        "penalties": None if comparison.penalties is None else asdict(comparison.penalties),
+        "penalties": None if comparison.penalties is None else _wins(comparison.penalties),
         "front": list(comparison.front),
         "certificates": {
             name: {"n": each.n, "reached": each.reached, "means": _plain(each.means)}
@@ -160,6 +160,15 @@ def to_dict(comparison: GroupComparison) -> dict[str, Any]:
         "times": {name: _plain(row) for name, row in comparison.times.items()},
         "warnings": list(comparison.warnings),
     }
+
+
+def _wins(penalties: Penalties) -> dict[str, Any]:
+    """Return a penalty matrix without its zeros, which of 500 groups would fill 10 MB."""
+    shares = {
+        name: {other: share for other, share in row.items() if share}
+        for name, row in penalties.shares.items()
+    }
+    return {**asdict(replace(penalties, shares={})), "shares": shares}
 
 
 def _plain(row: Mapping[str, Estimate | None]) -> dict[str, Any]:

@@ -9,7 +9,6 @@ from alframe.report.figures import CERTIFICATES, RESULTS, TIMES, Figure
 from alframe.report.statistics import Estimate
 
 MANY = 12  # groups; of more, a picture or a matrix shows so many, and tables are sorted
-NOTHING = "-"
 _CURVES = {"accuracy": "test accuracy", "mislabelled": "mislabelled share"}
 
 
@@ -208,7 +207,7 @@ def estimate_text(each: Estimate | None, figure: Figure, n_seeds: int) -> str:
     '50.00 (45.00 to 55.00), 4 seeds'
     """
     if each is None:
-        return NOTHING
+        return ""
     d = figure.decimals
     bounds = "" if each.low in (None, each.high) else f" ({each.low:.{d}f} to {each.high:.{d}f})"
     return f"{each.mean:.{d}f}{bounds}" + (f", {each.n} seeds" if each.n < n_seeds else "")
@@ -217,7 +216,7 @@ def estimate_text(each: Estimate | None, figure: Figure, n_seeds: int) -> str:
 def difference_text(each: Difference | None, figure: Figure) -> str:
     """Return a paired difference with its interval and p, those where chance had a part in it."""
     if each is None:
-        return NOTHING
+        return ""
     difference, p, d = each.comparison.difference, each.p_holm, max(figure.decimals, 1)
     if difference.low in (None, difference.high) or p is None:  # nothing that chance had a part in
         return f"{difference.mean:+.{d}f}"

@@ -93,14 +93,14 @@ def band(curves: Mapping[int, Points]) -> tuple[BandPoint, ...]:
 
 
 def penalties(curves: Curves, stretch: Range | None, family: Family) -> Penalties | None:
-    """Return who beats whom over the seeds that all groups have; None where they cannot be compared."""
+    """Return who beats whom over the seeds that all groups have; None for fewer than two of those."""
     if stretch is None or len(curves) < 2:
         return None
     seeds = sorted(set.intersection(*(set(each) for each in curves.values())))
     own = {name: [each[seed] for seed in seeds] for name, each in curves.items()}
     own = {name: each for name, each in own.items() if all(_covers(curve, stretch) for curve in each)}
     points = common_points([curve for each in own.values() for curve in each])
-    if not points or not seeds or len(own) < 2:
+    if not points or len(seeds) < 2 or len(own) < 2:
         return None
     values = {name: [values_at(curve, points) for curve in each] for name, each in own.items()}
     return Penalties(points=points, seeds=seeds, shares=penalty_matrix(values, family=family), family=family)

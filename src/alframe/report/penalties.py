@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from alframe.report.statistics import DECIMALS, Array, adjust
 
@@ -44,12 +45,19 @@ def penalty_matrix(
     told = [_tests(values_MSX[a], values_MSX[a + 1 :]) for a in range(len(names))]
     mean_PX, p_PX = (np.concatenate(each) for each in zip(*told, strict=True))
     adjusted_PX = adjust(p_PX.ravel()).reshape(p_PX.shape) if family == "matrix" else _each_holm(p_PX)
-    shares: dict[str, dict[str, float]] = {name: dict.fromkeys(names, 0.0) for name in names}
-    for (a, b), mean_X, adjusted_X in zip(pairs, mean_PX, adjusted_PX, strict=True):
-        if len(mean_X):
-            shares[names[a]][names[b]] = float(((mean_X > 0) & (adjusted_X <= alpha)).mean())
-            shares[names[b]][names[a]] = float(((mean_X < 0) & (adjusted_X <= alpha)).mean())
-    return {name: {other: row[other] for other in names if other != name} for name, row in shares.items()}
+    win_PX = adjusted_PX <= alpha
+    ahead_P, behind_P = (_share(win_PX & (sign * mean_PX > 0)) for sign in (1, -1))
+    shares: dict[str, dict[str, float]] = {name: {} for name in names}
+    for (a, b), ahead, behind in zip(pairs, ahead_P, behind_P, strict=True):
+        shares[names[a]][names[b]] = ahead
+        shares[names[b]][names[a]] = behind
+    return shares
+
+
+def _share(won_PX: npt.NDArray[np.bool_]) -> list[float]:
+    if not won_PX.size:
+        return [0.0] * len(won_PX)
+    return [float(share) for share in won_PX.mean(axis=1)]
 
 
 def _tests(value_SX: Array, others_OSX: Array) -> tuple[Array, Array]:

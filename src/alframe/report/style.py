@@ -1,8 +1,8 @@
 """How pictures look: a colour, marker and line for each name, the same in every report.
 
 Pictures are drawn as wide as a phone (`WIDTH`), where a point of text is about a pixel; wider pages set two
-side by side. Colours are told apart by people who lack a kind of cone, and markers and lines by people who
-print in grey.
+side by side. Who lacks a kind of cone can tell the colours apart, who prints in grey the markers and lines
+(both tested).
 """
 
 import io
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 WIDTH = 4.8  # inches; 346 points on a phone's 390 pixels
-# Okabe and Ito's palette (Color universal design, 2008) without its yellow, darkened until each has
-# a contrast of 3 against white.
+# Okabe and Ito's palette (Color universal design, 2008) without its yellow, darkened until each has a
+# contrast of 3 against white.
 BLACK, ORANGE, SKY, GREEN, BLUE, VERMILLION, PURPLE = COLOURS = (
     "#1A1A1A",
     "#CB8400",
@@ -44,19 +44,19 @@ KNOWN = (
     *("variationratios", "threshold_rejudge", "threshold_permanent", "validated_sigma"),
     *("validated_clopper_pearson", "no_query"),
 )
-N_LOOKS = 280  # after as many the colour, marker and line all come again: lcm(7, 10 * 4)
+N_LOOKS = 280  # after as many all come again: lcm(7, N_SHAPES)
 N_SHAPES = 40  # of marker and line
 
 STYLE: dict[str, Any] = {
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans", "Verdana", "Arial"],  # ships with matplotlib; others where it is shown
-    "font.size": 9.0,
-    "axes.titlesize": 9.5,
+    "font.size": 9.5,
+    "axes.titlesize": 10.0,
     "axes.titlelocation": "left",
-    "axes.labelsize": 9.0,
-    "xtick.labelsize": 8.5,
-    "ytick.labelsize": 8.5,
-    "legend.fontsize": 8.5,
+    "axes.labelsize": 9.5,
+    "xtick.labelsize": 9.0,
+    "ytick.labelsize": 9.0,
+    "legend.fontsize": 9.0,
     "legend.frameon": False,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -110,10 +110,11 @@ def _free_place(wanted: int, taken: set[int]) -> int:
 
 
 def _look(place: int) -> Look:
+    shape = place % N_SHAPES
     return Look(
         colour=COLOURS[place % len(COLOURS)],
-        marker=MARKERS[place % len(MARKERS)],
-        dash=DASHES[place // len(MARKERS) % len(DASHES)],
+        marker=MARKERS[shape % len(MARKERS)],
+        dash=DASHES[(shape + shape // 20) % len(DASHES)],  # neighbours differ, and no pair comes twice in 40
     )
 
 

@@ -30,6 +30,7 @@ _PARTS = {
     "state",
     "wandb",
 }  # folders of a trial or a sweep, without trials in them
+_REPORT_PARTS = {"pictures", "tables"}  # of an earlier report, whose tables/rounds.csv is no trial's
 
 Status = Literal["failed", "interrupted", "waiting", "unfinished", "damaged"]
 
@@ -135,7 +136,8 @@ def _directories(root: Path, unreadable: list[LeftOut]) -> Iterator[Path]:
         unreadable.append(LeftOut(directory=Path(error.filename), status="damaged", reason=reason))
 
     for path, folders, files in os.walk(root, onerror=tell):
-        folders[:] = sorted((each for each in folders if each not in _PARTS), key=_natural)
+        parts = _PARTS | _REPORT_PARTS if "report.json" in files else _PARTS
+        folders[:] = sorted((each for each in folders if each not in parts), key=_natural)
         if not _MARKS.isdisjoint(files):
             yield Path(path)
 

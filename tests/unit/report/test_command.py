@@ -78,6 +78,8 @@ def test_one_trial_and_a_few(sweep: Path, tmp_path: Path, capsys: pytest.Capture
     assert capsys.readouterr().out.startswith("digits, seed 1: 4\n")
     assert "Means over seeds" not in (tmp_path / "one" / "report.html").read_text()
     assert run(sweep / "4", sweep / "1", "--out", tmp_path / "two") == 0
+    assert "trial1_" not in capsys.readouterr().out
+    assert (tmp_path / "two" / "tables" / "trial2_rounds.csv").exists()
     page = (tmp_path / "two" / "report.html").read_text()
     assert "Means over seeds" in page
     assert "margin, seed 1: " in page

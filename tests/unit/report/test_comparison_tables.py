@@ -130,4 +130,4 @@ def test_chance_in_words(p: float, said: str) -> None:
     each = Comparison(difference=Estimate(mean=-0.5, low=-1.0, high=0.0, n=3), p=p)
     told = tables.difference_text(Difference(comparison=each, p_holm=p), RESULTS["coverage"])
     assert told == f"-0.50 (-1.00 to +0.00), {said}"
-    assert tables.difference_text(None, RESULTS["coverage"]) == "-"
+    assert tables.difference_text(None, RESULTS["coverage"]) == ""

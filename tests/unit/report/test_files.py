@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from alframe.report import files
 from alframe.report.files import read_choices, read_config
 from tests.helpers import config_of
 
@@ -31,6 +32,16 @@ def test_so_is_a_whole_one(tmp_path: Path) -> None:
     config = config_of("experiment=published")
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
     assert read_config(tmp_path) == config
+
+
+def test_what_trials_share_is_parsed_once(tmp_path: Path) -> None:
+    files._load.cache_clear()
+    config = config_of()
+    for seed in range(5):
+        (tmp_path / "config.yaml").write_text(yaml.safe_dump({**config, "seed": seed}, sort_keys=False))
+        assert read_config(tmp_path)["seed"] == seed
+    # Each section of the first, then one seed each.
+    assert files._load.cache_info().misses == len(config) + 4
 
 
 @pytest.mark.parametrize(

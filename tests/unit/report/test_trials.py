@@ -21,6 +21,17 @@ def test_trials_of_nested_sweeps_are_found_once_in_the_order_of_their_numbers(tm
     assert found.left_out == []
 
 
+def test_an_earlier_report_is_no_trial(tmp_path: Path) -> None:
+    trial = leave_trial(tmp_path / "0", 1)
+    for folder in (trial / "report", tmp_path / "elsewhere"):
+        (folder / "tables").mkdir(parents=True)
+        (folder / "tables" / "rounds.csv").write_text("round,hand labels\n")
+        (folder / "report.json").write_text("{}")
+    leave_trial(tmp_path / "tables", 2)  # a sweep may be called so
+    found = find_trials([tmp_path])
+    assert ([each.seed for each in found.trials], found.left_out) == ([1, 2], [])
+
+
 def test_a_link_to_a_trial_is_that_trial(tmp_path: Path) -> None:
     leave_trial(tmp_path / "a" / "0", 1)
     (tmp_path / "b").symlink_to(tmp_path / "a")
