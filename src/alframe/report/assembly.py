@@ -3,12 +3,10 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 from alframe.report import comparison_tables as tables
-from alframe.report.comparison import GroupComparison, to_dict
+from alframe.report.comparison import GroupComparison
 from alframe.report.content import Picture, Report, Section, Table
-from alframe.report.figures import RESULTS, TIMES
 from alframe.report.naming import Naming
 from alframe.report.trials import Found, LeftOut, Trial
 
@@ -149,26 +147,3 @@ def report_of(
         warnings=told,
         sections=[*sections, *closing_sections(found, naming)],
     )
-
-
-def for_a_machine(found: Found, naming: Naming, comparison: GroupComparison) -> dict[str, Any]:
-    """Return every figure of a report as plain containers: the content of report.json."""
-    figures = {**RESULTS, **TIMES}
-    return {
-        "named_by": list(naming.keys),
-        **to_dict(comparison),
-        "trials": [
-            {
-                "directory": str(trial.directory),
-                "group": name,
-                "seed": trial.seed,
-                **{key: figure.read(trial) for key, figure in figures.items()},
-            }
-            for name, trials in naming.groups.items()
-            for trial in trials
-        ],
-        "left_out": [
-            {"directory": str(each.directory), "status": each.status, "reason": each.reason}
-            for each in found.left_out
-        ],
-    }

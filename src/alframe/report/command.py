@@ -15,13 +15,13 @@ from alframe import __version__
 from alframe.errors import AlframeError, UserError
 from alframe.report.assembly import (
     comparison_sections,
-    for_a_machine,
     report_of,
     trial_sections_of,
 )
 from alframe.report.comparison import GroupComparison, compare_groups
 from alframe.report.content import Picture, Report, Section, Table
 from alframe.report.formats import to_markdown
+from alframe.report.machine import for_a_machine
 from alframe.report.naming import Naming, name_trials
 from alframe.report.trial_pictures import trial_sections
 from alframe.report.trials import Found, Trial, find_trials

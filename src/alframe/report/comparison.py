@@ -1,8 +1,7 @@
 """Groups of trials compared: means, paired differences, curves, the Pareto front; pure data, no text."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from dataclasses import dataclass
 
 from alframe.errors import UserError
 from alframe.report.curves import (
@@ -128,51 +127,6 @@ def front(told: Means) -> tuple[str, ...]:
         )
     ]
     return tuple(sorted(kept, key=lambda name: points[name]))
-
-
-def to_dict(comparison: GroupComparison) -> dict[str, Any]:
-    """Return a comparison as plain containers, for a machine to read; shares of wins of 0 are left out."""
-    names = list(comparison.means)
-    return {
-        "seeds": dict(comparison.seeds),
-        "means": {name: _plain(row) for name, row in comparison.means.items()},
-        "against": comparison.baseline,
-        "differences": {
-            name: {
-                key: {**asdict(column[name].comparison), "p_holm": column[name].p_holm}
-                for key, column in comparison.differences.items()
-                if name in column
-            }
-            for name in names
-            if name != comparison.baseline
-        },
-        "ranges": dict(comparison.ranges),
-        "curves": {
-            kind: {name: [asdict(point) for point in points] for name, points in each.items()}
-            for kind, each in comparison.curves.items()
-        },
-        "penalties": None if comparison.penalties is None else _wins(comparison.penalties),
-        "front": list(comparison.front),
-        "certificates": {
-            name: {"n": each.n, "reached": each.reached, "means": _plain(each.means)}
-            for name, each in comparison.certified.items()
-        },
-        "times": {name: _plain(row) for name, row in comparison.times.items()},
-        "warnings": list(comparison.warnings),
-    }
-
-
-def _wins(penalties: Penalties) -> dict[str, Any]:
-    """Return a penalty matrix without its zeros, which of 500 groups would fill 10 MB."""
-    shares = {
-        name: {other: share for other, share in row.items() if share}
-        for name, row in penalties.shares.items()
-    }
-    return {**asdict(replace(penalties, shares={})), "shares": shares}
-
-
-def _plain(row: Mapping[str, Estimate | None]) -> dict[str, Any]:
-    return {key: None if each is None else asdict(each) for key, each in row.items()}
 
 
 def _baseline(groups: Groups, asked: str | None) -> str:

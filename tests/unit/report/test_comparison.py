@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from alframe.errors import UserError
-from alframe.report.comparison import compare_groups, front, to_dict
+from alframe.report.comparison import compare_groups, front
+from alframe.report.machine import to_dict
 from alframe.report.naming import name_trials
 from alframe.report.statistics import Estimate
 from alframe.report.trials import find_trials

@@ -6,8 +6,9 @@ import pytest
 
 from alframe.report import comparison_tables as tables
 from alframe.report.comparison import GroupComparison, compare_groups
-from alframe.report.comparison_pictures import MAX_ROWS, comparison_pictures
+from alframe.report.comparison_pictures import comparison_pictures
 from alframe.report.content import Table
+from alframe.report.draw_rankings import MAX_ROWS
 from alframe.report.naming import name_trials
 from alframe.report.trials import find_trials
 from tests.report_trials import MARGIN, leave_trial, rows_of

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from alframe.errors import UserError
-from alframe.report.naming import ALONE, Naming, name_trials
+from alframe.report.factors import ALONE
+from alframe.report.naming import Naming, name_trials
 from alframe.report.trials import find_trials
 from tests.report_trials import MARGIN, RANDOM, leave_trial
 
