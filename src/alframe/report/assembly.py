@@ -99,8 +99,13 @@ def facts(trials: Sequence[Trial], naming: Naming, left_out: Sequence[LeftOut]) 
     told.append(("seeds", _numbers(seeds)))
     for name, key in (("data", "data"), ("samples", "n_samples"), ("device", "device")):
         told.append((name, _counts(Counter[str](str(trial.summary.get(key)) for trial in trials))))
-    versions = Counter[str](str((trial.summary.get("versions") or {}).get("alframe")) for trial in trials)
+    versions = Counter[str](_version(trial) for trial in trials)
     return [*told, ("alframe", _counts(versions))]
+
+
+def _version(trial: Trial) -> str:
+    versions = trial.summary.get("versions")
+    return str(versions.get("alframe")) if isinstance(versions, dict) else "unknown"
 
 
 def _counts(counts: Counter[str]) -> str:

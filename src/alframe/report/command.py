@@ -117,6 +117,7 @@ def _run(options: argparse.Namespace) -> None:
     write_report(report, figures, folder)
     _print(report)
     print(f"Files in {folder}: report.html report.json tables" + (" pictures" if _drawn(report) else ""))
+    sys.stdout.flush()  # here, where a reader who has left is no error
 
 
 def _can_draw(unwanted: bool) -> bool:
@@ -134,7 +135,7 @@ def _report(found: Found, naming: Naming, comparison: GroupComparison, pictures:
     if len(trials) == 1:
         trial = trials[0][1]
         sections = _of_trial(trial, pictures, warnings)
-        title = f"{trial.summary['data']}, seed {trial.seed}: {trial.directory.resolve().name}"
+        title = f"{trial.summary.get('data', 'trial')}, seed {trial.seed}: {trial.directory.resolve().name}"
         return report_of(found, naming, warnings, sections, title)
     warnings += comparison.warnings
     sections = comparison_sections(comparison, _pictures(comparison) if pictures else {})

@@ -18,7 +18,7 @@ _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _COUNTS = ("seed", "n_samples", "hand_labels", "auto_labels", "rounds")
 _FIGURES = ("hand_share", "coverage", "seconds", "train_seconds", "score_seconds")
 _KNOWN_OR_NULL = ("mislabelled", "mislabelled_share", "auto_label_error", "test_accuracy")
-_CERTIFICATE = {"asked", "found_wrong", "max_wrong_share", "reached"}
+_CERTIFICATE = ("asked", "found_wrong", "max_wrong_share")
 _COLUMNS = ("kind", "hand_new", "hand_labels", "mislabelled_share", "test_accuracy")
 
 _CHOICES = re.compile(r"^  runtime:\n(?:    .*\n)*?    choices:\n((?:      .*\n)+)", re.MULTILINE)
@@ -46,9 +46,13 @@ def read_summary(directory: Path) -> dict[str, Any]:
     if summary["n_samples"] < 1:
         raise Damaged(f"summary.json: expected samples, got n_samples {summary['n_samples']}")
     certificate = summary.get("certificate")
-    if certificate is not None and not (isinstance(certificate, dict) and certificate.keys() >= _CERTIFICATE):
-        raise Damaged(f"summary.json: expected a certificate with {', '.join(sorted(_CERTIFICATE))}, or null")
+    if not (certificate is None or _is_certificate(certificate)):
+        raise Damaged(f"summary.json: expected a certificate with {', '.join(_CERTIFICATE)}, or null")
     return summary
+
+
+def _is_certificate(content: Any) -> bool:
+    return isinstance(content, dict) and all(_is_number(content.get(key)) for key in _CERTIFICATE)
 
 
 def read_failure(directory: Path) -> tuple[Literal["failed", "interrupted", "waiting"], str]:

@@ -86,6 +86,14 @@ def test_one_trial_and_a_few(sweep: Path, tmp_path: Path, capsys: pytest.Capture
     assert "random, seed 1: " in page
 
 
+def test_a_reader_may_leave_early(sweep: Path) -> None:
+    command = (
+        f"{sys.executable} -m alframe.report.command {sweep} --no-pictures | true; exit ${{PIPESTATUS[0]}}"
+    )
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_several_folders_report_into_the_current_one(
     sweep: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
