@@ -3,19 +3,24 @@
 Pure functions of plain numbers. Trials that share a seed share the seed set and the first weights, so methods
 are compared seed by seed.
 
-Axes: S the seeds, in the same order for every method; X the points of a learning curve; M the methods;
-T the tests of a family.
+Axes: S the seeds, in the same order for every method; X the points of a learning curve; T the tests of
+a family.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise, permutations
+from itertools import pairwise
 from statistics import fmean, stdev
-from typing import Literal
+from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.floating[Any]]
+# Of differences: what lies below is rounding, which would make equal seeds look certain (p of 0).
+DECIMALS = 10
 Points = Sequence[tuple[float, float]]  # (x, value), in any order; of equal x the last one counts
-Family = Literal["matrix", "cell"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +70,7 @@ def compare(value_S: Sequence[float], baseline_S: Sequence[float], level: float 
     >>> compare([2.0, 4.0], [1.0, 1.0]).difference.mean
     2.0
     """
-    difference_S = [value - other for value, other in zip(value_S, baseline_S, strict=True)]
+    difference_S = [round(value - other, DECIMALS) for value, other in zip(value_S, baseline_S, strict=True)]
     return Comparison(difference=estimate(difference_S, level), p=t_test(difference_S))
 
 
@@ -98,12 +103,16 @@ def holm(p_T: Sequence[float]) -> list[float]:
     >>> holm([0.01, 0.04, 0.03])
     [0.03, 0.06, 0.06]
     """
-    adjusted = [0.0] * len(p_T)
-    highest = 0.0
-    for rank, test in enumerate(sorted(range(len(p_T)), key=lambda test: p_T[test])):
-        highest = max(highest, min(1.0, (len(p_T) - rank) * p_T[test]))
-        adjusted[test] = highest
-    return adjusted
+    return [float(p) for p in adjust(np.asarray(p_T, dtype=float))]
+
+
+def adjust(p_T: Array) -> Array:
+    """Return `holm` of a (T,) array."""
+    order_T = np.argsort(p_T, kind="stable")
+    scaled_T = np.minimum(1.0, np.arange(len(p_T), 0, -1) * p_T[order_T])
+    adjusted_T = np.empty_like(scaled_T)
+    adjusted_T[order_T] = np.maximum.accumulate(scaled_T)
+    return adjusted_T
 
 
 def tidy(points: Points) -> list[tuple[float, float]]:
@@ -128,17 +137,14 @@ def common_range(curves: Sequence[Points]) -> tuple[float, float] | None:
     return (low, high) if low < high else None
 
 
-def value_at(points: Points, x: float) -> float:
-    """Return a curve's value at x, on the straight line between its neighbours; flat beyond its ends.
+def values_at(points: Points, x_X: Sequence[float]) -> list[float]:
+    """Return a curve's values at (X,) x, on the straight lines between its points; flat beyond its ends.
 
-    >>> value_at([(0.0, 1.0), (2.0, 3.0)], 0.5)
-    1.5
+    >>> values_at([(0.0, 1.0), (2.0, 3.0)], [0.5, 9.0])
+    [1.5, 3.0]
     """
-    curve = tidy(points)
-    for (left, first), (right, second) in pairwise(curve):
-        if left <= x <= right:
-            return first + (second - first) * (x - left) / (right - left)
-    return curve[0][1] if x < curve[0][0] else curve[-1][1]
+    x, values = zip(*tidy(points), strict=True)
+    return [float(value) for value in np.interp(x_X, x, values)]
 
 
 def aubc(points: Points, low: float, high: float) -> float:
@@ -151,7 +157,8 @@ def aubc(points: Points, low: float, high: float) -> float:
     0.75
     """
     inner = [(x, value) for x, value in tidy(points) if low < x < high]
-    curve = [(low, value_at(points, low)), *inner, (high, value_at(points, high))]
+    first, last = values_at(points, [low, high])
+    curve = [(low, first), *inner, (high, last)]
     area = sum((right - left) * (a + b) / 2 for (left, a), (right, b) in pairwise(curve))
     return area / (high - low)
 
@@ -172,53 +179,3 @@ def common_points(curves: Sequence[Points], n: int = 20) -> list[float]:
         return []
     low, high = covered
     return [low + (high - low) * k / (n - 1) for k in range(n)]
-
-
-def penalty_matrix(
-    value_MSX: Mapping[str, Sequence[Sequence[float]]], alpha: float = 0.05, family: Family = "matrix"
-) -> dict[str, dict[str, float]]:
-    """Return for each method the share of points at which it beats each other method; higher values win.
-
-    A method beats another at a point when its mean is higher and the paired t-test over the seeds rejects at
-    alpha after Holm's correction.
-
-    Args:
-        value_MSX: for each method S rows, in the same order of seeds, of X values at the same points.
-        alpha: level of the tests.
-        family: the tests that are corrected together: "matrix", every pair at every point; or "cell", the
-            points of one pair, which says nothing of how many pairs are looked at.
-
-    Source: Ash et al., Deep batch active learning by diverse, uncertain gradient lower bounds, ICLR 2020,
-    section 4, there without a correction.
-
-    >>> low, high = [[0.0], [0.1], [0.0]], [[1.0], [1.2], [1.1]]
-    >>> penalty_matrix({"low": low, "high": high})["high"]
-    {'low': 1.0}
-    """
-    names = list(value_MSX)
-    tests = {(a, b): _tests(value_MSX[a], value_MSX[b]) for k, a in enumerate(names) for b in names[k + 1 :]}
-    families = [list(tests)] if family == "matrix" else [[pair] for pair in tests]
-    adjusted: dict[tuple[str, str], list[float]] = {}
-    for pairs in families:
-        left = iter(holm([p for pair in pairs for _, p in tests[pair]]))
-        adjusted |= {pair: [next(left) for _ in tests[pair]] for pair in pairs}
-    shares: dict[str, dict[str, float]] = {name: {} for name in names}
-    for a, b in permutations(names, 2):
-        pair, sign = ((a, b), 1) if (a, b) in tests else ((b, a), -1)
-        wins = [
-            sign * mean > 0 and p <= alpha for (mean, _), p in zip(tests[pair], adjusted[pair], strict=True)
-        ]
-        shares[a][b] = sum(wins) / len(wins) if wins else 0.0
-    return shares
-
-
-def _tests(
-    value_SX: Sequence[Sequence[float]], other_SX: Sequence[Sequence[float]]
-) -> list[tuple[float, float]]:
-    """Return (mean difference, p) at each point; p is 1 where one seed tells nothing."""
-    told = []
-    for value_S, other_S in zip(zip(*value_SX, strict=True), zip(*other_SX, strict=True), strict=True):
-        difference_S = [value - other for value, other in zip(value_S, other_S, strict=True)]
-        p = t_test(difference_S)
-        told.append((fmean(difference_S), 1.0 if p is None else p))
-    return told

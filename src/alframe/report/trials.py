@@ -1,18 +1,38 @@
-"""Finished trials as they lie on disk: what was chosen, what came out, round by round."""
+"""Trials as they lie on disk: what was chosen, what came out round by round; and those not finished."""
 
-import csv
-import json
-from collections.abc import Iterable, Sequence
+import os
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
-from typing import Any
-
-import yaml
+from typing import Any, Literal
 
 from alframe.errors import UserError
+from alframe.report.files import (
+    Damaged,
+    read_choices,
+    read_config,
+    read_failure,
+    read_rounds,
+    read_summary,
+)
 
-FILES = ("summary.json", "rounds.csv", "config.yaml")
+_MARKS = {
+    "summary.json",
+    "rounds.csv",
+    "failure.json",
+    "labels.csv",
+}  # a directory with one of them is a trial's
+_PARTS = {
+    ".hydra",
+    ".jobs",
+    "questions",
+    "state",
+    "wandb",
+}  # folders of a trial or a sweep, without trials in them
+_REPORT_PARTS = {"pictures", "tables"}  # of an earlier report, whose tables/rounds.csv is no trial's
+
+Status = Literal["failed", "interrupted", "waiting", "unfinished", "damaged"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -20,7 +40,8 @@ class Trial:
     """A finished trial.
 
     Attributes:
-        directory: where it lies. config, summary: what config.yaml and summary.json hold.
+        directory: where it lies. config, summary: what config.yaml and summary.json hold; trials share parts
+            of their configs, so nobody may change them.
         rounds: the rows of rounds.csv, as text.
         choices: the choice made for each config group, such as {"query": "margin"}; empty where Hydra left
             no folder of its own.
@@ -57,110 +78,106 @@ class Trial:
         return hand_labels / int(self.summary["n_samples"])
 
 
-def find_trials(root: Path) -> list[Trial]:
-    """Return the finished trials in a folder and below it, in the order of their paths.
+@dataclass(frozen=True, kw_only=True)
+class LeftOut:
+    """A trial that is in no figure: where it lies, what became of it, and why, in one line."""
+
+    directory: Path
+    status: Status
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """The finished trials, and those left out, each in the order of their paths, numbers by their value."""
+
+    trials: list[Trial]
+    left_out: list[LeftOut]
+
+
+def find_trials(roots: Sequence[Path]) -> Found:
+    """Return the trials in folders and below them; one that is reached twice counts once.
 
     Raises:
-        UserError: there are none.
+        UserError: a root is no folder, or there is no finished trial in any.
     """
-    found = sorted(file.parent for file in root.rglob("summary.json"))
-    trials = [_read(each) for each in found if all((each / name).exists() for name in FILES)]
+    directories: dict[Path, Path] = {}
+    unreadable: list[LeftOut] = []
+    for root in roots:
+        if not root.is_dir():
+            came = "a file" if root.exists() else "a path where nothing is"
+            raise UserError(f"{root}: expected a folder with trials in it, got {came}.")
+        for directory in _directories(root, unreadable):
+            directories.setdefault(directory.resolve(), directory)
+    read = [_read(directory) for directory in directories.values()]
+    trials = [each for each in read if isinstance(each, Trial)]
+    left_out = [*(each for each in read if isinstance(each, LeftOut)), *unreadable]
     if not trials:
-        raise UserError(f"{root}: expected finished trials ({', '.join(FILES)}), found none.")
-    return trials
+        raise UserError(_nothing_finished(roots, left_out))
+    return Found(trials=trials, left_out=left_out)
 
 
-def group_by(trials: Sequence[Trial], keys: Sequence[str]) -> dict[str, list[Trial]]:
-    """Return the trials by what was chosen for `keys`, each list in the order of its seeds.
+def _nothing_finished(roots: Sequence[Path], left_out: Sequence[LeftOut]) -> str:
+    where = ", ".join(map(str, roots))
+    if not left_out:
+        return f"{where}: expected finished trials (folders with a summary.json), found no trial."
+    one = left_out[0]
+    return (
+        f"{where}: expected finished trials, found {len(left_out)} that are not: {one.directory} is "
+        f"{one.status} ({one.reason})" + ("." if len(left_out) == 1 else f", and {len(left_out) - 1} more.")
+    )
 
-    Args:
-        trials: finished trials.
-        keys: config groups ("query"), the last part of a longer group's name ("policy" for sweep/policy), or
-            settings ("auto_label.keep").
+
+def _directories(root: Path, unreadable: list[LeftOut]) -> Iterator[Path]:
+    """Yield the directories of trials, a sweep's in the order of its jobs."""
+
+    def tell(error: OSError) -> None:
+        reason = error.strerror or str(error)
+        unreadable.append(LeftOut(directory=Path(error.filename), status="damaged", reason=reason))
+
+    for path, folders, files in os.walk(root, onerror=tell):
+        parts = _PARTS | _REPORT_PARTS if "report.json" in files else _PARTS
+        folders[:] = sorted((each for each in folders if each not in parts), key=_natural)
+        if not _MARKS.isdisjoint(files):
+            yield Path(path)
+
+
+def _natural(name: str) -> list[tuple[int, int, str]]:
+    """Return what sorts names by the numbers in them.
+
+    >>> sorted(["10", "9", "a"], key=_natural)
+    ['9', '10', 'a']
+    """
+    parts = re.findall(r"\d+|\D+", name)
+    return [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in parts]
+
+
+def _read(directory: Path) -> Trial | LeftOut:
+    try:
+        if not (directory / "summary.json").exists():
+            return _left_out(directory)
+        trial = Trial(
+            directory=directory,
+            config=read_config(directory),
+            summary=read_summary(directory),
+            rounds=read_rounds(directory),
+            choices=read_choices(directory),
+        )
+    except Damaged as error:
+        return LeftOut(directory=directory, status="damaged", reason=str(error))
+    return trial
+
+
+def _left_out(directory: Path) -> LeftOut:
+    """Return what became of a trial without a summary.
 
     Raises:
-        UserError: a key that the trials do not have, or two trials of one name that share a seed.
+        Damaged: its files do not say.
     """
-    names = list(zip(*(_choices(trials, key) for key in keys), strict=True))
-    groups: dict[str, list[Trial]] = {}
-    for parts, trial in zip(names, trials, strict=True):
-        groups.setdefault(" ".join(parts), []).append(trial)
-    for name, members in groups.items():
-        members.sort(key=lambda trial: trial.seed)
-        for one, other in pairwise(members):
-            if one.seed == other.seed:
-                differing = [key for key in _differing([one.config, other.config]) if key != "chosen"]
-                raise UserError(
-                    f"--by: expected one trial a seed for each name, got two of seed {one.seed} for {name}: "
-                    f"{one.directory} and {other.directory}. They differ in "
-                    f"{', '.join(differing) or 'nothing'}; name what tells them apart too."
-                )
-    return groups
-
-
-def _read(directory: Path) -> Trial:
-    hydra = directory / ".hydra" / "hydra.yaml"
-    choices: dict[str, Any] = {}
-    if hydra.exists():
-        choices = yaml.safe_load(hydra.read_text())["hydra"]["runtime"]["choices"]
-    with (directory / "rounds.csv").open(newline="") as file:
-        rounds = list(csv.DictReader(file))
-    return Trial(
-        directory=directory,
-        config=yaml.safe_load((directory / "config.yaml").read_text()),
-        summary=json.loads((directory / "summary.json").read_text()),
-        rounds=rounds,
-        choices={group: str(choice) for group, choice in choices.items() if choice is not None},
-    )
-
-
-def _choices(trials: Sequence[Trial], key: str) -> list[str]:
-    """Return what each trial chose for a key."""
-    told = [_choice(trial, key) for trial in trials]
-    if all(choice is not None for choice in told):
-        return [str(choice) for choice in told]
-    nodes = [_setting(trial.config, key) for trial in trials]
-    if all(isinstance(node, dict) and "_target_" in node for node in nodes):
-        return _targets(nodes)
-    missing = next(trial for trial, choice in zip(trials, told, strict=True) if choice is None)
-    raise UserError(
-        f"--by {key}: expected a config group or setting of every trial, but {missing.directory} has none."
-    )
-
-
-def _choice(trial: Trial, key: str) -> str | None:
-    if key in trial.choices:
-        return trial.choices[key]
-    for group, choice in trial.choices.items():
-        if group.rpartition("/")[2] == key:
-            return choice
-    value = _setting(trial.config, key)
-    return None if isinstance(value, dict) or value is _MISSING else str(value)
-
-
-def _targets(nodes: Sequence[dict[str, Any]]) -> list[str]:
-    """Return each node's class, with the settings in which nodes of that class differ."""
-    names = []
-    for node in nodes:
-        alike = [other for other in nodes if other["_target_"] == node["_target_"]]
-        settings = [f"{key}={_setting(node, key)}" for key in _differing(alike)]
-        names.append(" ".join([str(node["_target_"]).rpartition(".")[2], *settings]))
-    return names
-
-
-_MISSING = object()
-
-
-def _setting(config: dict[str, Any], key: str) -> Any:
-    value: Any = config
-    for part in key.split("."):
-        if not isinstance(value, dict) or part not in value:
-            return _MISSING
-        value = value[part]
-    return value
-
-
-def _differing(configs: Sequence[dict[str, Any]]) -> list[str]:
-    """Return the keys in which configs differ, in their order."""
-    keys: Iterable[str] = dict.fromkeys(key for config in configs for key in config)
-    return [key for key in keys if any(config.get(key) != configs[0].get(key) for config in configs)]
+    if (directory / "failure.json").exists():
+        status, reason = read_failure(directory)
+        return LeftOut(directory=directory, status=status, reason=reason)
+    rounds = read_rounds(directory) if (directory / "rounds.csv").exists() else []
+    done = sum(row["kind"] == "round" for row in rounds)
+    reason = f"{done} rounds so far; it is at work, or its process was killed"
+    return LeftOut(directory=directory, status="unfinished", reason=reason)

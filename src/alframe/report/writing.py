@@ -1,0 +1,73 @@
+"""A report's files: one page, one file for machines, each table in three formats, each picture in two."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from alframe.errors import AlframeError, UserError
+from alframe.report.content import Report, Table
+from alframe.report.formats import to_csv, to_latex, to_markdown
+from alframe.report.page import page
+
+
+def write_report(report: Report, figures: Mapping[str, Any], folder: Path) -> None:
+    """Write report.html, report.json, tables/ and pictures/ into a folder, which is made.
+
+    Raises:
+        UserError: the folder cannot be made. AlframeError: a file cannot be written.
+    """
+    files: dict[Path, str | bytes] = {
+        folder / "report.html": page(report),
+        folder / "report.json": _json(figures),
+    }
+    for section in report.sections:
+        for part in section.parts:
+            if isinstance(part, Table):
+                at = folder / "tables"
+                files[at / f"{part.name}.md"] = to_markdown(part)
+                files[at / f"{part.name}.csv"] = to_csv(part)
+                files[at / f"{part.name}.tex"] = to_latex(part)
+            else:
+                files[folder / "pictures" / f"{part.name}.svg"] = part.svg
+                files[folder / "pictures" / f"{part.name}.png"] = part.png
+    for parent in dict.fromkeys(file.parent for file in files):
+        _make(parent)
+    for file, content in files.items():
+        _replace(file, content)
+
+
+def write_json(figures: Mapping[str, Any], file: Path) -> None:
+    """Write all figures into a file.
+
+    Raises:
+        AlframeError: it cannot be written.
+    """
+    _replace(file, _json(figures))
+
+
+def _json(figures: Mapping[str, Any]) -> str:
+    return json.dumps(figures, allow_nan=False) + "\n"
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(
+            f"--out: expected a folder that can be written, got {folder} ({error.strerror}). "
+            "Name another one with --out FOLDER."
+        ) from error
+
+
+def _replace(file: Path, content: str | bytes) -> None:
+    """Replace a file as a whole; not forced onto the disk, since a report is made again in seconds."""
+    part = file.with_name(f".{file.name}.part")
+    try:
+        part.write_bytes(content.encode() if isinstance(content, str) else content)
+        part.replace(file)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise AlframeError(
+            f"{file}: could not be written ({error.strerror or error}). Mend that, or name another folder."
+        ) from error

@@ -1,0 +1,43 @@
+"""alframe-report on the trials of a tiny sweep."""
+
+import json
+from pathlib import Path
+from statistics import fmean
+
+import pytest
+
+from alframe.report.command import main
+from tests.helpers import SHORT, alframe
+
+
+@pytest.fixture(scope="module")
+def sweep(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two strategies and two seeds on 200 digits."""
+    folder = tmp_path_factory.mktemp("report")
+    done = alframe(
+        "-m", *SHORT, "data.limit=200", "learner.steps=5", "tracker=none", "query=random,margin", "seed=1,2",
+        "hydra.sweep.dir=sweep", cwd=folder,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return folder / "sweep"
+
+
+def test_the_tables_hold_what_the_trials_came_to(sweep: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        main([str(sweep)])
+    assert end.value.code == 0
+    printed = capsys.readouterr().out
+    assert "Paired differences from random" in printed
+    assert "Warning: Fewer than 5 seeds for every group." in printed
+    content = json.loads((sweep / "report" / "report.json").read_text())
+    assert content["seeds"] == {"random": [1, 2], "margin": [1, 2]}
+    summaries = [json.loads((sweep / name / "summary.json").read_text()) for name in "0123"]
+    for key, scale in (("hand_labels", 1), ("mislabelled_share", 100), ("coverage", 100)):
+        one, other = (fmean(scale * each[key] for each in half) for half in (summaries[:2], summaries[2:]))
+        assert content["means"]["random"][key]["mean"] == pytest.approx(one)
+        assert content["differences"]["margin"][key]["difference"]["mean"] == pytest.approx(other - one)
+    # scikit-learn's digits have no test set.
+    assert content["means"]["random"]["test_accuracy"] is None
+    assert content["ranges"]["accuracy"] is None
+    assert "No AUBC of test accuracy: it is not known." in printed
+    assert (sweep / "report" / "pictures" / "learning_curves_mislabelled.svg").exists()

@@ -1,0 +1,74 @@
+"""Directories like those that trials leave, written in a moment."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+MARGIN = {"_target_": "alframe.query.Margin", "spread": 3}
+RANDOM = {"_target_": "alframe.query.RandomQuery"}
+ROUNDS = """\
+round,hand_new,hand_labels,mislabelled_share,test_accuracy,kind
+0,20,20,0.0,,seed
+1,10,30,0.01,0.5,round
+2,10,40,0.02,0.6,round
+3,5,45,0.03,,closing
+"""
+SUMMARY = {
+    "seed": 0,
+    "n_samples": 100,
+    "n_classes": 10,
+    "rounds": 2,
+    "hand_labels": 45,
+    "hand_share": 0.45,
+    "auto_labels": 55,
+    "coverage": 0.55,
+    "mislabelled": 3,
+    "mislabelled_share": 0.03,
+    "auto_label_error": 3 / 55,
+    "test_accuracy": 0.6,
+    "seconds": 10.0,
+    "train_seconds": 6.0,
+    "score_seconds": 1.5,
+    "device": "cpu",
+    "data": "digits",
+    "versions": {"alframe": "0.1.0"},
+    "certificate": None,
+}
+
+
+def leave_trial(
+    directory: Path,
+    seed: int,
+    *,
+    choices: dict[str, Any] | None = None,
+    query: dict[str, Any] = MARGIN,
+    rounds: str = ROUNDS,
+    figures: dict[str, Any] | None = None,
+    **config: Any,
+) -> Path:
+    """Leave a finished trial in a new directory and return that.
+
+    choices: of Hydra's config groups; None leaves no folder of Hydra's. figures: what differs from `SUMMARY`.
+    """
+    directory.mkdir(parents=True)
+    (directory / "rounds.csv").write_text(rounds)
+    (directory / "summary.json").write_text(json.dumps({**SUMMARY, "seed": seed, **(figures or {})}))
+    whole = {"seed": seed, "data_dir": str(directory), "query": query, "chosen": {"threads": seed}, **config}
+    (directory / "config.yaml").write_text(yaml.safe_dump(whole, sort_keys=False))
+    if choices is not None:
+        (directory / ".hydra").mkdir()
+        text = yaml.safe_dump({"hydra": {"job": {"num": 1}, "runtime": {"cwd": "x", "choices": choices}}})
+        (directory / ".hydra" / "hydra.yaml").write_text(text)
+    return directory
+
+
+def rows_of(hand: list[int], wrong: list[float], accuracy: list[float]) -> str:
+    """Return a rounds.csv of rounds that end with so many hand labels, without seed set and closing row."""
+    lines = ["round,hand_new,hand_labels,mislabelled_share,test_accuracy,kind"]
+    before = 0
+    for number, (count, share, score) in enumerate(zip(hand, wrong, accuracy, strict=True), start=1):
+        lines.append(f"{number},{count - before},{count},{share},{score},round")
+        before = count
+    return "\n".join(lines) + "\n"
