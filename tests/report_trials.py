@@ -9,11 +9,12 @@ import yaml
 MARGIN = {"_target_": "alframe.query.Margin", "spread": 3}
 RANDOM = {"_target_": "alframe.query.RandomQuery"}
 ROUNDS = """\
-round,hand_new,hand_labels,mislabelled_share,test_accuracy,kind
-0,20,20,0.0,,seed
-1,10,30,0.01,0.5,round
-2,10,40,0.02,0.6,round
-3,5,45,0.03,,closing
+round,hand_new,hand_labels,mislabelled_share,test_accuracy,auto_labels,unlabelled,mislabelled,\
+auto_label_error,threshold,seconds,note,kind
+0,20,20,0.0,,0,80,0,,,0.1,,seed
+1,10,30,0.01,0.5,20,50,1,0.05,0.9,4.0,,round
+2,10,40,0.02,0.6,40,20,2,0.05,0.9,4.5,,round
+3,5,45,0.03,,55,0,3,0.0545,,0.1,,closing
 """
 SUMMARY = {
     "seed": 0,
