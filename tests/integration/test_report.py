@@ -7,6 +7,7 @@ from statistics import fmean
 import pytest
 
 from alframe.report.command import main
+from tests import wandb_reader
 from tests.helpers import SHORT, alframe
 
 
@@ -41,3 +42,24 @@ def test_the_tables_hold_what_the_trials_came_to(sweep: Path, capsys: pytest.Cap
     assert content["ranges"]["accuracy"] is None
     assert "No AUBC of test accuracy: it is not known." in printed
     assert (sweep / "report" / "pictures" / "learning_curves_mislabelled.svg").exists()
+
+
+def test_the_report_is_logged_as_a_run_in_the_sweeps_group(
+    sweep: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as end:
+        main([str(sweep), "--no-pictures", "--out", str(tmp_path / "out"), "--wandb"])
+    assert end.value.code == 0
+    assert f"wandb sync {tmp_path}/out/wandb/offline-run-" in capsys.readouterr().out
+    file = wandb_reader.WandbFile(tmp_path / "out")
+    [run] = file.of("run")
+    assert (run.project, run.run_group, run.job_type) == ("alframe", "sweep", "comparison")
+    entries = [entry for each in file.of("artifact") for entry in each.manifest.contents]
+    [trials] = [entry.local_path for entry in entries if entry.path == "tables/trials.table.json"]
+    content = json.loads(Path(trials).read_text())
+    assert [row[:2] for row in content["data"]] == [
+        ["random", 1], ["random", 2], ["margin", 1], ["margin", 2],
+    ]  # fmt: skip
+    wrong = content["columns"].index("mislabelled_share")
+    assert all(isinstance(row[wrong], float) for row in content["data"])
+    assert "report.html" in {entry.path for entry in entries}

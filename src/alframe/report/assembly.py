@@ -61,8 +61,52 @@ def closing_sections(found: Found, naming: Naming) -> list[Section]:
     settings = Table(
         name="settings", title="The same in all trials", head=["key", "value"], rows=list(naming.same)
     )
+    if sum(len(each) for each in naming.groups.values()) > 1:
+        text = "The figures of summary.json."
+        sections.append(Section(title="Trials", text=text, parts=[trials_table(naming)]))
     text = "Config groups, then settings. What differs is in the groups' names."
     return [*sections, Section(title="Settings", text=text, parts=[settings])]
+
+
+TRIAL_FIGURES = (
+    "hand_labels",
+    "hand_share",
+    "auto_labels",
+    "coverage",
+    "mislabelled",
+    "mislabelled_share",
+    "auto_label_error",
+    "test_accuracy",
+    "rounds",
+    "cost",
+    "seconds",
+)
+
+
+def trials_table(naming: Naming) -> Table:
+    """Return a row for each trial: its group, seed and directory, and figures as summary.json has them."""
+    rows = [
+        [
+            name,
+            str(trial.seed),
+            str(trial.directory),
+            *(_figure(trial.summary.get(key)) for key in TRIAL_FIGURES),
+        ]
+        for name, trials in naming.groups.items()
+        for trial in trials
+    ]
+    return Table(
+        name="trials", title="Every trial", head=["group", "seed", "trial", *TRIAL_FIGURES], rows=rows
+    )
+
+
+def _figure(value: object) -> str:
+    """Return a figure with six digits, nothing where it is not known.
+
+    >>> _figure(1447), _figure(0.0023666667), _figure(None)
+    ('1447', '0.00236667', '')
+    """
+    return "" if value is None else f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def left_out_table(left_out: Sequence[LeftOut]) -> Table:

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import NoReturn
+from typing import Literal, NoReturn
 
 from alframe import __version__
 from alframe.errors import AlframeError, UserError
@@ -17,6 +17,7 @@ from alframe.report.assembly import (
     comparison_sections,
     report_of,
     trial_sections_of,
+    trials_table,
 )
 from alframe.report.comparison import GroupComparison, compare_groups
 from alframe.report.content import Picture, Report, Section, Table
@@ -30,7 +31,7 @@ from alframe.report.writing import write_json, write_report
 FEW_TRIALS = 4  # up to which a comparison has each of its trials behind it: six pictures a trial
 MAX_ROWS = 20  # of a table on the terminal
 _BEHIND = "trial"  # before the names of what is behind a comparison
-_NOT_PRINTED = ("settings", _BEHIND)
+_NOT_PRINTED = ("settings", _BEHIND)  # "trial" is the beginning of "trials" too
 
 _DESCRIPTION = """\
 Tables and pictures from the finished trials in DIR and below it; nothing is trained.
@@ -38,6 +39,7 @@ Tables and pictures from the finished trials in DIR and below it; nothing is tra
   alframe-report multirun/DIR                    a sweep: what differs names the groups
   alframe-report outputs/DIR                     one trial
   alframe-report A B --by query --against random
+  alframe-report multirun/DIR --wandb            the same as a W&B run, to build a W&B report on
 """
 _EPILOG = """\
 Trials are paired by seed. Intervals are Student's t over the seeds, 95 %; p values are Holm's over the
@@ -100,6 +102,15 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--no-pictures", action="store_true", help="tables alone; pictures take most of the time"
     )
+    parser.add_argument(
+        "--wandb", action="store_true", help="log the report as one W&B run beside those of the trials"
+    )
+    parser.add_argument(
+        "--wandb-mode",
+        choices=["offline", "online"],
+        default="offline",
+        help="offline leaves files in FOLDER/wandb and says how to sync them",
+    )
     parser.add_argument("--version", action="version", version=f"alframe {__version__}")
     return parser
 
@@ -117,7 +128,28 @@ def _run(options: argparse.Namespace) -> None:
     write_report(report, figures, folder)
     _print(report)
     print(f"Files in {folder}: report.html report.json tables" + (" pictures" if _drawn(report) else ""))
+    if options.wandb:
+        print(_logged(report, naming, one, folder, options.wandb_mode))
     sys.stdout.flush()  # here, where a reader who has left is no error
+
+
+def _logged(
+    report: Report, naming: Naming, directory: Path, folder: Path, mode: Literal["offline", "online"]
+) -> str:
+    """Log the report to W&B and return the line that says where it is or how it gets there."""
+    from alframe.tracking.wandb_comparison import account_of, log_comparison  # W&B takes a second to import
+
+    account = account_of([trial.config for each in naming.groups.values() for trial in each], directory)
+    return log_comparison(
+        report,
+        project=account.project,
+        entity=account.entity,
+        group=account.group,
+        mode=mode,
+        directory=folder,
+        trials=trials_table(naming),
+        page=folder / "report.html",
+    )
 
 
 def _can_draw(unwanted: bool) -> bool:
