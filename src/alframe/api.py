@@ -139,8 +139,23 @@ def _config(
     overrides += ["data=arrays", "data.path=memory"]
     overrides += [f"{key}={_typed(value)}" for key, value in settings.items()]
     config = composed(overrides)
-    named = {name: f"{type(room).__module__}.{type(room).__qualname__}" for name, room in own.items()}
+    named = {name: _named(room) for name, room in own.items()}
     return {**config, "given": named} if named else config
+
+
+def _named(room: Any) -> str:
+    """Return an object's class with its plain attributes: what tells it from others in a config.
+
+    >>> _named(_Asked(len, 10))
+    'alframe.api._Asked(n_classes=10)'
+    """
+    held = getattr(room, "__dict__", {})
+    plain = {name.lstrip("_"): value for name, value in held.items() if isinstance(value, _PLAIN)}
+    settings = ", ".join(f"{name}={value!r}" for name, value in plain.items())
+    return f"{type(room).__module__}.{type(room).__qualname__}" + (f"({settings})" if settings else "")
+
+
+_PLAIN = (bool, int, float, str, type(None))
 
 
 def _typed(value: Any) -> str:

@@ -22,7 +22,7 @@ from alframe.learner.scoring import SCORES
 from alframe.learner.views import Views
 from alframe.plan import Plan
 from alframe.probe import Subject, choose_precision, choose_scoring_batch
-from alframe.rooms import Amount, Rooms
+from alframe.rooms import Amount, Rooms, check_room
 from alframe.targets import instantiate
 from alframe.tracking import Tracker
 
@@ -136,9 +136,8 @@ def build_rooms(
     auto_label = given.get("auto_label") or _optional(
         "auto_label", _without(config["auto_label"], "keep"), trusted
     )
-    _check_needs(config, dataset, query=query, auto_label=auto_label)
-    return Rooms(
-        initial=given.get("initial")
+    rooms: dict[str, Any] = {
+        "initial": given.get("initial")
         or instantiate(
             "initial",
             _without(initial, *_AMOUNT),
@@ -146,12 +145,18 @@ def build_rooms(
             offered=offered,
             amount=Amount(**_only(initial, _AMOUNT), of="dataset", key="initial"),
         ),
+        "query": query,
+        "auto_label": auto_label,
+        "oracle": given.get("oracle") or instantiate("oracle", config["oracle"], trusted, offered=offered),
+        "stopping": given.get("stopping") or instantiate("stopping", config["stopping"], trusted),
+    }
+    for group, room in rooms.items():
+        check_room(group, room)
+    _check_needs(config, dataset, query=query, auto_label=auto_label)
+    return Rooms(
         learner=_learner(config, dataset, member_N, means, progress),
-        query=query,
-        auto_label=auto_label,
-        oracle=given.get("oracle") or instantiate("oracle", config["oracle"], trusted, offered=offered),
-        stopping=given.get("stopping") or instantiate("stopping", config["stopping"], trusted),
         audit=Audit(dataset.truth_N, dataset.test_truth_T),
+        **rooms,
     )
 
 

@@ -4,7 +4,7 @@ import torch
 from alframe.errors import ConfigError
 from alframe.ledger import LabelLedger, Source
 from alframe.plan import Plan
-from alframe.rooms import Amount
+from alframe.rooms import Amount, check_room
 from alframe.seeds import derive_generator, derive_seed
 
 
@@ -34,6 +34,18 @@ def test_a_first_count_of_zero_names_the_key_and_the_way_out() -> None:
 def test_neither_share_nor_number_nor_default_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"query.share or query.num"):
         Amount().count(10, 10)
+
+
+def test_an_object_that_lacks_what_its_room_calls_is_refused() -> None:
+    class Mine:
+        def select(self) -> None: ...
+
+    check_room("initial", Mine())
+    check_room("query", None)
+    with pytest.raises(ConfigError, match=r"query: expected .* select and needs, got '.*Mine without needs'"):
+        check_room("query", Mine())
+    with pytest.raises(ConfigError, match=r"auto_label: .* without accept and needs"):
+        check_room("auto_label", Mine())
 
 
 def test_the_budget_counts_every_hand_label() -> None:
