@@ -1,4 +1,4 @@
-"""What a report is made of: tables and pictures, in sections. Whoever prints, saves or shows it needs no more."""
+"""What a report is made of: tables and pictures, in sections; who prints, saves or shows it needs no more."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
