@@ -21,8 +21,14 @@ from pathlib import Path
 
 from alframe.machine import n_cores, processor
 
-# A trial of experiment=digits: 1,797 images, fresh weights each round, until less than 1 % is left.
-SHORT = ["experiment=digits", "tracker=none"]
+# experiment=digits (1,797 images, fresh weights each round), but three rounds of 100 steps.
+SHORT = [
+    "experiment=digits",
+    "tracker=none",
+    "learner.steps=100",
+    "learner.steps_growth=0",
+    "stopping.max_rounds=3",
+]
 WAYS = ("separate", "basic", "cores")
 
 

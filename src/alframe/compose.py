@@ -45,12 +45,15 @@ class CommandLine:
     Attributes:
         overrides: with the first value of each that sweeps. swept: those that sweep, as text, in their order.
         n_trials: in a grid of them, None where only the sweeper knows. multirun: whether -m was typed.
+        config: what the overrides come to. hydra: Hydra's own part of it.
     """
 
     overrides: list[str]
     swept: list[str]
     n_trials: int | None
     multirun: bool
+    config: dict[str, Any]
+    hydra: DictConfig
 
 
 def check_command_line(arguments: list[str]) -> CommandLine | None:
@@ -88,7 +91,7 @@ def check_command_line(arguments: list[str]) -> CommandLine | None:
         first = [choices[0] for choices in values.values() if choices]
         values |= {text: _values(text, True) for text in _swept_by_files(first + search_path)}
     first = [choices[0] for choices in values.values() if choices]
-    config = _composed(first + search_path)
+    config, node = _composed_whole(first + search_path)
     if not typed.multirun:
         check(config)
     # The other options of a group, each beside the first values of the rest; any value of a key composes.
@@ -102,6 +105,8 @@ def check_command_line(arguments: list[str]) -> CommandLine | None:
         swept=[text for text, choices in values.items() if len(choices) != 1],
         n_trials=math.prod(len(choices) for choices in values.values()) or None,
         multirun=bool(typed.multirun),
+        config=config,
+        hydra=node,
     )
 
 
@@ -137,11 +142,9 @@ def place_of(line: CommandLine) -> Place:
     Raises:
         UserError: its launcher cannot work here, or its search has no objective.
     """
-    with initialize_config_dir(str(conf_directory()), version_base="1.3"):
-        node = compose("config", overrides=line.overrides, return_hydra_config=True).hydra
+    node, config = line.hydra, line.config
     sweeps = line.multirun or str(node.mode) == "RunMode.MULTIRUN"
     given = Path(node["sweep" if sweeps else "run"].dir)
-    config = _composed(line.overrides)
     if not sweeps:
         named = given.name == NAMED_BY_CONFIG
         path = unfinished(given.parent, trial_name(config)) if named else given
@@ -187,10 +190,8 @@ def _processes(launcher: DictConfig, n_trials: int | None, together: int | None)
 
 def _swept_by_files(overrides: list[str]) -> list[str]:
     """Return the overrides of `hydra.sweeper.params`, as an experiment or a sweep sets them."""
-    _composed(overrides)  # says what is wrong with them
-    with initialize_config_dir(str(conf_directory()), version_base="1.3"):
-        node = compose("config", overrides=overrides, return_hydra_config=True)
-    return [f"{key}={value}" for key, value in (node.hydra.sweeper.get("params") or {}).items()]
+    _, node = _composed_whole(overrides)
+    return [f"{key}={value}" for key, value in (node.sweeper.get("params") or {}).items()]
 
 
 @contextlib.contextmanager
@@ -217,10 +218,16 @@ def composed(overrides: list[str]) -> dict[str, Any]:
 
 
 def _composed(overrides: list[str]) -> dict[str, Any]:
+    return _composed_whole(overrides)[0]
+
+
+def _composed_whole(overrides: list[str]) -> tuple[dict[str, Any], DictConfig]:
+    """Return the resolved config of some overrides, and Hydra's own part beside it."""
     try:
         with initialize_config_dir(str(conf_directory()), version_base="1.3"):
-            node = compose("config", overrides=overrides)
-            config = OmegaConf.to_container(node, resolve=True, throw_on_missing=True)
+            node = compose("config", overrides=overrides, return_hydra_config=True)
+            own = OmegaConf.masked_copy(node, [str(key) for key in node if key != "hydra"])
+            config = OmegaConf.to_container(own, resolve=True, throw_on_missing=True)
     except MissingMandatoryValue as error:
         key = str(error.full_key or error).removeprefix("Missing mandatory value: ")
         raise ConfigError(key, "a value", "none", f"Write {key}=VALUE.") from error
@@ -231,7 +238,7 @@ def _composed(overrides: list[str]) -> dict[str, Any]:
     except (HydraException, OmegaConfBaseException, ValueError, yaml.YAMLError) as error:
         raise _unknown_key(error) from error
     assert isinstance(config, dict)
-    return {str(key): value for key, value in config.items()}
+    return {str(key): value for key, value in config.items()}, node.hydra
 
 
 def _values(text: str, multirun: bool) -> list[str]:

@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -41,7 +42,8 @@ def check_search(objective: str | Sequence[str] | None, sweeper: Mapping[str, An
 def begin_search(place: Path) -> None:
     """Take away what an earlier launch came to, and have Optuna say no more than warnings."""
     (place / RESULTS).unlink(missing_ok=True)
-    with contextlib.suppress(ImportError):
+    with contextlib.suppress(ImportError), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what an old Optuna imports warns of newer libraries
         from optuna.logging import set_verbosity
 
         set_verbosity(logging.WARNING)
