@@ -3,30 +3,30 @@
 Exit codes: 0 done; 1 a trial failed; 2 the user's mistake; 130 interrupted (143 by SIGTERM).
 """
 
-import contextlib
 import os
 import signal
 import sys
 import traceback
 from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import hydra
-from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
-from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from alframe import __version__, sweep
-from alframe.compose import check_command_line, place_of
+from alframe import __version__, search, sweep
+from alframe.compose import Place, check_command_line, place_of
 from alframe.config import conf_directory
 from alframe.directory import sync_line
 from alframe.errors import AnswersNeeded, TrialError, UserError
 from alframe.interrupts import SWEEP, polite_interrupts
-from alframe.job import run_job
+from alframe.job import Objective, run_job
+from alframe.sweep import Job, Launch
 
 
 class Terminated(BaseException):
@@ -44,49 +44,66 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _run(arguments: list[str]) -> int:
-    failure: list[BaseException] = []
-    started: list[str] = []
-
-    def task(node: DictConfig) -> Any:
-        started.append("task")
-        try:
-            return run_job(node)
-        except Exception as error:
-            if HydraConfig.get().mode == RunMode.MULTIRUN:
-                raise
-            failure.append(error)  # kept from Hydra, which would print its own line about it
-            return None
-
     # So that Hydra passes on what a trial raises instead of printing it and leaving the process.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     sys.argv[1:] = arguments
-    sweep_directory: Path | None = None
-    code = 0
-    with contextlib.ExitStack() as stack:
+    begun: list[str] = []
+    try:
+        line = check_command_line(arguments)
+        if line is None:
+            _hydra(arguments, begun)
+            return 0
+        place = place_of(line)
+        if place.sweep is not None:
+            return _sweep(place, place.sweep, [*arguments, *place.overrides])
+        _hydra([*arguments, *place.overrides], begun)
+    except BaseException as error:
+        return _code_of(error, bool(begun))
+    return 0
+
+
+def _hydra(arguments: list[str], begun: list[str]) -> None:
+    """Hand a command line to Hydra; `begun` gets an entry when a trial begins."""
+    sys.argv[1:] = arguments
+    launch = Launch(typed=tuple(arguments))
+    failure: list[Exception] = []
+
+    def task(node: DictConfig) -> Objective:
+        begun.append("trial")
         try:
-            line = check_command_line(arguments)
-            if line is not None:
-                place = place_of(line)
-                sys.argv[1:] = [*arguments, *place.overrides]
-                if place.sweep is not None:
-                    stack.enter_context(sweep.launching(place.sweep))
-                    sweep_directory = place.sweep
-                    if not place.basic:
-                        stack.enter_context(polite_interrupts(SWEEP, partial(sweep.stop, place.sweep)))
-            hydra.main(version_base="1.3", config_path=str(conf_directory()), config_name="config")(task)()
-            if failure:
-                raise failure[0]
-        except BaseException as error:
-            told = sweep_directory is not None and any(
-                job.status in ("failed", "killed") for job in sweep.jobs(sweep_directory)
-            )
-            code = _code_of(error, bool(started) or sweep_directory is not None, told)
-        if sweep_directory is not None:
-            code = _tell_jobs(sweep_directory, code)
-    return code
+            return run_job(node, launch)
+        except Exception as error:
+            failure.append(error)  # kept from Hydra, which would print its own line about it
+            return None
+
+    hydra.main(version_base="1.3", config_path=str(conf_directory()), config_name="config")(task)()
+    if failure:
+        raise failure[0]
 
 
-def _code_of(error: BaseException, started: bool, told: bool) -> int:
+def _sweep(place: Place, directory: Path, arguments: list[str]) -> int:
+    """Launch the trials of a sweep, say what became of them and return the exit code."""
+    code = 0
+    try:
+        with sweep.launching(directory):
+            if place.objective:
+                search.begin_search(directory)
+            try:
+                with polite_interrupts(SWEEP, partial(sweep.stop, directory)):
+                    _hydra(arguments, [])
+            except BaseException as error:
+                if isinstance(error, KeyboardInterrupt | Terminated):
+                    sweep.stop(directory)
+                code = _code_of(error, True, sweep.jobs(directory))
+            code = _tell_jobs(directory, place.n_trials, code)
+            for line in search.told(directory, place.objective):
+                print(line)
+            return code
+    except UserError as error:
+        return _code_of(error, False)
+
+
+def _code_of(error: BaseException, started: bool, jobs: Sequence[Job] = ()) -> int:
     """Say what ended the command, unless that is told of a sweep's jobs, and return the exit code."""
     match error:
         case KeyboardInterrupt():
@@ -103,8 +120,6 @@ def _code_of(error: BaseException, started: bool, told: bool) -> int:
         case BrokenPipeError():  # as in alframe | head
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 1 if started else 0
-        case _ if told:
-            return 1
         case UserError():
             _say(f"alframe: {error}")
             return 2
@@ -118,29 +133,43 @@ def _code_of(error: BaseException, started: bool, told: bool) -> int:
             key = "hydra.run.dir (hydra.sweep.dir in a sweep)"
             _say(f"alframe: {key}: expected a directory that can be written, got {error}.")
             return 2
+        case _ if any(job.status == "killed" for job in jobs):  # the launcher's words for it
+            return 1
+        case ValueError() if jobs and all(job.status != "finished" for job in jobs):
+            return 1  # a search without a single figure
     traceback.print_exception(error)
     return 1
 
 
-def _tell_jobs(sweep_directory: Path, code: int) -> int:
+def _tell_jobs(place: Path, n_trials: int | None, code: int) -> int:
     """Print what became of a sweep's jobs; return 1 when any failed, 130 when they were interrupted."""
-    jobs = sweep.jobs(sweep_directory)
-    failed = [job for job in jobs if job.status in ("failed", "killed")]
-    counts = Counter[str](job.status for job in jobs if job not in failed)
+    jobs = sweep.jobs(place)
+    ended = code in (130, 143) or sweep.stopped(place)
+    if ended:
+        jobs = [replace(job, status="interrupted") if job.status == "killed" else job for job in jobs]
+    counts = Counter[str](job.status for job in jobs)
+    counts["failed"] += counts.pop("killed", 0)
+    counts["not begun"] += max(0, (n_trials or 0) - len(jobs))
     others = [f", {counts[status]} {status}" for status in _OTHERS if counts[status]]
-    print(
-        f"\n{counts['finished']} trials finished, {len(failed)} failed{''.join(others)}, in {sweep_directory}"
-    )
-    for job in failed:
-        _say(f"  {sweep_directory / job.directory}: {job.reason}")
-    for line in sync_line(sweep_directory, "*/"):
+    print(f"\n{counts['finished']} trials finished, {counts['failed']} failed{''.join(others)}, in {place}")
+    for job in jobs:
+        if job.status == "waiting":
+            print(f"  {place / str(job)}: {job.reason}")
+        if job.status in ("failed", "killed"):
+            _say(f"  {place / str(job)}: {job.reason}")
+    for line in sync_line(place, "*/"):
         print(line)
-    if code in (130, 143):
-        return code
-    return 1 if failed else 130 if counts["interrupted"] else code
+    if code == 0 and counts["failed"]:
+        code = 1
+    if ended and (counts["interrupted"] or counts["not begun"]):
+        code = code if code == 143 else 130
+    if counts["interrupted"] or counts["not begun"]:
+        print("The same command goes on with what is missing.")
+    sys.stdout.flush()
+    return code
 
 
-_OTHERS = ("interrupted", "waiting", "not begun")
+_OTHERS = ("interrupted", "waiting", "running", "not begun")
 
 
 def _terminate(number: int, frame: Any) -> None:

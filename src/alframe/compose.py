@@ -3,7 +3,9 @@
 import contextlib
 import difflib
 import io
+import math
 import re
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,12 +17,14 @@ from hydra._internal.utils import get_args_parser
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException, MissingConfigException
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import InterpolationResolutionError, MissingMandatoryValue, OmegaConfBaseException
 
 from alframe.config import check, conf_directory
 from alframe.directory import digest, identity, trial_name, unfinished
 from alframe.errors import ConfigError, UserError
+from alframe.machine import n_cores
+from alframe.search import check_search
 
 NAMED_BY_CONFIG = "auto"  # the last part of a directory that is named after the config
 # Options that plug-ins of Hydra's bring, and the extra that installs them.
@@ -39,13 +43,17 @@ class CommandLine:
     """What was typed, once it is known to be right.
 
     Attributes:
-        overrides: with the first value of each that sweeps. swept: the values of those, in their order.
-        multirun: whether -m was typed.
+        overrides: with the first value of each that sweeps. swept: those that sweep, as text, in their order.
+        n_trials: in a grid of them, None where only the sweeper knows. multirun: whether -m was typed.
+        config: what the overrides come to. hydra: Hydra's own part of it.
     """
 
     overrides: list[str]
-    swept: list[list[str]]
+    swept: list[str]
+    n_trials: int | None
     multirun: bool
+    config: dict[str, Any]
+    hydra: DictConfig
 
 
 def check_command_line(arguments: list[str]) -> CommandLine | None:
@@ -77,22 +85,35 @@ def check_command_line(arguments: list[str]) -> CommandLine | None:
         if not folder.is_dir():
             raise ConfigError("--config-dir", "a folder", typed.config_dir)
         search_path = [f"hydra.searchpath=['file://{folder}']"]
-    values = [_values(text, typed.multirun) for text in typed.overrides]
+    texts = list(typed.overrides)
+    values = {text: _values(text, typed.multirun) for text in texts}
     if typed.multirun:
-        first = [choices[0] for choices in values if choices]
-        values += [_values(text, multirun=True) for text in _swept_by_files(first + search_path)]
-    first = [choices[0] for choices in values if choices]
-    config = _composed(first + search_path)
+        first = [choices[0] for choices in values.values() if choices]
+        values |= {text: _values(text, True) for text in _swept_by_files(first + search_path)}
+    first = [choices[0] for choices in values.values() if choices]
+    config, node = _composed_whole(first + search_path)
     if not typed.multirun:
         check(config)
-    # The other values of a sweep, each beside the first values of the rest.
-    for choices in values:
-        for other in choices[1:MAX_CHECKED]:
+    # The other options of a group, each beside the first values of the rest; any value of a key composes.
+    for choices in values.values():
+        for other in choices[1:MAX_CHECKED] if choices and _chooses(choices[0]) else []:
             _composed([other if text == choices[0] else text for text in first] + search_path)
     if typed.cfg:
         return None
-    swept = [choices for choices in values if len(choices) > 1]
-    return CommandLine(overrides=first + search_path, swept=swept, multirun=bool(typed.multirun))
+    return CommandLine(
+        overrides=first + search_path,
+        swept=[text for text, choices in values.items() if len(choices) != 1],
+        n_trials=math.prod(len(choices) for choices in values.values()) or None,
+        multirun=bool(typed.multirun),
+        config=config,
+        hydra=node,
+    )
+
+
+def _chooses(override: str) -> bool:
+    """Return whether an override chooses an option of a group."""
+    key = override.partition("=")[0].lstrip("+~").partition("@")[0]
+    return key.startswith("hydra/") or (conf_directory() / key).is_dir() or "/" in key
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,44 +121,77 @@ class Place:
     """Where a command works.
 
     Attributes:
-        overrides: what names the directory after the config, empty where another one was given.
+        overrides: what names the directory after the config, empty where another one was given, and how many
+            processes a launcher takes that leaves it open.
         sweep: the sweep's directory, None for a single trial.
-        basic: whether trials run one after the other in the command's own process.
+        n_trials: how many trials it has, None where only the sweeper knows.
+        objective: the figures that a search optimises; none where trials are not searched for.
     """
 
     overrides: list[str]
     sweep: Path | None
-    basic: bool
+    n_trials: int | None = None
+    objective: tuple[str, ...] = ()
 
 
 def place_of(line: CommandLine) -> Place:
     """Return where a command works.
 
     A trial goes where an unfinished one of the same config lies, a sweep where the same sweep lies.
+
+    Raises:
+        UserError: its launcher cannot work here, or its search has no objective.
     """
-    with initialize_config_dir(str(conf_directory()), version_base="1.3"):
-        node = compose("config", overrides=line.overrides, return_hydra_config=True).hydra
+    node, config = line.hydra, line.config
     sweeps = line.multirun or str(node.mode) == "RunMode.MULTIRUN"
     given = Path(node["sweep" if sweeps else "run"].dir)
-    basic = str(node.launcher.get("_target_")).endswith("BasicLauncher")
-    if given.name != NAMED_BY_CONFIG:
-        return Place(overrides=[], sweep=given.absolute() if sweeps else None, basic=basic)
-    config = _composed(line.overrides)
     if not sweeps:
-        path = unfinished(given.parent, trial_name(config))
-        return Place(overrides=[f"hydra.run.dir={path}"], sweep=None, basic=basic)
-    chosen = [text.partition("=")[2] for text in line.overrides if text.startswith("+sweep=")]
-    params = OmegaConf.to_container(node.sweeper.get("params") or OmegaConf.create({}), resolve=True)
-    path = given.parent / f"{(chosen or ['sweep'])[0]}_{digest([identity(config), line.swept, params])}"
-    return Place(overrides=[f"hydra.sweep.dir={path}"], sweep=path.absolute(), basic=basic)
+        named = given.name == NAMED_BY_CONFIG
+        path = unfinished(given.parent, trial_name(config)) if named else given
+        return Place(overrides=[f"hydra.run.dir={path}"] if named else [], sweep=None)
+    sweeper = OmegaConf.to_container(node.sweeper, resolve=True, enum_to_str=True)
+    assert isinstance(sweeper, dict)
+    n_trials = sweeper.get("n_trials", line.n_trials)  # a search has a number of its own
+    overrides = _processes(node.launcher, n_trials, sweeper.get("n_jobs"))
+    path = given
+    if given.name == NAMED_BY_CONFIG:
+        chosen = [text.partition("=")[2] for text in line.overrides if text.startswith("+sweep=")]
+        asked = [identity(config), config["objective"], line.swept, _which_trials(sweeper)]
+        path = given.parent / f"{(chosen or ['sweep'])[0]}_{digest(asked)}"
+        overrides.append(f"hydra.sweep.dir={path}")
+    objective = check_search(config["objective"], {str(key): value for key, value in sweeper.items()})
+    return Place(overrides=overrides, sweep=path.absolute(), n_trials=n_trials, objective=objective)
+
+
+def _which_trials(sweeper: Mapping[Any, Any]) -> dict[str, Any]:
+    """Return the part of a sweeper's settings that says which trials it asks for."""
+    amounts = ("n_trials", "max_failure_rate", "max_batch_size")  # with more trials it is the same search
+    return {str(key): value for key, value in sweeper.items() if key not in amounts and value is not None}
+
+
+def _processes(launcher: DictConfig, n_trials: int | None, together: int | None) -> list[str]:
+    """Return the override that says how many processes joblib takes where all cores may be taken.
+
+    Each computes with its part of the cores: no more processes than there are trials at a time.
+
+    Raises:
+        UserError: the launcher hands trials to Slurm, which is not here.
+    """
+    name = str(launcher.get("_target_")).rpartition(".")[2]
+    if name == "SlurmLauncher" and shutil.which("srun") is None:
+        raise UserError(
+            "hydra/launcher: expected a machine of a Slurm cluster, got one without srun. "
+            "Write hydra/launcher=cores for several trials at once on this one."
+        )
+    if name != "JoblibLauncher" or launcher.n_jobs != -1:
+        return []
+    return [f"hydra.launcher.n_jobs={min(n for n in (n_cores(), n_trials, together) if n is not None)}"]
 
 
 def _swept_by_files(overrides: list[str]) -> list[str]:
     """Return the overrides of `hydra.sweeper.params`, as an experiment or a sweep sets them."""
-    _composed(overrides)  # says what is wrong with them
-    with initialize_config_dir(str(conf_directory()), version_base="1.3"):
-        node = compose("config", overrides=overrides, return_hydra_config=True)
-    return [f"{key}={value}" for key, value in (node.hydra.sweeper.get("params") or {}).items()]
+    _, node = _composed_whole(overrides)
+    return [f"{key}={value}" for key, value in (node.sweeper.get("params") or {}).items()]
 
 
 @contextlib.contextmanager
@@ -184,10 +238,16 @@ def named_choices(chosen: Mapping[str, Any], overrides: Sequence[str]) -> dict[s
 
 
 def _composed(overrides: list[str]) -> dict[str, Any]:
+    return _composed_whole(overrides)[0]
+
+
+def _composed_whole(overrides: list[str]) -> tuple[dict[str, Any], DictConfig]:
+    """Return the resolved config of some overrides, and Hydra's own part beside it."""
     try:
         with initialize_config_dir(str(conf_directory()), version_base="1.3"):
-            node = compose("config", overrides=overrides)
-            config = OmegaConf.to_container(node, resolve=True, throw_on_missing=True)
+            node = compose("config", overrides=overrides, return_hydra_config=True)
+            own = OmegaConf.masked_copy(node, [str(key) for key in node if key != "hydra"])
+            config = OmegaConf.to_container(own, resolve=True, throw_on_missing=True)
     except MissingMandatoryValue as error:
         key = str(error.full_key or error).removeprefix("Missing mandatory value: ")
         raise ConfigError(key, "a value", "none", f"Write {key}=VALUE.") from error
@@ -198,7 +258,7 @@ def _composed(overrides: list[str]) -> dict[str, Any]:
     except (HydraException, OmegaConfBaseException, ValueError, yaml.YAMLError) as error:
         raise _unknown_key(error) from error
     assert isinstance(config, dict)
-    return {str(key): value for key, value in config.items()}
+    return {str(key): value for key, value in config.items()}, node.hydra
 
 
 def _values(text: str, multirun: bool) -> list[str]:

@@ -92,10 +92,13 @@ def limited_threads(n_threads: int | None) -> Iterator[int]:
     """Compute with so many threads while the block runs, and yield how many.
 
     Args:
-        n_threads: None takes OMP_NUM_THREADS, or else the cores that no other trial of this machine uses.
+        n_threads: None takes OMP_NUM_THREADS, or else the cores that Slurm gave this job, or else those that
+            no other trial of this machine uses.
     """
     if n_threads is None and "OMP_NUM_THREADS" in os.environ:
         n_threads = _FIRST_THREADS
+    elif n_threads is None and os.environ.get("SLURM_CPUS_PER_TASK", "").isdigit():
+        n_threads = int(os.environ["SLURM_CPUS_PER_TASK"])
     before = torch.get_num_threads()
     with shared_cores(n_threads) as n:
         torch.set_num_threads(n)

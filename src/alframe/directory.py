@@ -150,6 +150,19 @@ def occupied(directory: Path) -> Iterator[None]:
         yield
 
 
+def at_work(directory: Path) -> bool:
+    """Return whether a process works in the directory of a trial; False where that cannot be known."""
+    try:
+        with (directory / STATE / "lock").open() as file:
+            if fcntl is not None:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:  # nobody ever worked there
+        pass
+    return False
+
+
 def _make(directory: Path) -> None:
     try:
         (directory / STATE).mkdir(parents=True, exist_ok=True)

@@ -1,15 +1,16 @@
 """One job of Hydra's: from a composed config to a trial in Hydra's output directory.
 
 The job of a sweep may run in another process or on another machine than the command: what became of it goes
-into the sweep's directory; only the figure that a search optimises and one kind of error leave it otherwise.
+into the sweep's directory; only the figure that a search optimises leaves it otherwise.
 """
 
 import json
+import os
 import sys
 import traceback
 import warnings
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,85 +21,116 @@ from omegaconf import DictConfig, OmegaConf
 from alframe import sweep
 from alframe.compose import named_choices
 from alframe.directory import finished_summary
-from alframe.errors import AlframeError, AnswersNeeded, TrialError, TrialNotice, UserError
-from alframe.interrupts import polite_interrupts
-from alframe.sweep import Job
+from alframe.errors import AlframeError, AnswersNeeded, TrialNotice, UserError
+from alframe.interrupts import follow_the_command, polite_interrupts
+from alframe.sweep import Job, Launch, Status
 
 Objective = float | list[float] | None
 
 
-def run_job(node: DictConfig) -> Objective:
+def run_job(node: DictConfig, launch: Launch) -> Objective:
     """Run the trial of a composed config in Hydra's output directory.
 
     Returns:
-        The figures that `objective` names, None where it names none.
+        The figures that `objective` names, None where it names none or the trial of a sweep did not finish.
 
     Raises:
-        AlframeError, KeyboardInterrupt: as `run_trial`. In a sweep every error is a `TrialError` of one line,
-            which can pass between processes.
+        AlframeError, KeyboardInterrupt: as `run_trial`; nothing in a sweep, so that the others go on.
     """
     warnings.formatwarning = _in_one_line
     state = HydraConfig.get()
     directory = Path(state.runtime.output_dir)
     if state.mode != RunMode.MULTIRUN:
-        return _objective(node, _trial(node, directory, group=None))
-    place, number = Path(state.sweep.dir).absolute(), int(state.job.num)
-    if not _is_basic(state) and sweep.stopped(place):
-        sweep.tell(place, number, Job(directory=directory.name, status="not begun"))
+        with polite_interrupts() as stop_wanted:
+            summary = _trial(node, directory, state.overrides.task, stop_wanted)
+        return _objective(node, summary)
+    if not launch.is_here():
+        follow_the_command()
+    return _job_of_sweep(node, Path(state.sweep.dir).absolute(), directory, launch)
+
+
+def _job_of_sweep(node: DictConfig, place: Path, directory: Path, launch: Launch) -> Objective:
+    state = HydraConfig.get()
+    name, number = os.path.relpath(directory, place), int(state.job.num)
+
+    def tell(status: Status, reason: str = "") -> Job:
+        job = Job(directory=name, overrides=launch.swept(state.overrides.task), status=status, reason=reason)
+        sweep.tell(place, number, job)
+        return job
+
+    if sweep.stopped(place):
+        tell("not begun")
         return None
-    sweep.tell(place, number, Job(directory=directory.name, status="running"))
+    job = tell("running")
     try:
-        found = _objective(node, _trial(node, directory, group=place.name))
+        summary = _trial_of_sweep(node, place, directory, job, launch)
+        found = _objective(node, summary)
     except AnswersNeeded as error:
-        print(f"alframe: {error}", flush=True)
-        sweep.tell(place, number, Job(directory=directory.name, status="waiting", reason=_in_line(error)))
+        tell("waiting", _in_line(error))
         return None
     except KeyboardInterrupt:
-        sweep.tell(place, number, Job(directory=directory.name, status="interrupted"))
+        tell("interrupted")
         sweep.stop(place)
-        if _is_basic(state):
-            raise
-        return None  # the command says so when all have ended
+        return None
     except Exception as error:
         if not isinstance(error, AlframeError):
             traceback.print_exc()
         _leave_failure(directory, error)
-        sweep.tell(place, number, Job(directory=directory.name, status="failed", reason=_in_line(error)))
-        raise TrialError(_in_line(error)) from None
-    sweep.tell(place, number, Job(directory=directory.name, status="finished"))
+        print(f"{tell('failed', _in_line(error))}: failed: {_in_line(error)}", flush=True)
+        return None
+    tell("finished")
     return found
 
 
-def _trial(node: DictConfig, directory: Path, group: str | None) -> dict[str, Any]:
+def _trial_of_sweep(
+    node: DictConfig, place: Path, directory: Path, job: Job, launch: Launch
+) -> dict[str, Any]:
+    summary = finished_summary(directory, _config(node))
+    if summary is not None:
+        print(f"{job}: finished before", flush=True)
+        return summary
+    (directory / "failure.json").unlink(missing_ok=True)
+    alone = launch.is_here()  # tables of several trials at once would mix
+    if alone:
+        print(f"\n{job}", flush=True)
+    overrides = HydraConfig.get().overrides.task
+    stop_wanted = partial(sweep.stopped, place)
+    summary = _trial(node, directory, overrides, stop_wanted, group=place.name, console=alone)
+    if not alone:
+        print(f"{job}: {_in_short(summary)}", flush=True)
+    return summary
+
+
+def _trial(
+    node: DictConfig,
+    directory: Path,
+    overrides: Sequence[str],
+    stop_wanted: Callable[[], bool],
+    *,
+    group: str | None = None,
+    console: bool = True,
+) -> dict[str, Any]:
     from alframe.trial import Own, run_trial  # torch is imported here, not for --help
 
-    state = HydraConfig.get()
-    overrides = [override for override in state.overrides.task if not override.startswith("+sweep=")]
-    content = OmegaConf.to_container(node, resolve=True)
-    assert isinstance(content, dict)
-    config = {str(key): value for key, value in content.items() if key != "experiment"}
+    config = _config(node)
     if config.get("trusted_packages"):
         sys.path.insert(0, str(Path.cwd()))  # a package of the user's own, beside where they work
-    if group is not None:
-        summary = finished_summary(directory, config)
-        if summary is not None:
-            print(f"{directory.name}: finished before", flush=True)
-            return summary
-        (directory / "failure.json").unlink(missing_ok=True)
-    alone = group is None or _is_basic(state)
-    with _interrupts(state, alone) as stop_wanted:
-        summary = run_trial(
-            config,
-            directory,
-            name=" ".join(overrides) or "defaults",
-            group=group,
-            choices=named_choices(state.runtime.choices, state.overrides.task),
-            stop_wanted=stop_wanted,
-            own=Own(console=alone),  # tables of several trials at once would mix
-        )
-    if not alone:
-        print(f"{directory.name}: {_in_short(summary)}", flush=True)
-    return summary
+    name = " ".join(override for override in overrides if not override.startswith("+sweep="))
+    return run_trial(
+        config,
+        directory,
+        name=name or "defaults",
+        group=group,
+        choices=named_choices(HydraConfig.get().runtime.choices, overrides),
+        stop_wanted=stop_wanted,
+        own=Own(console=console),
+    )
+
+
+def _config(node: DictConfig) -> dict[str, Any]:
+    content = OmegaConf.to_container(node, resolve=True)
+    assert isinstance(content, dict)
+    return {str(key): value for key, value in content.items() if key != "experiment"}
 
 
 def _in_short(summary: Mapping[str, Any]) -> str:
@@ -114,23 +146,6 @@ def _in_short(summary: Mapping[str, Any]) -> str:
         f"{summary['hand_labels']:,} hand labels ({100 * summary['hand_share']:.2f} %){told} "
         f"in {summary['rounds']} rounds and {summary['seconds']:.0f} s"
     )
-
-
-@contextmanager
-def _interrupts(state: Any, alone: bool) -> Iterator[Callable[[], bool]]:
-    """Yield what says whether to end after this round: Ctrl-C, or a sweep of several processes."""
-    if alone:
-        with polite_interrupts() as pressed:
-            yield pressed
-        return
-    place = Path(state.sweep.dir).absolute()
-    with polite_interrupts(None) as pressed:  # the command says what Ctrl-C does
-        yield lambda: pressed() or sweep.stopped(place)
-
-
-def _is_basic(state: Any) -> bool:
-    """Return whether jobs run one after the other in the command's own process."""
-    return str(state.launcher.get("_target_")).endswith("BasicLauncher")
 
 
 def _objective(node: DictConfig, summary: dict[str, Any]) -> Objective:

@@ -89,7 +89,7 @@ def shared_cores(wanted: int | None) -> Iterator[int]:
     n = wanted or n_cores()
     if fcntl is not None:
         with suppress(OSError, RuntimeError):
-            directory = cache_directory() / "running"
+            directory = cache_directory() / "running" / platform.node()  # homes are shared between machines
             directory.mkdir(parents=True, exist_ok=True)
             with _locked(directory / "list.lock"):
                 taken = sum(_taken(directory))

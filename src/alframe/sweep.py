@@ -5,12 +5,15 @@ A launcher may run jobs in other processes or on other machines; the sweep's dir
 
 import json
 import os
-from collections.abc import Iterator
+import platform
+import time
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
+from alframe.directory import at_work
 from alframe.errors import UserError
 from alframe.files import replace_file
 
@@ -30,12 +33,42 @@ class Job:
     """A job of a sweep.
 
     Attributes:
-        directory: of its trial. status: what became of it. reason: why, in one line; empty where it finished.
+        directory: of its trial, below the sweep's. overrides: what tells it from the others, as typed.
+        status: what became of it. reason: why, in one line; empty where it finished.
     """
 
     directory: str
     status: Status
+    overrides: str = ""
     reason: str = ""
+
+    def __str__(self) -> str:
+        """Return its directory, and in brackets what tells it from the others."""
+        return f"{self.directory} ({self.overrides})" if self.overrides else self.directory
+
+
+@dataclass(frozen=True, kw_only=True)
+class Launch:
+    """The command that launches jobs, as each of them knows it.
+
+    Attributes:
+        typed: its arguments. process: its machine and process.
+    """
+
+    typed: tuple[str, ...] = ()
+    process: tuple[str, int] = field(default_factory=lambda: (platform.node(), os.getpid()))
+
+    def is_here(self) -> bool:
+        """Return whether this is the command's own process, in which jobs run one after the other."""
+        return self.process == (platform.node(), os.getpid())
+
+    def swept(self, overrides: Iterable[str]) -> str:
+        """Return the overrides of a job that were not typed as they stand: they tell it from the others.
+
+        >>> Launch(typed=("-m", "data=digits", "seed=1,2")).swept(["data=digits", "seed=2"])
+        'seed=2'
+        """
+        return " ".join(text for text in overrides if text not in self.typed)
 
 
 @contextmanager
@@ -74,20 +107,33 @@ def tell(directory: Path, number: int, job: Job) -> None:
     replace_file(directory / FOLDER / f"{number:06d}.json", json.dumps(asdict(job)) + "\n")
 
 
-def jobs(directory: Path) -> list[Job]:
+def jobs(directory: Path, patience_seconds: float = 2.0) -> list[Job]:
     """Return the jobs that left word since the sweep was launched, in their order; for use when it has ended.
 
-    One that still says "running" did not come to its end: "killed".
+    One that says "running" although nobody works in its directory did not come to its end: "killed".
+
+    Args:
+        patience_seconds: how long processes that were told to end may take for it.
     """
+    told = [Job(**json.loads(file.read_text())) for file in sorted((directory / FOLDER).glob("*.json"))]
+    deadline = time.monotonic() + patience_seconds
     return [
-        _ended(Job(**json.loads(file.read_text()))) for file in sorted((directory / FOLDER).glob("*.json"))
+        replace(job, status="killed", reason=KILLED)
+        if job.status == "running" and not _works(directory / job.directory, deadline)
+        else job
+        for job in told
     ]
 
 
-def _ended(job: Job) -> Job:
-    if job.status != "running":
-        return job
-    return Job(directory=job.directory, status="killed", reason="its process ended without a word")
+KILLED = "its process was ended from outside (memory full?)"
+
+
+def _works(directory: Path, deadline: float) -> bool:
+    while at_work(directory):
+        if time.monotonic() >= deadline:
+            return True
+        time.sleep(0.05)
+    return False
 
 
 def stop(directory: Path) -> None:

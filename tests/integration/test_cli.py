@@ -166,7 +166,7 @@ def test_in_a_sweep_a_bad_trial_fails_alone(tmp_path: Path) -> None:
     )  # fmt: skip
     assert done.returncode == 1
     assert "2 trials finished, 1 failed" in done.stdout
-    assert "1: auto_label.threshold: expected a probability strictly between 0 and 1, got 7" in done.stderr
+    assert "sweep/1 (auto_label.threshold=7): auto_label.threshold: expected a probability" in done.stderr
     assert "Traceback" not in done.stderr
     runs = [WandbFile(tmp_path / "sweep" / name) for name in ("0", "2")]
     assert {run.of("run")[0].run_group for run in runs} == {"sweep"}

@@ -27,6 +27,7 @@ from tests.helpers import alframe, alframe_process, config_of, read_rows
 ALL = os.environ.get("ALFRAME_ALL_KILLS") == "1"
 QUICK = [
     "data=digits",
+    "data.limit=600",
     "tracker=none",
     "learner.steps=6",
     "learner.batch_size=16",
@@ -63,6 +64,8 @@ UNDER_FIRE = {
 def test_killed_trials_end_with_the_same_labels(tmp_path, overrides):
     script = Path(__file__).parents[1] / "kill_trials.py"
     kills = 60 if ALL else 3
+    if not ALL:
+        overrides = [*overrides, "data.limit=600"]
     done = subprocess.run(
         [sys.executable, script, tmp_path / "trials", *overrides, "--kills", str(kills)],
         env={**os.environ, "PYTHONPATH": str(script.parents[1]), "OMP_NUM_THREADS": "1"},
@@ -263,7 +266,7 @@ def test_the_same_command_goes_on_and_a_finished_trial_stays(tmp_path):
 
 
 def test_a_sweep_started_again_runs_what_is_missing(tmp_path):
-    line = ["-m", *QUICK, "seed=1,2", "query.num=40,41"]
+    line = ["-m", *QUICK, "stopping.max_rounds=2", "stopping.min_rounds=1", "seed=1,2", "query.num=41,42"]
     first = alframe(*line, cwd=tmp_path)
     assert first.returncode == 0, first.stderr
     (sweep,) = (tmp_path / "multirun").iterdir()
@@ -272,8 +275,8 @@ def test_a_sweep_started_again_runs_what_is_missing(tmp_path):
     stamps = {name: (sweep / name / "labels.csv").stat().st_mtime_ns for name in ("0", "3")}
     again = alframe(*line, cwd=tmp_path)
     assert [line for line in again.stdout.splitlines() if "finished before" in line] == [
-        "0: finished before",
-        "3: finished before",
+        "0 (query.num=41 seed=1): finished before",
+        "3 (query.num=42 seed=2): finished before",
     ]
     assert "expected a directory without a trial" in again.stderr  # rounds.csv without a state to go on from
     assert again.returncode == 1
@@ -282,9 +285,15 @@ def test_a_sweep_started_again_runs_what_is_missing(tmp_path):
 
 
 def test_a_sweep_does_not_take_another_trial_for_its_own(tmp_path):
-    where = f"hydra.sweep.dir={tmp_path / 'sweep'}"
-    assert alframe("-m", *QUICK, "seed=1", where, cwd=tmp_path).returncode == 0
-    other = alframe("-m", *QUICK, "seed=2", where, cwd=tmp_path)
+    line = [
+        "-m",
+        *QUICK,
+        "stopping.max_rounds=1",
+        "stopping.min_rounds=1",
+        f"hydra.sweep.dir={tmp_path / 'sweep'}",
+    ]
+    assert alframe(*line, "seed=1", cwd=tmp_path).returncode == 0
+    other = alframe(*line, "seed=2", cwd=tmp_path)
     assert other.returncode == 1
     assert "seed is 1 there and 2 here" in other.stderr
 

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from alframe import machine
+from alframe import device, machine
 
 
 @pytest.fixture(autouse=True)
@@ -94,3 +94,25 @@ def test_the_processor_is_named():
 def test_the_cache_is_plain_json(own_cache):
     machine.remember("a", {"x": 1})
     assert json.loads((own_cache / "measured.json").read_text()) == {"a": {"x": 1}}
+
+
+def test_threads_are_those_typed_then_of_the_environment_then_of_slurm(monkeypatch):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setenv("SLURM_CPUS_PER_TASK", "3")
+    with device.limited_threads(None) as n:
+        assert n == 3
+    with device.limited_threads(2) as n:
+        assert n == 2
+    monkeypatch.setenv("OMP_NUM_THREADS", "5")  # torch read its own before any trial
+    with device.limited_threads(None) as n:
+        assert n == device._FIRST_THREADS
+
+
+def test_trials_of_another_machine_with_the_same_home_take_no_cores(monkeypatch):
+    monkeypatch.setattr(machine, "n_cores", lambda: 4)
+    with machine.shared_cores(3):
+        with machine.shared_cores(None) as n:
+            assert n == 1
+        monkeypatch.setattr(machine.platform, "node", lambda: "another")
+        with machine.shared_cores(None) as n:
+            assert n == 4

@@ -1,0 +1,214 @@
+"""Sweeps with launchers of several processes, a search, and what is killed or interrupted."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import joblib
+import pytest
+import yaml
+
+from alframe import sweep
+from tests.helpers import Done, alframe, alframe_process, read_rows
+
+TINY = [
+    "data=digits",
+    "data.limit=300",
+    "tracker=none",
+    "learner.steps=6",
+    "stopping.min_rounds=1",
+    "stopping.max_rounds=2",
+    "query.num=10",
+]
+CORES = ["hydra/launcher=cores", "hydra.launcher.n_jobs=2"]
+GRID = ["-m", *TINY, "threads=1", "seed=1,2", "auto_label.threshold=0.6,7"]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_environment() -> Iterator[None]:
+    """The same environment in all tests: joblib's processes are made once and used by all."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("OMP_NUM_THREADS", raising=False)
+        yield
+
+
+def told(place: Path) -> list[str]:
+    """Return the last word of each job."""
+    return [json.loads(file.read_text())["status"] for file in sorted((place / ".jobs").glob("*.json"))]
+
+
+@pytest.fixture(scope="module")
+def launched(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, Done]]:
+    """The same sweep by two launchers, half of its trials impossible."""
+    folder = tmp_path_factory.mktemp("sweeps")
+    ways: dict[str, list[str]] = {"basic": [], "cores": CORES}
+    return {
+        way: (folder / way, alframe(*GRID, *launcher, f"hydra.sweep.dir={folder / way}", cwd=folder))
+        for way, launcher in ways.items()
+    }
+
+
+@pytest.mark.parametrize("way", ["basic", "cores"])
+def test_a_bad_trial_fails_alone_and_is_told_with_its_reason(
+    launched: dict[str, tuple[Path, Done]], way: str
+) -> None:
+    place, done = launched[way]
+    assert done.returncode == 1
+    assert f"2 trials finished, 2 failed, in {place}\n" in done.stdout
+    said = "auto_label.threshold: expected a probability strictly between 0 and 1, got 7"
+    assert [line.partition(". Write")[0] for line in done.stderr.splitlines()] == [
+        f"  {place}/1 (seed=1 auto_label.threshold=7): {said}",
+        f"  {place}/3 (seed=2 auto_label.threshold=7): {said}",
+    ]
+    assert told(place) == ["finished", "failed", "finished", "failed"]
+    assert said in json.loads((place / "1" / "failure.json").read_text())["reason"]
+
+
+def test_no_label_depends_on_the_launcher(launched: dict[str, tuple[Path, Done]]) -> None:
+    labels = {
+        way: [(place / name / "labels.csv").read_bytes() for name in ("0", "2")]
+        for way, (place, _) in launched.items()
+    }
+    assert labels["basic"] == labels["cores"]
+    assert labels["basic"][0] != labels["basic"][1]
+
+
+def test_a_launcher_goes_on_with_what_another_began(launched: dict[str, tuple[Path, Done]]) -> None:
+    place, _ = launched["basic"]
+    stamp = (place / "0" / "labels.csv").stat().st_mtime_ns
+    again = alframe(*GRID, *CORES, f"hydra.sweep.dir={place}", cwd=place.parent)
+    assert "2 trials finished, 2 failed" in again.stdout
+    assert (place / "0" / "labels.csv").stat().st_mtime_ns == stamp
+
+
+def test_processes_at_a_time_share_the_cores(tmp_path: Path) -> None:
+    done = alframe("-m", *TINY, "seed=1,2", *CORES, f"hydra.sweep.dir={tmp_path}", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    configs = [yaml.safe_load((tmp_path / name / "config.yaml").read_text()) for name in "01"]
+    assert [config["threads"] for config in configs] == [None, None]
+    assert [config["chosen"]["threads"] for config in configs] == [max(1, joblib.cpu_count() // 2)] * 2
+
+
+def test_a_second_launch_of_a_sweep_is_refused(tmp_path: Path) -> None:
+    with sweep.launching(tmp_path):
+        done = alframe(*GRID, f"hydra.sweep.dir={tmp_path}", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "expected a sweep that no other process works at" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+SEARCH = [
+    "-m",
+    "+sweep=search",
+    *TINY,
+    "threads=1",
+    "stopping.max_hand_labels=80",
+    "hydra.sweeper.n_trials=4",
+]
+
+
+def test_a_search_goes_on_after_a_bad_trial_names_the_best_and_repeats_itself(tmp_path: Path) -> None:
+    place = tmp_path / "search"
+    line = [*SEARCH, "auto_label.threshold=choice(0.6,0.7,7)", f"hydra.sweep.dir={place}"]
+    done = alframe(*line, cwd=tmp_path)
+    statuses = told(place)
+    assert set(statuses) == {"finished", "failed"}
+    n_failed = statuses.count("failed")
+    assert done.returncode == 1
+    assert f"{4 - n_failed} trials finished, {n_failed} failed, in {place}" in done.stdout
+    shares = {
+        file.parent.name: json.loads(file.read_text())["mislabelled_share"]
+        for file in place.glob("*/summary.json")
+    }
+    best = yaml.safe_load((place / "optimization_results.yaml").read_text())
+    assert best["best_value"] == min(shares.values())
+    assert f"best mislabelled_share={min(shares.values()):.6g}: auto_label.threshold=" in done.stdout
+    assert all(line.startswith("  ") for line in done.stderr.splitlines())  # no words of Optuna's own
+    again = alframe(*line, cwd=tmp_path)
+    assert again.stdout.count("finished before") == 4 - n_failed
+    assert yaml.safe_load((place / "optimization_results.yaml").read_text()) == best
+
+
+def test_a_search_for_two_figures_with_two_trials_at_a_time(tmp_path: Path) -> None:
+    two = ["objective=[hand_share,mislabelled_share]", "hydra.sweeper.direction=[minimize,minimize]"]
+    place = f"hydra.sweep.dir={tmp_path}"
+    done = alframe(*SEARCH, *two, *CORES, "hydra.sweeper.n_jobs=2", place, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "4 trials finished, 0 failed" in done.stdout
+    assert "best hand_share=" in done.stdout
+    assert told(tmp_path) == ["finished"] * 4
+
+
+def workers_of(process: "subprocess.Popen[str]") -> list[int]:
+    """Return the processes in which a command runs its trials."""
+    children = [
+        int(number)
+        for task in Path(f"/proc/{process.pid}/task").glob("*/children")
+        for number in task.read_text().split()
+    ]
+    return [number for number in children if b"popen_loky" in Path(f"/proc/{number}/cmdline").read_bytes()]
+
+
+def gone(number: int) -> bool:
+    stat = Path(f"/proc/{number}/stat")
+    return not stat.exists() or stat.read_text().rpartition(") ")[2].startswith("Z")
+
+
+def until(what: Callable[[], bool], process: "subprocess.Popen[str] | None" = None) -> None:
+    deadline = time.monotonic() + 120
+    while not what():
+        assert process is None or process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+@pytest.mark.skipif(signal.getsignal(signal.SIGINT) is signal.SIG_IGN, reason="SIGINT is ignored here")
+def test_what_is_killed_or_interrupted_is_told_and_gone_on_with(tmp_path: Path) -> None:
+    place = tmp_path / "sweep"
+    trials = ["-m", *TINY, "learner.steps=60", "threads=1", "seed=1,2,3"]
+    line = [*trials, *CORES, f"hydra.sweep.dir={place}"]
+
+    # The command is killed: its processes end by themselves.
+    process = alframe_process(*line, cwd=tmp_path)
+    until(lambda: len(list(place.glob("*/state/round-*.state"))) >= 2, process)
+    workers = workers_of(process)
+    assert len(workers) == 2
+    process.kill()
+    until(lambda: all(gone(worker) for worker in workers))
+    process.communicate()
+
+    # A process of its is killed: that is told, and what had not begun.
+    process = alframe_process(*line, cwd=tmp_path)
+    until(lambda: len(workers_of(process)) == 2 and "running" in told(place), process)
+    os.kill(workers_of(process)[0], signal.SIGKILL)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert sweep.KILLED in err
+    assert "Traceback" not in err
+    assert "The same command goes on with what is missing." in out
+
+    # Ctrl-C in a terminal reaches every process: the trials end after their rounds and no other begins.
+    process = alframe_process(*line, cwd=tmp_path)
+    until(lambda: len(workers_of(process)) == 2 and told(place).count("running") == 2, process)
+    for number in (process.pid, *workers_of(process)):
+        os.kill(number, signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, (out, err)
+    assert err == (
+        "\nalframe: the trials end after their rounds and no other begins; Ctrl-C again ends it at once.\n"
+    )
+    assert "1 not begun" in out
+
+    done = alframe(*line, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "3 trials finished, 0 failed" in done.stdout
+    alone = alframe(*trials, "hydra.sweep.dir=alone", cwd=tmp_path)
+    assert alone.returncode == 0
+    for name in "012":
+        ours, theirs = (tmp_path / way / name for way in ("sweep", "alone"))
+        assert (ours / "labels.csv").read_bytes() == (theirs / "labels.csv").read_bytes()
+        assert len(read_rows(ours / "rounds.csv")) == len(read_rows(theirs / "rounds.csv"))

@@ -1,0 +1,192 @@
+"""The jobs of a sweep, its search, and where a command works."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+from hydra.core.config_store import ConfigStore
+
+from alframe import compose, search, sweep
+from alframe.compose import Place, check_command_line, place_of
+from alframe.directory import at_work, occupied
+from alframe.errors import ConfigError, UserError
+from alframe.sweep import Job, Launch
+
+EXTRAS = {
+    "hydra/launcher=joblib": "joblib",
+    "hydra/launcher=cores": "joblib",
+    "hydra/launcher=slurm": "submitit",
+    "hydra/launcher=submitit_local": "submitit",
+    "+sweep=search": "optuna",
+}
+
+
+def test_the_last_word_of_a_job_counts_and_they_come_in_their_order(tmp_path: Path) -> None:
+    with sweep.launching(tmp_path):
+        sweep.tell(tmp_path, 10, Job(directory="10", status="failed", reason="no"))
+        sweep.tell(tmp_path, 9, Job(directory="9", status="running"))
+        sweep.tell(tmp_path, 9, Job(directory="9", status="finished", overrides="seed=2"))
+        assert [str(job) for job in sweep.jobs(tmp_path)] == ["9 (seed=2)", "10"]
+        assert [job.status for job in sweep.jobs(tmp_path)] == ["finished", "failed"]
+        sweep.stop(tmp_path)
+        assert sweep.stopped(tmp_path)
+    with sweep.launching(tmp_path):
+        assert sweep.jobs(tmp_path) == []
+        assert not sweep.stopped(tmp_path)
+
+
+def test_a_job_without_a_last_word_was_killed_unless_its_directory_is_in_use(tmp_path: Path) -> None:
+    with sweep.launching(tmp_path):
+        sweep.tell(tmp_path, 0, Job(directory="0", status="running"))
+        [job] = sweep.jobs(tmp_path)
+        assert (job.status, job.reason) == ("killed", sweep.KILLED)
+        with occupied(tmp_path / "0"):
+            assert at_work(tmp_path / "0")
+            assert [job.status for job in sweep.jobs(tmp_path, patience_seconds=0.1)] == ["running"]
+        assert not at_work(tmp_path / "0")
+        assert not at_work(tmp_path / "nowhere")
+        assert not (tmp_path / "nowhere").exists()
+
+
+def test_two_launches_of_a_sweep_are_kept_apart(tmp_path: Path) -> None:
+    with (
+        sweep.launching(tmp_path),
+        pytest.raises(UserError, match="expected a sweep that no other process works at"),
+        sweep.launching(tmp_path),
+    ):
+        pass
+    with sweep.launching(tmp_path):
+        pass
+
+
+def test_a_sweep_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with (
+        pytest.raises(UserError, match=r"hydra\.sweep\.dir: expected a directory that can be written"),
+        sweep.launching(tmp_path / "file"),
+    ):
+        pass
+
+
+def test_a_launch_knows_its_own_process_and_what_was_swept() -> None:
+    launch = Launch(typed=("-m", "data=digits", "seed=1,2"))
+    assert launch.is_here()
+    assert not Launch(process=("another machine", launch.process[1])).is_here()
+    assert not Launch(process=(launch.process[0], launch.process[1] + 1)).is_here()
+    assert launch.swept(["data=digits", "seed=1", "query.num=5"]) == "seed=1 query.num=5"
+
+
+def test_a_search_needs_a_direction_for_each_figure() -> None:
+    assert search.check_search(None, {"params": None}) == ()
+    assert search.check_search("mislabelled_share", {"direction": "minimize"}) == ("mislabelled_share",)
+    both = ["hand_share", "mislabelled_share"]
+    assert search.check_search(both, {"direction": ["minimize", "minimize"]}) == tuple(both)
+    with pytest.raises(ConfigError, match=r"objective: expected a figure .* Write objective="):
+        search.check_search(None, {"direction": "minimize"})
+    with pytest.raises(ConfigError, match=r"got 1\. Write hydra\.sweeper\.direction=\[minimize,minimize\]"):
+        search.check_search(both, {"direction": "minimize"})
+
+
+def test_what_a_search_came_to_is_a_line_for_each_of_the_best(tmp_path: Path) -> None:
+    assert search.told(tmp_path, ["a"]) == []
+    file = tmp_path / search.RESULTS
+    file.write_text(yaml.safe_dump({"best_params": {"query.num": 7, "x": 0.123456789}, "best_value": 0.5}))
+    assert search.told(tmp_path, ["a"]) == ["best a=0.5: query.num=7 x=0.123457"]
+    solutions = [{"params": {"x": 1}, "values": [0.1, 0.4]}, {"params": {"x": 2}, "values": [0.2, 0.3]}]
+    file.write_text(yaml.safe_dump({"name": "optuna", "solutions": solutions}))
+    assert search.told(tmp_path, ["a", "b"]) == ["best a=0.1 b=0.4: x=1", "best a=0.2 b=0.3: x=2"]
+    search.begin_search(tmp_path)
+    assert search.told(tmp_path, ["a", "b"]) == []
+
+
+def place(*arguments: str) -> Place:
+    line = check_command_line(list(arguments))
+    assert line is not None
+    return place_of(line)
+
+
+def test_a_sweep_is_named_after_what_it_sweeps_over() -> None:
+    first = place("-m", "data=digits", "seed=1,2", "query.num=5,6,7")
+    assert first.n_trials == 6
+    assert first == place("-m", "seed=1,2", "data=digits", "query.num=5,6,7")
+    assert first.sweep is not None
+    others = [
+        place("-m", "data=digits", "seed=1,3", "query.num=5,6,7"),
+        place("-m", "data=digits", "seed=1,2", "query.num=5,6,7", "learner.steps=9"),
+    ]
+    assert len({first.sweep, *(other.sweep for other in others)}) == 3
+    assert place("-m", "seed=1,2", "hydra.sweep.dir=mine") == Place(
+        overrides=[], sweep=Path("mine").absolute(), n_trials=2
+    )
+    assert place("data=digits").sweep is None
+
+
+def test_a_search_is_named_after_what_it_searches_and_goes_on_with_more_trials() -> None:
+    first = place("-m", "+sweep=search", "data=digits")
+    assert (first.n_trials, first.objective) == (30, ("mislabelled_share",))
+    more = place("-m", "+sweep=search", "data=digits", "hydra.sweeper.n_trials=60")
+    assert (more.n_trials, more.sweep) == (60, first.sweep)
+    others = [
+        place("-m", "+sweep=search", "data=digits", *changed)
+        for changed in (
+            ["objective=cost"],
+            ["learner.confident=interval(0.7,0.8)"],
+            ["hydra.sweeper.sampler.seed=2"],
+            ["hydra.sweeper.n_jobs=2"],
+        )
+    ]
+    assert len({first.sweep, *(other.sweep for other in others)}) == 5
+    with pytest.raises(ConfigError, match="objective: expected a figure"):
+        place("-m", "+sweep=search", "objective=null")
+
+
+@pytest.mark.parametrize(
+    ("typed", "processes"),
+    [
+        (["seed=1,2,3"], ["hydra.launcher.n_jobs=3"]),
+        (["seed=range(40)"], ["hydra.launcher.n_jobs=8"]),
+        (["+sweep=search"], ["hydra.launcher.n_jobs=1"]),
+        (["+sweep=search", "hydra.sweeper.n_jobs=4"], ["hydra.launcher.n_jobs=4"]),
+        (["seed=1,2,3", "hydra.launcher.n_jobs=2"], []),
+    ],
+)
+def test_no_more_processes_than_cores_and_than_trials_at_a_time(
+    typed: list[str], processes: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compose, "n_cores", lambda: 8)
+    found = place("-m", "hydra/launcher=cores", "hydra.sweep.dir=here", *typed)
+    assert found.overrides == processes
+
+
+def test_slurm_composes_and_is_refused_where_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    typed = ["-m", "hydra/launcher=slurm", "hydra.launcher.partition=gpu", "seed=1,2"]
+    monkeypatch.setattr(shutil, "which", lambda name: f"/usr/bin/{name}")
+    assert place(*typed).n_trials == 2
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    with pytest.raises(UserError, match="expected a machine of a Slurm cluster, got one without srun"):
+        place(*typed)
+
+
+@pytest.mark.parametrize(("typed", "extra"), EXTRAS.items())
+def test_without_an_extra_the_line_says_how_to_install_it(
+    typed: str, extra: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repo = ConfigStore.instance().repo["hydra"]
+    for group, names in {"launcher": ("joblib", "submitit"), "sweeper": ("optuna",)}.items():
+        kept = {file: node for file, node in repo[group].items() if not file.startswith(names)}
+        assert len(kept) < len(repo[group])
+        monkeypatch.setitem(repo, group, kept)
+    with pytest.raises(UserError) as told:
+        check_command_line(["-m", typed, "seed=1,2"])
+    assert str(told.value).endswith(f"Write pip install 'alframe[{extra}]'.")
+
+
+def test_an_unknown_option_is_found_at_any_place_of_a_sweep_and_values_are_not_composed() -> None:
+    with pytest.raises(UserError, match=r"query=margn: no such option\. Did you mean margin"):
+        check_command_line(["-m", "query=random,entropy,margn"])
+    line = check_command_line(["-m", "seed=range(1000)", "data=digits"])
+    assert line is not None
+    assert (line.n_trials, line.swept) == (1000, ["seed=range(1000)"])
+    assert json.dumps(line.overrides) == '["seed=0", "data=digits"]'
