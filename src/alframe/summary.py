@@ -6,12 +6,13 @@ from dataclasses import asdict
 from importlib import metadata
 from typing import Any
 
+from alframe import __version__
 from alframe.audit import ClassCounts, macro_mislabelled_share
 from alframe.certificate import Certificate
 from alframe.records import RoundReport
 from alframe.tracking import TrialInfo
 
-_VERSIONS = ("alframe", "torch", "torchvision", "pytorch-lightning", "hydra-core", "wandb", "numpy")
+_OTHERS = ("torch", "torchvision", "pytorch-lightning", "hydra-core", "wandb", "numpy")
 
 
 def summarise(
@@ -66,4 +67,4 @@ def versions() -> dict[str, str | None]:
         except metadata.PackageNotFoundError:
             return None
 
-    return {name: version(name) for name in _VERSIONS}
+    return {"alframe": __version__, **{name: version(name) for name in _OTHERS}}
