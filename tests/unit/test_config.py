@@ -4,7 +4,7 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from alframe.compose import check_command_line
+from alframe.command_line import check_command_line
 from alframe.config import check, conf_directory
 from alframe.errors import ConfigError, UserError
 

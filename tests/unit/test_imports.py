@@ -18,7 +18,7 @@ ALLOWED = {
         "learner/reference.py",
         "learner/replayable.py",
     },
-    "hydra": {"cli.py", "compose.py", "job.py", "targets.py"},
+    "hydra": {"cli.py", "command_line.py", "compose.py", "job.py", "targets.py"},
     "tensorboard": set(),
     "wandb": {
         "tracking/offline_runs.py",

@@ -8,10 +8,12 @@ import pytest
 import yaml
 from hydra.core.config_store import ConfigStore
 
-from alframe import compose, search, sweep
-from alframe.compose import Place, check_command_line, place_of
+from alframe import place as place_module
+from alframe import search, sweep
+from alframe.command_line import check_command_line
 from alframe.directory import at_work, occupied
 from alframe.errors import ConfigError, UserError
+from alframe.place import Place, place_of
 from alframe.sweep import Job, Launch
 
 EXTRAS = {
@@ -155,7 +157,7 @@ def test_a_search_is_named_after_what_it_searches_and_goes_on_with_more_trials()
 def test_no_more_processes_than_cores_and_than_trials_at_a_time(
     typed: list[str], processes: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(compose, "n_cores", lambda: 8)
+    monkeypatch.setattr(place_module, "n_cores", lambda: 8)
     found = place("-m", "hydra/launcher=cores", "hydra.sweep.dir=here", *typed)
     assert found.overrides == processes
 
