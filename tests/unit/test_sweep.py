@@ -1,6 +1,8 @@
 """The jobs of a sweep, its search, and where a command works."""
 
+import errno
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from alframe import search, sweep
 from alframe.command_line import check_command_line
 from alframe.directory import at_work, occupied
 from alframe.errors import ConfigError, UserError
+from alframe.job import _leave_failure
 from alframe.place import Place, place_of
 from alframe.sweep import Job, Launch
 
@@ -78,6 +81,21 @@ def test_a_launch_knows_its_own_process_and_what_was_swept() -> None:
     assert not Launch(process=("another machine", launch.process[1])).is_here()
     assert not Launch(process=(launch.process[0], launch.process[1] + 1)).is_here()
     assert launch.swept(["data=digits", "seed=1", "query.num=5"]) == "seed=1 query.num=5"
+
+
+def test_a_failure_that_cannot_be_written_stops_no_sweep(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    _leave_failure(tmp_path, UserError("seed: no"))
+    assert list(tmp_path.iterdir()) == []
+    monkeypatch.undo()
+    _leave_failure(tmp_path, UserError("seed: no"))
+    failure = json.loads((tmp_path / "failure.json").read_text())
+    assert failure == {"status": "failed", "reason": "seed: no", "rounds": 0}
 
 
 def test_a_search_needs_a_direction_for_each_figure() -> None:
