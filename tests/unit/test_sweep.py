@@ -13,6 +13,7 @@ from hydra.core.config_store import ConfigStore
 from alframe import place as place_module
 from alframe import search, sweep
 from alframe.command_line import check_command_line
+from alframe.compose import composed
 from alframe.directory import at_work, occupied
 from alframe.errors import ConfigError, UserError
 from alframe.job import _leave_failure
@@ -193,6 +194,7 @@ def test_slurm_composes_and_is_refused_where_there_is_none(monkeypatch: pytest.M
 def test_without_an_extra_the_line_says_how_to_install_it(
     typed: str, extra: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    composed([])  # by which Hydra's plug-ins are registered
     repo = ConfigStore.instance().repo["hydra"]
     for group, names in {"launcher": ("joblib", "submitit"), "sweeper": ("optuna",)}.items():
         kept = {file: node for file, node in repo[group].items() if not file.startswith(names)}
