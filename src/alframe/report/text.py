@@ -2,6 +2,7 @@
 
 import math
 import unicodedata
+from collections.abc import Sequence
 
 
 def count(n: int | None) -> str:
@@ -76,6 +77,16 @@ def shortened(name: str, width: int) -> str:
     while _width(first) + 1 + _width(last) > width:
         first = first[:-1]
     return f"{first}…{last}"
+
+
+def some(names: Sequence[str], n: int, more: str = "more") -> str:
+    """Return names in a line: the first n, and how many more there are.
+
+    >>> some(["a", "b", "c"], 2), some(["a", "b", "c"], 1, "more settings"), some(["a"], 1)
+    ('a, b and 1 more', 'a and 2 more settings', 'a')
+    """
+    rest = f" and {len(names) - n} {more}" if len(names) > n else ""
+    return ", ".join(names[:n]) + rest
 
 
 def _width(name: str) -> int:
