@@ -7,10 +7,10 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from alframe.report.anatomy import Bin
 from alframe.report.axes import in_counts, in_percent, legend_above
 from alframe.report.content import Picture
 from alframe.report.mistakes import Rate, rate, rates_above
+from alframe.report.records import Bin
 from alframe.report.style import AUTO, BLUE, GREY, PALE, VERMILLION, figure, in_style, picture
 from alframe.report.text import count, edge, percent_tick
 

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from alframe.report.anatomy import Diagnosis, Mislabelled
 from alframe.report.axes import in_percent
 from alframe.report.content import Picture
+from alframe.report.records import Diagnosis, Mislabelled
 from alframe.report.style import BLACK, GREY, HAND, PALE, VERMILLION, WIDTH, figure, in_style, picture
 from alframe.report.text import count, percent, probability, shortened
 

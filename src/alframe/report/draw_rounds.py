@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from alframe.report.anatomy import Round
 from alframe.report.axes import in_counts, in_percent, legend_above
 from alframe.report.content import Picture
 from alframe.report.mistakes import cumulative
+from alframe.report.records import Round
 from alframe.report.style import (
     AUTO,
     BLACK,

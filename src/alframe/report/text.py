@@ -96,10 +96,10 @@ def _width(name: str) -> int:
 def seconds(value: float) -> str:
     """Return a duration for people.
 
-    >>> seconds(4.25), seconds(150), seconds(7300)
-    ('4.2 s', '2 min 30 s', '2 h 1 min')
+    >>> seconds(4.25), seconds(59.96), seconds(150), seconds(7300)
+    ('4.2 s', '1 min 0 s', '2 min 30 s', '2 h 1 min')
     """
-    if value < 60:
+    if value < 59.95:  # what would be written as 60.0
         return f"{value:.1f} s"
     whole = round(value)
     minutes, rest = divmod(whole, 60)
