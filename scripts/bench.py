@@ -22,6 +22,7 @@ from typing import Any
 
 import torch
 
+from alframe.compose import composed
 from alframe.device import Compute, keep_large_blocks, limited_threads
 from alframe.errors import AlframeError
 from speed import report
@@ -29,7 +30,7 @@ from speed.clock import Contestant, Record, take_turns, warm_up
 from speed.floor import Floor
 from speed.naive import EARLY, WORKERS, Naive
 from speed.own import Own, engines_that_apply
-from speed.task import RECIPES, Source, Task, composed, open_source
+from speed.task import RECIPES, Source, Task, open_source
 from speed.trials import timed_trial
 
 QUICK_TRIAL = ["data.limit=2000", "stopping.min_rounds=1", "stopping.max_rounds=1"]

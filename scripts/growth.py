@@ -121,7 +121,7 @@ def work(job: dict[str, Any]) -> dict[str, Any]:
         return trial(job)
     from alframe.device import keep_large_blocks, limited_threads
 
-    config = composed(job, RECIPES.get(job.get("recipe", ""), ["learner.steps=100"]))
+    config = pool_config(job, RECIPES.get(job.get("recipe", ""), ["learner.steps=100"]))
     keep_large_blocks()
     with limited_threads(config["threads"]):
         return one_round(job, config)
@@ -182,18 +182,11 @@ def trial(job: dict[str, Any]) -> dict[str, Any]:
     return figures | {key: summary[key] for key in keys}
 
 
-def composed(job: dict[str, Any], overrides: list[str]) -> dict[str, Any]:
+def pool_config(job: dict[str, Any], overrides: list[str]) -> dict[str, Any]:
     """Return the resolved config of a trial on a pool."""
-    from hydra import compose, initialize_config_dir
-    from omegaconf import OmegaConf
+    from alframe.compose import composed
 
-    from alframe.config import conf_directory
-
-    with initialize_config_dir(str(conf_directory()), version_base="1.3"):
-        node = compose("config", overrides=[*pool_settings(job), *overrides])
-    config = OmegaConf.to_container(node, resolve=True)
-    assert isinstance(config, dict)
-    return {str(key): value for key, value in config.items()}
+    return composed([*pool_settings(job), *overrides])
 
 
 def pool_settings(job: dict[str, Any]) -> list[str]:

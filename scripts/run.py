@@ -7,13 +7,8 @@ The overrides are those of the `alframe` command.
 
 import sys
 
-from hydra import compose, initialize_config_dir
-from hydra.errors import HydraException
-from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
-
 from alframe.cli import main as alframe
-from alframe.config import conf_directory
+from alframe.compose import composed
 from alframe.errors import AlframeError, DataError
 
 
@@ -22,13 +17,10 @@ def why_no_mnist(typed: list[str]) -> str:
     from alframe.build import load_data
 
     try:
-        with initialize_config_dir(str(conf_directory()), version_base="1.3"):
-            config = OmegaConf.to_container(compose("config", overrides=typed), resolve=True)
-        assert isinstance(config, dict)
-        load_data({str(key): value for key, value in config.items()})
+        load_data(composed(typed))
     except DataError as error:
         return str(error)
-    except (AlframeError, HydraException, OmegaConfBaseException):
+    except AlframeError:
         return ""  # a mistake in what was typed: the command says which
     return ""
 

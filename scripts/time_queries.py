@@ -20,10 +20,9 @@ from dataclasses import fields
 from typing import Any
 
 import torch
-from hydra import compose, initialize_config_dir
-from omegaconf import OmegaConf
 from torch import Tensor
 
+from alframe.compose import composed
 from alframe.confidence import entropy, log_margin, log_odds
 from alframe.config import conf_directory
 from alframe.records import Labelled, PoolScores
@@ -145,10 +144,8 @@ def _members(features_PD: Tensor, weight_CD: Tensor, n_members: int, generator: 
 
 
 def _strategy(name: str) -> Any:
-    with initialize_config_dir(str(conf_directory()), version_base="1.3"):
-        config = OmegaConf.to_container(compose("config", overrides=[f"query={name}"]), resolve=True)
-    assert isinstance(config, dict)
-    node = {key: value for key, value in config["query"].items() if key not in AMOUNT}
+    query = composed([f"query={name}"])["query"]
+    node = {key: value for key, value in query.items() if key not in AMOUNT}
     return instantiate("query", node, [])
 
 

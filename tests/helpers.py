@@ -14,11 +14,9 @@ from typing import Any
 from unittest import mock
 
 import torch
-from hydra import compose, initialize_config_dir
-from omegaconf import OmegaConf
 
 from alframe.cli import main
-from alframe.config import conf_directory
+from alframe.compose import composed
 from alframe.learner import ConsistencyRecipe
 
 # A trial of a few seconds.
@@ -97,7 +95,4 @@ def small_recipe(**changes: Any) -> ConsistencyRecipe:
 
 def config_of(*overrides: str) -> dict[str, Any]:
     """Return the resolved config of a command line as plain containers."""
-    with initialize_config_dir(str(conf_directory()), version_base="1.3"):
-        config = OmegaConf.to_container(compose("config", overrides=list(overrides)), resolve=True)
-    assert isinstance(config, dict)
-    return {str(key): value for key, value in config.items() if key != "experiment"}
+    return composed(list(overrides))

@@ -6,15 +6,13 @@ from functools import cached_property
 from typing import Any
 
 import torch
-from hydra import compose, initialize_config_dir
-from omegaconf import OmegaConf
 from PIL import Image
 from torch import nn
 from torch.utils.data import Dataset
 from torchvision.datasets import MNIST
 
 from alframe.build import build_recipe, load_data
-from alframe.config import conf_directory
+from alframe.compose import composed
 from alframe.data import ImageDataset
 from alframe.device import Compute
 from alframe.errors import DataError
@@ -111,14 +109,6 @@ class Task:
             n_classes=self.source.dataset.n_classes,
         )
         return network
-
-
-def composed(overrides: list[str]) -> dict[str, Any]:
-    """Return the config of what is typed as plain containers."""
-    with initialize_config_dir(str(conf_directory()), version_base="1.3"):
-        config = OmegaConf.to_container(compose("config", overrides=overrides), resolve=True)
-    assert isinstance(config, dict)
-    return {str(key): value for key, value in config.items()}
 
 
 def open_source(data_dir: str | None) -> Source:

@@ -20,12 +20,13 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from alframe import __version__, search, sweep
-from alframe.compose import Place, check_command_line, place_of
+from alframe.command_line import check_command_line
 from alframe.config import conf_directory
 from alframe.directory import sync_line
 from alframe.errors import AnswersNeeded, TrialError, UserError
 from alframe.interrupts import SWEEP, polite_interrupts
 from alframe.job import Objective, run_job
+from alframe.place import Place, place_of
 from alframe.sweep import Job, Launch
 
 

@@ -1,32 +1,21 @@
-"""Says in one line what is wrong with a command line, before Hydra runs anything."""
+"""From overrides to a resolved config, and one line for what cannot be composed."""
 
 import contextlib
 import difflib
-import io
-import math
 import re
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import yaml
 from hydra import compose, initialize_config_dir
-from hydra._internal.utils import get_args_parser
 from hydra.core.global_hydra import GlobalHydra
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException, MissingConfigException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import InterpolationResolutionError, MissingMandatoryValue, OmegaConfBaseException
 
-from alframe.config import check, conf_directory
-from alframe.directory import digest, identity, trial_name, unfinished
+from alframe.config import conf_directory
 from alframe.errors import ConfigError, UserError
-from alframe.machine import n_cores
-from alframe.search import check_search
 
-NAMED_BY_CONFIG = "auto"  # the last part of a directory that is named after the config
 # Options that plug-ins of Hydra's bring, and the extra that installs them.
 _PLUGINS = {
     ("hydra/launcher", "joblib"): "joblib",
@@ -35,163 +24,6 @@ _PLUGINS = {
     ("hydra/sweeper", "optuna"): "optuna",
     ("hydra/sweeper/sampler", "tpe"): "optuna",
 }
-MAX_CHECKED = 50  # values of one sweep key that are composed ahead
-
-
-@dataclass(frozen=True, kw_only=True)
-class CommandLine:
-    """What was typed, once it is known to be right.
-
-    Attributes:
-        overrides: with the first value of each that sweeps. swept: those that sweep, as text, in their order.
-        n_trials: in a grid of them, None where only the sweeper knows. multirun: whether -m was typed.
-        config: what the overrides come to. hydra: Hydra's own part of it.
-    """
-
-    overrides: list[str]
-    swept: list[str]
-    n_trials: int | None
-    multirun: bool
-    config: dict[str, Any]
-    hydra: DictConfig
-
-
-def check_command_line(arguments: list[str]) -> CommandLine | None:
-    """Compose what was typed and check it; in a sweep, each value once, those that a file sweeps over too.
-
-    Returns:
-        What was typed; None where nothing is to be run or it is not for alframe to say.
-
-    Raises:
-        UserError: an unknown key, group or option (with the closest there is), a value out of range,
-            settings in conflict, or a line that cannot be read.
-    """
-    try:
-        with contextlib.redirect_stderr(io.StringIO()):  # argparse would print its usage
-            typed = get_args_parser().parse_args(arguments)
-    except SystemExit as error:
-        if error.code in (0, None):
-            raise
-        raise UserError(
-            "expected key=value, group=choice or one of Hydra's flags; see alframe --help."
-        ) from None
-    if typed.help or typed.hydra_help or typed.shell_completion or typed.info:
-        return None
-    if typed.config_path or typed.config_name:
-        return None
-    search_path = []
-    if typed.config_dir:
-        folder = Path(typed.config_dir).absolute()
-        if not folder.is_dir():
-            raise ConfigError("--config-dir", "a folder", typed.config_dir)
-        search_path = [f"hydra.searchpath=['file://{folder}']"]
-    texts = list(typed.overrides)
-    values = {text: _values(text, typed.multirun) for text in texts}
-    if typed.multirun:
-        first = [choices[0] for choices in values.values() if choices]
-        values |= {text: _values(text, True) for text in _swept_by_files(first + search_path)}
-    first = [choices[0] for choices in values.values() if choices]
-    config, node = _composed_whole(first + search_path)
-    if not typed.multirun:
-        check(config)
-    # The other options of a group, each beside the first values of the rest; any value of a key composes.
-    for choices in values.values():
-        for other in choices[1:MAX_CHECKED] if choices and _chooses(choices[0]) else []:
-            _composed([other if text == choices[0] else text for text in first] + search_path)
-    if typed.cfg:
-        return None
-    return CommandLine(
-        overrides=first + search_path,
-        swept=[text for text, choices in values.items() if len(choices) != 1],
-        n_trials=math.prod(len(choices) for choices in values.values()) or None,
-        multirun=bool(typed.multirun),
-        config=config,
-        hydra=node,
-    )
-
-
-def _chooses(override: str) -> bool:
-    """Return whether an override chooses an option of a group."""
-    key = override.partition("=")[0].lstrip("+~").partition("@")[0]
-    return key.startswith("hydra/") or (conf_directory() / key).is_dir() or "/" in key
-
-
-@dataclass(frozen=True, kw_only=True)
-class Place:
-    """Where a command works.
-
-    Attributes:
-        overrides: what names the directory after the config, empty where another one was given, and how many
-            processes a launcher takes that leaves it open.
-        sweep: the sweep's directory, None for a single trial.
-        n_trials: how many trials it has, None where only the sweeper knows.
-        objective: the figures that a search optimises; none where trials are not searched for.
-    """
-
-    overrides: list[str]
-    sweep: Path | None
-    n_trials: int | None = None
-    objective: tuple[str, ...] = ()
-
-
-def place_of(line: CommandLine) -> Place:
-    """Return where a command works.
-
-    A trial goes where an unfinished one of the same config lies, a sweep where the same sweep lies.
-
-    Raises:
-        UserError: its launcher cannot work here, or its search has no objective.
-    """
-    node, config = line.hydra, line.config
-    sweeps = line.multirun or str(node.mode) == "RunMode.MULTIRUN"
-    given = Path(node["sweep" if sweeps else "run"].dir)
-    if not sweeps:
-        named = given.name == NAMED_BY_CONFIG
-        path = unfinished(given.parent, trial_name(config)) if named else given
-        return Place(overrides=[f"hydra.run.dir={path}"] if named else [], sweep=None)
-    sweeper = OmegaConf.to_container(node.sweeper, resolve=True, enum_to_str=True)
-    assert isinstance(sweeper, dict)
-    n_trials = sweeper.get("n_trials", line.n_trials)  # a search has a number of its own
-    overrides = _processes(node.launcher, n_trials, sweeper.get("n_jobs"))
-    path = given
-    if given.name == NAMED_BY_CONFIG:
-        chosen = [text.partition("=")[2] for text in line.overrides if text.startswith("+sweep=")]
-        asked = [identity(config), config["objective"], line.swept, _which_trials(sweeper)]
-        path = given.parent / f"{(chosen or ['sweep'])[0]}_{digest(asked)}"
-        overrides.append(f"hydra.sweep.dir={path}")
-    objective = check_search(config["objective"], {str(key): value for key, value in sweeper.items()})
-    return Place(overrides=overrides, sweep=path.absolute(), n_trials=n_trials, objective=objective)
-
-
-def _which_trials(sweeper: Mapping[Any, Any]) -> dict[str, Any]:
-    """Return the part of a sweeper's settings that says which trials it asks for."""
-    amounts = ("n_trials", "max_failure_rate", "max_batch_size")  # with more trials it is the same search
-    return {str(key): value for key, value in sweeper.items() if key not in amounts and value is not None}
-
-
-def _processes(launcher: DictConfig, n_trials: int | None, together: int | None) -> list[str]:
-    """Return the override that says how many processes joblib takes where all cores may be taken.
-
-    Each computes with its part of the cores: no more processes than there are trials at a time.
-
-    Raises:
-        UserError: the launcher hands trials to Slurm, which is not here.
-    """
-    name = str(launcher.get("_target_")).rpartition(".")[2]
-    if name == "SlurmLauncher" and shutil.which("srun") is None:
-        raise UserError(
-            "hydra/launcher: expected a machine of a Slurm cluster, got one without srun. "
-            "Write hydra/launcher=cores for several trials at once on this one."
-        )
-    if name != "JoblibLauncher" or launcher.n_jobs != -1:
-        return []
-    return [f"hydra.launcher.n_jobs={min(n for n in (n_cores(), n_trials, together) if n is not None)}"]
-
-
-def _swept_by_files(overrides: list[str]) -> list[str]:
-    """Return the overrides of `hydra.sweeper.params`, as an experiment or a sweep sets them."""
-    _, node = _composed_whole(overrides)
-    return [f"{key}={value}" for key, value in (node.sweeper.get("params") or {}).items()]
 
 
 @contextlib.contextmanager
@@ -238,11 +70,15 @@ def named_choices(chosen: Mapping[str, Any], overrides: Sequence[str]) -> dict[s
 
 
 def _composed(overrides: list[str]) -> dict[str, Any]:
-    return _composed_whole(overrides)[0]
+    return composed_whole(overrides)[0]
 
 
-def _composed_whole(overrides: list[str]) -> tuple[dict[str, Any], DictConfig]:
-    """Return the resolved config of some overrides, and Hydra's own part beside it."""
+def composed_whole(overrides: list[str]) -> tuple[dict[str, Any], DictConfig]:
+    """Return the resolved config of some overrides, and Hydra's own part beside it.
+
+    Raises:
+        UserError: an override that cannot be, in the words of the command.
+    """
     try:
         with initialize_config_dir(str(conf_directory()), version_base="1.3"):
             node = compose("config", overrides=overrides, return_hydra_config=True)
@@ -254,31 +90,11 @@ def _composed_whole(overrides: list[str]) -> tuple[dict[str, Any], DictConfig]:
     except MissingConfigException as error:
         raise _unknown_option(error) from error
     except InterpolationResolutionError as error:
-        raise UserError(f"{error.full_key}: {_first_line(error)}") from error
+        raise UserError(f"{error.full_key}: {first_line(error)}") from error
     except (HydraException, OmegaConfBaseException, ValueError, yaml.YAMLError) as error:
         raise _unknown_key(error) from error
     assert isinstance(config, dict)
     return {str(key): value for key, value in config.items()}, node.hydra
-
-
-def _values(text: str, multirun: bool) -> list[str]:
-    """Return an override once for each value it sweeps over; none where only the sweeper knows them."""
-    try:
-        override = OverridesParser.create().parse_override(text)
-    except HydraException as error:
-        raise UserError(
-            f"{text}: expected key=value or group=choice. {_first_line(error)} "
-            "Quote values with spaces or special characters: 'key=\"a value\"'."
-        ) from error
-    if not override.is_sweep_override():
-        return [text]
-    if not multirun:
-        raise UserError(f"{text}: expected one value, got several. Add -m (or --multirun) to run them all.")
-    prefix = text[: text.index("=")]
-    try:
-        return [f"{prefix}={value}" for value in override.sweep_string_iterator()]
-    except HydraException:  # glob(*) and interval(a,b)
-        return []
 
 
 def _unknown_option(error: MissingConfigException) -> UserError:
@@ -335,6 +151,7 @@ def _flat_keys(node: dict[str, Any], prefix: str = "") -> list[str]:
     return [key for key in keys if not key.endswith("_")]
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """Return the first line of an error's text as a sentence, its class where it has none."""
     lines = str(error).strip().splitlines()
     return lines[0].rstrip(".") + "." if lines else type(error).__name__

@@ -13,11 +13,8 @@ from typing import Any
 import yaml
 
 from alframe.errors import UserError
-
-try:
-    import fcntl
-except ImportError:  # no POSIX: nobody is kept out
-    fcntl = None  # type: ignore[assignment]
+from alframe.files import replace_file
+from alframe.locks import lock
 
 KEY = "hydra.run.dir"
 STATE = "state"  # the folder of what resuming needs
@@ -78,6 +75,16 @@ def finished_summary(directory: Path, config: Mapping[str, Any]) -> dict[str, An
     return dict(json.loads(file.read_text()))
 
 
+def leave_failure(directory: Path, status: str, reason: str, n_rounds: int) -> None:
+    """Leave failure.json in the directory of a trial: how it ended without a summary, after how many rounds.
+
+    Raises:
+        TrialError: it could not be written.
+    """
+    content = {"status": status, "reason": reason, "rounds": n_rounds}
+    replace_file(directory / "failure.json", json.dumps(content, indent=2) + "\n")
+
+
 def shown(directory: Path) -> str:
     """Return a directory as it is told to people: from where they work, if it lies below."""
     try:
@@ -103,9 +110,9 @@ def check_same_trial(place: Path, theirs: Mapping[str, Any], ours: Mapping[str, 
     differing = sorted(_differences(theirs, ours))
     if differing:
         more = f"; and {len(differing) - 3} more" if len(differing) > 3 else ""
-        shown = "; ".join(differing[:3]) + more
+        settings = "; ".join(differing[:3]) + more
         raise UserError(
-            f"{KEY}: expected this trial, but {place} is of another: {shown}. Run it with those settings, "
+            f"{KEY}: expected this trial, but {place} is of another: {settings}. Run it with those settings, "
             f"or set {KEY} (hydra.sweep.dir in a sweep) to another directory."
         )
 
@@ -131,18 +138,14 @@ def occupied(directory: Path) -> Iterator[None]:
             process is at work in it.
     """
     _make(directory)
-    lock = directory / STATE / "lock"
-    with lock.open("a+") as file:
-        if fcntl is not None:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                file.seek(0)
-                who = file.read().strip() or "unknown"
-                raise UserError(
-                    f"{KEY}: expected a directory that no other process works in, but process {who} is at "
-                    f"work in {directory}. Wait for it, or set {KEY} to another directory."
-                ) from None
+    with (directory / STATE / "lock").open("a+") as file:
+        if not lock(file):
+            file.seek(0)
+            who = file.read().strip() or "unknown"
+            raise UserError(
+                f"{KEY}: expected a directory that no other process works in, but process {who} is at "
+                f"work in {directory}. Wait for it, or set {KEY} to another directory."
+            )
         file.truncate(0)
         file.write(f"{os.getpid()}\n")
         file.flush()
@@ -154,13 +157,9 @@ def at_work(directory: Path) -> bool:
     """Return whether a process works in the directory of a trial; False where that cannot be known."""
     try:
         with (directory / STATE / "lock").open() as file:
-            if fcntl is not None:
-                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
+            return not lock(file, shared=True)
     except OSError:  # nobody ever worked there
-        pass
-    return False
+        return False
 
 
 def _make(directory: Path) -> None:

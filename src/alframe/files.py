@@ -13,21 +13,32 @@ def replace_file(path: Path, content: str | bytes | Iterable[str]) -> None:
     Raises:
         TrialError: the disk is full, read-only or gone; the old file stands.
     """
-    part = path.with_name(f".{path.name}.part")
     try:
-        _write(part, content)
-        part.replace(path)
-        _settle(path.parent)
+        write_whole(path, content, to_disk=True)
     except OSError as error:
         raise TrialError(
             f"{path}: could not be written ({error.strerror or error}). What was written before stands. Mend "
             "that, then run the same command again: the trial goes on from its last finished round."
         ) from error
+
+
+def write_whole(path: Path, content: str | bytes | Iterable[str], *, to_disk: bool) -> None:
+    """Write as `replace_file` does; `to_disk` waits until a machine that fails would keep it.
+
+    Raises:
+        OSError: it could not be written; the old file stands.
+    """
+    part = path.with_name(f".{path.name}.part")
+    try:
+        _write(part, content, to_disk)
+        part.replace(path)
+        if to_disk:
+            _settle(path.parent)
     finally:
         _take_away(part)
 
 
-def _write(path: Path, content: str | bytes | Iterable[str]) -> None:
+def _write(path: Path, content: str | bytes | Iterable[str], to_disk: bool) -> None:
     with path.open("wb") as file:
         if isinstance(content, bytes):
             file.write(content)
@@ -35,7 +46,8 @@ def _write(path: Path, content: str | bytes | Iterable[str]) -> None:
             for text in [content] if isinstance(content, str) else content:
                 file.write(text.encode("utf-8"))
         file.flush()
-        os.fsync(file.fileno())
+        if to_disk:
+            os.fsync(file.fileno())
 
 
 def _settle(directory: Path) -> None:

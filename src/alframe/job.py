@@ -4,12 +4,12 @@ The job of a sweep may run in another process or on another machine than the com
 into the sweep's directory; only the figure that a search optimises leaves it otherwise.
 """
 
-import json
 import os
 import sys
 import traceback
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,8 +20,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from alframe import sweep
 from alframe.compose import named_choices
-from alframe.directory import finished_summary
-from alframe.errors import AlframeError, AnswersNeeded, TrialNotice, UserError
+from alframe.directory import finished_summary, leave_failure
+from alframe.errors import AlframeError, AnswersNeeded, TrialError, TrialNotice, UserError
 from alframe.interrupts import follow_the_command, polite_interrupts
 from alframe.sweep import Job, Launch, Status
 
@@ -175,9 +175,8 @@ def _leave_failure(directory: Path, error: Exception) -> None:
         return
     expected = isinstance(error, AlframeError)
     reason = str(error) if expected else "".join(traceback.format_exception(error))
-    (directory / "failure.json").write_text(
-        json.dumps({"status": "failed", "reason": reason, "rounds": 0}, indent=2) + "\n"
-    )
+    with suppress(TrialError):  # on a full disk it is told on the terminal alone
+        leave_failure(directory, "failed", reason, 0)
 
 
 def _in_line(error: Exception) -> str:

@@ -9,10 +9,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
-try:
-    import fcntl
-except ImportError:  # no POSIX: no word between processes
-    fcntl = None  # type: ignore[assignment]
+from alframe.files import write_whole
+from alframe.locks import lock, there_are_locks, wait_for_lock
 
 
 def cache_directory() -> Path:
@@ -67,13 +65,7 @@ def remember(key: str, value: dict[str, Any]) -> None:
                 read = json.loads(file.read_text())
                 known = read if isinstance(read, dict) else {}
             known[key] = value
-            with tempfile.NamedTemporaryFile("w", dir=directory, delete=False) as part:
-                json.dump(known, part, indent=1)
-            try:
-                os.replace(part.name, file)
-            except OSError:
-                os.unlink(part.name)
-                raise
+            write_whole(file, json.dumps(known, indent=1), to_disk=False)
 
 
 @contextmanager
@@ -87,7 +79,7 @@ def shared_cores(wanted: int | None) -> Iterator[int]:
     """
     mine: IO[str] | None = None
     n = wanted or n_cores()
-    if fcntl is not None:
+    if there_are_locks():
         with suppress(OSError, RuntimeError):
             directory = cache_directory() / "running" / platform.node()  # homes are shared between machines
             directory.mkdir(parents=True, exist_ok=True)
@@ -97,7 +89,7 @@ def shared_cores(wanted: int | None) -> Iterator[int]:
                     n = max(1, n_cores() - taken)
                 handle, _ = tempfile.mkstemp(suffix=".cores", dir=directory)
                 mine = os.fdopen(handle, "r+")
-                fcntl.flock(mine, fcntl.LOCK_EX)
+                wait_for_lock(mine)
                 mine.write(str(n))
                 mine.flush()
     try:
@@ -111,17 +103,14 @@ def _taken(directory: Path) -> Iterator[int]:
     """Yield the threads of each trial that runs, and take away the files of those that ended."""
     for file in directory.glob("*.cores"):
         with suppress(OSError, ValueError), file.open() as other:
-            try:
-                fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                yield int(other.read())
-            else:
+            if lock(other):
                 file.unlink()
+            else:
+                yield int(other.read())
 
 
 @contextmanager
 def _locked(file: Path) -> Iterator[None]:
     with file.open("a") as handle:
-        if fcntl is not None:
-            fcntl.flock(handle, fcntl.LOCK_EX)
+        wait_for_lock(handle)
         yield

@@ -16,14 +16,11 @@ from typing import Literal
 from alframe.directory import at_work
 from alframe.errors import UserError
 from alframe.files import replace_file
-
-try:
-    import fcntl
-except ImportError:  # no POSIX: nobody is kept out
-    fcntl = None  # type: ignore[assignment]
+from alframe.locks import lock
 
 FOLDER = ".jobs"
 _STOP = "stop"
+KILLED = "its process was ended from outside (memory full?)"
 
 Status = Literal["running", "finished", "failed", "interrupted", "waiting", "not begun", "killed"]
 
@@ -82,22 +79,19 @@ def launching(directory: Path) -> Iterator[None]:
     folder = directory / FOLDER
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        lock = (folder / "lock").open("a")
+        file = (folder / "lock").open("a")
     except OSError as error:
         raise UserError(
             f"{key}: expected a directory that can be written, got {directory} ({error.strerror})."
         ) from error
-    with lock:
-        if fcntl is not None:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise UserError(
-                    f"{key}: expected a sweep that no other process works at, but one works at {directory}. "
-                    f"Wait for it, or set {key} to another directory."
-                ) from None
-        for file in [*folder.glob("*.json"), folder / _STOP]:
-            file.unlink(missing_ok=True)
+    with file:
+        if not lock(file):
+            raise UserError(
+                f"{key}: expected a sweep that no other process works at, but one works at {directory}. "
+                f"Wait for it, or set {key} to another directory."
+            )
+        for word in [*folder.glob("*.json"), folder / _STOP]:
+            word.unlink(missing_ok=True)
         yield
 
 
@@ -123,9 +117,6 @@ def jobs(directory: Path, patience_seconds: float = 2.0) -> list[Job]:
         else job
         for job in told
     ]
-
-
-KILLED = "its process was ended from outside (memory full?)"
 
 
 def _works(directory: Path, deadline: float) -> bool:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from alframe.compose import check_command_line, composed
+from alframe.command_line import check_command_line
+from alframe.compose import composed
 from alframe.config import conf_directory
 from alframe.report.claims import NOT_RUN, read_headers
 

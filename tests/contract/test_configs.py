@@ -7,7 +7,7 @@ import yaml
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from alframe.compose import check_command_line
+from alframe.command_line import check_command_line
 from alframe.config import GROUPS, _look_up, check, conf_directory
 from alframe.rules import RULES
 from alframe.targets import instantiate

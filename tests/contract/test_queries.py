@@ -5,11 +5,10 @@ from typing import Any
 
 import pytest
 import torch
-from hydra import compose, initialize_config_dir
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from omegaconf import OmegaConf
 
+from alframe.compose import composed
 from alframe.confidence import entropy, log_margin, log_odds
 from alframe.config import conf_directory
 from alframe.errors import TrialError
@@ -34,9 +33,7 @@ DETERMINISTIC = {"bald", "coreset", "kcentergreedy", "least_confidence", "variat
 
 
 def node(name: str) -> dict[str, Any]:
-    with initialize_config_dir(str(conf_directory()), version_base="1.3"):
-        config = OmegaConf.to_container(compose("config", overrides=[f"query={name}"]), resolve=True)
-    return config["query"]
+    return composed([f"query={name}"])["query"]
 
 
 def made(name: str, **changes: Any) -> QueryStrategy:

@@ -3,9 +3,8 @@
 from dataclasses import replace
 
 import pytest
-from hydra import compose, initialize_config_dir
-from omegaconf import OmegaConf
 
+from alframe.compose import composed
 from alframe.config import conf_directory
 from alframe.records import Counts, FitReport, RoundReport
 from alframe.rooms import StoppingRule
@@ -16,9 +15,7 @@ NAMES = sorted(path.stem for path in (conf_directory() / "stopping").glob("*.yam
 
 @pytest.fixture(params=NAMES)
 def node(request: pytest.FixtureRequest) -> dict:
-    with initialize_config_dir(str(conf_directory()), version_base="1.3"):
-        config = compose("config", overrides=[f"stopping={request.param}", "cost.hand_label=0.25"])
-    return OmegaConf.to_container(config, resolve=True)["stopping"]
+    return composed([f"stopping={request.param}", "cost.hand_label=0.25"])["stopping"]
 
 
 def made(node: dict, **changes: object) -> StoppingRule:

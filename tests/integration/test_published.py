@@ -6,23 +6,16 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hydra import compose, initialize_config_dir
-from omegaconf import OmegaConf
 
 from alframe.build import Means, build_plan, build_rooms, load_data
-from alframe.config import conf_directory
+from alframe.compose import composed
 from alframe.learner.supervised import split_last
 from alframe.ledger import LabelLedger
 from alframe.loop import label_dataset
 
 
 def published(*overrides: str) -> dict[str, Any]:
-    with initialize_config_dir(str(conf_directory()), version_base="1.3"):
-        config = OmegaConf.to_container(
-            compose("config", overrides=["experiment=published", "data=digits", *overrides]), resolve=True
-        )
-    assert isinstance(config, dict)
-    return config
+    return composed(["experiment=published", "data=digits", *overrides])
 
 
 @pytest.fixture(scope="module")

@@ -1,20 +1,16 @@
 import copy
 
 import pytest
-from hydra import compose, initialize_config_dir
-from omegaconf import OmegaConf
 
-from alframe.compose import check_command_line
-from alframe.config import check, conf_directory
+from alframe.command_line import check_command_line
+from alframe.compose import composed
+from alframe.config import check
 from alframe.errors import ConfigError, UserError
 
 
 @pytest.fixture(scope="module")
 def default() -> dict:
-    with initialize_config_dir(str(conf_directory()), version_base="1.3"):
-        config = OmegaConf.to_container(compose("config"), resolve=True)
-    assert isinstance(config, dict)
-    return config
+    return composed([])
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,8 @@
 """The jobs of a sweep, its search, and where a command works."""
 
+import errno
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -8,10 +10,14 @@ import pytest
 import yaml
 from hydra.core.config_store import ConfigStore
 
-from alframe import compose, search, sweep
-from alframe.compose import Place, check_command_line, place_of
+from alframe import place as place_module
+from alframe import search, sweep
+from alframe.command_line import check_command_line
+from alframe.compose import composed
 from alframe.directory import at_work, occupied
 from alframe.errors import ConfigError, UserError
+from alframe.job import _leave_failure
+from alframe.place import Place, place_of
 from alframe.sweep import Job, Launch
 
 EXTRAS = {
@@ -76,6 +82,21 @@ def test_a_launch_knows_its_own_process_and_what_was_swept() -> None:
     assert not Launch(process=("another machine", launch.process[1])).is_here()
     assert not Launch(process=(launch.process[0], launch.process[1] + 1)).is_here()
     assert launch.swept(["data=digits", "seed=1", "query.num=5"]) == "seed=1 query.num=5"
+
+
+def test_a_failure_that_cannot_be_written_stops_no_sweep(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    _leave_failure(tmp_path, UserError("seed: no"))
+    assert list(tmp_path.iterdir()) == []
+    monkeypatch.undo()
+    _leave_failure(tmp_path, UserError("seed: no"))
+    failure = json.loads((tmp_path / "failure.json").read_text())
+    assert failure == {"status": "failed", "reason": "seed: no", "rounds": 0}
 
 
 def test_a_search_needs_a_direction_for_each_figure() -> None:
@@ -155,7 +176,7 @@ def test_a_search_is_named_after_what_it_searches_and_goes_on_with_more_trials()
 def test_no_more_processes_than_cores_and_than_trials_at_a_time(
     typed: list[str], processes: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(compose, "n_cores", lambda: 8)
+    monkeypatch.setattr(place_module, "n_cores", lambda: 8)
     found = place("-m", "hydra/launcher=cores", "hydra.sweep.dir=here", *typed)
     assert found.overrides == processes
 
@@ -173,6 +194,7 @@ def test_slurm_composes_and_is_refused_where_there_is_none(monkeypatch: pytest.M
 def test_without_an_extra_the_line_says_how_to_install_it(
     typed: str, extra: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    composed([])  # by which Hydra's plug-ins are registered
     repo = ConfigStore.instance().repo["hydra"]
     for group, names in {"launcher": ("joblib", "submitit"), "sweeper": ("optuna",)}.items():
         kept = {file: node for file, node in repo[group].items() if not file.startswith(names)}

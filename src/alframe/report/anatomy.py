@@ -1,104 +1,20 @@
-"""What one finished trial holds for a report: its rounds, who labelled, how surely labels are wrong.
-
-Plain records, read from the trial's files.
-
-Axes: C the classes, M the mislabelled samples that were kept to look at.
-"""
+"""One finished trial read for its own report: its rounds, who labelled, how surely labels are wrong."""
 
 import csv
 import json
 import math
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from alframe.errors import UserError
+from alframe.report.records import LEAST_ERROR, Bin, Diagnosis, Mislabelled, Round
 from alframe.report.trials import Trial
 
 HAND_SOURCES = ("seed", "query", "validation", "audit", "remainder")
-LEAST_ERROR = 1e-12  # what a mean of float64 probabilities near 1 still tells from none
-
-
-@dataclass(frozen=True, kw_only=True)
-class Round:
-    """A row of rounds.csv; None where the figure is undefined.
-
-    Attributes:
-        kind: "seed", "round" or "closing".
-        hand, auto, left: labels and samples without one, after the round. hand_new: given in it.
-        mislabelled_share: over the data set. auto_label_error: over the auto-labels.
-    """
-
-    round: int
-    kind: str
-    hand: int
-    auto: int
-    left: int
-    hand_new: int
-    mislabelled: int | None
-    mislabelled_share: float | None
-    auto_label_error: float | None
-    test_accuracy: float | None
-    threshold: float | None
-    seconds: float
-    note: str
-
-    @property
-    def name(self) -> str:
-        """What a reader calls it: seed, 1, 2, ... end."""
-        return {"seed": "seed", "closing": "end"}.get(self.kind, str(self.round))
-
-
-@dataclass(frozen=True, kw_only=True)
-class Bin:
-    """Auto-labels of about the same confidence, as in `alframe.diagnosis.ConfidenceBin`.
-
-    Attributes:
-        low, high: probabilities, above low and up to high, in [0, 1].
-        n, wrong: auto-labels, at least one, and how many are wrong.
-        stated_error: mean of 1 - confidence, at least `LEAST_ERROR`.
-    """
-
-    low: float
-    high: float
-    n: int
-    wrong: int
-    stated_error: float
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Diagnosis:
-    """What diagnosis.json holds; `confusion_CC` and `bins` are None where nobody knows the truth.
-
-    Attributes:
-        confusion_CC: int64 counts of auto-labels, a row for each true class, a column for each label given.
-        bins: from the least confident to the most.
-    """
-
-    class_names: tuple[str, ...]
-    confusion_CC: NDArray[np.int64] | None
-    bins: tuple[Bin, ...] | None
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Mislabelled:
-    """What mislabelled.npz holds: the most confident of the mislabelled samples.
-
-    Attributes:
-        index_M, label_M, truth_M: int64. confidence_M: float64, NaN where a hand gave the label.
-        images_M: (M, channels, height, width) uint8.
-    """
-
-    index_M: NDArray[np.int64]
-    label_M: NDArray[np.int64]
-    truth_M: NDArray[np.int64]
-    confidence_M: NDArray[np.float64]
-    images_M: NDArray[np.uint8]
 
 
 def rounds_of(trial: Trial) -> tuple[Round, ...]:

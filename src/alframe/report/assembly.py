@@ -3,12 +3,13 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import get_args
 
 from alframe.report import comparison_tables as tables
 from alframe.report.comparison import GroupComparison
 from alframe.report.content import Picture, Report, Section, Table
 from alframe.report.naming import Naming
-from alframe.report.trials import Found, LeftOut, Trial
+from alframe.report.trials import Found, LeftOut, Status, Trial
 
 Pictures = Mapping[str, Sequence[Picture]]
 
@@ -160,11 +161,8 @@ def _counts(counts: Counter[str]) -> str:
     """
     if len(counts) == 1:
         (one, n), *_ = counts.items()
-        return one if one not in _STATUSES else f"{n} {one}"
+        return one if one not in get_args(Status) else f"{n} {one}"
     return ", ".join(f"{each} ({n})" for each, n in counts.most_common())
-
-
-_STATUSES = ("failed", "interrupted", "waiting", "unfinished", "damaged")
 
 
 def _numbers(numbers: Sequence[int]) -> str:

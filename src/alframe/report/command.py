@@ -137,7 +137,7 @@ def _logged(
     report: Report, naming: Naming, directory: Path, folder: Path, mode: Literal["offline", "online"]
 ) -> str:
     """Log the report to W&B and return the line that says where it is or how it gets there."""
-    from alframe.tracking.wandb_comparison import account_of, log_comparison  # W&B takes a second to import
+    from alframe.report.wandb import account_of, log_comparison  # W&B takes a second to import
 
     account = account_of([trial.config for each in naming.groups.values() for trial in each], directory)
     return log_comparison(

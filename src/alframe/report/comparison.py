@@ -1,6 +1,6 @@
 """Groups of trials compared: means, paired differences, curves, the Pareto front; pure data, no text."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from alframe.errors import UserError
@@ -20,6 +20,7 @@ from alframe.report.curves import (
 from alframe.report.figures import CERTIFICATES, RESULTS, TIMES, Figure, Groups, by_seed, mean, means
 from alframe.report.penalties import Family
 from alframe.report.statistics import Comparison, Estimate, compare, holm
+from alframe.report.text import some
 from alframe.report.trials import Trial
 
 FEW_SEEDS = 5
@@ -131,9 +132,7 @@ def front(told: Means) -> tuple[str, ...]:
 
 def _baseline(groups: Groups, asked: str | None) -> str:
     if asked is not None and asked not in groups:
-        names = list(groups)
-        shown = ", ".join(names[:20]) + (f" and {len(names) - 20} more" if len(names) > 20 else "")
-        raise UserError(f"--against: expected one of {shown}, got {asked}.")
+        raise UserError(f"--against: expected one of {some(list(groups), 20)}, got {asked}.")
     likely = (name for each in BASELINES for name in groups if name.split(", ")[0] == each)
     return asked or next(likely, next(iter(groups)))
 
@@ -181,7 +180,7 @@ def _warnings(seeds: Mapping[str, list[int]]) -> list[str]:
     told = []
     few = [name for name, each in seeds.items() if len(each) < FEW_SEEDS]
     if few:
-        who = "every group" if len(few) == len(seeds) and len(few) > 1 else some(few)
+        who = "every group" if len(few) == len(seeds) and len(few) > 1 else some(few, 5)
         told.append(
             f"Fewer than {FEW_SEEDS} seeds for {who}. Three seeds can rank a strategy on either side of "
             "random."
@@ -189,13 +188,3 @@ def _warnings(seeds: Mapping[str, list[int]]) -> list[str]:
     if len({tuple(each) for each in seeds.values()}) > 1:
         told.append("Not every group has the same seeds; differences are over the seeds of both.")
     return told
-
-
-def some(names: Sequence[str], n: int = 5) -> str:
-    """Return names in a line, the first n and how many more.
-
-    >>> some(["a", "b", "c"], 2)
-    'a, b and 1 more'
-    """
-    more = f" and {len(names) - n} more" if len(names) > n else ""
-    return ", ".join(names[:n]) + more

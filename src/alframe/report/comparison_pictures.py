@@ -9,13 +9,12 @@ from alframe.report.content import Picture
 from alframe.report.curves import KINDS, BandPoint, Kind
 from alframe.report.draw_rankings import ROW, VALUES, area_key, areas, error_bars, penalty_matrix, seconds
 from alframe.report.statistics import Estimate
-from alframe.report.style import GREY, WIDTH, Look, figure, in_style, looks, picture
+from alframe.report.style import FAINT, GREY, WIDTH, Look, figure, in_style, looks, picture
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 MAX_LABELS = 14  # of a picture
-FAINT = "#BDBDBD"
 
 
 def comparison_pictures(comparison: GroupComparison) -> dict[str, list[Picture]]:

@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
+from alframe.report.axes import in_percent, legend_above
 from alframe.report.content import Picture
 from alframe.report.style import BLACK, BLUE, GREEN, PALE, figure, in_style, picture
-from alframe.report.text import percent, percent_tick
+from alframe.report.text import percent
 
 
 @in_style()
@@ -15,7 +16,7 @@ def draw_certificate(certificate: Mapping[str, Any], mislabelled_share: float | 
     Args:
         certificate: as in summary.json. mislabelled_share: of the data set, None where nobody knows.
     """
-    from matplotlib.ticker import FuncFormatter, MaxNLocator
+    from matplotlib.ticker import MaxNLocator
 
     tolerance, proven = certificate["tolerance"], certificate["max_wrong_share"]
     drawn = figure(height=1.7)
@@ -31,9 +32,9 @@ def draw_certificate(certificate: Mapping[str, Any], mislabelled_share: float | 
     axes.set_yticks([])
     axes.spines["left"].set_visible(False)
     axes.xaxis.set_major_locator(MaxNLocator(5))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: percent_tick(value)))
+    in_percent(axes.xaxis)
     axes.set_xlabel("wrong labels, of the data set")
-    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3, handletextpad=0.4, columnspacing=1.0)
+    legend_above(axes, 3, handletextpad=0.4, columnspacing=1.0)
     return picture(
         drawn,
         name="certificate",

@@ -7,11 +7,11 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from alframe.report.anatomy import Bin
+from alframe.report.axes import in_counts, in_percent, legend_above
 from alframe.report.content import Picture
-from alframe.report.draw_rounds import AUTO
 from alframe.report.mistakes import Rate, rate, rates_above
-from alframe.report.style import BLUE, GREY, PALE, VERMILLION, figure, in_style, picture
+from alframe.report.records import Bin
+from alframe.report.style import AUTO, BLUE, GREY, PALE, VERMILLION, figure, in_style, picture
 from alframe.report.text import count, edge, percent_tick
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def draw_reliability(bins: Sequence[Bin]) -> Picture:
     axes.set_ylabel("observed error")
     _percent_ticks(axes.xaxis)
     _percent_ticks(axes.yaxis)
-    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=1)
+    legend_above(axes, 1)
     return picture(
         drawn,
         name="reliability",
@@ -67,7 +67,7 @@ def _overconfident(bins: Sequence[Bin], rates: Sequence[Rate]) -> int:
 @in_style()
 def draw_error_by_confidence(bins: Sequence[Bin]) -> Picture:
     """Return where the wrong auto-labels lie, and the error left above each threshold; at least one bin."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+    from matplotlib.ticker import LogLocator, NullLocator
 
     drawn = figure(height=1.2 + 0.3 * len(bins))
     counts, errors = drawn.subplots(1, 2, sharey=True, width_ratios=(1, 1))
@@ -90,7 +90,7 @@ def draw_error_by_confidence(bins: Sequence[Bin]) -> Picture:
     counts.set_xlim(0.5, 40 * max(each.n for each in bins))
     counts.set_yticks(y, [f">{edge(each.low)}" for each in bins])
     counts.set_ylabel("confidence")
-    counts.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+    in_counts(counts.xaxis)
     counts.xaxis.set_major_locator(LogLocator(numticks=3))
     counts.xaxis.set_minor_locator(NullLocator())
     counts.set_xlabel("auto-labels")
@@ -162,8 +162,8 @@ def _span(values: Sequence[float]) -> tuple[float, float]:
 
 
 def _percent_ticks(axis: Any) -> None:
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+    from matplotlib.ticker import LogLocator, NullLocator
 
     axis.set_major_locator(LogLocator(numticks=6))
     axis.set_minor_locator(NullLocator())
-    axis.set_major_formatter(FuncFormatter(lambda value, _: percent_tick(value)))
+    in_percent(axis)

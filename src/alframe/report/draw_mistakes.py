@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from alframe.report.anatomy import Diagnosis, Mislabelled
+from alframe.report.axes import in_percent
 from alframe.report.content import Picture
-from alframe.report.draw_rounds import HAND
-from alframe.report.style import BLACK, GREY, PALE, VERMILLION, WIDTH, figure, in_style, picture
-from alframe.report.text import count, percent, percent_tick, probability, shortened
+from alframe.report.records import Diagnosis, Mislabelled
+from alframe.report.style import BLACK, GREY, HAND, PALE, VERMILLION, WIDTH, figure, in_style, picture
+from alframe.report.text import count, percent, probability, shortened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -139,11 +139,11 @@ def draw_classes(per_class: Sequence[Mapping[str, Any]]) -> Picture:
 
 
 def _percent_axis(axes: "Axes") -> None:
-    from matplotlib.ticker import FuncFormatter, MaxNLocator
+    from matplotlib.ticker import MaxNLocator
 
     axes.set_xlim(0, max(1e-6, axes.get_xlim()[1]))
     axes.xaxis.set_major_locator(MaxNLocator(3))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: percent_tick(value)))
+    in_percent(axes.xaxis)
 
 
 def draw_gallery(mislabelled: Mislabelled, class_names: Sequence[str]) -> list[Picture]:

@@ -3,15 +3,17 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from alframe.report.anatomy import Round
+from alframe.report.axes import in_counts, in_percent, legend_above
 from alframe.report.content import Picture
 from alframe.report.mistakes import cumulative
+from alframe.report.records import Round
 from alframe.report.style import (
+    AUTO,
     BLACK,
     BLUE,
     GREEN,
     GREY,
-    ORANGE,
+    HAND,
     PALE,
     PURPLE,
     SKY,
@@ -20,12 +22,11 @@ from alframe.report.style import (
     in_style,
     picture,
 )
-from alframe.report.text import count, percent, percent_tick
+from alframe.report.text import count, percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-HAND, AUTO, LEFT = BLUE, ORANGE, PALE
 SOURCE_COLOURS = {"seed": BLACK, "query": BLUE, "validation": PURPLE, "audit": GREEN, "remainder": SKY}
 HATCHES = {"validation": "////", "audit": "\\\\\\\\"}  # of about the same grey as each other
 MOST_MARKED = 40  # rounds: with more, markers would make a band of the line
@@ -47,7 +48,7 @@ def draw_flow(rounds: Sequence[Round]) -> Picture:
         ),
         "without a label": (
             [each.left for each in rounds],
-            {"color": LEFT},
+            {"color": PALE},
             {"color": GREY, "marker": "^", "linestyle": ":"},
         ),
     }
@@ -57,15 +58,15 @@ def draw_flow(rounds: Sequence[Round]) -> Picture:
         shares.bar(x, height, bottom=below, width=_width(x), label=name, **fill)
         below = [a + b for a, b in zip(below, height, strict=True)]
         _plot_positive(counts, x, values, label=name, **line)
-    _in_percent(shares, "share of the data set")
+    _share_axis(shares, "share of the data set")
     shares.set_ylim(0, 1)
     shares.grid(visible=False)
     counts.set_yscale("log")
     counts.set_ylabel("labels (log scale)")
-    _count_ticks(counts)
+    in_counts(counts.yaxis)
     _round_axis(counts, rounds)
-    shares.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3)
-    counts.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3)
+    legend_above(shares, 3)
+    legend_above(counts, 3)
     last = rounds[-1]
     return picture(
         drawn,
@@ -102,10 +103,10 @@ def draw_hand_labels(by_source: Mapping[str, Mapping[int, int]], rounds: Sequenc
         )
         below = [a + b for a, b in zip(below, height, strict=True)]
     axes.set_ylabel("hand labels so far")
-    _count_ticks(axes)
+    in_counts(axes.yaxis)
     axes.grid(visible=False, axis="x")
     _round_axis(axes, rounds)
-    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3)
+    legend_above(axes, 3)
     parts = ", ".join(f"{count(sum(by_round.values()))} {name}" for name, by_round in by_source.items())
     return picture(
         drawn,
@@ -132,7 +133,7 @@ def draw_quality(rounds: Sequence[Round]) -> Picture:
     if tested:
         known = [(each.round, each.test_accuracy) for each in rounds if each.test_accuracy is not None]
         panels[-1].plot(*zip(*known, strict=True), color=GREEN, marker=_marker("D", x))
-        _in_percent(panels[-1], "test accuracy")
+        _share_axis(panels[-1], "test accuracy")
     _round_axis(panels[-1], rounds)
     last = [each for each in rounds if each.mislabelled_share is not None][-1:]
     accuracy = [each.test_accuracy for each in rounds if each.test_accuracy is not None][-1:]
@@ -164,8 +165,8 @@ def _draw_wrong(axes: "Axes", rounds: Sequence[Round]) -> None:
         if zero:  # an unclipped line without a point would reach to the figure's corner
             axes.plot(zero, [floor] * len(zero), "v", color=colour, markerfacecolor="white", clip_on=False)
     axes.set_ylim(bottom=floor)
-    _in_percent(axes, "wrong (log scale)")
-    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=1)
+    _share_axis(axes, "wrong (log scale)")
+    legend_above(axes, 1)
 
 
 def _plot_positive(
@@ -199,19 +200,13 @@ def _round_axis(axes: "Axes", rounds: Sequence[Round]) -> None:
     axes.set_xlabel("round" if len(x) <= MOST_NAMED else "round (0 is the seed set)")
 
 
-def _in_percent(axes: "Axes", label: str) -> None:
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+def _share_axis(axes: "Axes", label: str) -> None:
+    from matplotlib.ticker import LogLocator, NullLocator
 
     axes.set_ylabel(label)
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: percent_tick(value)))
+    in_percent(axes.yaxis)
     if axes.get_yscale() == "log":
         low, high = axes.get_ylim()
         subs = (1.0, 2.0, 5.0) if high < 30 * low else (1.0, 3.0) if high < 1000 * low else (1.0,)
         axes.yaxis.set_major_locator(LogLocator(subs=subs))
         axes.yaxis.set_minor_locator(NullLocator())
-
-
-def _count_ticks(axes: "Axes") -> None:
-    from matplotlib.ticker import FuncFormatter
-
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))

@@ -6,7 +6,7 @@ Pure functions of a trial's records. Axes: C the classes.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from alframe.report.anatomy import Bin, Diagnosis
+from alframe.report.records import Bin, Diagnosis
 
 
 @dataclass(frozen=True, kw_only=True)

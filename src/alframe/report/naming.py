@@ -20,6 +20,7 @@ from alframe.report.factors import (
     telling,
     text_of,
 )
+from alframe.report.text import some
 from alframe.report.trials import Trial
 
 
@@ -134,8 +135,7 @@ def _differing(settings: Sequence[Mapping[str, Hashable]]) -> list[str]:
 
 
 def _some(keys: Sequence[str]) -> str:
-    more = f" and {len(keys) - 3} more settings" if len(keys) > 3 else ""
-    return ", ".join(keys[:3]) + more
+    return some(keys, 3, "more settings")
 
 
 def _same(factors: Sequence[Factor]) -> tuple[tuple[str, str], ...]:

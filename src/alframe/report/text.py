@@ -2,6 +2,7 @@
 
 import math
 import unicodedata
+from collections.abc import Sequence
 
 
 def count(n: int | None) -> str:
@@ -78,6 +79,16 @@ def shortened(name: str, width: int) -> str:
     return f"{first}…{last}"
 
 
+def some(names: Sequence[str], n: int, more: str = "more") -> str:
+    """Return names in a line: the first n, and how many more there are.
+
+    >>> some(["a", "b", "c"], 2), some(["a", "b", "c"], 1, "more settings"), some(["a"], 1)
+    ('a, b and 1 more', 'a and 2 more settings', 'a')
+    """
+    rest = f" and {len(names) - n} {more}" if len(names) > n else ""
+    return ", ".join(names[:n]) + rest
+
+
 def _width(name: str) -> int:
     return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in name)
 
@@ -85,10 +96,10 @@ def _width(name: str) -> int:
 def seconds(value: float) -> str:
     """Return a duration for people.
 
-    >>> seconds(4.25), seconds(150), seconds(7300)
-    ('4.2 s', '2 min 30 s', '2 h 1 min')
+    >>> seconds(4.25), seconds(59.96), seconds(150), seconds(7300)
+    ('4.2 s', '1 min 0 s', '2 min 30 s', '2 h 1 min')
     """
-    if value < 60:
+    if value < 59.95:  # what would be written as 60.0
         return f"{value:.1f} s"
     whole = round(value)
     minutes, rest = divmod(whole, 60)

@@ -7,8 +7,6 @@ from collections.abc import Callable, Sequence
 
 from alframe.errors import UserError
 from alframe.report.anatomy import (
-    Diagnosis,
-    Round,
     diagnosis_of,
     hand_labels_by_source,
     mislabelled_of,
@@ -19,6 +17,7 @@ from alframe.report.draw_certificate import draw_certificate
 from alframe.report.draw_confidence import draw_error_by_confidence, draw_reliability
 from alframe.report.draw_mistakes import draw_classes, draw_confusion, draw_gallery
 from alframe.report.draw_rounds import draw_flow, draw_hand_labels, draw_quality
+from alframe.report.records import Diagnosis, Round
 from alframe.report.text import count, percent
 from alframe.report.trial_tables import (
     certificate_table,

@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from alframe.report.anatomy import Diagnosis, Mislabelled, Round
 from alframe.report.content import Table
 from alframe.report.mistakes import mix_ups, rate, rates_above
+from alframe.report.records import Diagnosis, Mislabelled, Round
 from alframe.report.text import count, edge, percent, probability, seconds
 from alframe.report.trials import Trial
 

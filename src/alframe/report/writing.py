@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from alframe.errors import AlframeError, UserError
+from alframe.files import write_whole
 from alframe.report.content import Report, Table
 from alframe.report.formats import to_csv, to_latex, to_markdown
 from alframe.report.page import page
@@ -61,13 +62,9 @@ def _make(folder: Path) -> None:
 
 
 def _replace(file: Path, content: str | bytes) -> None:
-    """Replace a file as a whole; not forced onto the disk, since a report is made again in seconds."""
-    part = file.with_name(f".{file.name}.part")
     try:
-        part.write_bytes(content.encode() if isinstance(content, str) else content)
-        part.replace(file)
+        write_whole(file, content, to_disk=False)  # a report is made again in seconds
     except OSError as error:
-        part.unlink(missing_ok=True)
         raise AlframeError(
             f"{file}: could not be written ({error.strerror or error}). Mend that, or name another folder."
         ) from error

@@ -12,6 +12,7 @@ from omegaconf import OmegaConf
 from torch import Tensor
 
 from alframe.diagnosis import most_confident, to_dict
+from alframe.directory import leave_failure
 from alframe.files import replace_file
 from alframe.ledger import LabelLedger, Source
 from alframe.records import RoundReport
@@ -54,17 +55,14 @@ class FilesTracker:
                 for each in outcome.suspects
             ]
             replace_file(self._directory / "suspects.csv", lines)
-        if outcome.summary is not None:
-            self._explain(outcome)
-        name = "summary.json" if outcome.summary is not None else "failure.json"
-        content = outcome.summary or {
-            "status": outcome.status,
-            "reason": outcome.reason,
-            "rounds": sum(row["kind"] == "round" for row in self._rows),
-        }
-        replace_file(self._directory / name, json.dumps(content, indent=2, allow_nan=False) + "\n")
-        if outcome.summary is not None:
-            (self._directory / "failure.json").unlink(missing_ok=True)  # of one that was kept out meanwhile
+        if outcome.summary is None:
+            n_rounds = sum(row["kind"] == "round" for row in self._rows)
+            leave_failure(self._directory, outcome.status, outcome.reason, n_rounds)
+            return
+        self._explain(outcome)
+        content = json.dumps(outcome.summary, indent=2, allow_nan=False) + "\n"
+        replace_file(self._directory / "summary.json", content)
+        (self._directory / "failure.json").unlink(missing_ok=True)  # of one that was kept out meanwhile
 
     def _explain(self, outcome: Outcome) -> None:
         """Write diagnosis.json, and mislabelled.npz where something is: what a report draws."""

@@ -8,7 +8,15 @@ import numpy as np
 import pytest
 
 from alframe.errors import UserError
-from alframe.report.anatomy import diagnosis_of, hand_labels_by_source, mislabelled_of, rounds_of
+from alframe.ledger import Source
+from alframe.report.anatomy import (
+    HAND_SOURCES,
+    diagnosis_of,
+    hand_labels_by_source,
+    mislabelled_of,
+    rounds_of,
+)
+from alframe.report.draw_rounds import SOURCE_COLOURS
 from alframe.report.trials import Trial
 from tests.made_trial import DIAGNOSIS, leave_mislabelled, leave_trial, read
 
@@ -16,6 +24,12 @@ from tests.made_trial import DIAGNOSIS, leave_mislabelled, leave_trial, read
 @pytest.fixture
 def trial(tmp_path: Path) -> Trial:
     return read(leave_trial(tmp_path / "trial"))
+
+
+def test_every_source_that_is_a_hand_is_read_and_has_a_colour() -> None:
+    hands = [source.name.lower() for source in Source if source not in (Source.NONE, Source.AUTO)]
+    assert sorted(HAND_SOURCES) == sorted(hands)
+    assert set(SOURCE_COLOURS) == set(HAND_SOURCES)
 
 
 def test_rounds(trial: Trial) -> None:

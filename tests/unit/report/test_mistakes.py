@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from alframe.report.anatomy import Bin, Diagnosis
 from alframe.report.mistakes import cumulative, mix_ups, rate, rates_above
+from alframe.report.records import Bin, Diagnosis
 
 
 @pytest.mark.parametrize(("wrong", "n"), [(0, 1), (1, 1), (0, 50), (3, 17), (50, 50), (2, 12672)])

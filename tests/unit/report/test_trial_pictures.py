@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 
 from alframe.errors import UserError
-from alframe.report.anatomy import Diagnosis, hand_labels_by_source, mislabelled_of, rounds_of
+from alframe.report.anatomy import hand_labels_by_source, mislabelled_of, rounds_of
 from alframe.report.content import Picture, Section, Table
 from alframe.report.draw_mistakes import as_rgb, draw_confusion, draw_gallery
 from alframe.report.draw_rounds import draw_flow, draw_hand_labels, draw_quality
+from alframe.report.records import Diagnosis
 from alframe.report.trial_pictures import NO_AUTO, NOBODY_KNOWS, NONE_WRONG, TOO_OLD, trial_sections
 from alframe.report.trials import Trial
 from tests.made_trial import CERTIFICATE, DIAGNOSIS, NAMES, ROUNDS, leave_mislabelled, leave_trial, read

@@ -1,25 +1,11 @@
 """A small trial told to trackers: five samples of a file of six, a seed set, a round and a closing row."""
 
-import importlib.util
-from pathlib import Path
-
 import pytest
 import torch
 
 from alframe.ledger import LabelLedger, Source
 from alframe.records import Counts, FitReport, RoundReport
 from alframe.tracking import Outcome, TrialInfo
-
-READER = Path(__file__).parents[2] / "wandb_reader.py"
-
-
-@pytest.fixture(scope="session")
-def wandb_reader():
-    """The module that reads offline W&B files."""
-    spec = importlib.util.spec_from_file_location("wandb_reader", READER)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture(scope="session")

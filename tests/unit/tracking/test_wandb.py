@@ -12,10 +12,11 @@ from PIL import Image
 from alframe.errors import ConfigError, UserError
 from alframe.tracking.figures import metrics
 from alframe.tracking.wandb import WandbTracker
+from tests import wandb_reader
 
 
 @pytest.fixture(scope="module")
-def record(tmp_path_factory, make_info, make_outcome, reports, summary, wandb_reader):
+def record(tmp_path_factory, make_info, make_outcome, reports, summary):
     """Tracks a trial offline into a fresh directory and reads the file back."""
 
     def record(status="finished", reports=reports, outcome=None, **settings):
@@ -242,7 +243,7 @@ def test_nothing_is_printed(record, capfd):
 
 
 def test_the_run_is_closed_and_the_environment_put_back_when_its_end_cannot_be_written(
-    tmp_path, make_info, make_outcome, summary, wandb_reader, monkeypatch
+    tmp_path, make_info, make_outcome, summary, monkeypatch
 ):
     monkeypatch.delenv("WANDB_DATA_DIR", raising=False)
     tracker = WandbTracker(project="toys", mode="offline")
@@ -293,7 +294,7 @@ def test_metrics_leave_out_what_is_undefined_but_not_zeros(reports, make_counts)
     assert None not in metrics(reports[1]).values()
 
 
-def test_the_reader_notices_a_damaged_file(finished, wandb_reader, tmp_path):
+def test_the_reader_notices_a_damaged_file(finished, tmp_path):
     copy = tmp_path / "wandb" / "offline-run-x"
     shutil.copytree(finished.path.parent, copy)
     file = copy / finished.path.name
@@ -304,7 +305,7 @@ def test_the_reader_notices_a_damaged_file(finished, wandb_reader, tmp_path):
         wandb_reader.WandbFile(tmp_path, timeout=0)
 
 
-def test_the_reader_joins_records_across_blocks(record, wandb_reader, reports):
+def test_the_reader_joins_records_across_blocks(record, reports):
     many = [replace(reports[1], round=n) for n in range(1, 121)]
     file = record(reports=many)
     assert file.path.stat().st_size > wandb_reader.BLOCK

@@ -9,7 +9,8 @@ from PIL import Image
 
 from alframe.errors import ConfigError
 from alframe.report.content import Picture, Report, Section, Table
-from alframe.tracking.wandb_comparison import Account, account_of, log_comparison, numbers
+from alframe.report.wandb import Account, account_of, log_comparison, numbers
+from tests import wandb_reader
 
 TRIALS = Table(
     name="trials",
@@ -45,7 +46,7 @@ REPORT = Report(
 
 
 @pytest.fixture(scope="module")
-def logged(tmp_path_factory, wandb_reader):
+def logged(tmp_path_factory):
     """What was said of a comparison, its directory and what lies there."""
     directory = tmp_path_factory.mktemp("report")
     page = directory / "report.html"

@@ -1,0 +1,89 @@
+"""Where a command works: the directory of its trial or sweep, and how many trials work there at a time."""
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from alframe.command_line import CommandLine
+from alframe.directory import digest, identity, trial_name, unfinished
+from alframe.errors import UserError
+from alframe.machine import n_cores
+from alframe.search import check_search
+
+NAMED_BY_CONFIG = "auto"  # the last part of a directory that is named after the config
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where a command works.
+
+    Attributes:
+        overrides: what names the directory after the config, empty where another one was given, and how many
+            processes a launcher takes that leaves it open.
+        sweep: the sweep's directory, None for a single trial.
+        n_trials: how many trials it has, None where only the sweeper knows.
+        objective: the figures that a search optimises; none where trials are not searched for.
+    """
+
+    overrides: list[str]
+    sweep: Path | None
+    n_trials: int | None = None
+    objective: tuple[str, ...] = ()
+
+
+def place_of(line: CommandLine) -> Place:
+    """Return where a command works.
+
+    A trial goes where an unfinished one of the same config lies, a sweep where the same sweep lies.
+
+    Raises:
+        UserError: its launcher cannot work here, or its search has no objective.
+    """
+    node, config = line.hydra, line.config
+    sweeps = line.multirun or str(node.mode) == "RunMode.MULTIRUN"
+    given = Path(node["sweep" if sweeps else "run"].dir)
+    if not sweeps:
+        named = given.name == NAMED_BY_CONFIG
+        path = unfinished(given.parent, trial_name(config)) if named else given
+        return Place(overrides=[f"hydra.run.dir={path}"] if named else [], sweep=None)
+    sweeper = OmegaConf.to_container(node.sweeper, resolve=True, enum_to_str=True)
+    assert isinstance(sweeper, dict)
+    n_trials = sweeper.get("n_trials", line.n_trials)  # a search has a number of its own
+    overrides = _processes(node.launcher, n_trials, sweeper.get("n_jobs"))
+    path = given
+    if given.name == NAMED_BY_CONFIG:
+        chosen = [text.partition("=")[2] for text in line.overrides if text.startswith("+sweep=")]
+        asked = [identity(config), config["objective"], line.swept, _which_trials(sweeper)]
+        path = given.parent / f"{(chosen or ['sweep'])[0]}_{digest(asked)}"
+        overrides.append(f"hydra.sweep.dir={path}")
+    objective = check_search(config["objective"], {str(key): value for key, value in sweeper.items()})
+    return Place(overrides=overrides, sweep=path.absolute(), n_trials=n_trials, objective=objective)
+
+
+def _which_trials(sweeper: Mapping[Any, Any]) -> dict[str, Any]:
+    """Return the part of a sweeper's settings that says which trials it asks for."""
+    amounts = ("n_trials", "max_failure_rate", "max_batch_size")  # with more trials it is the same search
+    return {str(key): value for key, value in sweeper.items() if key not in amounts and value is not None}
+
+
+def _processes(launcher: DictConfig, n_trials: int | None, together: int | None) -> list[str]:
+    """Return the override that says how many processes joblib takes where all cores may be taken.
+
+    Each computes with its part of the cores: no more processes than there are trials at a time.
+
+    Raises:
+        UserError: the launcher hands trials to Slurm, which is not here.
+    """
+    name = str(launcher.get("_target_")).rpartition(".")[2]
+    if name == "SlurmLauncher" and shutil.which("srun") is None:
+        raise UserError(
+            "hydra/launcher: expected a machine of a Slurm cluster, got one without srun. "
+            "Write hydra/launcher=cores for several trials at once on this one."
+        )
+    if name != "JoblibLauncher" or launcher.n_jobs != -1:
+        return []
+    return [f"hydra.launcher.n_jobs={min(n for n in (n_cores(), n_trials, together) if n is not None)}"]
