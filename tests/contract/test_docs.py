@@ -10,7 +10,8 @@ from alframe.command_line import check_command_line
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
 # Settings in backticks, such as `query.share=0.01`; not lists of alternatives or lines to run.
-SETTINGS = sorted(set(re.findall(r"`([a-z_.]+=[\w.]+)`", README)))
+PAGES = README + (ROOT / "docs" / "keys.md").read_text() + (ROOT / "docs" / "extending.md").read_text()
+SETTINGS = sorted(set(re.findall(r"`([a-z_.]+=[\w.]+)`", PAGES)))
 
 
 def test_nothing_is_left_to_fill_in() -> None:
