@@ -3,6 +3,7 @@
 The config is the command's own: groups by the names of their options, keys as they are typed.
 """
 
+import re
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +16,8 @@ from torch import Tensor
 
 from alframe.compose import composed
 from alframe.data import ImageDataset
-from alframe.errors import ConfigError, TrialError
+from alframe.directory import KEY
+from alframe.errors import ConfigError, TrialError, UserError
 from alframe.ledger import LabelLedger
 from alframe.records import RoundReport
 from alframe.tracking import Outcome, TrialInfo
@@ -112,12 +114,16 @@ def label(
         own["oracle"] = oracle if hasattr(oracle, "label") else _Asked(oracle, dataset.n_classes)
     else:
         choices["oracle"] = oracle
+    _check_call(choices, own, settings or {}, directory)
     config = _config(choices, {"seed": seed, **(settings or {})}, own)
     choices.pop("tracker", None)
     keeper = _Keeper()
     given = Own(dataset=dataset, rooms=own, trackers=[keeper], console=console)
     if directory is not None:
-        summary = run_trial(config, Path(directory), choices=choices, own=given)
+        try:
+            summary = run_trial(config, Path(directory), choices=choices, own=given)
+        except UserError as error:
+            raise _about_directory(error) from error
     else:
         with tempfile.TemporaryDirectory(prefix="alframe-") as folder:
             summary = run_trial(config, Path(folder), choices=choices, own=given)
@@ -128,6 +134,37 @@ def label(
         summary=summary,
         class_names=dataset.class_names,
     )
+
+
+def _check_call(choices: Mapping[str, Any], own: Mapping[str, Any], settings: Any, directory: object) -> None:
+    """Refuse what a call cannot mean, in the words of the call."""
+    if "data" in choices:
+        raise ConfigError("data", "no choice, since the images are given", choices["data"], "Leave it out.")
+    for group, option in choices.items():
+        if not isinstance(option, str) or not _NAME.fullmatch(option):
+            raise ConfigError(group, "the name of an option", option)
+    for group, room in own.items():
+        if room is None:
+            raise ConfigError(
+                group, "the name of an option or an object of your own", hint=f'Write {group}="none".'
+            )
+    if isinstance(own.get("oracle"), _Asked) and not callable(own["oracle"].answers):
+        raise ConfigError("oracle", "a name, a function or an object with label", own["oracle"].answers)
+    if not isinstance(settings, Mapping) or not all(_NAME.fullmatch(str(key)) for key in settings):
+        raise ConfigError("settings", 'keys with their values, such as {"query.num": 50}', settings)
+    if choices.get("oracle") == "files" and directory is None:
+        raise ConfigError("directory", "a folder for the questions of oracle=files", hint="Give directory.")
+
+
+_NAME = re.compile(r"[\w./-]+")
+
+
+def _about_directory(error: UserError) -> UserError:
+    """Return an error in which the directory has the name that it has in the call."""
+    text = str(error)
+    if not text.startswith(KEY):
+        return error
+    return UserError(text.replace(" (hydra.sweep.dir in a sweep)", "").replace(KEY, "directory"))
 
 
 def _config(

@@ -137,7 +137,7 @@ def test_a_directory_holds_the_trial_and_is_not_written_over(digits, tmp_path, c
     assert capsys.readouterr().out == ""
     rows = read_rows(tmp_path / "trial" / "labels.csv")
     assert [int(row["label"]) for row in rows] == result.labels.tolist()
-    with pytest.raises(UserError, match=r"holds summary\.json"):
+    with pytest.raises(UserError, match=r"^directory: expected .* holds summary\.json"):
         label(images, truth, directory=tmp_path / "trial", settings=SETTINGS)
 
 
@@ -146,6 +146,24 @@ def test_mistakes_are_told_as_on_the_command_line(digits):
         label(*digits, query="margn")
     with pytest.raises(UserError, match=r"auto_label\.threshold: expected a probability"):
         label(*digits, settings={"auto_label.threshold": 95})
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        ({"data": "mnist"}, "data: expected no choice, since the images are given, got 'mnist'"),
+        ({"query": None}, 'query: expected .* Write query="none"'),
+        ({"query": "a,b"}, "query: expected the name of an option, got 'a,b'"),
+        ({"learner": 5}, "learner: expected the name of an option, got 5"),
+        ({"oracle": None}, "oracle: expected a name, a function or an object with label"),
+        ({"oracle": "files"}, "directory: expected a folder for the questions"),
+        ({"settings": ["a"]}, "settings: expected keys with their values"),
+        ({"settings": {"query.nu m": 3}}, "settings: expected keys with their values"),
+    ],
+)
+def test_a_call_that_cannot_be_meant_is_refused_in_its_own_words(digits, call, message):
+    with pytest.raises(ConfigError, match=message):
+        label(*digits, **call)
 
 
 def test_it_works_within_an_application_of_hydra_s(digits):

@@ -73,6 +73,21 @@ def test_what_spreadsheets_make_of_it_is_understood(oracle, tmp_path, text):
     assert ask(oracle, 4, 1) == [0, 1]
 
 
+@pytest.mark.parametrize("head", ["sep=;\n", "\ufeffSep=;\r\n"])
+def test_a_spreadsheets_word_on_what_parts_its_cells_is_understood(oracle, tmp_path, head):
+    fill(tmp_path, head + "index;image;label\n4;x;cat\n1;x;dog\n")
+    assert ask(oracle, 4, 1) == [0, 1]
+    fill(tmp_path, head + "index;image;label\n4;x;cow\n")
+    with pytest.raises(UserError, match=r"line 3: expected one of .*, got 'cow'"):
+        ask(oracle, 4, 5)
+
+
+def test_utf_16_is_understood(oracle, tmp_path):
+    fill(tmp_path, "")
+    (tmp_path / "questions" / "to_label.csv").write_bytes("index\timage\tlabel\n4\tx\tcat\n".encode("utf-16"))
+    assert ask(oracle, 4) == [0]
+
+
 def test_a_name_goes_before_a_number(oracle, tmp_path):
     fill(tmp_path, "index,label\n1,7\n2,2\n3,7.0\n")
     assert ask(oracle, 1, 2, 3) == [2, 2, 2]

@@ -6,6 +6,7 @@ In the trial's directory:
 - `answers.csv` (index, label): every answer that was taken, written before it is taken out of the question.
 """
 
+import codecs
 import csv
 import io
 import math
@@ -140,27 +141,36 @@ class FilesOracle:
 def _lines(file: Path, problems: list[str]) -> Iterator[tuple[int, str, str]]:
     """Yield (line number, index, label) as text, for what spreadsheets make of a CSV too."""
     try:
-        text = file.read_bytes().decode("utf-8-sig")
+        content = file.read_bytes()
+        text = content.decode("utf-16" if content.startswith(_UTF16) else "utf-8-sig")
     except FileNotFoundError:
         return
     except UnicodeDecodeError as error:
         problems.append(f"{file.name}: expected UTF-8 text, got {error.reason} at byte {error.start}")
         return
-    head = text.partition("\n")[0]
+    head, _, rest = text.partition("\n")
+    before = 0
+    if head.lower().startswith("sep="):  # a spreadsheet's word on what parts its cells
+        head, text, before = rest.partition("\n")[0], rest, 1
     delimiter = max(",;\t", key=head.count)
     rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     try:
         titles = [title.strip().lower() for title in next(rows, [])]
         if not {"index", "label"} <= set(titles):
-            problems.append(f"{file.name} line 1: expected the columns index and label, got {titles}")
+            problems.append(
+                f"{file.name} line {1 + before}: expected the columns index and label, got {titles}"
+            )
             return
         at_index, at_label = titles.index("index"), titles.index("label")
         for row in rows:
             if any(cell.strip() for cell in row):
                 cells = [*row, *[""] * (len(titles) - len(row))]
-                yield rows.line_num, cells[at_index].strip(), cells[at_label].strip()
+                yield rows.line_num + before, cells[at_index].strip(), cells[at_label].strip()
     except csv.Error as error:
         problems.append(f"{file.name} line {rows.line_num}: {error}")
+
+
+_UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 def _whole(text: str) -> int | None:
