@@ -20,10 +20,11 @@ from alframe.directory import KEY
 from alframe.errors import ConfigError, TrialError, UserError
 from alframe.ledger import LabelLedger
 from alframe.records import RoundReport
+from alframe.rooms import MEMBERS
 from alframe.tracking import Outcome, TrialInfo
 from alframe.trial import Own, run_trial
 
-ROOMS = ("initial", "query", "auto_label", "oracle", "stopping")
+_PLAIN = (bool, int, float, str, type(None))  # attributes that tell an object of the user's from others
 Answers = Callable[[np.ndarray[Any, Any]], Any]
 
 
@@ -109,7 +110,7 @@ def label(
     dataset = ImageDataset.from_arrays(
         "arrays", images, labels, test_images=test_images, test_labels=test_labels, class_names=class_names
     )
-    own = {name: choices.pop(name) for name in ROOMS if not isinstance(choices.get(name, ""), str)}
+    own = {name: choices.pop(name) for name in MEMBERS if not isinstance(choices.get(name, ""), str)}
     if not isinstance(oracle, str):
         own["oracle"] = oracle if hasattr(oracle, "label") else _Asked(oracle, dataset.n_classes)
     else:
@@ -190,9 +191,6 @@ def _named(room: Any) -> str:
     plain = {name.lstrip("_"): value for name, value in held.items() if isinstance(value, _PLAIN)}
     settings = ", ".join(f"{name}={value!r}" for name, value in plain.items())
     return f"{type(room).__module__}.{type(room).__qualname__}" + (f"({settings})" if settings else "")
-
-
-_PLAIN = (bool, int, float, str, type(None))
 
 
 def _typed(value: Any) -> str:

@@ -29,6 +29,8 @@ from alframe.job import Objective, run_job
 from alframe.place import Place, place_of
 from alframe.sweep import Job, Launch
 
+_OTHERS = ("interrupted", "waiting", "running", "not begun")  # statuses that are told where there are such
+
 
 class Terminated(BaseException):
     """SIGTERM, on its way up so that trackers are closed."""
@@ -84,24 +86,29 @@ def _hydra(arguments: list[str], begun: list[str]) -> None:
 
 def _sweep(place: Place, directory: Path, arguments: list[str]) -> int:
     """Launch the trials of a sweep, say what became of them and return the exit code."""
-    code = 0
     try:
         with sweep.launching(directory):
             if place.objective:
                 search.begin_search(directory)
-            try:
-                with polite_interrupts(SWEEP, partial(sweep.stop, directory)):
-                    _hydra(arguments, [])
-            except BaseException as error:
-                if isinstance(error, KeyboardInterrupt | Terminated):
-                    sweep.stop(directory)
-                code = _code_of(error, True, sweep.jobs(directory))
+            code = _launched(directory, arguments)
             code = _tell_jobs(directory, place.n_trials, code)
             for line in search.told(directory, place.objective):
                 print(line)
             return code
     except UserError as error:
         return _code_of(error, False)
+
+
+def _launched(directory: Path, arguments: list[str]) -> int:
+    """Hand a sweep to Hydra and return the exit code as far as its trials do not decide it."""
+    try:
+        with polite_interrupts(SWEEP, partial(sweep.stop, directory)):
+            _hydra(arguments, [])
+    except BaseException as error:
+        if isinstance(error, KeyboardInterrupt | Terminated):
+            sweep.stop(directory)
+        return _code_of(error, True, sweep.jobs(directory))
+    return 0
 
 
 def _code_of(error: BaseException, started: bool, jobs: Sequence[Job] = ()) -> int:
@@ -142,35 +149,37 @@ def _code_of(error: BaseException, started: bool, jobs: Sequence[Job] = ()) -> i
     return 1
 
 
-def _tell_jobs(place: Path, n_trials: int | None, code: int) -> int:
-    """Print what became of a sweep's jobs; return 1 when any failed, 130 when they were interrupted."""
-    jobs = sweep.jobs(place)
-    ended = code in (130, 143) or sweep.stopped(place)
+def _tell_jobs(directory: Path, n_trials: int | None, code: int) -> int:
+    """Say what became of a sweep's jobs and return the exit code, `code` being the launch's own."""
+    jobs = sweep.jobs(directory)
+    ended = code in (130, 143) or sweep.stopped(directory)
     if ended:
         jobs = [replace(job, status="interrupted") if job.status == "killed" else job for job in jobs]
     counts = Counter[str](job.status for job in jobs)
     counts["failed"] += counts.pop("killed", 0)
     counts["not begun"] += max(0, (n_trials or 0) - len(jobs))
-    others = [f", {counts[status]} {status}" for status in _OTHERS if counts[status]]
-    print(f"\n{counts['finished']} trials finished, {counts['failed']} failed{''.join(others)}, in {place}")
-    for job in jobs:
-        if job.status == "waiting":
-            print(f"  {place / str(job)}: {job.reason}")
-        if job.status in ("failed", "killed"):
-            _say(f"  {place / str(job)}: {job.reason}")
-    for line in sync_line(place, "*/"):
-        print(line)
-    if code == 0 and counts["failed"]:
-        code = 1
-    if ended and (counts["interrupted"] or counts["not begun"]):
-        code = code if code == 143 else 130
-    if counts["interrupted"] or counts["not begun"]:
+    missing = bool(counts["interrupted"] or counts["not begun"])
+    _print_jobs(directory, jobs, counts)
+    if missing:
         print("The same command goes on with what is missing.")
     sys.stdout.flush()
-    return code
+    if ended and missing:
+        return code if code == 143 else 130
+    return 1 if code == 0 and counts["failed"] else code
 
 
-_OTHERS = ("interrupted", "waiting", "running", "not begun")
+def _print_jobs(directory: Path, jobs: Sequence[Job], counts: Counter[str]) -> None:
+    others = [f", {counts[status]} {status}" for status in _OTHERS if counts[status]]
+    print(
+        f"\n{counts['finished']} trials finished, {counts['failed']} failed{''.join(others)}, in {directory}"
+    )
+    for job in jobs:
+        if job.status == "waiting":
+            print(f"  {directory / str(job)}: {job.reason}")
+        if job.status in ("failed", "killed"):
+            _say(f"  {directory / str(job)}: {job.reason}")
+    for line in sync_line(directory, "*/"):
+        print(line)
 
 
 def _terminate(number: int, frame: Any) -> None:

@@ -49,28 +49,28 @@ def run_job(node: DictConfig, launch: Launch) -> Objective:
     return _job_of_sweep(node, Path(state.sweep.dir).absolute(), directory, launch)
 
 
-def _job_of_sweep(node: DictConfig, place: Path, directory: Path, launch: Launch) -> Objective:
+def _job_of_sweep(node: DictConfig, sweep_directory: Path, directory: Path, launch: Launch) -> Objective:
     state = HydraConfig.get()
-    name, number = os.path.relpath(directory, place), int(state.job.num)
+    name, number = os.path.relpath(directory, sweep_directory), int(state.job.num)
 
     def tell(status: Status, reason: str = "") -> Job:
         job = Job(directory=name, overrides=launch.swept(state.overrides.task), status=status, reason=reason)
-        sweep.tell(place, number, job)
+        sweep.tell(sweep_directory, number, job)
         return job
 
-    if sweep.stopped(place):
+    if sweep.stopped(sweep_directory):
         tell("not begun")
         return None
     job = tell("running")
     try:
-        summary = _trial_of_sweep(node, place, directory, job, launch)
+        summary = _trial_of_sweep(node, sweep_directory, directory, job, launch)
         found = _objective(node, summary)
     except AnswersNeeded as error:
         tell("waiting", _in_line(error))
         return None
     except KeyboardInterrupt:
         tell("interrupted")
-        sweep.stop(place)
+        sweep.stop(sweep_directory)
         return None
     except Exception as error:
         if not isinstance(error, AlframeError):
@@ -83,7 +83,7 @@ def _job_of_sweep(node: DictConfig, place: Path, directory: Path, launch: Launch
 
 
 def _trial_of_sweep(
-    node: DictConfig, place: Path, directory: Path, job: Job, launch: Launch
+    node: DictConfig, sweep_directory: Path, directory: Path, job: Job, launch: Launch
 ) -> dict[str, Any]:
     summary = finished_summary(directory, _config(node))
     if summary is not None:
@@ -94,8 +94,8 @@ def _trial_of_sweep(
     if alone:
         print(f"\n{job}", flush=True)
     overrides = HydraConfig.get().overrides.task
-    stop_wanted = partial(sweep.stopped, place)
-    summary = _trial(node, directory, overrides, stop_wanted, group=place.name, console=alone)
+    stop_wanted = partial(sweep.stopped, sweep_directory)
+    summary = _trial(node, directory, overrides, stop_wanted, group=sweep_directory.name, console=alone)
     if not alone:
         print(f"{job}: {_in_short(summary)}", flush=True)
     return summary

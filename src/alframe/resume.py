@@ -20,6 +20,7 @@ from alframe.errors import TrialNotice, UserError
 from alframe.ledger import LabelLedger
 from alframe.rooms import Rooms
 from alframe.state import DamagedStateError, TrialState, load_state, state_files
+from alframe.summary import versions
 
 _LOOKED_AT = 2048  # images of a data set, evenly spread, that its fingerprint is taken of
 # What `auto` came to, and the key that it is written to.
@@ -69,12 +70,17 @@ def check_same_data(directory: Path, state: TrialState, fingerprint: str) -> Non
         )
 
 
-def check_versions(state: TrialState, versions: Mapping[str, str | None]) -> None:
+def versions_that_matter() -> dict[str, str | None]:
+    """Return the versions that the last bits of a trial may depend on."""
+    return {name: version for name, version in versions().items() if name in ("alframe", "torch")}
+
+
+def check_versions(state: TrialState, ours: Mapping[str, str | None]) -> None:
     """Warn where other versions began the trial: then its last bits are not promised."""
     differing = [
-        f"{name} {then}, now {versions.get(name)}"
+        f"{name} {then}, now {ours.get(name)}"
         for name, then in state.versions.items()
-        if then != versions.get(name)
+        if then != ours.get(name)
     ]
     if differing:
         warnings.warn(

@@ -17,7 +17,7 @@ from alframe.records import Accepted, FitReport, Labelled, PoolScores, RoundRepo
 # Numbers per sample that come with scoring; all else that a strategy needs is computed for its candidates.
 CHEAP = frozenset({"margin", "entropy"})
 # What an object in a room must have, of your own too.
-_MEMBERS = {
+MEMBERS = {
     "initial": ("select",),
     "query": ("select", "needs"),
     "auto_label": ("accept", "needs"),
@@ -28,7 +28,7 @@ _MEMBERS = {
 
 def check_room(group: str, room: object) -> None:
     """Raise `ConfigError` for an object that lacks what its room calls; None, nobody, lacks nothing."""
-    missing = [name for name in _MEMBERS[group] if not hasattr(room, name)]
+    missing = [name for name in MEMBERS[group] if not hasattr(room, name)]
     if room is not None and missing:
         hint = (
             "Write needs = frozenset() in its class where it reads logits alone."
@@ -37,7 +37,7 @@ def check_room(group: str, room: object) -> None:
         )
         raise ConfigError(
             group,
-            f"an object with {' and '.join(_MEMBERS[group])}",
+            f"an object with {' and '.join(MEMBERS[group])}",
             f"{type(room).__qualname__} without {' and '.join(missing)}",
             hint,
         )

@@ -39,9 +39,9 @@ def check_search(objective: str | Sequence[str] | None, sweeper: Mapping[str, An
     return names
 
 
-def begin_search(place: Path) -> None:
+def begin_search(directory: Path) -> None:
     """Take away what an earlier launch came to, and have Optuna say no more than warnings."""
-    (place / RESULTS).unlink(missing_ok=True)
+    (directory / RESULTS).unlink(missing_ok=True)
     with contextlib.suppress(ImportError), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what an old Optuna imports warns of newer libraries
         from optuna.logging import set_verbosity
@@ -49,9 +49,9 @@ def begin_search(place: Path) -> None:
         set_verbosity(logging.WARNING)
 
 
-def told(place: Path, objective: Sequence[str]) -> list[str]:
+def told(directory: Path, objective: Sequence[str]) -> list[str]:
     """Return a line for each trial that no other one beats; none where the search did not come to its end."""
-    file = place / RESULTS
+    file = directory / RESULTS
     if not file.exists():
         return []
     found = yaml.safe_load(file.read_text())

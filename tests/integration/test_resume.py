@@ -192,7 +192,7 @@ def test_other_versions_are_told(half_done, tmp_path):
     directory = tmp_path / "trial"
     shutil.copytree(half_done[0], directory)
     with (
-        mock.patch("alframe.trial._versions_that_matter", return_value={"alframe": "0", "torch": "0"}),
+        mock.patch("alframe.trial.versions_that_matter", return_value={"alframe": "0", "torch": "0"}),
         pytest.warns(TrialNotice, match="the trial began with alframe"),
     ):
         run_trial(half_done[1], directory)
@@ -238,10 +238,10 @@ def test_a_full_disk_is_told_in_a_line_and_costs_a_round(half_done, tmp_path, wh
     rows = (directory / "rounds.csv").read_text()
     write = files._write
 
-    def full(path, content):
+    def full(path, content, to_disk):
         if what in path.name and "0001" not in path.name and b"3," in (content if what == "state" else b"3,"):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        write(path, content)
+        write(path, content, to_disk)
 
     with mock.patch("alframe.files._write", full), pytest.raises(TrialError, match="No space left on device"):
         run_trial(config, directory)
