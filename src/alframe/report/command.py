@@ -17,13 +17,13 @@ from alframe.report.assembly import (
     comparison_sections,
     report_of,
     trial_sections_of,
-    trials_table,
 )
 from alframe.report.comparison import GroupComparison, compare_groups
 from alframe.report.content import Picture, Report, Section, Table
 from alframe.report.formats import to_markdown
 from alframe.report.machine import for_a_machine
 from alframe.report.naming import Naming, name_trials
+from alframe.report.naming_tables import trials_table
 from alframe.report.trial_pictures import trial_sections
 from alframe.report.trials import Found, Trial, find_trials
 from alframe.report.writing import write_json, write_report
@@ -170,7 +170,7 @@ def _report(found: Found, naming: Naming, comparison: GroupComparison, pictures:
         title = f"{trial.summary.get('data', 'trial')}, seed {trial.seed}: {trial.directory.resolve().name}"
         return report_of(found, naming, warnings, sections, title)
     warnings += comparison.warnings
-    sections = comparison_sections(comparison, _pictures(comparison) if pictures else {})
+    sections = comparison_sections(comparison, naming, _pictures(comparison) if pictures else {})
     if len(trials) <= FEW_TRIALS:
         for k, (name, trial) in enumerate(trials, start=1):
             own = _of_trial(trial, pictures, warnings)

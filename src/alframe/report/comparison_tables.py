@@ -9,6 +9,10 @@ from alframe.report.figures import CERTIFICATES, RESULTS, TIMES, Figure
 from alframe.report.statistics import Estimate
 
 MANY = 12  # groups; of more, a picture or a matrix shows so many, and tables are sorted
+NO_BASELINE = (
+    "No table of differences: every group has one seed and none is a baseline (random, none); --against NAME "
+    "takes one."
+)
 _CURVES = {"accuracy": "test accuracy", "mislabelled": "mislabelled share"}
 
 
@@ -37,6 +41,8 @@ def shown(comparison: GroupComparison) -> list[str]:
         return list(comparison.means)
     of_front = comparison.front[:: 1 + 2 * len(comparison.front) // MANY]
     best = dict.fromkeys([*of_front, *ranked(comparison)])
+    if comparison.baseline is None:
+        return list(best)[:MANY]
     return [*[name for name in best if name != comparison.baseline][: MANY - 1], comparison.baseline]
 
 
@@ -49,6 +55,8 @@ def means_table(comparison: GroupComparison) -> Table:
         cells = [estimate_text(comparison.means[name][key], each, n) for key, each in figures.items()]
         rows.append([name, str(n), *cells])
     notes = [_range_note(comparison, kind) for kind in KINDS]
+    if comparison.baseline is None and len(rows) > 1:
+        notes.append(NO_BASELINE)
     if len(rows) > MANY:
         notes.insert(0, "Rows from the least mislabelled to the most.")
     return Table(
@@ -61,8 +69,8 @@ def means_table(comparison: GroupComparison) -> Table:
 
 
 def differences_table(comparison: GroupComparison) -> Table | None:
-    """Return how each group differs from the baseline; None for a single group."""
-    if len(comparison.means) < 2:
+    """Return how each group differs from the baseline; None for a single group or without a baseline."""
+    if len(comparison.means) < 2 or comparison.baseline is None:
         return None
     figures = _columns(comparison)
     rows = [

@@ -74,7 +74,7 @@ def _dot_plot(
     known = {group: each for group, row in means.items() if (each := row[key]) is not None}
     order = sorted(known, key=lambda group: known[group].mean, reverse=highest_first)
     rows = order[:MAX_ROWS]
-    if comparison.baseline in order[MAX_ROWS:]:
+    if comparison.baseline is not None and comparison.baseline in order[MAX_ROWS:]:
         rows[-1] = comparison.baseline
     canvas = figure(WIDTH, 0.9 + ROW * len(rows))
     axes = canvas.subplots()

@@ -179,6 +179,11 @@ def test_the_baseline(tmp_path: Path) -> None:
     assert compare_groups(groups, against="margin").baseline == "margin"
     assert compare_groups({"b": groups["badge"], "random, spread 3": groups["none"]}).baseline[:6] == "random"
     del groups["none"]
-    assert compare_groups(groups).baseline == next(iter(groups))
+    told = compare_groups(groups)  # over one seed no difference from the first would say anything
+    assert told.baseline is None
+    assert not any(told.differences.values())
+    json.dumps(to_dict(told), allow_nan=False)
+    two = sweep(tmp_path / "two", {"badge": [{}, {}], "margin": [{}]})
+    assert compare_groups(two).baseline == next(iter(two))
     with pytest.raises(UserError, match=r"--against: expected one of badge, margin, got random\."):
         compare_groups(groups, against="random")

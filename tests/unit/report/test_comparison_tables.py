@@ -52,6 +52,18 @@ def test_the_cells_of_means_and_differences(tmp_path: Path) -> None:
     assert all(len(row) == len(means.head) for row in means.rows)
 
 
+def test_over_one_seed_there_are_no_differences_from_the_first(tmp_path: Path) -> None:
+    comparison = compared(tmp_path, 3, n_seeds=1)
+    assert tables.differences_table(comparison) is None
+    assert tables.NO_BASELINE in tables.means_table(comparison).note
+    assert tables.shown(comparison) == ["num 0", "num 1", "num 2"]
+    asked = compare_groups(name_trials(find_trials([tmp_path]).trials).groups, against="num 1")
+    assert tables.NO_BASELINE not in tables.means_table(asked).note
+    differences = tables.differences_table(asked)
+    assert differences is not None
+    assert column(differences, "mislabelled, %") == ["-1.000", "+1.000"]
+
+
 def test_what_nobody_knows_has_no_column(tmp_path: Path) -> None:
     comparison = compared(tmp_path, 2, unknown=True)
     means = tables.means_table(comparison)
