@@ -40,7 +40,7 @@ def comparison_sections(comparison: GroupComparison, naming: Naming, pictures: P
             [tables.differences_table(comparison)],
             "",
         ),
-        section("Learning curves", "What each hand label bought along the way.", [], "curves"),
+        section("Learning curves", _curves_text(comparison), [], "curves"),
         section(
             "Who beats whom",
             "Along the learning curves of test accuracy, at the same numbers of hand labels.",
@@ -56,6 +56,13 @@ def comparison_sections(comparison: GroupComparison, naming: Naming, pictures: P
         section("Time", "What a trial took.", [tables.times_table(comparison)], "seconds"),
     ]
     return [each for each in sections if each.parts]
+
+
+def _curves_text(comparison: GroupComparison) -> str:
+    text = "What each hand label bought along the way."
+    if comparison.curves["accuracy"]:
+        return text
+    return f"{text} Curves of test accuracy and the penalty matrix need a test set, which these trials lack."
 
 
 def closing_sections(found: Found, naming: Naming) -> list[Section]:

@@ -16,6 +16,7 @@ from alframe.report.curves import (
     covered_range,
     curves_of,
     penalties,
+    round_ends,
 )
 from alframe.report.figures import CERTIFICATES, RESULTS, TIMES, Figure, Groups, by_seed, mean, means
 from alframe.report.penalties import Family
@@ -56,7 +57,9 @@ class GroupComparison:
         baseline: a group's name; None where none is one by itself and every group has a single seed.
         differences: of each figure and each other group from the baseline.
         ranges: the hand shares that the areas are over, None where the trials share none.
-        curves: learning curves of each group that has any. penalties: who beats whom; None where not known.
+        curves: learning curves of each group that has any. rounds: the hand shares at which its rounds ended,
+            means over seeds; accuracy stands at the share a round's classifier was trained after.
+        penalties: who beats whom; None where not known.
         front: groups that none beats in both the means of hand share and mislabelled share, by hand share.
         certified: of the groups with certificates. times: as means.
         warnings: what must be said before any of it is believed, a sentence each.
@@ -69,6 +72,7 @@ class GroupComparison:
     differences: Mapping[str, Mapping[str, Difference]]
     ranges: Mapping[Kind, Range | None]
     curves: Mapping[Kind, Mapping[str, tuple[BandPoint, ...]]]
+    rounds: Mapping[Kind, Mapping[str, tuple[float, ...]]]
     penalties: Penalties | None
     front: tuple[str, ...]
     certified: Mapping[str, Certified]
@@ -106,6 +110,7 @@ def compare_groups(groups: Groups, against: str | None = None, family: Family = 
         },
         ranges=ranges,
         curves={kind: {name: points for name, points in bands[kind].items() if points} for kind in KINDS},
+        rounds={kind: {name: round_ends(trials, kind) for name, trials in groups.items()} for kind in KINDS},
         penalties=penalties(curves["accuracy"], ranges["accuracy"], family),
         front=front(told),
         certified=_certified(groups),

@@ -33,7 +33,7 @@ BLACK, ORANGE, SKY, GREEN, BLUE, VERMILLION, PURPLE = COLOURS = (
 )
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "*")
 DASHES = ("-", "--", "-.", ":")
-GREY, PALE = "#6B6B6B", "#D9D9D9"
+GREY, FAINT, PALE = "#6B6B6B", "#BDBDBD", "#D9D9D9"
 # A name's place here decides its look, so new names go to the end. The first seven, the most often compared,
 # differ in colour; names of the same rule or family share one.
 KNOWN = (

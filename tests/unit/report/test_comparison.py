@@ -7,6 +7,7 @@ import pytest
 
 from alframe.errors import UserError
 from alframe.report.comparison import compare_groups, front
+from alframe.report.factors import ALONE
 from alframe.report.machine import to_dict
 from alframe.report.naming import name_trials
 from alframe.report.statistics import Estimate
@@ -95,6 +96,17 @@ def test_bands_are_means_over_seeds_at_common_points(tmp_path: Path) -> None:
     assert (len(others), others[0].hand_share, others[-1].hand_share) == (20, 0.2, pytest.approx(0.3))
     assert (others[0].value.mean, others[-1].value.mean) == (pytest.approx(0.3), pytest.approx(0.2))
     assert others[0].value.low < 0.3 < others[0].value.high
+
+
+def test_rounds_end_at_mean_hand_shares(tmp_path: Path) -> None:
+    rows = (rows_of([10, 20], [0.3, 0.1], [0.4, 0.6]), rows_of([20, 40, 50], [0.2] * 3, [0.6] * 3))
+    closing = "3,5,25,0.05,,closing\n"
+    groups = sweep(tmp_path, {"margin": [{"rounds": rows[0] + closing}, {"rounds": rows[1]}]})
+    rounds = compare_groups(groups).rounds
+    # The third round is one seed's alone, and the closing row is no round.
+    assert rounds["mislabelled"][ALONE] == (pytest.approx(0.15), pytest.approx(0.3))
+    # The classifier of a round was trained before its question: after 0 and 10, 0 and 20 hand labels.
+    assert rounds["accuracy"][ALONE] == (0.0, pytest.approx(0.15))
 
 
 def at(hand: float, wrong: float | None) -> dict[str, Estimate | None]:
