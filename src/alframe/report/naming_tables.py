@@ -45,7 +45,7 @@ def differing_table(naming: Naming, names: Sequence[str]) -> Table | None:
 
 
 def trials_table(naming: Naming, *, worded: bool = False) -> Table:
-    """Return a row for each trial: group, seed, what differs, directory, and figures as in summary.json.
+    """Return a row for each trial: group, seed, what differs, figures as in summary.json, directory.
 
     Args:
         naming: of the trials. worded: titles of figures in words, instead of the keys of summary.json.
@@ -55,14 +55,14 @@ def trials_table(naming: Naming, *, worded: bool = False) -> Table:
             name,
             str(trial.seed),
             *(texts[trial.directory] for texts in naming.differing.values()),
-            str(trial.directory),
             *(_figure(trial.summary.get(key)) for key in TRIAL_FIGURES),
+            str(trial.directory),
         ]
         for name, trials in naming.groups.items()
         for trial in trials
     ]
     titles = TRIAL_FIGURES.values() if worded else TRIAL_FIGURES
-    head = ["group", "seed", *naming.differing, "trial", *titles]
+    head = ["group", "seed", *naming.differing, *titles, "trial"]
     return Table(name="trials", title="Every trial", head=head, rows=rows)
 
 

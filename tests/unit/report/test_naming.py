@@ -212,7 +212,8 @@ def test_settings_that_no_name_shows_are_told(tmp_path: Path) -> None:
     assert table.head == ["group", "query.num", "learner.steps", "auto_label.threshold"]
     assert table.rows == [["steps 600", "50", "600", "0.6"], ["steps 300", "25", "300", "0.5"]]
     trials = trials_table(naming)
-    assert trials.head[:6] == ["group", "seed", *table.head[1:], "trial"]
+    assert trials.head[:6] == ["group", "seed", *table.head[1:], "hand_labels"]
+    assert [row[-1] for row in trials.rows] == [f"{tmp_path}/{k}" for k in range(3)]
     assert trials.rows[1][:5] == ["steps 400", "1", "25", "400", "0.6"]
 
 
