@@ -20,6 +20,7 @@ from alframe.report.text import is_numeric
 
 MOST_ROWS = 30  # of a table that is shown unfolded
 SHORT = 22  # letters of a row's name that are kept on one line
+LONG = 10  # letters of a column's title: longer ones get room for two lines, not four
 MOST_LISTED = 15  # sections of a list of contents that is shown unfolded
 _LINE_END = re.compile(r"\s*\n\s*")  # a URL would lose it
 
@@ -133,7 +134,9 @@ def _row(row: Sequence[str], numeric: Sequence[bool]) -> str:
 
 
 def _cell(tag: str, text: str, scope: str, numeric: bool) -> str:
-    attributes = (f' scope="{scope}"' if scope else "") + (' class="n"' if numeric else "")
+    long = scope == "col" and len(text) > LONG
+    classes = " ".join(name for name, has in (("n", numeric), ("long", long)) if has)
+    attributes = (f' scope="{scope}"' if scope else "") + (f' class="{classes}"' if classes else "")
     return f"<{tag}{attributes}>{escape(text)}</{tag}>"
 
 

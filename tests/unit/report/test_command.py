@@ -58,6 +58,23 @@ def test_a_sweep_leaves_a_report_in_its_folder(sweep: Path, capsys: pytest.Captu
     assert run(sweep, "--no-pictures") == 0
 
 
+def test_an_earlier_report_leaves_nothing_behind(sweep: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    own = out / "tables" / "notes.md"
+    own.parent.mkdir(parents=True)
+    for ending in (".md", ".csv", ".tex"):  # of nobody's report: no report.json was there
+        own.with_suffix(ending).write_text("mine")
+    assert run(sweep / "4", sweep / "1", "--out", out) == 0
+    assert own.exists()
+    own.with_suffix(".tex").unlink()
+    assert (out / "tables" / "trial2_rounds.tex").exists()
+    assert run(sweep, "--no-pictures", "--out", out) == 0
+    assert not (out / "pictures").exists()
+    assert not list((out / "tables").glob("trial2_*"))
+    assert {file.name for file in (out / "tables").glob("means.*")} == {"means.md", "means.csv", "means.tex"}
+    assert own.read_text() == own.with_suffix(".csv").read_text() == "mine"
+
+
 def test_options(sweep: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out, file = tmp_path / "a" / "b", tmp_path / "all.json"
     code = run(
