@@ -26,6 +26,7 @@ ALLOWED = {
         "report/comparison_pictures.py",
         "report/draw_certificate.py",
         "report/draw_confidence.py",
+        "report/draw_curves.py",
         "report/draw_mistakes.py",
         "report/draw_rounds.py",
         "report/style.py",

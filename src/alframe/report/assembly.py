@@ -9,17 +9,24 @@ from alframe.report import comparison_tables as tables
 from alframe.report.comparison import GroupComparison
 from alframe.report.content import Picture, Report, Section, Table
 from alframe.report.naming import Naming
+from alframe.report.naming_tables import differing_table, left_out_table, trials_table
+from alframe.report.text import count
 from alframe.report.trials import Found, LeftOut, Status, Trial
 
 Pictures = Mapping[str, Sequence[Picture]]
 
 
-def comparison_sections(comparison: GroupComparison, pictures: Pictures) -> list[Section]:
-    """Return the sections of a comparison; `pictures` as `comparison_pictures` returns them, or empty."""
+def comparison_sections(comparison: GroupComparison, naming: Naming, pictures: Pictures) -> list[Section]:
+    """Return the sections of a comparison.
+
+    Args:
+        naming: of its groups. pictures: as `comparison_pictures` returns them, or empty.
+    """
 
     def section(title: str, text: str, made: Sequence[Table | None], drawn: str) -> Section:
         return Section(title=title, text=text, parts=[*pictures.get(drawn, ()), *tables.present(made)])
 
+    differing = differing_table(naming, tables.in_order(comparison))
     sections = [
         section(
             "Results",
@@ -27,13 +34,14 @@ def comparison_sections(comparison: GroupComparison, pictures: Pictures) -> list
             [tables.front_table(comparison), tables.means_table(comparison)],
             "results",
         ),
+        section("What differs", "The settings of each group, those in its name too.", [differing], ""),
         section(
             "Differences",
             f"Each group against {comparison.baseline}, in pairs of trials with the same seed.",
             [tables.differences_table(comparison)],
             "",
         ),
-        section("Learning curves", "What each hand label bought along the way.", [], "curves"),
+        section("Learning curves", _curves_text(comparison), [], "curves"),
         section(
             "Who beats whom",
             "Along the learning curves of test accuracy, at the same numbers of hand labels.",
@@ -51,6 +59,13 @@ def comparison_sections(comparison: GroupComparison, pictures: Pictures) -> list
     return [each for each in sections if each.parts]
 
 
+def _curves_text(comparison: GroupComparison) -> str:
+    text = "What each hand label bought along the way."
+    if comparison.curves["accuracy"]:
+        return text
+    return f"{text} Curves of test accuracy and the penalty matrix need a test set, which these trials lack."
+
+
 def closing_sections(found: Found, naming: Naming) -> list[Section]:
     """Return what a reader may want to look up: the trials that are in no figure, the settings of all."""
     sections = []
@@ -63,61 +78,11 @@ def closing_sections(found: Found, naming: Naming) -> list[Section]:
         name="settings", title="The same in all trials", head=["key", "value"], rows=list(naming.same)
     )
     if sum(len(each) for each in naming.groups.values()) > 1:
-        text = "The figures of summary.json."
-        sections.append(Section(title="Trials", text=text, parts=[trials_table(naming)]))
-    text = "Config groups, then settings. What differs is in the groups' names."
+        text = "The figures of summary.json, shares as fractions."
+        sections.append(Section(title="Trials", text=text, parts=[trials_table(naming, worded=True)]))
+    where = 'under "What differs"' if naming.hidden else "in the groups' names"
+    text = f"Config groups, then settings. What differs is {where}." if naming.keys else ""
     return [*sections, Section(title="Settings", text=text, parts=[settings])]
-
-
-TRIAL_FIGURES = (
-    "hand_labels",
-    "hand_share",
-    "auto_labels",
-    "coverage",
-    "mislabelled",
-    "mislabelled_share",
-    "auto_label_error",
-    "test_accuracy",
-    "rounds",
-    "cost",
-    "seconds",
-)
-
-
-def trials_table(naming: Naming) -> Table:
-    """Return a row for each trial: its group, seed and directory, and figures as summary.json has them."""
-    rows = [
-        [
-            name,
-            str(trial.seed),
-            str(trial.directory),
-            *(_figure(trial.summary.get(key)) for key in TRIAL_FIGURES),
-        ]
-        for name, trials in naming.groups.items()
-        for trial in trials
-    ]
-    return Table(
-        name="trials", title="Every trial", head=["group", "seed", "trial", *TRIAL_FIGURES], rows=rows
-    )
-
-
-def _figure(value: object) -> str:
-    """Return a figure with six digits, nothing where it is not known.
-
-    >>> _figure(1447), _figure(0.0023666667), _figure(None)
-    ('1447', '0.00236667', '')
-    """
-    return "" if value is None else f"{value:.6g}" if isinstance(value, float) else str(value)
-
-
-def left_out_table(left_out: Sequence[LeftOut]) -> Table:
-    """Return the trials that are in no figure, with their reasons."""
-    return Table(
-        name="left_out",
-        title="Not in the figures",
-        head=["trial", "what became of it", "why"],
-        rows=[[str(each.directory), each.status, each.reason] for each in left_out],
-    )
 
 
 def trial_sections_of(sections: Sequence[Section], title: str, prefix: str) -> list[Section]:
@@ -143,9 +108,13 @@ def facts(trials: Sequence[Trial], naming: Naming, left_out: Sequence[LeftOut]) 
     seeds = sorted({trial.seed for trial in trials})
     told.append(("seeds", _numbers(seeds)))
     for name, key in (("data", "data"), ("samples", "n_samples"), ("device", "device")):
-        told.append((name, _counts(Counter[str](str(trial.summary.get(key)) for trial in trials))))
+        told.append((name, _counts(Counter[str](_said(trial.summary.get(key)) for trial in trials))))
     versions = Counter[str](_version(trial) for trial in trials)
     return [*told, ("alframe", _counts(versions))]
+
+
+def _said(value: object) -> str:
+    return count(value) if isinstance(value, int) else str(value)
 
 
 def _version(trial: Trial) -> str:

@@ -5,6 +5,7 @@ Exit codes: 0 done; 1 the report could not be written; 2 the user's mistake; 130
 
 import argparse
 import os
+import shutil
 import sys
 from collections.abc import Sequence
 from importlib.util import find_spec
@@ -17,19 +18,18 @@ from alframe.report.assembly import (
     comparison_sections,
     report_of,
     trial_sections_of,
-    trials_table,
 )
 from alframe.report.comparison import GroupComparison, compare_groups
 from alframe.report.content import Picture, Report, Section, Table
-from alframe.report.formats import to_markdown
 from alframe.report.machine import for_a_machine
 from alframe.report.naming import Naming, name_trials
+from alframe.report.naming_tables import trials_table
+from alframe.report.terminal import to_text, wrapped
 from alframe.report.trial_pictures import trial_sections
 from alframe.report.trials import Found, Trial, find_trials
 from alframe.report.writing import write_json, write_report
 
 FEW_TRIALS = 4  # up to which a comparison has each of its trials behind it: six pictures a trial
-MAX_ROWS = 20  # of a table on the terminal
 _BEHIND = "trial"  # before the names of what is behind a comparison
 _NOT_PRINTED = ("settings", _BEHIND)  # "trial" is the beginning of "trials" too
 
@@ -170,7 +170,7 @@ def _report(found: Found, naming: Naming, comparison: GroupComparison, pictures:
         title = f"{trial.summary.get('data', 'trial')}, seed {trial.seed}: {trial.directory.resolve().name}"
         return report_of(found, naming, warnings, sections, title)
     warnings += comparison.warnings
-    sections = comparison_sections(comparison, _pictures(comparison) if pictures else {})
+    sections = comparison_sections(comparison, naming, _pictures(comparison) if pictures else {})
     if len(trials) <= FEW_TRIALS:
         for k, (name, trial) in enumerate(trials, start=1):
             own = _of_trial(trial, pictures, warnings)
@@ -200,15 +200,17 @@ def _drawn(report: Report) -> bool:
 def _print(report: Report) -> None:
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="replace")  # names of any script, on a terminal of any encoding
+    width = shutil.get_terminal_size().columns
     print(f"{report.title}\n")
     for name, value in report.facts:
         print(f"  {name:<20}{value}")
     for warning in report.warnings:
-        print(f"\nWarning: {warning}")
+        lines = wrapped(f"Warning: {warning}", width)
+        print("", *lines, sep="\n")
     for section in report.sections:
         for part in section.parts:
             if isinstance(part, Table) and not part.name.startswith(_NOT_PRINTED):
-                print(f"\n{to_markdown(part, MAX_ROWS)}", end="")
+                print(f"\n{to_text(part, width)}", end="")
     print()
 
 

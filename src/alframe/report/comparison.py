@@ -16,6 +16,7 @@ from alframe.report.curves import (
     covered_range,
     curves_of,
     penalties,
+    round_ends,
 )
 from alframe.report.figures import CERTIFICATES, RESULTS, TIMES, Figure, Groups, by_seed, mean, means
 from alframe.report.penalties import Family
@@ -53,10 +54,13 @@ class GroupComparison:
 
     Attributes:
         seeds: of each group. figures: the columns, by key.
-        means: of each group and figure, in the figure's unit. baseline: a group's name.
+        means: of each group and figure, in the figure's unit.
+        baseline: a group's name; None where none is one by itself and every group has a single seed.
         differences: of each figure and each other group from the baseline.
         ranges: the hand shares that the areas are over, None where the trials share none.
-        curves: learning curves of each group that has any. penalties: who beats whom; None where not known.
+        curves: learning curves of each group that has any. rounds: the hand shares at which its rounds ended,
+            means over seeds; accuracy stands at the share a round's classifier was trained after.
+        penalties: who beats whom; None where not known.
         front: groups that none beats in both the means of hand share and mislabelled share, by hand share.
         certified: of the groups with certificates. times: as means.
         warnings: what must be said before any of it is believed, a sentence each.
@@ -65,10 +69,11 @@ class GroupComparison:
     seeds: Mapping[str, list[int]]
     figures: Mapping[str, Figure]
     means: Means
-    baseline: str
+    baseline: str | None
     differences: Mapping[str, Mapping[str, Difference]]
     ranges: Mapping[Kind, Range | None]
     curves: Mapping[Kind, Mapping[str, tuple[BandPoint, ...]]]
+    rounds: Mapping[Kind, Mapping[str, tuple[float, ...]]]
     penalties: Penalties | None
     front: tuple[str, ...]
     certified: Mapping[str, Certified]
@@ -81,7 +86,8 @@ def compare_groups(groups: Groups, against: str | None = None, family: Family = 
 
     Args:
         groups: at least one, each of trials with different seeds.
-        against: the baseline; None takes one whose name begins with random or none, else the first.
+        against: the baseline; None takes one whose name begins with random or none, else the first, which
+            of groups that have a single seed each would say nothing.
         family: the tests of the penalty matrix that are corrected together, see `penalty_matrix`.
 
     Raises:
@@ -99,9 +105,13 @@ def compare_groups(groups: Groups, against: str | None = None, family: Family = 
         figures=figures,
         means=told,
         baseline=baseline,
-        differences={key: _differences(figure, groups, baseline) for key, figure in figures.items()},
+        differences={
+            key: {} if baseline is None else _differences(figure, groups, baseline)
+            for key, figure in figures.items()
+        },
         ranges=ranges,
         curves={kind: {name: points for name, points in bands[kind].items() if points} for kind in KINDS},
+        rounds={kind: {name: round_ends(trials, kind) for name, trials in groups.items()} for kind in KINDS},
         penalties=penalties(curves["accuracy"], ranges["accuracy"], family),
         front=front(told),
         certified=_certified(groups),
@@ -130,11 +140,12 @@ def front(told: Means) -> tuple[str, ...]:
     return tuple(sorted(kept, key=lambda name: points[name]))
 
 
-def _baseline(groups: Groups, asked: str | None) -> str:
+def _baseline(groups: Groups, asked: str | None) -> str | None:
     if asked is not None and asked not in groups:
         raise UserError(f"--against: expected one of {some(list(groups), 20)}, got {asked}.")
     likely = (name for each in BASELINES for name in groups if name.split(", ")[0] == each)
-    return asked or next(likely, next(iter(groups)))
+    single = all(len(trials) == 1 for trials in groups.values())
+    return asked or next(likely, None if single else next(iter(groups)))
 
 
 def _figures(

@@ -1,13 +1,24 @@
 """The pictures of a comparison of groups. Of many groups the best few are in colour and the rest in grey."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from alframe.report.comparison import GroupComparison
 from alframe.report.comparison_tables import shown
 from alframe.report.content import Picture
-from alframe.report.curves import KINDS, BandPoint, Kind
-from alframe.report.draw_rankings import ROW, VALUES, area_key, areas, error_bars, penalty_matrix, seconds
+from alframe.report.curves import KINDS
+from alframe.report.draw_curves import learning_curves
+from alframe.report.draw_rankings import (
+    ROW,
+    area_key,
+    areas,
+    error_bars,
+    of_many,
+    penalty_matrix,
+    seconds,
+    within_bounds,
+)
+from alframe.report.figures import cut
 from alframe.report.statistics import Estimate
 from alframe.report.style import FAINT, GREY, WIDTH, Look, figure, in_style, looks, picture
 
@@ -31,7 +42,7 @@ def comparison_pictures(comparison: GroupComparison) -> dict[str, list[Picture]]
             "results": [_pareto_front(comparison, look)] if several and comparison.front else [],
             "curves": [
                 *(
-                    _learning_curves(comparison, kind, names, look)
+                    learning_curves(comparison, kind, names, look)
                     for kind in KINDS
                     if comparison.curves[kind]
                 ),
@@ -42,61 +53,6 @@ def comparison_pictures(comparison: GroupComparison) -> dict[str, list[Picture]]
         }
 
 
-def _learning_curves(
-    comparison: GroupComparison, kind: Kind, names: Sequence[str], look: Mapping[str, Look]
-) -> Picture:
-    curves = comparison.curves[kind]
-    drawn = {name: curves[name] for name in names if name in curves}
-    canvas = figure(WIDTH, 3.2 + ROW * ((len(drawn) + 1) // 2))
-    axes = canvas.subplots()
-    _grey_lines(axes, [points for name, points in curves.items() if name not in drawn])
-    for name, points in drawn.items():
-        _band(axes, name, points, look[name])
-    axes.set_xlabel("hand labels, % of the data set")
-    axes.set_ylabel(VALUES[kind])
-    canvas.legend(loc="outside lower center", ncols=2)
-    value = VALUES[kind].removesuffix(", %")
-    ends = "; ".join(f"{name} {_percent(points[-1].value)}" for name, points in drawn.items())
-    rest = len(curves) - len(drawn)
-    return picture(
-        canvas,
-        name=f"learning_curves_{kind}",
-        title=f"Learning curves: {value}",
-        description=f"Mean {value} against the share of hand labels. At the end of each curve: {ends}.",
-        note="Means over seeds with 95 % intervals." + _of_many(comparison, rest),
-    )
-
-
-def _grey_lines(axes: "Axes", curves: Sequence[Sequence[BandPoint]]) -> None:
-    from matplotlib.collections import LineCollection
-
-    lines = [[(100 * each.hand_share, 100 * each.value.mean) for each in points] for points in curves]
-    if lines:
-        axes.add_collection(LineCollection(lines, colors=FAINT, linewidths=0.6, alpha=0.5, zorder=1))
-        axes.autoscale_view()
-
-
-def _band(axes: "Axes", name: str, points: Sequence[BandPoint], look: Look) -> None:
-    shares = [100 * each.hand_share for each in points]
-    axes.plot(
-        shares,
-        [100 * each.value.mean for each in points],
-        color=look.colour,
-        marker=look.marker,
-        linestyle=look.dash,
-        markevery=max(1, len(points) // 8),
-        label=name,
-    )
-    bounds = [
-        (share, 100 * low, 100 * high)
-        for share, each in zip(shares, points, strict=True)
-        if (low := each.value.low) is not None and (high := each.value.high) is not None
-    ]
-    if bounds:
-        at, low_X, high_X = zip(*bounds, strict=True)
-        axes.fill_between(at, low_X, high_X, color=look.colour, alpha=0.12, linewidth=0)
-
-
 def _labelled(comparison: GroupComparison) -> list[str]:
     """Return the groups named in the picture of the Pareto front: those on it, then those shown elsewhere."""
     known = [name for name in shown(comparison) if comparison.means[name]["mislabelled_share"] is not None]
@@ -105,7 +61,7 @@ def _labelled(comparison: GroupComparison) -> list[str]:
 
 def _pareto_front(comparison: GroupComparison, look: Mapping[str, Look]) -> Picture:
     known = {
-        name: (hand, wrong)
+        name: (cut(hand), cut(wrong))
         for name, row in comparison.means.items()
         if (hand := row["hand_share"]) is not None and (wrong := row["mislabelled_share"]) is not None
     }
@@ -120,6 +76,7 @@ def _pareto_front(comparison: GroupComparison, look: Mapping[str, Look]) -> Pict
     axes.step([x.mean for x, _ in steps], [y.mean for _, y in steps], where="post", color=GREY, linewidth=0.9)
     axes.set_xlabel("hand labels, % of the data set")
     axes.set_ylabel("mislabelled, % of the data set")
+    within_bounds(axes, x=100, y=100)
     for text in canvas.legend(loc="outside lower center", ncols=2).get_texts():
         text.set_fontweight("bold" if text.get_text() in comparison.front else "normal")
     best = "; ".join(
@@ -131,7 +88,7 @@ def _pareto_front(comparison: GroupComparison, look: Mapping[str, Look]) -> Pict
         title="Hand labels against mislabelled",
         description=f"Mean hand share and mislabelled share of each group. On the Pareto front: {best}.",
         note="Means with 95 % intervals; the line joins the groups (in bold) that no other beats in both."
-        + _of_many(comparison, len(rest)),
+        + of_many(comparison, len(rest)),
     )
 
 
@@ -147,14 +104,5 @@ def _cross(axes: "Axes", hand: Estimate, wrong: Estimate, look: Look, name: str)
         elinewidth=0.8,
         zorder=3,
         label=name,
+        clip_on=False,
     )
-
-
-def _percent(each: Estimate) -> str:
-    return f"{100 * each.mean:.3g} %"
-
-
-def _of_many(comparison: GroupComparison, n_grey: int) -> str:
-    if not n_grey:
-        return ""
-    return f" Of {len(comparison.means)} groups {n_grey} are in grey, which others beat."

@@ -5,10 +5,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from alframe.report.comparison import Difference, GroupComparison
 from alframe.report.content import Table
 from alframe.report.curves import KINDS, Kind, Penalties
-from alframe.report.figures import CERTIFICATES, RESULTS, TIMES, Figure
+from alframe.report.figures import CERTIFICATES, RESULTS, TIMES, Figure, cut
 from alframe.report.statistics import Estimate
 
 MANY = 12  # groups; of more, a picture or a matrix shows so many, and tables are sorted
+CUT = "Intervals are cut at 0 and 100 %."
+NO_BASELINE = (
+    "No table of differences: every group has one seed and none is a baseline (random, none); --against NAME "
+    "takes one."
+)
 _CURVES = {"accuracy": "test accuracy", "mislabelled": "mislabelled share"}
 
 
@@ -37,6 +42,8 @@ def shown(comparison: GroupComparison) -> list[str]:
         return list(comparison.means)
     of_front = comparison.front[:: 1 + 2 * len(comparison.front) // MANY]
     best = dict.fromkeys([*of_front, *ranked(comparison)])
+    if comparison.baseline is None:
+        return list(best)[:MANY]
     return [*[name for name in best if name != comparison.baseline][: MANY - 1], comparison.baseline]
 
 
@@ -49,6 +56,10 @@ def means_table(comparison: GroupComparison) -> Table:
         cells = [estimate_text(comparison.means[name][key], each, n) for key, each in figures.items()]
         rows.append([name, str(n), *cells])
     notes = [_range_note(comparison, kind) for kind in KINDS]
+    if any(len(seeds) > 1 for seeds in comparison.seeds.values()):
+        notes.append(CUT)
+    if comparison.baseline is None and len(rows) > 1:
+        notes.append(NO_BASELINE)
     if len(rows) > MANY:
         notes.insert(0, "Rows from the least mislabelled to the most.")
     return Table(
@@ -61,8 +72,8 @@ def means_table(comparison: GroupComparison) -> Table:
 
 
 def differences_table(comparison: GroupComparison) -> Table | None:
-    """Return how each group differs from the baseline; None for a single group."""
-    if len(comparison.means) < 2:
+    """Return how each group differs from the baseline; None for a single group or without a baseline."""
+    if len(comparison.means) < 2 or comparison.baseline is None:
         return None
     figures = _columns(comparison)
     rows = [
@@ -200,7 +211,7 @@ def _estimates(
 
 
 def estimate_text(each: Estimate | None, figure: Figure, n_seeds: int) -> str:
-    """Return a mean with its interval, and over how many seeds where that is not all.
+    """Return a mean with its interval, cut at the figure's bounds, and over how many seeds if not all.
 
     >>> coverage = Estimate(mean=50.0, low=45.0, high=55.0, n=4)
     >>> estimate_text(coverage, RESULTS["coverage"], 5)
@@ -208,7 +219,7 @@ def estimate_text(each: Estimate | None, figure: Figure, n_seeds: int) -> str:
     """
     if each is None:
         return ""
-    d = figure.decimals
+    each, d = cut(each, figure.highest), figure.decimals
     bounds = "" if each.low in (None, each.high) else f" ({each.low:.{d}f} to {each.high:.{d}f})"
     return f"{each.mean:.{d}f}{bounds}" + (f", {each.n} seeds" if each.n < n_seeds else "")
 

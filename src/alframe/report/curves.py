@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 from typing import Literal
 
 from alframe.report.figures import Groups
@@ -16,6 +17,7 @@ from alframe.report.statistics import (
     tidy,
     values_at,
 )
+from alframe.report.trials import Trial
 
 Kind = Literal["accuracy", "mislabelled"]
 KINDS: tuple[Kind, ...] = ("accuracy", "mislabelled")
@@ -56,6 +58,15 @@ def curves_of(groups: Groups, kind: Kind) -> dict[str, dict[int, Points]]:
         }
         for name, trials in groups.items()
     }
+
+
+def round_ends(trials: Sequence[Trial], kind: Kind) -> tuple[float, ...]:
+    """Return the mean hand share over seeds at which each round's value stands, of rounds that all have."""
+    curves = [
+        [share for share, _ in trial.accuracy_curve()] if kind == "accuracy" else trial.round_ends()
+        for trial in trials
+    ]
+    return tuple(fmean(shares) for shares in zip(*curves, strict=False))
 
 
 def covered_range(curves: Curves) -> Range | None:

@@ -74,15 +74,9 @@ def draw_error_by_confidence(bins: Sequence[Bin]) -> Picture:
     y = list(range(len(bins)))
     counts.set_xscale("log")
     counts.barh(y, [each.n for each in bins], left=0.5, color=AUTO, height=0.8)
-    counts.barh(
-        y,
-        [each.wrong for each in bins],
-        left=0.5,
-        color=VERMILLION,
-        height=0.4,
-        hatch="////",
-        edgecolor="white",
-    )
+    wrong = [(each.wrong, k) for k, each in enumerate(bins) if each.wrong]
+    if wrong:  # points: a second bar on a log axis would look like a share of the first
+        counts.plot(*zip(*wrong, strict=True), "D", color=VERMILLION, markeredgecolor="white")
     for k, each in enumerate(bins):
         counts.text(
             1.5 * (each.n + 0.5), k, f"{count(each.n)}\n{count(each.wrong)} wrong", va="center", fontsize=8
@@ -113,8 +107,8 @@ def draw_error_by_confidence(bins: Sequence[Bin]) -> Picture:
             f"{edge(worst.low)} to {edge(worst.high)}."
         ),
         note=(
-            "Each row reaches up to the next. Left: all, and hatched the wrong ones, on a log scale. Right: "
-            f"the error that this threshold would have left. {INTERVALS} {NONE_WRONG}"
+            "Each row reaches up to the next. Left, on a log scale: bars for all, diamonds for the wrong "
+            f"ones. Right: the error that this threshold would have left. {INTERVALS} {NONE_WRONG}"
         ),
     )
 

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 MOST_WRITTEN = 12  # classes whose counts fit into their cells
 MOST_NAMED = 20  # classes whose names fit along an axis
 MOST_COMPARED = 20  # classes with a bar of their own
-COLUMNS, ROWS = 5, 5  # tiles of a picture of the gallery
-TILE, CAPTION = 0.84, 0.49  # inches
+COLUMNS, ROWS = 4, 6  # tiles of a picture of the gallery: more would have captions too small for a phone
+TILE, CAPTION, LINE = 1.02, 0.58, 0.165  # inches
 LARGEST = 96  # pixels of a tile's longer side, about what a phone shows
 
 
@@ -86,8 +86,16 @@ def _write_counts(axes: "Axes", confusion_CC: NDArray[np.int64], most: float) ->
 
 
 def _in_cell(n: int) -> str:
-    """Return a count in at most five letters."""
-    return str(n) if n < 100_000 else f"{n / 1000:.0f}k" if n < 10_000_000 else f"{n / 1e6:.0f}M"
+    """Return a count in at most five letters.
+
+    >>> [_in_cell(n) for n in (999, 5923, 12672, 99950, 123456)]
+    ['999', '5,923', '12.7k', '100k', '123k']
+    """
+    if n < 10_000:
+        return f"{n:,}"
+    if n < 99_950:
+        return f"{n / 1000:.1f}k"
+    return f"{n / 1000:.0f}k" if n < 10_000_000 else f"{n / 1e6:.0f}M"
 
 
 def _class_axes(axes: "Axes", names: Sequence[str]) -> None:
@@ -147,7 +155,7 @@ def _percent_axis(axes: "Axes") -> None:
 
 
 def draw_gallery(mislabelled: Mislabelled, class_names: Sequence[str]) -> list[Picture]:
-    """Return pictures of up to 25 mislabelled samples each, with label given, truth and confidence."""
+    """Return pictures of up to 24 mislabelled samples each, with label given, truth and confidence."""
     n = len(mislabelled.index_M)
     pages = [range(first, min(n, first + COLUMNS * ROWS)) for first in range(0, n, COLUMNS * ROWS)]
     return [_gallery_page(mislabelled, class_names, number, page) for number, page in enumerate(pages, 1)]
@@ -196,7 +204,7 @@ def _draw_tile(
     )
     for line, (text, colour) in enumerate(_caption(mislabelled, sample, names)):
         axes.text(
-            middle, bottom + 0.03 + 0.135 * line, text, fontsize=8, color=colour, ha="center", va="top",
+            middle, bottom + 0.03 + LINE * line, text, fontsize=10, color=colour, ha="center", va="top",
             parse_math=False,
         )  # fmt: skip
 

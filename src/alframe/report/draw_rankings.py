@@ -1,14 +1,18 @@
 """Groups ranked in pictures: a mean of each with its interval, and who beats whom."""
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from alframe.report.comparison import GroupComparison, Means
 from alframe.report.comparison_tables import penalties_note
 from alframe.report.content import Picture
 from alframe.report.curves import Kind
-from alframe.report.figures import TIMES, Figure
+from alframe.report.figures import TIMES, Figure, cut
 from alframe.report.statistics import Estimate
 from alframe.report.style import GREY, WIDTH, Look, figure, picture
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 MAX_ROWS = 30  # of a dot plot
 ROW = 0.21  # inches a row of text takes
@@ -71,10 +75,12 @@ def _dot_plot(
     note: str = "",
 ) -> Picture:
     """Return one mean of each group with its interval, a row each, the best on top."""
-    known = {group: each for group, row in means.items() if (each := row[key]) is not None}
+    known = {
+        group: cut(each, column.highest) for group, row in means.items() if (each := row[key]) is not None
+    }
     order = sorted(known, key=lambda group: known[group].mean, reverse=highest_first)
     rows = order[:MAX_ROWS]
-    if comparison.baseline in order[MAX_ROWS:]:
+    if comparison.baseline is not None and comparison.baseline in order[MAX_ROWS:]:
         rows[-1] = comparison.baseline
     canvas = figure(WIDTH, 0.9 + ROW * len(rows))
     axes = canvas.subplots()
@@ -87,10 +93,12 @@ def _dot_plot(
             marker=look[group].marker if group in look else "o",
             linestyle="none",
             elinewidth=0.9,
+            clip_on=False,  # a marker on the edge is whole
         )
     axes.set_yticks(range(len(rows)), labels=rows[::-1])
     axes.set_ylim(-0.7, len(rows) - 0.3)
     axes.set_xlabel(axis)
+    within_bounds(axes, x=column.highest, y=None)
     told = "; ".join(f"{group} {known[group].mean:.{column.decimals}f}" for group in rows)
     left = f" The first {len(rows)} of {len(order)} groups." if len(rows) < len(order) else ""
     return picture(
@@ -145,8 +153,24 @@ def _mean_share(row: Mapping[str, float]) -> float:
     return 100 * sum(row.values()) / len(row)
 
 
+def within_bounds(axes: "Axes", *, x: float, y: float | None) -> None:
+    """End the x axis at 0 and x, the y axis at 0 and y, where margins would reach beyond; None leaves it."""
+    low, high = axes.get_xlim()
+    axes.set_xlim(max(0.0, low), min(x, high))
+    if y is not None:
+        low, high = axes.get_ylim()
+        axes.set_ylim(max(0.0, low), min(y, high))
+
+
 def error_bars(estimates: Sequence[Estimate]) -> list[list[float]] | None:
     """Return (2, n) distances from means to bounds, as matplotlib takes them; None without intervals."""
     lows = [each.mean - each.low for each in estimates if each.low is not None]
     highs = [each.high - each.mean for each in estimates if each.high is not None]
     return [lows, highs] if len(lows) == len(highs) == len(estimates) else None
+
+
+def of_many(comparison: GroupComparison, n_grey: int) -> str:
+    """Return how many groups are in grey, as a sentence to append; empty where none is."""
+    if not n_grey:
+        return ""
+    return f" Of {len(comparison.means)} groups {n_grey} are in grey, which others beat."

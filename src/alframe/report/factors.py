@@ -122,13 +122,18 @@ def names_of(factors: Sequence[Factor], n_trials: int) -> list[str]:
 
 
 def _texts(factor: Factor, label: str) -> list[str]:
-    """Return what each trial's value reads like in a name: short, unless that made two values the same."""
-    distinct = set(factor.values)
-    short = {value: _short(value) for value in distinct}
-    texts = short if len(set(short.values())) == len(distinct) else {each: text_of(each) for each in distinct}
+    """Return what each trial's value reads like in a name."""
+    texts = short_texts(factor)
     if factor.is_group:
         return [f"no {label}" if value == MISSING else texts[value] for value in factor.values]
     return ["" if value == MISSING else f"{label} {texts[value]}" for value in factor.values]
+
+
+def short_texts(factor: Factor) -> dict[Hashable, str]:
+    """Return what each value of a factor reads like: short, unless that made two values the same."""
+    distinct = set(factor.values)
+    short = {value: _short(value) for value in distinct}
+    return short if len(set(short.values())) == len(distinct) else {each: text_of(each) for each in distinct}
 
 
 def _short(value: Hashable) -> str:

@@ -1,7 +1,8 @@
 """The figures of a trial that groups are compared by: where each is read, and how it is written."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from alframe.report.statistics import Estimate, estimate
 from alframe.report.trials import Trial
@@ -18,6 +19,11 @@ class Figure:
     scale: float = 100
     decimals: int = 2
 
+    @property
+    def highest(self) -> float:
+        """What no trial can be above, as none can be below 0: 100 % of a share, infinity else."""
+        return 100.0 if self.scale == 100 else math.inf
+
 
 def by_seed(figure: Figure, trials: Sequence[Trial]) -> dict[int, float]:
     """Return a figure of each seed, where it is defined."""
@@ -29,6 +35,17 @@ def mean(figure: Figure, trials: Sequence[Trial]) -> Estimate | None:
     """Return a figure's mean over seeds; None where it is defined for none."""
     values = list(by_seed(figure, trials).values())
     return estimate(values) if values else None
+
+
+def cut(each: Estimate, highest: float = 100.0) -> Estimate:
+    """Return an estimate with its interval cut at 0 and at `highest`, to show; Student's t knows no bounds.
+
+    >>> cut(Estimate(mean=4.0, low=-6.0, high=14.0, n=3)).low
+    0.0
+    """
+    if each.low is None or each.high is None:
+        return each
+    return replace(each, low=max(0.0, each.low), high=min(highest, each.high))
 
 
 def means(figures: Mapping[str, Figure], groups: Groups) -> dict[str, dict[str, Estimate | None]]:

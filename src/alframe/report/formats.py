@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from alframe.report.content import Table
 
 
-def to_markdown(table: Table, max_rows: int | None = None) -> str:
-    r"""Return title, table and note as Markdown; of more than `max_rows` rows the first, and how many more.
+def to_markdown(table: Table) -> str:
+    r"""Return title, table and note as Markdown.
 
     >>> print(to_markdown(Table(name="t", title="Two", head=["", "a"], rows=[["x|y", "1"], ["z", "2"]])))
     Two
@@ -20,10 +20,7 @@ def to_markdown(table: Table, max_rows: int | None = None) -> str:
     | z | 2 |
     <BLANKLINE>
     """
-    rows = table.rows if max_rows is None else table.rows[:max_rows]
-    lines = [_markdown_row(table.head), "|" + "---|" * len(table.head), *map(_markdown_row, rows)]
-    if len(rows) < len(table.rows):
-        lines += ["", f"... and {len(table.rows) - len(rows)} more rows."]
+    lines = [_markdown_row(table.head), "|" + "---|" * len(table.head), *map(_markdown_row, table.rows)]
     return "\n".join([table.title, "", *lines, "", *([table.note, ""] if table.note else [])])
 
 

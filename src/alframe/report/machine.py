@@ -13,7 +13,10 @@ from alframe.report.trials import Found
 
 
 def for_a_machine(found: Found, naming: Naming, comparison: GroupComparison) -> dict[str, Any]:
-    """Return every figure of a report as plain containers: the content of report.json."""
+    """Return every figure of a report as plain containers: the content of report.json.
+
+    Intervals are whole, where tables and pictures cut them at 0 and 100 %: standard errors can be read off.
+    """
     figures = {**RESULTS, **TIMES}
     return {
         "named_by": list(naming.keys),

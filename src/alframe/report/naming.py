@@ -7,8 +7,10 @@ differ in nothing but their seed are a group; the fewest factors that tell the g
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from pathlib import Path
 
 from alframe.errors import UserError
+from alframe.report.differing import text_of_each, varying
 from alframe.report.factors import (
     MISSING,
     Factor,
@@ -31,12 +33,16 @@ class Naming:
     Attributes:
         keys: of the factors that name them; empty for a single group.
         groups: trials by name, each list in the order of its seeds, without repeats.
+        differing: key of each factor that differs between groups, to its value in each trial, by directory.
+        hidden: those of them that no name shows.
         same: (key, value) of what is the same in all, config groups first.
         warnings: what a reader must know of how they were named, a sentence each.
     """
 
     keys: tuple[str, ...]
     groups: dict[str, list[Trial]]
+    differing: Mapping[str, Mapping[Path, str]]
+    hidden: tuple[str, ...]
     same: tuple[tuple[str, str], ...]
     warnings: tuple[str, ...]
 
@@ -65,11 +71,20 @@ def name_trials(trials: Sequence[Trial], by: Sequence[str] = ()) -> Naming:
     for name, members in named.items():
         members.sort(key=lambda k: trials[k].seed)
         _check_seeds(name, [trials[k] for k in members], [settings[k] for k in members])
+    told = {each.key: text_of_each(each) for each in varying(kinds, groups, leaves, chosen)}
+    differing = {
+        key: dict(zip((trial.directory for trial in trials), texts, strict=True))
+        for key, texts in told.items()
+        if len({frozenset(texts[k] for k in members) for members in named.values()}) > 1
+    }
+    hidden = tuple(key for key in differing if key not in {factor.key for factor in chosen})
     return Naming(
         keys=tuple(factor.key for factor in chosen),
+        differing=differing,
+        hidden=hidden,
         groups={name: [trials[k] for k in members] for name, members in named.items()},
         same=_same([*groups, *leaves]),
-        warnings=(*repeats, *_mixtures(named, settings)),
+        warnings=(*repeats, *_hidden(hidden), *_mixtures(named, settings)),
     )
 
 
@@ -116,6 +131,13 @@ def _check_seeds(name: str, members: Sequence[Trial], settings: Sequence[Mapping
             )
 
 
+def _hidden(keys: Sequence[str]) -> list[str]:
+    """Return a warning that names do not show all that differs, where that is so."""
+    if not keys:
+        return []
+    return [f"Groups also differ in {_some(keys, 5)}: their names show only what tells them apart."]
+
+
 def _mixtures(named: Mapping[str, Sequence[int]], settings: Sequence[Mapping[str, Hashable]]) -> list[str]:
     """Return a warning for each name under which trials differ in more than their seed."""
     told = []
@@ -134,8 +156,8 @@ def _differing(settings: Sequence[Mapping[str, Hashable]]) -> list[str]:
     ]
 
 
-def _some(keys: Sequence[str]) -> str:
-    return some(keys, 3, "more settings")
+def _some(keys: Sequence[str], n: int = 3) -> str:
+    return some(keys, n, "more settings")
 
 
 def _same(factors: Sequence[Factor]) -> tuple[tuple[str, str], ...]:

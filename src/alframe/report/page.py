@@ -16,12 +16,13 @@ from importlib import resources
 from urllib.parse import quote
 
 from alframe.report.content import Picture, Report, Section, Table
+from alframe.report.text import is_numeric
 
 MOST_ROWS = 30  # of a table that is shown unfolded
 SHORT = 22  # letters of a row's name that are kept on one line
+LONG = 10  # letters of a column's title: longer ones get room for two lines, not four
 MOST_LISTED = 15  # sections of a list of contents that is shown unfolded
 _LINE_END = re.compile(r"\s*\n\s*")  # a URL would lose it
-_NUMERIC = re.compile(r"[<>≤≥~]*[-−+]?[\d,.]+(e[-+]?\d+)?( ?(%|s|min|h))?( ?(\(|±|to |\[|to |min ).*)?")
 
 
 def page(report: Report) -> str:
@@ -112,7 +113,7 @@ def data_uri(svg: str) -> str:
 
 def _table(table: Table) -> str:
     title = escape(table.title)
-    numeric = [k > 0 and _is_numeric([row[k] for row in table.rows]) for k in range(len(table.head))]
+    numeric = [k > 0 and is_numeric([row[k] for row in table.rows]) for k in range(len(table.head))]
     head = "".join(_cell("th", text, "col", n) for text, n in zip(table.head, numeric, strict=True))
     rows = "\n".join(_row(row, numeric) for row in table.rows)
     short = ' class="short"' if all(len(row[0]) <= SHORT for row in table.rows) else ""
@@ -133,14 +134,10 @@ def _row(row: Sequence[str], numeric: Sequence[bool]) -> str:
 
 
 def _cell(tag: str, text: str, scope: str, numeric: bool) -> str:
-    attributes = (f' scope="{scope}"' if scope else "") + (' class="n"' if numeric else "")
+    long = scope == "col" and len(text) > LONG
+    classes = " ".join(name for name, has in (("n", numeric), ("long", long)) if has)
+    attributes = (f' scope="{scope}"' if scope else "") + (f' class="{classes}"' if classes else "")
     return f"<{tag}{attributes}>{escape(text)}</{tag}>"
-
-
-def _is_numeric(cells: Sequence[str]) -> bool:
-    """Return whether a column holds figures, which are set to the right."""
-    said = [cell for cell in cells if cell.strip()]
-    return bool(said) and all(_NUMERIC.fullmatch(cell.strip()) for cell in said)
 
 
 def _note(note: str) -> str:

@@ -16,7 +16,8 @@ class Round:
     """A row of rounds.csv; None where the figure is undefined.
 
     Attributes:
-        kind: "seed", "round" or "closing".
+        kind: "seed", "round" or "closing"; in a table also "remainder" and "audit", which a closing row is made
+            of.
         hand, auto, left: labels and samples without one, after the round. hand_new: given in it.
         mislabelled_share: over the data set. auto_label_error: over the auto-labels.
     """
@@ -38,7 +39,7 @@ class Round:
     @property
     def name(self) -> str:
         """What a reader calls it: seed, 1, 2, ... end."""
-        return {"seed": "seed", "closing": "end"}.get(self.kind, str(self.round))
+        return str(self.round) if self.kind == "round" else {"closing": "end"}.get(self.kind, self.kind)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,8 +1,11 @@
 """Numbers and names as a report writes them."""
 
 import math
+import re
 import unicodedata
 from collections.abc import Sequence
+
+_NUMERIC = re.compile(r"[<>≤≥~]*[-−+]?[\d,.]+(e[-+]?\d+)?( ?(%|s|min|h))?( ?(\(|±|to |\[|to |min ).*)?")
 
 
 def count(n: int | None) -> str:
@@ -68,13 +71,13 @@ def shortened(name: str, width: int) -> str:
     ('a long…12', '数字…字')
     """
     name = " ".join(name.split())
-    if _width(name) <= width:
+    if width_of(name) <= width:
         return name
     last = name[-1:] if width > 3 else ""
-    while last and _width(name[-len(last) - 1 :]) <= (width - 1) // 3:
+    while last and width_of(name[-len(last) - 1 :]) <= (width - 1) // 3:
         last = name[-len(last) - 1 :]
     first = name
-    while _width(first) + 1 + _width(last) > width:
+    while width_of(first) + 1 + width_of(last) > width:
         first = first[:-1]
     return f"{first}…{last}"
 
@@ -89,7 +92,8 @@ def some(names: Sequence[str], n: int, more: str = "more") -> str:
     return ", ".join(names[:n]) + rest
 
 
-def _width(name: str) -> int:
+def width_of(name: str) -> int:
+    """Return the letters that a text is wide where each takes the same room; those of East Asia take two."""
     return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in name)
 
 
@@ -104,3 +108,13 @@ def seconds(value: float) -> str:
     whole = round(value)
     minutes, rest = divmod(whole, 60)
     return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def is_numeric(cells: Sequence[str]) -> bool:
+    """Return whether a column holds figures, which are set to the right.
+
+    >>> is_numeric(["1,234", ""]), is_numeric(["0.5 (0.1 to 0.9)", "<0.1 %"]), is_numeric(["12", "fast"])
+    (True, True, False)
+    """
+    said = [cell for cell in cells if cell.strip()]
+    return bool(said) and all(_NUMERIC.fullmatch(cell.strip()) for cell in said)

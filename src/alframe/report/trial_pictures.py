@@ -3,7 +3,7 @@
 What a trial cannot show is said in a sentence instead.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from alframe.errors import UserError
 from alframe.report.anatomy import (
@@ -27,9 +27,11 @@ from alframe.report.trial_tables import (
     mislabelled_table,
     mix_ups_table,
     rounds_table,
+    with_audit,
 )
 from alframe.report.trials import Trial
 
+BySource = Mapping[str, Mapping[int, int]]  # hand labels by source and round
 Draw = Callable[[], Sequence[Picture]]
 Drawn = Callable[[Draw], Sequence[Picture]]  # draws, or not where pictures are not wanted
 NEEDED = ("n_samples", "n_classes", "rounds", "hand_labels", "hand_share", "auto_labels")
@@ -117,7 +119,20 @@ def _rounds_section(trial: Trial, rounds: Sequence[Round], drawn: Drawn) -> Sect
         text.append("No label was wrong after any round.")
     if all(each.test_accuracy is None for each in rounds):
         text.append("The data set has no test images, so there is no test accuracy.")
-    return Section(title="Rounds", text=" ".join(text), parts=[*parts, rounds_table(rounds)])
+    return Section(
+        title="Rounds",
+        text=" ".join(text),
+        parts=[*parts, rounds_table(_with_audit(trial, rounds, by_source))],
+    )
+
+
+def _with_audit(trial: Trial, rounds: Sequence[Round], by_source: BySource | None) -> Sequence[Round]:
+    certificate = trial.summary.get("certificate") or {}
+    if by_source is None:
+        n_audit = int(certificate.get("asked") or 0)
+    else:
+        n_audit = sum(by_source.get("audit", {}).values())
+    return with_audit(rounds, n_audit, certificate.get("found_wrong"))
 
 
 def _confidence_section(trial: Trial, diagnosis: Diagnosis | None, drawn: Drawn) -> Section:

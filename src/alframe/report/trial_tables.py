@@ -1,6 +1,7 @@
 """Tables of one trial."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from alframe.report.content import Table
@@ -72,6 +73,35 @@ def _duration(summary: Mapping[str, Any]) -> str:
     return ", ".join(told)
 
 
+def with_audit(rounds: Sequence[Round], n_audit: int, n_found: int | None) -> Sequence[Round]:
+    """Return the rounds with the closing row in two, the remainder before the audit and the audit.
+
+    How many were wrong in between is left open: an oracle that errs finds wrong what was right.
+
+    Args:
+        rounds: at least one. n_audit: auto-labels that were audited. n_found: of them found wrong, if known.
+    """
+    *before, last = rounds
+    if last.kind != "closing" or not n_audit:
+        return rounds
+    told = "" if n_found is None else f"{count(n_found)} found wrong and corrected"
+    audit = replace(last, kind="audit", hand_new=n_audit, note=" ".join(filter(None, (last.note, told))))
+    remainder = replace(
+        last,
+        kind="remainder",
+        hand=last.hand - n_audit,
+        auto=last.auto + n_audit,
+        hand_new=last.hand_new - n_audit,
+        mislabelled=None,
+        mislabelled_share=None,
+        auto_label_error=None,
+        note="",
+    )
+    if before and (before[-1].hand, before[-1].auto) == (remainder.hand, remainder.auto):
+        return [*before, audit]
+    return [*before, remainder, audit]
+
+
 def rounds_table(rounds: Sequence[Round]) -> Table:
     """Return a row for each round; columns that no round has a figure for are left out."""
     columns: list[tuple[str, list[str]]] = [
@@ -85,7 +115,7 @@ def rounds_table(rounds: Sequence[Round]) -> Table:
         ("of the data set", [percent(each.mislabelled_share) for each in rounds]),
         ("wrong, of the auto-labels", [percent(each.auto_label_error) for each in rounds]),
         ("test accuracy", [percent(each.test_accuracy) for each in rounds]),
-        ("time", [seconds(each.seconds) for each in rounds]),
+        ("time", ["" if each.kind == "remainder" else seconds(each.seconds) for each in rounds]),
         ("note", [each.note for each in rounds]),
     ]
     kept = [(title, cells) for title, cells in columns if any(cells)]

@@ -74,6 +74,10 @@ class Trial:
             if row["kind"] != "seed" and row["mislabelled_share"]
         ]
 
+    def round_ends(self) -> list[float]:
+        """Return the hand share after each round, without the seed set and the closing row."""
+        return [self._share(int(row["hand_labels"])) for row in self.rounds if row["kind"] == "round"]
+
     def _share(self, hand_labels: int) -> float:
         return hand_labels / int(self.summary["n_samples"])
 

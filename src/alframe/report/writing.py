@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,13 @@ from alframe.report.content import Report, Table
 from alframe.report.formats import to_csv, to_latex, to_markdown
 from alframe.report.page import page
 
+_PARTS = {"tables": (".md", ".csv", ".tex"), "pictures": (".svg", ".png")}
+
 
 def write_report(report: Report, figures: Mapping[str, Any], folder: Path) -> None:
     """Write report.html, report.json, tables/ and pictures/ into a folder, which is made.
+
+    Of an earlier report in that folder, tables and pictures that this one does not have are removed.
 
     Raises:
         UserError: the folder cannot be made. AlframeError: a file cannot be written.
@@ -32,10 +37,12 @@ def write_report(report: Report, figures: Mapping[str, Any], folder: Path) -> No
             else:
                 files[folder / "pictures" / f"{part.name}.svg"] = part.svg
                 files[folder / "pictures" / f"{part.name}.png"] = part.png
+    stale = _of_an_earlier_report(folder) - files.keys()
     for parent in dict.fromkeys(file.parent for file in files):
         _make(parent)
     for file, content in files.items():
         _replace(file, content)
+    _remove(stale)
 
 
 def write_json(figures: Mapping[str, Any], file: Path) -> None:
@@ -45,6 +52,35 @@ def write_json(figures: Mapping[str, Any], file: Path) -> None:
         AlframeError: it cannot be written.
     """
     _replace(file, _json(figures))
+
+
+def _of_an_earlier_report(folder: Path) -> set[Path]:
+    """Return the files of an earlier report's tables and pictures, told by its report.json beside them.
+
+    A part is one that lies there in all of its formats, so that anyone's own notes.md is none.
+    """
+    if not (folder / "report.json").is_file():
+        return set()
+    found = set()
+    for name, endings in _PARTS.items():
+        for first in (folder / name).glob(f"*{endings[0]}"):
+            part = {first.with_suffix(ending) for ending in endings}
+            found |= part if all(file.is_file() and not file.is_symlink() for file in part) else set()
+    return found
+
+
+def _remove(files: set[Path]) -> None:
+    for file in files:
+        try:
+            file.unlink(missing_ok=True)
+        except OSError as error:
+            raise AlframeError(
+                f"{file}: of an earlier report, could not be removed ({error.strerror}). Remove it, or name "
+                "another folder."
+            ) from error
+    for folder in {file.parent for file in files}:
+        with suppress(OSError):  # not empty
+            folder.rmdir()
 
 
 def _json(figures: Mapping[str, Any]) -> str:

@@ -39,9 +39,10 @@ def test_a_sweep_leaves_a_report_in_its_folder(sweep: Path, capsys: pytest.Captu
     out = capsys.readouterr().out
     assert "Paired differences from random" in out
     assert "Warning: Fewer than 5 seeds for every group." in out
-    assert "Warning: 2 trials are in none of the figures" in out
-    assert f"| {sweep}/6 | failed | training diverged |" in out
-    assert f"| {sweep}/7 | damaged | summary.json: cut off or damaged" in out
+    words = " ".join(out.split())
+    assert "Warning: 2 trials are in none of the figures" in words
+    assert f"{sweep}/6 what became of it: failed why: training diverged" in words
+    assert f"{sweep}/7 what became of it: damaged why: summary.json: cut off or damaged" in words
     assert out.endswith(f"Files in {sweep}/report: report.html report.json tables pictures\n")
     report = sweep / "report"
     assert "<html" in (report / "report.html").read_text()
@@ -55,6 +56,23 @@ def test_a_sweep_leaves_a_report_in_its_folder(sweep: Path, capsys: pytest.Captu
     assert [each["status"] for each in content["left_out"]] == ["failed", "damaged"]
     # The report that lies in the sweep now is no trial.
     assert run(sweep, "--no-pictures") == 0
+
+
+def test_an_earlier_report_leaves_nothing_behind(sweep: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    own = out / "tables" / "notes.md"
+    own.parent.mkdir(parents=True)
+    for ending in (".md", ".csv", ".tex"):  # of nobody's report: no report.json was there
+        own.with_suffix(ending).write_text("mine")
+    assert run(sweep / "4", sweep / "1", "--out", out) == 0
+    assert own.exists()
+    own.with_suffix(".tex").unlink()
+    assert (out / "tables" / "trial2_rounds.tex").exists()
+    assert run(sweep, "--no-pictures", "--out", out) == 0
+    assert not (out / "pictures").exists()
+    assert not list((out / "tables").glob("trial2_*"))
+    assert {file.name for file in (out / "tables").glob("means.*")} == {"means.md", "means.csv", "means.tex"}
+    assert own.read_text() == own.with_suffix(".csv").read_text() == "mine"
 
 
 def test_options(sweep: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from alframe.errors import UserError
 from alframe.report.comparison import compare_groups, front
+from alframe.report.factors import ALONE
 from alframe.report.machine import to_dict
 from alframe.report.naming import name_trials
 from alframe.report.statistics import Estimate
@@ -97,6 +98,17 @@ def test_bands_are_means_over_seeds_at_common_points(tmp_path: Path) -> None:
     assert others[0].value.low < 0.3 < others[0].value.high
 
 
+def test_rounds_end_at_mean_hand_shares(tmp_path: Path) -> None:
+    rows = (rows_of([10, 20], [0.3, 0.1], [0.4, 0.6]), rows_of([20, 40, 50], [0.2] * 3, [0.6] * 3))
+    closing = "3,5,25,0.05,,closing\n"
+    groups = sweep(tmp_path, {"margin": [{"rounds": rows[0] + closing}, {"rounds": rows[1]}]})
+    rounds = compare_groups(groups).rounds
+    # The third round is one seed's alone, and the closing row is no round.
+    assert rounds["mislabelled"][ALONE] == (pytest.approx(0.15), pytest.approx(0.3))
+    # The classifier of a round was trained before its question: after 0 and 10, 0 and 20 hand labels.
+    assert rounds["accuracy"][ALONE] == (0.0, pytest.approx(0.15))
+
+
 def at(hand: float, wrong: float | None) -> dict[str, Estimate | None]:
     def mean(value: float | None) -> Estimate | None:
         return None if value is None else Estimate(mean=value, low=None, high=None, n=1)
@@ -179,6 +191,11 @@ def test_the_baseline(tmp_path: Path) -> None:
     assert compare_groups(groups, against="margin").baseline == "margin"
     assert compare_groups({"b": groups["badge"], "random, spread 3": groups["none"]}).baseline[:6] == "random"
     del groups["none"]
-    assert compare_groups(groups).baseline == next(iter(groups))
+    told = compare_groups(groups)  # over one seed no difference from the first would say anything
+    assert told.baseline is None
+    assert not any(told.differences.values())
+    json.dumps(to_dict(told), allow_nan=False)
+    two = sweep(tmp_path / "two", {"badge": [{}, {}], "margin": [{}]})
+    assert compare_groups(two).baseline == next(iter(two))
     with pytest.raises(UserError, match=r"--against: expected one of badge, margin, got random\."):
         compare_groups(groups, against="random")

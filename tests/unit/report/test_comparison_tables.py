@@ -8,8 +8,12 @@ from alframe.report import comparison_tables as tables
 from alframe.report.comparison import GroupComparison, compare_groups
 from alframe.report.comparison_pictures import comparison_pictures
 from alframe.report.content import Table
+from alframe.report.curves import Kind
+from alframe.report.draw_curves import THIN, learning_curves
 from alframe.report.draw_rankings import MAX_ROWS
+from alframe.report.machine import to_dict
 from alframe.report.naming import name_trials
+from alframe.report.style import in_style, looks
 from alframe.report.trials import find_trials
 from tests.report_trials import MARGIN, leave_trial, rows_of
 
@@ -31,6 +35,46 @@ def compared(folder: Path, n_groups: int, n_seeds: int = 2, unknown: bool = Fals
     return compare_groups(name_trials(find_trials([folder]).trials).groups)
 
 
+def of(hand: list[int], kind: str = "round") -> str:
+    lines = [f"{k},10,{n},{0.2 - n / 1000},{0.5 + n / 1000},{kind}" for k, n in enumerate(hand, start=1)]
+    return "\n".join(["round,hand_new,hand_labels,mislabelled_share,test_accuracy,kind", *lines, ""])
+
+
+@pytest.mark.parametrize(
+    ("kind", "rows", "said"),
+    [
+        ("mislabelled", of([10, 20]) + "3,5,25,0.05,,closing\n", "the last stretch, thin, is the remainder"),
+        ("mislabelled", of([10, 20]) + "3,0,20,0.05,,closing\n", "the first of its seeds ends."),
+        ("accuracy", of([10, 20]) + "3,5,25,0.05,,closing\n", "the first of its seeds ends."),
+    ],
+)
+def test_the_remainder_is_a_stretch_of_its_own(kind: Kind, rows: str, said: str, tmp_path: Path) -> None:
+    for seed in (1, 2):
+        leave_trial(tmp_path / str(seed), seed, rounds=rows)
+    comparison = compare_groups(name_trials(find_trials([tmp_path]).trials).groups)
+    (name,) = comparison.means
+    with in_style():
+        picture = learning_curves(comparison, kind, [name], looks([name]))
+    assert picture.note.endswith(said + (", labelled without training." if "thin" in said else ""))
+    # A line of its own for the thin stretch, in the SVG with its width.
+    assert picture.svg.count(f"stroke-width: {THIN}") == ("thin" in said)
+
+
+def test_intervals_end_where_a_figure_can(tmp_path: Path) -> None:
+    for seed, (wrong, coverage, seconds) in enumerate([(0.01, 0.99, 1.0), (0.05, 0.85, 9.0)]):
+        figures = {"mislabelled_share": wrong, "coverage": coverage, "seconds": seconds}
+        leave_trial(tmp_path / str(seed), seed, figures=figures)
+    comparison = compare_groups(name_trials(find_trials([tmp_path]).trials).groups)
+    means = tables.means_table(comparison)
+    # Mean 3 %, standard error 2, t of one degree of freedom 12.706: -22.4 to 28.4.
+    assert column(means, "mislabelled, %") == ["3.000 (0.000 to 28.412)"]
+    assert column(means, "coverage, %") == ["92.00 (3.06 to 100.00)"]
+    assert column(means, "seconds") == ["5.0 (0.0 to 55.8)"]
+    assert tables.CUT in means.note
+    (row,) = to_dict(comparison)["means"].values()
+    assert row["mislabelled_share"]["low"] == pytest.approx(-22.412, abs=1e-3)  # whole, for a machine
+
+
 def column(table: Table, title: str) -> list[str]:
     return [row[list(table.head).index(title)] for row in table.rows]
 
@@ -50,6 +94,18 @@ def test_the_cells_of_means_and_differences(tmp_path: Path) -> None:
     assert column(tables.times_table(comparison), "seconds") == ["10.5 (4.1 to 16.9)"] * 2
     assert column(tables.front_table(comparison), "group") == ["num 0"]
     assert all(len(row) == len(means.head) for row in means.rows)
+
+
+def test_over_one_seed_there_are_no_differences_from_the_first(tmp_path: Path) -> None:
+    comparison = compared(tmp_path, 3, n_seeds=1)
+    assert tables.differences_table(comparison) is None
+    assert tables.NO_BASELINE in tables.means_table(comparison).note
+    assert tables.shown(comparison) == ["num 0", "num 1", "num 2"]
+    asked = compare_groups(name_trials(find_trials([tmp_path]).trials).groups, against="num 1")
+    assert tables.NO_BASELINE not in tables.means_table(asked).note
+    differences = tables.differences_table(asked)
+    assert differences is not None
+    assert column(differences, "mislabelled, %") == ["-1.000", "+1.000"]
 
 
 def test_what_nobody_knows_has_no_column(tmp_path: Path) -> None:

@@ -22,14 +22,6 @@ def test_markdown() -> None:
     )
 
 
-def test_a_long_table_is_cut_and_says_so() -> None:
-    text = to_markdown(TABLE, max_rows=1)
-    assert "| x\\|y |" in text
-    assert "[z]" not in text
-    assert "\n\n... and 2 more rows.\n\nSaid & done.\n" in text
-    assert "more rows" not in to_markdown(TABLE, max_rows=3)
-
-
 def test_a_cell_of_two_lines_stays_a_row() -> None:
     table = Table(name="t", title="T", head=["a"], rows=[["one\ntwo"]])
     assert "| one two |" in to_markdown(table)

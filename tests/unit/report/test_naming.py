@@ -7,6 +7,7 @@ import pytest
 from alframe.errors import UserError
 from alframe.report.factors import ALONE
 from alframe.report.naming import Naming, name_trials
+from alframe.report.naming_tables import differing_table, trials_table
 from alframe.report.trials import find_trials
 from tests.report_trials import MARGIN, RANDOM, leave_trial
 
@@ -191,3 +192,50 @@ def test_of_identical_trials_the_first_is_taken_and_that_is_said(by: tuple[str, 
     (warning,) = naming.warnings
     assert f"{tmp_path}/a_2 has the settings and the seed of {tmp_path}/a" in warning
     assert "(and 1 more such)" in warning
+
+
+def test_settings_that_no_name_shows_are_told(tmp_path: Path) -> None:
+    searched = ((300, 25, 0.5), (400, 25, 0.6), (600, 50, 0.6))
+    for k, (steps, num, threshold) in enumerate(searched):
+        leave_trial(
+            tmp_path / str(k), 1, choices={"query": "margin"}, query={**MARGIN, "num": num},
+            learner={"steps": steps}, auto_label={"threshold": threshold},
+        )  # fmt: skip
+    naming = named(tmp_path)
+    assert list(naming.groups) == ["steps 300", "steps 400", "steps 600"]
+    assert naming.hidden == ("query.num", "auto_label.threshold")
+    assert naming.warnings == (
+        "Groups also differ in query.num, auto_label.threshold: their names show only what tells them apart.",
+    )
+    table = differing_table(naming, ["steps 600", "steps 300"])
+    assert table is not None
+    assert table.head == ["group", "query.num", "learner.steps", "auto_label.threshold"]
+    assert table.rows == [["steps 600", "50", "600", "0.6"], ["steps 300", "25", "300", "0.5"]]
+    trials = trials_table(naming)
+    assert trials.head[:6] == ["group", "seed", *table.head[1:], "hand_labels"]
+    assert [row[-1] for row in trials.rows] == [f"{tmp_path}/{k}" for k in range(3)]
+    assert trials.rows[1][:5] == ["steps 400", "1", "25", "400", "0.6"]
+
+
+def test_what_a_named_choice_decides_is_not_told_beside_it(tmp_path: Path) -> None:
+    for k, (name, query) in enumerate((("badge", BADGE), ("margin", MARGIN), ("random", RANDOM))):
+        leave_trial(
+            tmp_path / str(k), 1, choices={"experiment": name, "query": name}, query=query,
+            learner={"steps": 300 if k else 200},
+        )  # fmt: skip
+    naming = named(tmp_path, "query")
+    # The steps may follow from the query or not: nothing says so. The experiment is another name of it.
+    assert list(naming.differing) == ["experiment", "query", "learner.steps"]
+    assert list(named(tmp_path, "experiment").differing) == ["experiment"]
+    assert differing_table(named(tmp_path, "experiment"), []) is None
+
+
+def test_in_a_mixture_each_trial_has_its_own_value(tmp_path: Path) -> None:
+    for k, (name, keep) in enumerate((("margin", "a"), ("margin", "b"), ("random", "b"))):
+        query = MARGIN if name == "margin" else RANDOM
+        leave_trial(tmp_path / str(k), k, choices={"query": name}, query=query, auto_label={"keep": keep})
+    naming = named(tmp_path, "query")
+    table = differing_table(naming, list(naming.groups))
+    assert table is not None
+    assert table.rows == [["margin", "margin", "a; b"], ["random", "random", "b"]]
+    assert [row[3] for row in trials_table(naming).rows] == ["a", "b", "b"]

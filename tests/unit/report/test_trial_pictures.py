@@ -12,7 +12,7 @@ import pytest
 from alframe.errors import UserError
 from alframe.report.anatomy import hand_labels_by_source, mislabelled_of, rounds_of
 from alframe.report.content import Picture, Section, Table
-from alframe.report.draw_mistakes import as_rgb, draw_confusion, draw_gallery
+from alframe.report.draw_mistakes import COLUMNS, ROWS, as_rgb, draw_confusion, draw_gallery
 from alframe.report.draw_rounds import draw_flow, draw_hand_labels, draw_quality
 from alframe.report.records import Diagnosis
 from alframe.report.trial_pictures import NO_AUTO, NOBODY_KNOWS, NONE_WRONG, TOO_OLD, trial_sections
@@ -177,7 +177,7 @@ def test_galleries_of_any_size(tmp_path: Path, n: int, shape: tuple[int, ...]) -
     found = mislabelled_of(read(directory))
     assert found is not None
     pages = draw_gallery(found, NAMES)
-    assert [page.name for page in pages] == [f"mislabelled_{k + 1}" for k in range(-(-n // 25))]
+    assert [page.name for page in pages] == [f"mislabelled_{k + 1}" for k in range(-(-n // (COLUMNS * ROWS)))]
     words = [word for page in pages for word in texts(page)]
     assert len(words) == 3 * n
     assert words[-1] == "by hand"
@@ -201,3 +201,26 @@ def test_confusion_of_any_number_of_classes(n: int) -> None:
     assert ("1000k" in words) == (words.count("7") > 1) == (n <= 12)  # counts in cells, or a scale to 7
     assert (names[1] in words) == (n <= 20)
     assert picture.description.startswith(f"Confusion matrix of {7 * n * n + 10**6 * n:,} auto-labels")
+
+
+def test_the_audit_is_told_from_the_remainder(tmp_path: Path) -> None:
+    directory = leave_trial(tmp_path / "a", certificate=CERTIFICATE | {"found_wrong": 1})
+    lines = (directory / "labels.csv").read_text().replace("remainder,3", "audit,3", 1)
+    (directory / "labels.csv").write_text(lines)
+    rows = (directory / "rounds.csv").read_text().splitlines()
+    rows[3] = "2,2,10,8,11,1,1,0.05,0.1,0.75,0.9,1.5,round,a note"  # of 20, so that one is left
+    (directory / "rounds.csv").write_text("\n".join([*rows, ""]))
+    table = parts_of(trial_sections(read(directory), pictures=False), Table)["rounds"]
+    assert isinstance(table, Table)
+    cells = [dict(zip(table.head, row, strict=True)) for row in table.rows[-2:]]
+    told = [(each["round"], each["hand labels"], each["new by hand"], each["auto-labels"]) for each in cells]
+    assert told == [("remainder", "9", "1", "11"), ("audit", "10", "1", "10")]
+    assert [each["mislabelled"] for each in cells] == ["", "1"]
+    assert [each["time"] for each in cells] == ["", "0.5 s"]
+    assert cells[1]["note"] == "1 found wrong and corrected"
+    (directory / "labels.csv").unlink()  # then the certificate tells: both answers were the audit's
+    rows[3] = "2,2,10,8,12,0,1,0.05,0.1,0.75,0.9,1.5,round,a note"
+    (directory / "rounds.csv").write_text("\n".join([*rows, ""]))
+    table = parts_of(trial_sections(read(directory), pictures=False), Table)["rounds"]
+    assert isinstance(table, Table)
+    assert [row[0] for row in table.rows] == ["seed", "1", "2", "audit"]
