@@ -28,6 +28,7 @@ ALLOWED = {
         "report/draw_confidence.py",
         "report/draw_curves.py",
         "report/draw_mistakes.py",
+        "report/draw_rankings.py",
         "report/draw_rounds.py",
         "report/style.py",
     },

@@ -16,8 +16,7 @@ class Round:
     """A row of rounds.csv; None where the figure is undefined.
 
     Attributes:
-        kind: "seed", "round" or "closing"; in a table also "remainder" and "audit", which a closing row is made
-            of.
+        kind: "seed", "round" or "closing"; in a table also "remainder" and "audit", parts of a closing row.
         hand, auto, left: labels and samples without one, after the round. hand_new: given in it.
         mislabelled_share: over the data set. auto_label_error: over the auto-labels.
     """
