@@ -144,6 +144,16 @@ def test_a_sweep_is_named_after_what_it_sweeps_over() -> None:
     assert place("data=digits").sweep is None
 
 
+def test_what_is_typed_takes_the_place_of_what_a_file_sweeps_over() -> None:
+    typed = ["-m", "+sweep=imbalance", "data=digits", "data.imbalance.kind=step", "data.imbalance.ratio=1,10"]
+    line = check_command_line([*typed, "seed=1"])
+    assert line is not None
+    assert (line.n_trials, line.swept) == (2, ["data.imbalance.ratio=1,10"])
+    line = check_command_line(typed)
+    assert line is not None
+    assert (line.n_trials, line.swept) == (10, ["data.imbalance.ratio=1,10", "seed=1,2,3,4,5"])
+
+
 def test_a_search_is_named_after_what_it_searches_and_goes_on_with_more_trials() -> None:
     first = place("-m", "+sweep=search", "data=digits")
     assert (first.n_trials, first.objective) == (30, ("mislabelled_share",))
