@@ -14,7 +14,7 @@ from alframe import place as place_module
 from alframe import search, sweep
 from alframe.command_line import check_command_line
 from alframe.compose import composed
-from alframe.directory import at_work, occupied
+from alframe.directory import at_work, finished_summary, occupied
 from alframe.errors import ConfigError, UserError
 from alframe.job import _leave_failure
 from alframe.place import Place, place_of
@@ -97,6 +97,39 @@ def test_a_failure_that_cannot_be_written_stops_no_sweep(
     _leave_failure(tmp_path, UserError("seed: no"))
     failure = json.loads((tmp_path / "failure.json").read_text())
     assert failure == {"status": "failed", "reason": "seed: no", "rounds": 0}
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "said"),
+    [
+        ("summary.json", "[]", "summary.json: expected an object, got []"),
+        ("summary.json", '{"seed": 1, "n_sam', "summary.json: cut off or damaged"),
+        ("summary.json", '{"seed": NaN}', "summary.json: expected a number as seed, got nan"),
+        ("config.yaml", "data: {", "config.yaml: cut off or damaged"),
+        ("config.yaml", None, "config.yaml is missing"),
+    ],
+)
+def test_a_damaged_trial_of_a_sweep_is_named_and_not_taken_as_finished(
+    file: str, text: str | None, said: str, tmp_path: Path
+) -> None:
+    config = {"seed": 1, "data": {"name": "digits"}}
+    assert finished_summary(tmp_path, config) is None
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))
+    (tmp_path / "summary.json").write_text(json.dumps(summary_of()))
+    assert finished_summary(tmp_path, config) == summary_of()
+    (tmp_path / file).unlink() if text is None else (tmp_path / file).write_text(text)
+    with pytest.raises(UserError) as told:
+        finished_summary(tmp_path, config)
+    assert str(told.value).startswith(f"{tmp_path}/{said}")
+    assert str(told.value).endswith(". Move that folder away and run again.")
+    assert "\n" not in str(told.value)
+
+
+def summary_of() -> dict[str, object]:
+    counts = dict.fromkeys(("seed", "n_samples", "hand_labels", "auto_labels", "rounds"), 1)
+    figures = dict.fromkeys(("hand_share", "coverage", "seconds", "train_seconds", "score_seconds"), 0.5)
+    unknown = dict.fromkeys(("mislabelled", "mislabelled_share", "auto_label_error", "test_accuracy"))
+    return {**counts, **figures, **unknown}
 
 
 def test_a_search_needs_a_direction_for_each_figure() -> None:
