@@ -7,6 +7,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import joblib
 import pytest
@@ -166,6 +167,20 @@ def until(what: Callable[[], bool], process: "subprocess.Popen[str] | None" = No
         time.sleep(0.02)
 
 
+def killed_while_two_run(place: Path, process: "subprocess.Popen[str]", before: set[int]) -> dict[str, Any]:
+    """Kill one of two processes that have a trial at work; return it with its trial's name, and the other."""
+
+    def at_work() -> list[dict[str, Any]]:
+        words = [json.loads(file.read_text()) for file in sorted((place / ".jobs").glob("*.json"))]
+        return [word for word in words if word["status"] == "running" and word["process"] not in before]
+
+    until(lambda: len(at_work()) == 2, process)
+    one, other = at_work()
+    os.kill(one["process"], signal.SIGKILL)
+    name = f"{one['directory']} ({one['overrides']})"
+    return {"process": one["process"], "name": name, "other": other["process"]}
+
+
 @pytest.mark.skipif(signal.getsignal(signal.SIGINT) is signal.SIG_IGN, reason="SIGINT is ignored here")
 def test_what_is_killed_or_interrupted_is_told_and_gone_on_with(tmp_path: Path) -> None:
     place = tmp_path / "sweep"
@@ -181,14 +196,17 @@ def test_what_is_killed_or_interrupted_is_told_and_gone_on_with(tmp_path: Path) 
     until(lambda: all(gone(worker) for worker in workers))
     process.communicate()
 
-    # A process of its is killed: that is told, and what had not begun.
+    # A process of its is killed: that trial is named, and what is missing begins once more; not so twice.
     process = alframe_process(*line, cwd=tmp_path)
-    until(lambda: len(workers_of(process)) == 2 and "running" in told(place), process)
-    os.kill(workers_of(process)[0], signal.SIGKILL)
+    first = killed_while_two_run(place, process, set())
+    second = killed_while_two_run(place, process, {first["process"], first["other"]})
     out, err = process.communicate(timeout=60)
-    assert process.returncode == 1
-    assert sweep.KILLED in err
-    assert "Traceback" not in err
+    assert process.returncode == 1, (out, err)
+    assert err.splitlines() == [
+        f"alframe: {first['name']}: {sweep.KILLED}. What is missing begins once more.",
+        f"  {place}/{second['name']}: {sweep.KILLED}",
+    ]
+    assert "1 failed, 1 interrupted" in out
     assert "The same command goes on with what is missing." in out
 
     # Ctrl-C in a terminal reaches every process: the trials end after their rounds and no other begins.
