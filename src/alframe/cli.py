@@ -28,6 +28,7 @@ from alframe.interrupts import SWEEP, polite_interrupts
 from alframe.job import Objective, run_job
 from alframe.place import Place, place_of
 from alframe.sweep import Job, Launch
+from alframe.workers import watched
 
 _OTHERS = ("interrupted", "waiting", "running", "not begun")  # statuses that are told where there are such
 
@@ -103,12 +104,29 @@ def _launched(directory: Path, arguments: list[str]) -> int:
     """Hand a sweep to Hydra and return the exit code as far as its trials do not decide it."""
     try:
         with polite_interrupts(SWEEP, partial(sweep.stop, directory)):
-            _hydra(arguments, [])
+            _launch(directory, arguments)
     except BaseException as error:
         if isinstance(error, KeyboardInterrupt | Terminated):
             sweep.stop(directory)
         return _code_of(error, True, sweep.jobs(directory))
     return 0
+
+
+def _launch(directory: Path, arguments: list[str]) -> None:
+    """Hand a sweep to Hydra, and what is missing once more where joblib ended all for one that was killed."""
+    for again in (True, False):
+        try:
+            with watched() as ended:
+                _hydra(arguments, [])
+            return
+        except Exception as error:
+            if type(error).__name__ != "TerminatedWorkerError":  # joblib's, which may not be installed
+                raise
+            killed = sweep.tell_killed(directory, ended())
+            if sweep.stopped(directory) or not again:
+                raise
+            names = ", ".join(map(str, killed)) or "a trial"
+            _say(f"alframe: {names}: {sweep.KILLED}. What is missing begins once more.")
 
 
 def _code_of(error: BaseException, started: bool, jobs: Sequence[Job] = ()) -> int:
@@ -139,7 +157,7 @@ def _code_of(error: BaseException, started: bool, jobs: Sequence[Job] = ()) -> i
             return 1 if started else 2
         case OSError() if not started:  # Hydra makes the output directory before the trial begins
             key = "hydra.run.dir (hydra.sweep.dir in a sweep)"
-            _say(f"alframe: {key}: expected a directory that can be written, got {error}.")
+            _say(f"alframe: {key}: expected a directory that can be written, got {_place_of(error)}.")
             return 2
         case _ if any(job.status == "killed" for job in jobs):  # the launcher's words for it
             return 1
@@ -147,6 +165,10 @@ def _code_of(error: BaseException, started: bool, jobs: Sequence[Job] = ()) -> i
             return 1  # a search without a single figure
     traceback.print_exception(error)
     return 1
+
+
+def _place_of(error: OSError) -> str:
+    return f"{error.filename} ({error.strerror})" if error.filename else str(error)
 
 
 def _tell_jobs(directory: Path, n_trials: int | None, code: int) -> int:
@@ -165,7 +187,7 @@ def _tell_jobs(directory: Path, n_trials: int | None, code: int) -> int:
     sys.stdout.flush()
     if ended and missing:
         return code if code == 143 else 130
-    return 1 if code == 0 and counts["failed"] else code
+    return 1 if code == 0 and (counts["failed"] or counts["not begun"]) else code
 
 
 def _print_jobs(directory: Path, jobs: Sequence[Job], counts: Counter[str]) -> None:

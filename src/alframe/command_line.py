@@ -4,19 +4,20 @@ import argparse
 import contextlib
 import io
 import math
-from collections.abc import Mapping
+import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from hydra._internal.utils import get_args_parser
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.errors import HydraException
 from omegaconf import DictConfig
 
-from alframe.compose import composed_whole, first_line
-from alframe.config import check, conf_directory
+from alframe.compose import composed_whole
+from alframe.config import check
 from alframe.errors import ConfigError, UserError
+from alframe.launch_rules import check_launch
+from alframe.overrides import Typed, check_values, read_override
 
 MAX_CHECKED = 50  # values of one sweep key that are composed ahead
 
@@ -40,7 +41,7 @@ class CommandLine:
 
 
 def check_command_line(arguments: list[str]) -> CommandLine | None:
-    """Compose what was typed and check it; in a sweep, each value once, those that a file sweeps over too.
+    """Compose and check what was typed: the first trial of a sweep as a whole, further values by themselves.
 
     Returns:
         What was typed; None where nothing is to be run or it is not for alframe to say.
@@ -55,20 +56,24 @@ def check_command_line(arguments: list[str]) -> CommandLine | None:
     if typed.config_path or typed.config_name:
         return None
     search_path = _search_path(typed.config_dir)
-    values = {text: _values(text, typed.multirun) for text in typed.overrides}
+    each = [read_override(text, multirun=typed.multirun) for text in typed.overrides]
     if typed.multirun:
-        values |= {text: _values(text, True) for text in _swept_by_files(_first(values) + search_path)}
-    overrides = _first(values) + search_path
+        each = _with_files(each, search_path)
+    overrides = _first(each) + search_path
     config, node = composed_whole(overrides)
-    if not typed.multirun:
-        check(config)
-    _check_other_options(values, search_path)
+    if typed.multirun:
+        check_launch(node, each)
+    elif not typed.cfg:
+        _check_one_trial(each, node, arguments)
+    check(config)
+    check_values(each)
+    _check_other_options(each, search_path)
     if typed.cfg:
         return None
     return CommandLine(
         overrides=overrides,
-        swept=[text for text, choices in values.items() if len(choices) != 1],
-        n_trials=math.prod(len(choices) for choices in values.values()) or None,
+        swept=[override.text for override in each if len(override.each) != 1],
+        n_trials=math.prod(len(override.each) for override in each) or None,
         multirun=bool(typed.multirun),
         config=config,
         hydra=node,
@@ -98,26 +103,18 @@ def _search_path(config_dir: str | None) -> list[str]:
     return [f"hydra.searchpath=['file://{folder}']"]
 
 
-def _first(values: Mapping[str, list[str]]) -> list[str]:
+def _with_files(typed: Sequence[Typed], search_path: list[str]) -> list[Typed]:
+    """Return what was typed and what files sweep over beside it; as in Hydra, a key's last value counts."""
+    by_key = {override.key: override for override in typed}
+    for text in _swept_by_files(_first(list(by_key.values())) + search_path):
+        override = read_override(text, multirun=True)
+        by_key.setdefault(override.key, override)
+    return list(by_key.values())
+
+
+def _first(overrides: Sequence[Typed]) -> list[str]:
     """Return each override with its first value, without those whose values only the sweeper knows."""
-    return [choices[0] for choices in values.values() if choices]
-
-
-def _check_other_options(values: Mapping[str, list[str]], search_path: list[str]) -> None:
-    """Compose the other options of a group, each beside the first values of the rest.
-
-    Any value of a key composes.
-    """
-    first = _first(values)
-    for choices in values.values():
-        for other in choices[1:MAX_CHECKED] if choices and _chooses(choices[0]) else []:
-            composed_whole([other if text == choices[0] else text for text in first] + search_path)
-
-
-def _chooses(override: str) -> bool:
-    """Return whether an override chooses an option of a group."""
-    key = override.partition("=")[0].lstrip("+~").partition("@")[0]
-    return key.startswith("hydra/") or (conf_directory() / key).is_dir() or "/" in key
+    return [override.each[0] for override in overrides if override.each]
 
 
 def _swept_by_files(overrides: list[str]) -> list[str]:
@@ -126,21 +123,25 @@ def _swept_by_files(overrides: list[str]) -> list[str]:
     return [f"{key}={value}" for key, value in (node.sweeper.get("params") or {}).items()]
 
 
-def _values(text: str, multirun: bool) -> list[str]:
-    """Return an override once for each value it sweeps over; none where only the sweeper knows them."""
-    try:
-        override = OverridesParser.create().parse_override(text)
-    except HydraException as error:
+def _check_other_options(overrides: Sequence[Typed], search_path: list[str]) -> None:
+    """Compose the other options of a group, each beside the first values of the rest.
+
+    Any value of a key composes.
+    """
+    first = _first(overrides)
+    for override in overrides:
+        for other in override.each[1:MAX_CHECKED] if override.chooses else []:
+            composed_whole([other if text == override.each[0] else text for text in first] + search_path)
+
+
+def _check_one_trial(typed: Sequence[Typed], node: DictConfig, arguments: list[str]) -> None:
+    """Refuse to run one trial where a file asks for several, unless what it sweeps over was typed."""
+    if str(node.mode) == "RunMode.MULTIRUN":
+        return
+    swept = {str(key) for key in node.sweeper.get("params") or {}}
+    searches = not str(node.sweeper.get("_target_")).endswith("BasicSweeper")
+    if swept - {override.key for override in typed} or (searches and not swept):
         raise UserError(
-            f"{text}: expected key=value or group=choice. {first_line(error)} "
-            "Quote values with spaces or special characters: 'key=\"a value\"'."
-        ) from error
-    if not override.is_sweep_override():
-        return [text]
-    if not multirun:
-        raise UserError(f"{text}: expected one value, got several. Add -m (or --multirun) to run them all.")
-    prefix = text[: text.index("=")]
-    try:
-        return [f"{prefix}={value}" for value in override.sweep_string_iterator()]
-    except HydraException:  # glob(*) and interval(a,b)
-        return []
+            "hydra.sweeper: expected a sweep, got one trial, where a file asks for several. "
+            f"Write alframe -m {shlex.join(arguments)}."
+        )

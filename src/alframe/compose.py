@@ -25,6 +25,9 @@ _PLUGINS = {
     ("hydra/sweeper/sampler", "tpe"): "optuna",
 }
 
+_OF_TYPE = re.compile(r"Value '(.*)' of type '.*' could not be converted to (\w+)")
+_TYPES = {"Integer": "a whole number", "Float": "a number"}
+
 
 @contextlib.contextmanager
 def apart_from_hydra() -> Iterator[None]:
@@ -115,6 +118,10 @@ def _unknown_option(error: MissingConfigException) -> UserError:
 
 def _unknown_key(error: Exception) -> UserError:
     text = str(error)
+    wrong = _OF_TYPE.search(f"{text} {error.__cause__}")
+    if wrong:  # only Hydra's own settings have types
+        key = re.sub(r"Error merging override ([^=\s]+)(?s:.*)", r"\1", text)
+        return ConfigError(key, _TYPES.get(wrong[2], wrong[2]), wrong[1])
     found = re.search(r"Could not override '([^']+)'", text)
     if found:
         key, known = found.group(1), _known_keys()

@@ -10,11 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from alframe.errors import UserError
 from alframe.files import replace_file
 from alframe.locks import lock
+from alframe.trial_files import Damaged, read_config, read_summary
 
 KEY = "hydra.run.dir"
 STATE = "state"  # the folder of what resuming needs
@@ -65,14 +64,16 @@ def finished_summary(directory: Path, config: Mapping[str, Any]) -> dict[str, An
     """Return the summary of a trial that is finished, None where it is not.
 
     Raises:
-        UserError: what is finished there is another trial.
+        UserError: what is finished there is another trial, or damaged.
     """
-    file = directory / "summary.json"
-    if not file.exists():
+    if not (directory / "summary.json").exists():
         return None
-    theirs = yaml.safe_load((directory / "config.yaml").read_text())
+    try:
+        theirs, summary = read_config(directory), read_summary(directory)
+    except Damaged as error:
+        raise UserError(f"{directory}/{error}. Move that folder away and run again.") from error
     check_same_trial(directory, identity(theirs), identity(config))
-    return dict(json.loads(file.read_text()))
+    return summary
 
 
 def leave_failure(directory: Path, status: str, reason: str, n_rounds: int) -> None:

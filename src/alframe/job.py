@@ -55,7 +55,7 @@ def _job_of_sweep(node: DictConfig, sweep_directory: Path, directory: Path, laun
 
     def tell(status: Status, reason: str = "") -> Job:
         job = Job(directory=name, overrides=launch.swept(state.overrides.task), status=status, reason=reason)
-        sweep.tell(sweep_directory, number, job)
+        _leave_word(sweep_directory, number, job)
         return job
 
     if sweep.stopped(sweep_directory):
@@ -166,6 +166,16 @@ def _objective(node: DictConfig, summary: dict[str, Any]) -> Objective:
             )
     values = [float(summary[name]) for name in names]
     return values[0] if isinstance(asked, str) else values
+
+
+def _leave_word(place: Path, number: int, job: Job) -> None:
+    """Leave word of a job; on a full disk the terminal is all that is left for it."""
+    try:
+        sweep.tell(place, number, job)
+    except (TrialError, OSError) as error:
+        print(
+            f"{job}: {job.status}, which could not be noted: {_in_line(error)}", file=sys.stderr, flush=True
+        )
 
 
 def _leave_failure(directory: Path, error: Exception) -> None:

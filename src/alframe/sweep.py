@@ -7,7 +7,7 @@ import json
 import os
 import platform
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -21,6 +21,7 @@ from alframe.locks import lock
 FOLDER = ".jobs"
 _STOP = "stop"
 KILLED = "its process was ended from outside (memory full?)"
+UNTOLD = "its last word could not be written (disk full?)"
 
 Status = Literal["running", "finished", "failed", "interrupted", "waiting", "not begun", "killed"]
 
@@ -32,12 +33,14 @@ class Job:
     Attributes:
         directory: of its trial, below the sweep's. overrides: what tells it from the others, as typed.
         status: what became of it. reason: why, in one line; empty where it finished.
+        process: in which it ran, on whatever machine.
     """
 
     directory: str
     status: Status
     overrides: str = ""
     reason: str = ""
+    process: int = field(default_factory=os.getpid)
 
     def __str__(self) -> str:
         """Return its directory, and in brackets what tells it from the others."""
@@ -90,7 +93,7 @@ def launching(directory: Path) -> Iterator[None]:
                 f"{key}: expected a sweep that no other process works at, but one works at {directory}. "
                 f"Wait for it, or set {key} to another directory."
             )
-        for word in [*folder.glob("*.json"), folder / _STOP]:
+        for word in [*_words(directory), folder / _STOP]:
             word.unlink(missing_ok=True)
         yield
 
@@ -104,19 +107,48 @@ def tell(directory: Path, number: int, job: Job) -> None:
 def jobs(directory: Path, patience_seconds: float = 2.0) -> list[Job]:
     """Return the jobs that left word since the sweep was launched, in their order; for use when it has ended.
 
-    One that says "running" although nobody works in its directory did not come to its end: "killed".
+    One that says "running" although nobody works in its directory is "killed": it did not come to its end,
+    or, where it ran in this very process, its last word could not be written.
 
     Args:
         patience_seconds: how long processes that were told to end may take for it.
     """
-    told = [Job(**json.loads(file.read_text())) for file in sorted((directory / FOLDER).glob("*.json"))]
     deadline = time.monotonic() + patience_seconds
-    return [
-        replace(job, status="killed", reason=KILLED)
-        if job.status == "running" and not _works(directory / job.directory, deadline)
-        else job
-        for job in told
-    ]
+    return [_came_to(directory, _read(word), deadline) for word in _words(directory)]
+
+
+def tell_killed(directory: Path, ended: Sequence[set[int]], patience_seconds: float = 2.0) -> list[Job]:
+    """Leave word of the jobs whose processes the launcher ended since one was killed, and return the killed.
+
+    Args:
+        ended: processes in the order of their end. The jobs of the first of them were killed, the others
+            interrupted; all were killed where that is not known.
+        patience_seconds: as in `jobs`.
+    """
+    deadline = time.monotonic() + patience_seconds
+    running = {word: job for word in _words(directory) if (job := _read(word)).status == "running"}
+    came_to = {word: _came_to(directory, job, deadline) for word, job in running.items()}
+    cut_off = {word: job for word, job in came_to.items() if job.status == "killed"}
+    processes = {job.process for job in cut_off.values()}
+    first = next((some for some in ended if some & processes), processes)
+    for word, job in cut_off.items():
+        innocent = replace(job, status="interrupted", reason="")
+        tell(directory, int(word.stem), job if job.process in first else innocent)
+    return [job for job in cut_off.values() if job.process in first]
+
+
+def _words(directory: Path) -> list[Path]:
+    return sorted(file for file in (directory / FOLDER).glob("*.json") if file.is_file())
+
+
+def _read(word: Path) -> Job:
+    return Job(**json.loads(word.read_text()))
+
+
+def _came_to(directory: Path, job: Job, deadline: float) -> Job:
+    if job.status != "running" or _works(directory / job.directory, deadline):
+        return job
+    return replace(job, status="killed", reason=UNTOLD if job.process == os.getpid() else KILLED)
 
 
 def _works(directory: Path, deadline: float) -> bool:

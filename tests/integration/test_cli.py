@@ -161,12 +161,13 @@ def test_an_interrupt_closes_everything(tmp_path: Path, number: int, code: int) 
 
 def test_in_a_sweep_a_bad_trial_fails_alone(tmp_path: Path) -> None:
     done = alframe(
-        "-m", *SHORT, "stopping.max_rounds=1", "auto_label.threshold=0.6,7,0.9", "hydra.sweep.dir=sweep",
+        "-m", *SHORT, "stopping.max_rounds=1", "query.share=null,0.1,null", "query.num=10",
+        "hydra.sweep.dir=sweep",
         cwd=tmp_path,
     )  # fmt: skip
     assert done.returncode == 1
     assert "2 trials finished, 1 failed" in done.stdout
-    assert "sweep/1 (auto_label.threshold=7): auto_label.threshold: expected a probability" in done.stderr
+    assert "sweep/1 (query.share=0.1): query: expected a share or a number, not both" in done.stderr
     assert "Traceback" not in done.stderr
     runs = [WandbFile(tmp_path / "sweep" / name) for name in ("0", "2")]
     assert {run.of("run")[0].run_group for run in runs} == {"sweep"}

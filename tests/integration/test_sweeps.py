@@ -7,6 +7,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import joblib
 import pytest
@@ -25,7 +26,7 @@ TINY = [
     "query.num=10",
 ]
 CORES = ["hydra/launcher=cores", "hydra.launcher.n_jobs=2"]
-GRID = ["-m", *TINY, "threads=1", "seed=1,2", "auto_label.threshold=0.6,7"]
+GRID = ["-m", *TINY, "threads=1", "seed=1,2", "query.share=null,0.1"]  # beside query.num=10
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -59,10 +60,10 @@ def test_a_bad_trial_fails_alone_and_is_told_with_its_reason(
     place, done = launched[way]
     assert done.returncode == 1
     assert f"2 trials finished, 2 failed, in {place}\n" in done.stdout
-    said = "auto_label.threshold: expected a probability strictly between 0 and 1, got 7"
+    said = "query: expected a share or a number, not both, got 'share=0.1 and num=10'"
     assert [line.partition(". Write")[0] for line in done.stderr.splitlines()] == [
-        f"  {place}/1 (seed=1 auto_label.threshold=7): {said}",
-        f"  {place}/3 (seed=2 auto_label.threshold=7): {said}",
+        f"  {place}/1 (seed=1 query.share=0.1): {said}",
+        f"  {place}/3 (seed=2 query.share=0.1): {said}",
     ]
     assert told(place) == ["finished", "failed", "finished", "failed"]
     assert said in json.loads((place / "1" / "failure.json").read_text())["reason"]
@@ -113,7 +114,7 @@ SEARCH = [
 
 def test_a_search_goes_on_after_a_bad_trial_names_the_best_and_repeats_itself(tmp_path: Path) -> None:
     place = tmp_path / "search"
-    line = [*SEARCH, "auto_label.threshold=choice(0.6,0.7,7)", f"hydra.sweep.dir={place}"]
+    line = [*SEARCH, "learner.optimizer.lr=choice(0.003,0.004,1e9)", f"hydra.sweep.dir={place}"]
     done = alframe(*line, cwd=tmp_path)
     statuses = told(place)
     assert set(statuses) == {"finished", "failed"}
@@ -166,6 +167,20 @@ def until(what: Callable[[], bool], process: "subprocess.Popen[str] | None" = No
         time.sleep(0.02)
 
 
+def killed_while_two_run(place: Path, process: "subprocess.Popen[str]", before: set[int]) -> dict[str, Any]:
+    """Kill one of two processes that have a trial at work; return it with its trial's name, and the other."""
+
+    def at_work() -> list[dict[str, Any]]:
+        words = [json.loads(file.read_text()) for file in sorted((place / ".jobs").glob("*.json"))]
+        return [word for word in words if word["status"] == "running" and word["process"] not in before]
+
+    until(lambda: len(at_work()) == 2, process)
+    one, other = at_work()
+    os.kill(one["process"], signal.SIGKILL)
+    name = f"{one['directory']} ({one['overrides']})"
+    return {"process": one["process"], "name": name, "other": other["process"]}
+
+
 @pytest.mark.skipif(signal.getsignal(signal.SIGINT) is signal.SIG_IGN, reason="SIGINT is ignored here")
 def test_what_is_killed_or_interrupted_is_told_and_gone_on_with(tmp_path: Path) -> None:
     place = tmp_path / "sweep"
@@ -181,14 +196,17 @@ def test_what_is_killed_or_interrupted_is_told_and_gone_on_with(tmp_path: Path) 
     until(lambda: all(gone(worker) for worker in workers))
     process.communicate()
 
-    # A process of its is killed: that is told, and what had not begun.
+    # A process of its is killed: that trial is named, and what is missing begins once more; not so twice.
     process = alframe_process(*line, cwd=tmp_path)
-    until(lambda: len(workers_of(process)) == 2 and "running" in told(place), process)
-    os.kill(workers_of(process)[0], signal.SIGKILL)
+    first = killed_while_two_run(place, process, set())
+    second = killed_while_two_run(place, process, {first["process"], first["other"]})
     out, err = process.communicate(timeout=60)
-    assert process.returncode == 1
-    assert sweep.KILLED in err
-    assert "Traceback" not in err
+    assert process.returncode == 1, (out, err)
+    assert err.splitlines() == [
+        f"alframe: {first['name']}: {sweep.KILLED}. What is missing begins once more.",
+        f"  {place}/{second['name']}: {sweep.KILLED}",
+    ]
+    assert "1 failed, 1 interrupted" in out
     assert "The same command goes on with what is missing." in out
 
     # Ctrl-C in a terminal reaches every process: the trials end after their rounds and no other begins.

@@ -2,23 +2,26 @@
 
 import errno
 import json
+import multiprocessing
 import os
 import shutil
+import time
 from pathlib import Path
 
 import pytest
 import yaml
 from hydra.core.config_store import ConfigStore
 
+from alframe import cli, search, sweep
 from alframe import place as place_module
-from alframe import search, sweep
 from alframe.command_line import check_command_line
 from alframe.compose import composed
-from alframe.directory import at_work, occupied
+from alframe.directory import at_work, finished_summary, occupied
 from alframe.errors import ConfigError, UserError
-from alframe.job import _leave_failure
+from alframe.job import _leave_failure, _leave_word
 from alframe.place import Place, place_of
 from alframe.sweep import Job, Launch
+from alframe.workers import watched
 
 EXTRAS = {
     "hydra/launcher=joblib": "joblib",
@@ -46,6 +49,9 @@ def test_the_last_word_of_a_job_counts_and_they_come_in_their_order(tmp_path: Pa
 def test_a_job_without_a_last_word_was_killed_unless_its_directory_is_in_use(tmp_path: Path) -> None:
     with sweep.launching(tmp_path):
         sweep.tell(tmp_path, 0, Job(directory="0", status="running"))
+        [job] = sweep.jobs(tmp_path)  # of this process, which is alive
+        assert (job.status, job.reason) == ("killed", sweep.UNTOLD)
+        sweep.tell(tmp_path, 0, Job(directory="0", status="running", process=os.getpid() + 1))
         [job] = sweep.jobs(tmp_path)
         assert (job.status, job.reason) == ("killed", sweep.KILLED)
         with occupied(tmp_path / "0"):
@@ -54,6 +60,108 @@ def test_a_job_without_a_last_word_was_killed_unless_its_directory_is_in_use(tmp
         assert not at_work(tmp_path / "0")
         assert not at_work(tmp_path / "nowhere")
         assert not (tmp_path / "nowhere").exists()
+
+
+@pytest.mark.parametrize(
+    ("ended", "killed"),
+    [
+        ([{9}, {2}, {1}], ["1"]),  # 9 had no trial at work
+        ([{1, 9}, {2}], ["0"]),
+        ([{1, 2}], ["0", "1"]),
+        ([], ["0", "1"]),
+    ],
+)
+def test_of_jobs_that_end_together_the_first_was_killed(
+    ended: list[set[int]], killed: list[str], tmp_path: Path
+) -> None:
+    with sweep.launching(tmp_path):
+        for number in (0, 1):
+            sweep.tell(tmp_path, number, Job(directory=str(number), status="running", process=number + 1))
+        sweep.tell(tmp_path, 2, Job(directory="2", status="finished", process=1))
+        sweep.tell(tmp_path, 3, Job(directory="3", status="killed", reason=sweep.KILLED, process=8))
+        assert [job.directory for job in sweep.tell_killed(tmp_path, ended)] == killed
+        statuses = ["killed" if name in killed else "interrupted" for name in "01"]
+        assert [job.status for job in sweep.jobs(tmp_path)] == [*statuses, "finished", "killed"]
+
+
+def test_processes_that_end_are_told_in_their_order() -> None:
+    context = multiprocessing.get_context("spawn")
+    with watched(0.02) as ended:
+        processes = [context.Process(target=time.sleep, args=(100,)) for _ in range(3)]
+        for process in processes:
+            process.start()
+        time.sleep(0.1)
+        for process in (processes[1], processes[0]):
+            process.kill()
+            process.join()
+            time.sleep(0.1)
+        assert ended() == [{processes[1].pid}, {processes[0].pid}]
+        processes[2].kill()
+        processes[2].join()
+
+
+class TerminatedWorkerError(Exception):
+    """As joblib's."""
+
+
+@pytest.mark.parametrize(("n_crashes", "passes"), [(1, True), (2, False)])
+def test_what_a_killed_process_left_begins_once_more_and_not_twice(
+    n_crashes: int, passes: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    launches: list[list[str]] = []
+
+    def hydra(arguments: list[str], begun: list[str]) -> None:
+        launches.append(arguments)
+        sweep.tell(tmp_path, 0, Job(directory="0", overrides="seed=1", status="running", process=1))
+        if len(launches) <= n_crashes:
+            raise TerminatedWorkerError
+        sweep.tell(tmp_path, 0, Job(directory="0", status="finished"))
+
+    monkeypatch.setattr(cli, "_hydra", hydra)
+    with sweep.launching(tmp_path):
+        if passes:
+            cli._launch(tmp_path, ["-m"])
+        else:
+            with pytest.raises(TerminatedWorkerError):
+                cli._launch(tmp_path, ["-m"])
+        assert [job.status for job in sweep.jobs(tmp_path)] == ["finished" if passes else "killed"]
+    assert launches == [["-m"]] * 2
+    assert capsys.readouterr().err == (
+        f"alframe: 0 (seed=1): {sweep.KILLED}. What is missing begins once more.\n"
+    )
+
+
+def test_after_an_interrupt_nothing_begins_once_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def hydra(arguments: list[str], begun: list[str]) -> None:
+        assert not sweep.stopped(tmp_path)
+        sweep.stop(tmp_path)
+        raise TerminatedWorkerError
+
+    monkeypatch.setattr(cli, "_hydra", hydra)
+    with sweep.launching(tmp_path), pytest.raises(TerminatedWorkerError):
+        cli._launch(tmp_path, ["-m"])
+
+
+def test_a_word_that_cannot_be_written_is_told_on_the_terminal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with sweep.launching(tmp_path):
+        _leave_word(tmp_path, 0, Job(directory="0", status="running"))
+        monkeypatch.setattr(os, "fsync", full)
+        _leave_word(tmp_path, 0, Job(directory="0", status="failed", reason="no"))
+        assert capsys.readouterr().err.startswith("0: failed, which could not be noted: ")
+        assert [(job.status, job.reason) for job in sweep.jobs(tmp_path)] == [("killed", sweep.UNTOLD)]
+
+
+def test_a_folder_among_the_words_of_jobs_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / ".jobs" / "000099.json").mkdir(parents=True)
+    with sweep.launching(tmp_path):
+        sweep.tell(tmp_path, 0, Job(directory="0", status="finished"))
+        assert [job.directory for job in sweep.jobs(tmp_path)] == ["0"]
 
 
 def test_two_launches_of_a_sweep_are_kept_apart(tmp_path: Path) -> None:
@@ -99,6 +207,39 @@ def test_a_failure_that_cannot_be_written_stops_no_sweep(
     assert failure == {"status": "failed", "reason": "seed: no", "rounds": 0}
 
 
+@pytest.mark.parametrize(
+    ("file", "text", "said"),
+    [
+        ("summary.json", "[]", "summary.json: expected an object, got []"),
+        ("summary.json", '{"seed": 1, "n_sam', "summary.json: cut off or damaged"),
+        ("summary.json", '{"seed": NaN}', "summary.json: expected a number as seed, got nan"),
+        ("config.yaml", "data: {", "config.yaml: cut off or damaged"),
+        ("config.yaml", None, "config.yaml is missing"),
+    ],
+)
+def test_a_damaged_trial_of_a_sweep_is_named_and_not_taken_as_finished(
+    file: str, text: str | None, said: str, tmp_path: Path
+) -> None:
+    config = {"seed": 1, "data": {"name": "digits"}}
+    assert finished_summary(tmp_path, config) is None
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))
+    (tmp_path / "summary.json").write_text(json.dumps(summary_of()))
+    assert finished_summary(tmp_path, config) == summary_of()
+    (tmp_path / file).unlink() if text is None else (tmp_path / file).write_text(text)
+    with pytest.raises(UserError) as told:
+        finished_summary(tmp_path, config)
+    assert str(told.value).startswith(f"{tmp_path}/{said}")
+    assert str(told.value).endswith(". Move that folder away and run again.")
+    assert "\n" not in str(told.value)
+
+
+def summary_of() -> dict[str, object]:
+    counts = dict.fromkeys(("seed", "n_samples", "hand_labels", "auto_labels", "rounds"), 1)
+    figures = dict.fromkeys(("hand_share", "coverage", "seconds", "train_seconds", "score_seconds"), 0.5)
+    unknown = dict.fromkeys(("mislabelled", "mislabelled_share", "auto_label_error", "test_accuracy"))
+    return {**counts, **figures, **unknown}
+
+
 def test_a_search_needs_a_direction_for_each_figure() -> None:
     assert search.check_search(None, {"params": None}) == ()
     assert search.check_search("mislabelled_share", {"direction": "minimize"}) == ("mislabelled_share",)
@@ -142,6 +283,16 @@ def test_a_sweep_is_named_after_what_it_sweeps_over() -> None:
         overrides=[], sweep=Path("mine").absolute(), n_trials=2
     )
     assert place("data=digits").sweep is None
+
+
+def test_what_is_typed_takes_the_place_of_what_a_file_sweeps_over() -> None:
+    typed = ["-m", "+sweep=imbalance", "data=digits", "data.imbalance.kind=step", "data.imbalance.ratio=1,10"]
+    line = check_command_line([*typed, "seed=1"])
+    assert line is not None
+    assert (line.n_trials, line.swept) == (2, ["data.imbalance.ratio=1,10"])
+    line = check_command_line(typed)
+    assert line is not None
+    assert (line.n_trials, line.swept) == (10, ["data.imbalance.ratio=1,10", "seed=1,2,3,4,5"])
 
 
 def test_a_search_is_named_after_what_it_searches_and_goes_on_with_more_trials() -> None:

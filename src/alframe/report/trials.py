@@ -8,14 +8,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from alframe.errors import UserError
-from alframe.report.files import (
-    Damaged,
-    read_choices,
-    read_config,
-    read_failure,
-    read_rounds,
-    read_summary,
-)
+from alframe.report.files import read_choices, read_failure, read_rounds
+from alframe.trial_files import Damaged, read_config, read_summary
 
 _MARKS = {
     "summary.json",

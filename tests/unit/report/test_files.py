@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from alframe.report import files
-from alframe.report.files import read_choices, read_config
+from alframe import trial_files
+from alframe.report.files import read_choices
+from alframe.trial_files import read_config
 from tests.helpers import config_of
 
 CONFIGS = [
@@ -35,13 +36,13 @@ def test_so_is_a_whole_one(tmp_path: Path) -> None:
 
 
 def test_what_trials_share_is_parsed_once(tmp_path: Path) -> None:
-    files._load.cache_clear()
+    trial_files.load_yaml.cache_clear()
     config = config_of()
     for seed in range(5):
         (tmp_path / "config.yaml").write_text(yaml.safe_dump({**config, "seed": seed}, sort_keys=False))
         assert read_config(tmp_path)["seed"] == seed
     # Each section of the first, then one seed each.
-    assert files._load.cache_info().misses == len(config) + 4
+    assert trial_files.load_yaml.cache_info().misses == len(config) + 4
 
 
 @pytest.mark.parametrize(
