@@ -18,7 +18,7 @@ from alframe.data import ImageDataset
 from alframe.errors import ConfigError, TrialError
 from alframe.ledger import LabelLedger
 from alframe.records import RoundReport
-from alframe.tracking import Outcome, TrialInfo
+from alframe.tracking import ConsoleTracker, Outcome, TrialInfo
 from alframe.trial import Own, run_trial
 
 ROOMS = ("initial", "query", "auto_label", "oracle", "stopping")
@@ -115,7 +115,7 @@ def label(
     config = _config(choices, {"seed": seed, **(settings or {})}, own)
     choices.pop("tracker", None)
     keeper = _Keeper()
-    given = Own(dataset=dataset, rooms=own, trackers=[keeper], console=console)
+    given = Own(dataset=dataset, rooms=own, trackers=[keeper], console=ConsoleTracker() if console else None)
     if directory is not None:
         summary = run_trial(config, Path(directory), choices=choices, own=given)
     else:

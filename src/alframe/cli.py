@@ -22,11 +22,12 @@ from omegaconf.errors import OmegaConfBaseException
 from alframe import __version__, search, sweep
 from alframe.compose import Place, check_command_line, place_of
 from alframe.config import conf_directory
-from alframe.directory import sync_line
+from alframe.directory import shown, sync_line
 from alframe.errors import AnswersNeeded, TrialError, UserError
 from alframe.interrupts import SWEEP, polite_interrupts
 from alframe.job import Objective, run_job
 from alframe.sweep import Job, Launch
+from alframe.words import counted
 
 
 class Terminated(BaseException):
@@ -62,10 +63,10 @@ def _run(arguments: list[str]) -> int:
     return 0
 
 
-def _hydra(arguments: list[str], begun: list[str]) -> None:
+def _hydra(arguments: list[str], begun: list[str], n_trials: int | None = None) -> None:
     """Hand a command line to Hydra; `begun` gets an entry when a trial begins."""
     sys.argv[1:] = arguments
-    launch = Launch(typed=tuple(arguments))
+    launch = Launch(typed=tuple(arguments), n_trials=n_trials)
     failure: list[Exception] = []
 
     def task(node: DictConfig) -> Objective:
@@ -88,9 +89,11 @@ def _sweep(place: Place, directory: Path, arguments: list[str]) -> int:
         with sweep.launching(directory):
             if place.objective:
                 search.begin_search(directory)
+            print(_head(place, directory), flush=True)
+            sweep.hush_trackers()
             try:
                 with polite_interrupts(SWEEP, partial(sweep.stop, directory)):
-                    _hydra(arguments, [])
+                    _hydra(arguments, [], place.n_trials)
             except BaseException as error:
                 if isinstance(error, KeyboardInterrupt | Terminated):
                     sweep.stop(directory)
@@ -101,6 +104,13 @@ def _sweep(place: Place, directory: Path, arguments: list[str]) -> int:
             return code
     except UserError as error:
         return _code_of(error, False)
+
+
+def _head(place: Place, directory: Path) -> str:
+    """Return what is about to be run and where."""
+    trials = "Trials" if place.n_trials is None else counted(place.n_trials, "trial")
+    together = "" if place.at_a_time is None else f", {place.at_a_time} at a time"
+    return f"{trials} in {shown(directory)}{together}"
 
 
 def _code_of(error: BaseException, started: bool, jobs: Sequence[Job] = ()) -> int:
@@ -151,7 +161,8 @@ def _tell_jobs(place: Path, n_trials: int | None, code: int) -> int:
     counts["failed"] += counts.pop("killed", 0)
     counts["not begun"] += max(0, (n_trials or 0) - len(jobs))
     others = [f", {counts[status]} {status}" for status in _OTHERS if counts[status]]
-    print(f"\n{counts['finished']} trials finished, {counts['failed']} failed{''.join(others)}, in {place}")
+    done = f"{counted(counts['finished'], 'trial')} finished, {counts['failed']} failed"
+    print(f"\n{done}{''.join(others)}, in {place}")
     for job in jobs:
         if job.status == "waiting":
             print(f"  {place / str(job)}: {job.reason}")

@@ -18,8 +18,17 @@ _STAGES = {"train": "training", "score": "scoring"}
 class ConsoleTracker:
     """Prints to `out`; the bar goes to stderr and only to a terminal."""
 
-    def __init__(self, out: TextIO | None = None, bar: bool | None = None) -> None:
-        """Take where to print (stdout) and whether to draw a bar (None: when stderr is a terminal)."""
+    def __init__(
+        self, out: TextIO | None = None, bar: bool | None = None, one_of_many: str | None = None
+    ) -> None:
+        """Take where to print and how much.
+
+        Args:
+            out: stdout by default. bar: whether to draw one; None: when stderr is a terminal.
+            one_of_many: what to call this trial where others are told beside it: then it has no table, and
+                whoever runs them says how it ended.
+        """
+        self._one_of_many = one_of_many
         self._out = out or sys.stdout
         self._wants_bar = sys.stderr.isatty() if bar is None else bar
         self._bar: Any = None
@@ -32,8 +41,13 @@ class ConsoleTracker:
     def start(self, info: TrialInfo) -> None:
         """Print what is about to be labelled and how."""
         self._info = info
-        self._round, self._round_seconds = 0, []
+        self._round = info.reports[-1].round + 1 if info.reports else 0
+        self._round_seconds = []
         self._in_table = self._told_idle = False
+        if self._one_of_many is not None:
+            if info.reports:
+                self._say(f"{self._one_of_many}: {_going_on(info)}")
+            return
         chosen = info.config["chosen"]
         self._say(
             f"alframe: labelling {info.n_samples:,} images of {info.data}, seed {info.config['seed']}, "
@@ -42,11 +56,7 @@ class ConsoleTracker:
         if chosen.get("engine_reason"):
             self._say(f"  {chosen['engine_reason']}")
         if info.reports:
-            done = info.reports[-1].round
-            self._round = done + 1
-            self._say(
-                f"  going on after {f'round {done}' if done else 'the seed set'}, which was done before"
-            )
+            self._say(f"  {_going_on(info)}, which was done before")
 
     def progress(self, stage: str, done: int, total: int | None) -> None:
         """Move the bar; told by the learner at every step."""
@@ -74,6 +84,10 @@ class ConsoleTracker:
         self._round = report.round + 1
         if report.kind == "round":
             self._round_seconds.append(report.seconds)
+        if self._one_of_many is None:
+            self._say_row(report)
+
+    def _say_row(self, report: RoundReport) -> None:
         counts = report.counts
         if not self._in_table:  # not before there is a row: a trial that waits for answers may have none
             self._in_table = True
@@ -91,6 +105,8 @@ class ConsoleTracker:
     def finish(self, outcome: Outcome) -> None:
         """Print the closing summary, or why there is none."""
         self._close_bar()
+        if self._one_of_many is not None:
+            return
         assert self._info is not None
         if outcome.summary is None:
             if outcome.ledger is not None:
@@ -132,3 +148,8 @@ class ConsoleTracker:
 
     def _say(self, line: str) -> None:
         print(line, file=self._out, flush=True)
+
+
+def _going_on(info: TrialInfo) -> str:
+    done = info.reports[-1].round
+    return f"going on after {f'round {done}' if done else 'the seed set'}"

@@ -185,6 +185,16 @@ def test_nothing_is_said_of_labels_that_are_not_there(console, out, make_outcome
     assert said(out) == []
 
 
+def test_one_of_many_says_only_where_it_goes_on(out, make_info, make_outcome, summary, reports, tmp_path):
+    console = ConsoleTracker(out, bar=False, one_of_many="[2 of 6] 1 (seed=2)")
+    for earlier, told in (((), []), (reports[:1], ["the seed set"]), (reports[:2], ["round 1"])):
+        console.start(make_info(tmp_path, reports=tuple(earlier)))
+        for report in reports[len(earlier) :]:
+            console.log(report)
+        console.finish(make_outcome(summary=summary))
+        assert said(out) == [f"[2 of 6] 1 (seed=2): going on after {what}" for what in told]
+
+
 @pytest.fixture
 def barred(out, make_info, tmp_path, monkeypatch):
     """Starts a console that draws its bar into a string instead of a terminal; returns both."""
