@@ -121,9 +121,9 @@ class ConsoleTracker:
             self._say(line)
 
     def _say_nothing_left(self, report: RoundReport) -> None:
-        """Say once why rounds go on although all is labelled."""
-        idle = report.kind == "round" and report.counts.unlabelled == 0 and report.stopped_because is None
-        if not idle or self._told_idle or self._info is None:
+        """Say once why rounds go on although none is left and nobody was asked."""
+        idle = report.kind == "round" and report.counts.unlabelled == report.hand_new == 0
+        if not idle or report.stopped_because or self._told_idle or self._info is None:
             return
         self._told_idle = True
         least = self._info.min_rounds

@@ -293,8 +293,9 @@ def test_rounds_in_which_nothing_is_left_to_ask_are_explained_once(
 ):
     console = ConsoleTracker(out, bar=False)
     console.start(make_info(tmp_path, min_rounds=3))
-    labelled = replace(reports[1], counts=make_counts(2, 3))
+    labelled = replace(reports[1], counts=make_counts(2, 3), hand_new=0)
     console.log(reports[1])
+    console.log(replace(labelled, hand_new=1))  # the next round may ask again
     assert not any("nothing is left" in line for line in said(out))
     console.log(replace(labelled, round=2))
     assert said(out)[1:] == [
@@ -306,7 +307,9 @@ def test_rounds_in_which_nothing_is_left_to_ask_are_explained_once(
 
 def test_a_last_round_with_nothing_left_needs_no_explanation(console, out, make_counts, reports):
     said(out)
-    console.log(replace(reports[1], counts=make_counts(2, 3), stopped_because="every sample was labelled"))
+    console.log(
+        replace(reports[1], counts=make_counts(2, 3), hand_new=0, stopped_because="every sample was labelled")
+    )
     assert len(said(out)) == 2
 
 
