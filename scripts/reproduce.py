@@ -70,14 +70,14 @@ def _code_of(line: list[str]) -> int:
 
 
 def told(headers: list[Header], taken: list[Header]) -> str:
-    """Return a table of what is claimed and what would be run."""
-    lines = ["| experiment | result | time | hardware | claims | run here |", "|---|---|---|---|---|---|"]
+    """Return aligned columns of what is claimed and what would be run; the rest is in the files' headers."""
+    rows = [("experiment", "time", "claims", "run here")]
     for each in headers:
         here = "yes" if each in taken else "no" if each.is_trial else "no, a sweep"
-        lines.append(
-            f"| {each.name} | {each.result} | {each.time} | {each.hardware} | {len(each.claims)} | {here} |"
-        )
-    return "\n".join(lines)
+        rows.append((each.name, each.time, str(len(each.claims)), here))
+    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
+    lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
+    return "\n".join([*lines, "", "Results and hardware: the headers of conf/experiment/*.yaml."])
 
 
 def machine(summaries: list[dict[str, Any]]) -> str:

@@ -21,7 +21,7 @@ from alframe.errors import ConfigError, TrialError, UserError
 from alframe.ledger import LabelLedger
 from alframe.records import RoundReport
 from alframe.rooms import MEMBERS
-from alframe.tracking import Outcome, TrialInfo
+from alframe.tracking import ConsoleTracker, Outcome, TrialInfo
 from alframe.trial import Own, run_trial
 
 _PLAIN = (bool, int, float, str, type(None))  # attributes that tell an object of the user's from others
@@ -119,7 +119,7 @@ def label(
     config = _config(choices, {"seed": seed, **(settings or {})}, own)
     choices.pop("tracker", None)
     keeper = _Keeper()
-    given = Own(dataset=dataset, rooms=own, trackers=[keeper], console=console)
+    given = Own(dataset=dataset, rooms=own, trackers=[keeper], console=ConsoleTracker() if console else None)
     if directory is not None:
         try:
             summary = run_trial(config, Path(directory), choices=choices, own=given)

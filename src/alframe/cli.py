@@ -22,12 +22,13 @@ from omegaconf.errors import OmegaConfBaseException
 from alframe import __version__, search, sweep
 from alframe.command_line import check_command_line
 from alframe.config import conf_directory
-from alframe.directory import sync_line
+from alframe.directory import shown, sync_line
 from alframe.errors import AnswersNeeded, TrialError, UserError
 from alframe.interrupts import SWEEP, polite_interrupts
 from alframe.job import Objective, run_job
 from alframe.place import Place, place_of
 from alframe.sweep import Job, Launch
+from alframe.words import counted
 from alframe.workers import watched
 
 _OTHERS = ("interrupted", "waiting", "running", "not begun")  # statuses that are told where there are such
@@ -66,10 +67,10 @@ def _run(arguments: list[str]) -> int:
     return 0
 
 
-def _hydra(arguments: list[str], begun: list[str]) -> None:
+def _hydra(arguments: list[str], begun: list[str], n_trials: int | None = None) -> None:
     """Hand a command line to Hydra; `begun` gets an entry when a trial begins."""
     sys.argv[1:] = arguments
-    launch = Launch(typed=tuple(arguments))
+    launch = Launch(typed=tuple(arguments), n_trials=n_trials)
     failure: list[Exception] = []
 
     def task(node: DictConfig) -> Objective:
@@ -91,7 +92,9 @@ def _sweep(place: Place, directory: Path, arguments: list[str]) -> int:
         with sweep.launching(directory):
             if place.objective:
                 search.begin_search(directory)
-            code = _launched(directory, arguments)
+            print(_head(place, directory), flush=True)
+            sweep.hush_trackers()
+            code = _launched(place, directory, arguments)
             code = _tell_jobs(directory, place.n_trials, code)
             for line in search.told(directory, place.objective):
                 print(line)
@@ -100,11 +103,18 @@ def _sweep(place: Place, directory: Path, arguments: list[str]) -> int:
         return _code_of(error, False)
 
 
-def _launched(directory: Path, arguments: list[str]) -> int:
+def _head(place: Place, directory: Path) -> str:
+    """Return what is about to be run and where."""
+    trials = "Trials" if place.n_trials is None else counted(place.n_trials, "trial")
+    together = "" if place.at_a_time is None else f", {place.at_a_time} at a time"
+    return f"{trials} in {shown(directory)}{together}"
+
+
+def _launched(place: Place, directory: Path, arguments: list[str]) -> int:
     """Hand a sweep to Hydra and return the exit code as far as its trials do not decide it."""
     try:
         with polite_interrupts(SWEEP, partial(sweep.stop, directory)):
-            _launch(directory, arguments)
+            _launch(place, directory, arguments)
     except BaseException as error:
         if isinstance(error, KeyboardInterrupt | Terminated):
             sweep.stop(directory)
@@ -112,12 +122,12 @@ def _launched(directory: Path, arguments: list[str]) -> int:
     return 0
 
 
-def _launch(directory: Path, arguments: list[str]) -> None:
+def _launch(place: Place, directory: Path, arguments: list[str]) -> None:
     """Hand a sweep to Hydra, and what is missing once more where joblib ended all for one that was killed."""
     for again in (True, False):
         try:
             with watched() as ended:
-                _hydra(arguments, [])
+                _hydra(arguments, [], place.n_trials)
             return
         except Exception as error:
             if type(error).__name__ != "TerminatedWorkerError":  # joblib's, which may not be installed
@@ -192,9 +202,8 @@ def _tell_jobs(directory: Path, n_trials: int | None, code: int) -> int:
 
 def _print_jobs(directory: Path, jobs: Sequence[Job], counts: Counter[str]) -> None:
     others = [f", {counts[status]} {status}" for status in _OTHERS if counts[status]]
-    print(
-        f"\n{counts['finished']} trials finished, {counts['failed']} failed{''.join(others)}, in {directory}"
-    )
+    done = f"{counted(counts['finished'], 'trial')} finished, {counts['failed']} failed"
+    print(f"\n{done}{''.join(others)}, in {directory}")
     for job in jobs:
         if job.status == "waiting":
             print(f"  {directory / str(job)}: {job.reason}")

@@ -24,6 +24,7 @@ from alframe.directory import finished_summary, leave_failure
 from alframe.errors import AlframeError, AnswersNeeded, TrialError, TrialNotice, UserError
 from alframe.interrupts import follow_the_command, polite_interrupts
 from alframe.sweep import Job, Launch, Status
+from alframe.words import counted, duration
 
 Objective = float | list[float] | None
 
@@ -61,12 +62,13 @@ def _job_of_sweep(node: DictConfig, sweep_directory: Path, directory: Path, laun
     if sweep.stopped(sweep_directory):
         tell("not begun")
         return None
-    job = tell("running")
+    title = f"[{launch.numbered(number)}] {tell('running')}"
     try:
-        summary = _trial_of_sweep(node, sweep_directory, directory, job, launch)
+        summary = _trial_of_sweep(node, sweep_directory, directory, title, launch)
         found = _objective(node, summary)
     except AnswersNeeded as error:
         tell("waiting", _in_line(error))
+        print(f"{title}: {_in_line(error).partition('. ')[0]}", flush=True)
         return None
     except KeyboardInterrupt:
         tell("interrupted")
@@ -76,28 +78,28 @@ def _job_of_sweep(node: DictConfig, sweep_directory: Path, directory: Path, laun
         if not isinstance(error, AlframeError):
             traceback.print_exc()
         _leave_failure(directory, error)
-        print(f"{tell('failed', _in_line(error))}: failed: {_in_line(error)}", flush=True)
+        tell("failed", _in_line(error))
+        print(f"{title}: failed: {_in_line(error)}", flush=True)
         return None
     tell("finished")
     return found
 
 
 def _trial_of_sweep(
-    node: DictConfig, sweep_directory: Path, directory: Path, job: Job, launch: Launch
+    node: DictConfig, sweep_directory: Path, directory: Path, title: str, launch: Launch
 ) -> dict[str, Any]:
     summary = finished_summary(directory, _config(node))
     if summary is not None:
-        print(f"{job}: finished before", flush=True)
+        print(f"{title}: finished before", flush=True)
         return summary
     (directory / "failure.json").unlink(missing_ok=True)
-    alone = launch.is_here()  # tables of several trials at once would mix
-    if alone:
-        print(f"\n{job}", flush=True)
+    bar = None if launch.is_here() else False  # those of several trials at once would mix
     overrides = HydraConfig.get().overrides.task
     stop_wanted = partial(sweep.stopped, sweep_directory)
-    summary = _trial(node, directory, overrides, stop_wanted, group=sweep_directory.name, console=alone)
-    if not alone:
-        print(f"{job}: {_in_short(summary)}", flush=True)
+    summary = _trial(
+        node, directory, overrides, stop_wanted, group=sweep_directory.name, title=title, bar=bar
+    )
+    print(f"{title}: {_in_short(summary)}", flush=True)
     return summary
 
 
@@ -108,9 +110,11 @@ def _trial(
     stop_wanted: Callable[[], bool],
     *,
     group: str | None = None,
-    console: bool = True,
+    title: str | None = None,
+    bar: bool | None = None,
 ) -> dict[str, Any]:
-    from alframe.trial import Own, run_trial  # torch is imported here, not for --help
+    from alframe.tracking import ConsoleTracker  # torch is imported here, not for --help
+    from alframe.trial import Own, run_trial
 
     config = _config(node)
     if config.get("trusted_packages"):
@@ -123,7 +127,7 @@ def _trial(
         group=group,
         choices=named_choices(HydraConfig.get().runtime.choices, overrides),
         stop_wanted=stop_wanted,
-        own=Own(console=console),
+        own=Own(console=ConsoleTracker(bar=bar, one_of_many=title)),
     )
 
 
@@ -138,13 +142,13 @@ def _in_short(summary: Mapping[str, Any]) -> str:
 
     >>> figures = {"hand_labels": 1438, "hand_share": 0.024, "mislabelled_share": None}
     >>> _in_short({**figures, "rounds": 7, "seconds": 55})
-    '1,438 hand labels (2.40 %) in 7 rounds and 55 s'
+    '1,438 hand labels (2.40 %) in 7 rounds and 55.0 s'
     """
     wrong = summary["mislabelled_share"]
     told = "" if wrong is None else f", {100 * wrong:.2f} % mislabelled"
     return (
         f"{summary['hand_labels']:,} hand labels ({100 * summary['hand_share']:.2f} %){told} "
-        f"in {summary['rounds']} rounds and {summary['seconds']:.0f} s"
+        f"in {counted(summary['rounds'], 'round')} and {duration(summary['seconds'])}"
     )
 
 

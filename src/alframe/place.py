@@ -26,12 +26,14 @@ class Place:
             processes a launcher takes that leaves it open.
         sweep: the sweep's directory, None for a single trial.
         n_trials: how many trials it has, None where only the sweeper knows.
+        at_a_time: how many of them its launcher runs at the same time, None for one after the other.
         objective: the figures that a search optimises; none where trials are not searched for.
     """
 
     overrides: list[str]
     sweep: Path | None
     n_trials: int | None = None
+    at_a_time: int | None = None
     objective: tuple[str, ...] = ()
 
 
@@ -53,7 +55,10 @@ def place_of(line: CommandLine) -> Place:
     sweeper = OmegaConf.to_container(node.sweeper, resolve=True, enum_to_str=True)
     assert isinstance(sweeper, dict)
     n_trials = sweeper.get("n_trials", line.n_trials)  # a search has a number of its own
-    overrides = _processes(node.launcher, n_trials, sweeper.get("n_jobs"))
+    at_a_time = _at_a_time(node.launcher, n_trials, sweeper.get("n_jobs"))
+    # Each process computes with its part of the cores: no more of them than there are trials at a time.
+    open_ended = node.launcher.get("n_jobs") == -1
+    overrides = [f"hydra.launcher.n_jobs={at_a_time}"] if open_ended else []
     path = given
     if given.name == NAMED_BY_CONFIG:
         chosen = [text.partition("=")[2] for text in line.overrides if text.startswith("+sweep=")]
@@ -61,7 +66,13 @@ def place_of(line: CommandLine) -> Place:
         path = given.parent / f"{(chosen or ['sweep'])[0]}_{digest(asked)}"
         overrides.append(f"hydra.sweep.dir={path}")
     objective = check_search(config["objective"], {str(key): value for key, value in sweeper.items()})
-    return Place(overrides=overrides, sweep=path.absolute(), n_trials=n_trials, objective=objective)
+    return Place(
+        overrides=overrides,
+        sweep=path.absolute(),
+        n_trials=n_trials,
+        at_a_time=at_a_time,
+        objective=objective,
+    )
 
 
 def _which_trials(sweeper: Mapping[Any, Any]) -> dict[str, Any]:
@@ -70,10 +81,8 @@ def _which_trials(sweeper: Mapping[Any, Any]) -> dict[str, Any]:
     return {str(key): value for key, value in sweeper.items() if key not in amounts and value is not None}
 
 
-def _processes(launcher: DictConfig, n_trials: int | None, together: int | None) -> list[str]:
-    """Return the override that says how many processes joblib takes where all cores may be taken.
-
-    Each computes with its part of the cores: no more processes than there are trials at a time.
+def _at_a_time(launcher: DictConfig, n_trials: int | None, together: int | None) -> int | None:
+    """Return how many trials a launcher runs at the same time, None where one after the other.
 
     Raises:
         UserError: the launcher hands trials to Slurm, which is not here.
@@ -84,6 +93,8 @@ def _processes(launcher: DictConfig, n_trials: int | None, together: int | None)
             "hydra/launcher: expected a machine of a Slurm cluster, got one without srun. "
             "Write hydra/launcher=cores for several trials at once on this one."
         )
-    if name != "JoblibLauncher" or launcher.n_jobs != -1:
-        return []
-    return [f"hydra.launcher.n_jobs={min(n for n in (n_cores(), n_trials, together) if n is not None)}"]
+    most = {"JoblibLauncher": "n_jobs", "SlurmLauncher": "array_parallelism", "LocalLauncher": ""}.get(name)
+    if most is None:
+        return None
+    bounds = (n_cores() if launcher.get(most) == -1 else launcher.get(most), n_trials, together)
+    return min((n for n in bounds if n is not None and n > 0), default=None)

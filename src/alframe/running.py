@@ -113,6 +113,7 @@ class RunningTrial:
             mislabelled=self._rooms.audit.mislabelled(ledger) if ledger is not None else (nothing, nothing),
             image=lambda index: self._dataset.images_N[index],
             class_names=self._dataset.class_names,
+            files_N=self._dataset.files_N,
             suspects=suspects,
             diagnosis=None
             if ledger is None or summary is None

@@ -17,6 +17,7 @@ from alframe.directory import at_work
 from alframe.errors import UserError
 from alframe.files import replace_file
 from alframe.locks import lock
+from alframe.words import counted
 
 FOLDER = ".jobs"
 _STOP = "stop"
@@ -53,14 +54,24 @@ class Launch:
 
     Attributes:
         typed: its arguments. process: its machine and process.
+        n_trials: of the sweep, None where only the sweeper knows.
     """
 
     typed: tuple[str, ...] = ()
     process: tuple[str, int] = field(default_factory=lambda: (platform.node(), os.getpid()))
+    n_trials: int | None = None
 
     def is_here(self) -> bool:
         """Return whether this is the command's own process, in which jobs run one after the other."""
         return self.process == (platform.node(), os.getpid())
+
+    def numbered(self, number: int) -> str:
+        """Return which of the trials the one of this number from 0 is.
+
+        >>> Launch(n_trials=6).numbered(0), Launch().numbered(0)
+        ('1 of 6', '1')
+        """
+        return str(number + 1) if self.n_trials is None else f"{number + 1} of {self.n_trials}"
 
     def swept(self, overrides: Iterable[str]) -> str:
         """Return the overrides of a job that were not typed as they stand: they tell it from the others.
@@ -76,7 +87,8 @@ def launching(directory: Path) -> Iterator[None]:
     """Make a sweep's directory, forget earlier jobs, and keep other launches out while the block runs.
 
     Raises:
-        UserError: it cannot be written, or another process works at this sweep.
+        UserError: it cannot be written, or another process works at this sweep, be it a job whose launch
+            has ended.
     """
     key = "hydra.sweep.dir"
     folder = directory / FOLDER
@@ -93,9 +105,22 @@ def launching(directory: Path) -> Iterator[None]:
                 f"{key}: expected a sweep that no other process works at, but one works at {directory}. "
                 f"Wait for it, or set {key} to another directory."
             )
+        _check_idle(directory)
         for word in [*_words(directory), folder / _STOP]:
             word.unlink(missing_ok=True)
         yield
+
+
+def _check_idle(directory: Path) -> None:
+    """Raise `UserError` where jobs outlived their launch, as Slurm's and `submitit_local`'s do."""
+    running = [job.directory for job in jobs(directory) if job.status == "running"]
+    if running:
+        named = ", ".join(running[:3]) + (" ..." if len(running) > 3 else "")
+        raise UserError(
+            "hydra.sweep.dir: expected a sweep that no other process works at, but an earlier launch left "
+            f"{counted(len(running), 'trial')} at work in {directory} ({named}). Wait for them, or end their "
+            "processes, which state/lock of each names; the same command then goes on."
+        )
 
 
 def tell(directory: Path, number: int, job: Job) -> None:
@@ -167,3 +192,14 @@ def stop(directory: Path) -> None:
 def stopped(directory: Path) -> bool:
     """Return whether `stop` was called since the sweep was launched."""
     return os.path.exists(directory / FOLDER / _STOP)
+
+
+def hush_trackers() -> None:
+    """Have joblib's own helper process clean up without a word after a command that was killed.
+
+    It warns of the semaphores that the killed left, and then removes them. Its process takes filters from the
+    environment alone.
+    """
+    quiet, given = "ignore:resource_tracker:UserWarning", os.environ.get("PYTHONWARNINGS", "")
+    if quiet not in given:
+        os.environ["PYTHONWARNINGS"] = f"{given},{quiet}".lstrip(",")

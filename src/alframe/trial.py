@@ -42,13 +42,13 @@ class Own:
     Attributes:
         dataset: instead of the one that `config["data"]` names; limit and imbalance hold for it too.
         rooms: objects by the name of a room of `Rooms`.
-        trackers: told besides the files. console: whether the terminal is told.
+        trackers: told besides the files. console: how the terminal is told; None: not at all.
     """
 
     dataset: ImageDataset | None = None
     rooms: Mapping[str, Any] = field(default_factory=dict)
     trackers: Sequence[Tracker] = ()
-    console: bool = True
+    console: ConsoleTracker | None = field(default_factory=ConsoleTracker)
 
 
 def run_trial(
@@ -118,7 +118,7 @@ def _run(
             check_same_data(place.directory, state, data)
             check_versions(state, versions_that_matter())
         means = build_means(config, dataset)
-        console = ConsoleTracker(bar=None if own.console else False)
+        console = own.console or ConsoleTracker(bar=False)
         rooms = build_rooms(config, dataset, member_N, means, console.progress, own.rooms, place.directory)
         if dataset.files_N is not None:
             replace_file(place.directory / "files.csv", file_lines(dataset.files_N))

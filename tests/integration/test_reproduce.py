@@ -122,5 +122,10 @@ def test_the_command_names_what_there_is(script, monkeypatch, capsys) -> None:
     monkeypatch.setattr(sys, "argv", ["reproduce.py", "--list"])
     assert script.main() == 0
     listed = capsys.readouterr().out
-    assert "| default | 2.41 % hand labels" in listed
+    lines = listed.splitlines()
+    assert lines[0].split() == ["experiment", "time", "claims", "run", "here"]
+    default = next(line for line in lines if line.startswith("default "))
+    assert default.split()[-2] == "2"
+    assert default.index("2 ", lines[0].index("claims")) == lines[0].index("claims")  # aligned
     assert "no, a sweep" in listed
+    assert max(map(len, lines)) <= 110

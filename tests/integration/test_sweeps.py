@@ -60,6 +60,14 @@ def test_a_bad_trial_fails_alone_and_is_told_with_its_reason(
     place, done = launched[way]
     assert done.returncode == 1
     assert f"2 trials finished, 2 failed, in {place}\n" in done.stdout
+    head, *lines = done.stdout.splitlines()
+    assert head == f"4 trials in {way}" + (", 2 at a time" if way == "cores" else "")
+    # What other processes print is not to be had here.
+    assert [line[:27] for line in lines if line.startswith("[")] == [
+        f"[{number + 1} of 4] {number} (seed={1 + number // 2} query.sh"
+        for number in range(4 if way == "basic" else 0)
+    ]
+    assert "test acc %" not in done.stdout  # no tables
     said = "query: expected a share or a number, not both, got 'share=0.1 and num=10'"
     assert [line.partition(". Write")[0] for line in done.stderr.splitlines()] == [
         f"  {place}/1 (seed=1 query.share=0.1): {said}",
@@ -194,7 +202,7 @@ def test_what_is_killed_or_interrupted_is_told_and_gone_on_with(tmp_path: Path) 
     assert len(workers) == 2
     process.kill()
     until(lambda: all(gone(worker) for worker in workers))
-    process.communicate()
+    assert process.communicate()[1] == ""  # no words of joblib's own
 
     # A process of its is killed: that trial is named, and what is missing begins once more; not so twice.
     process = alframe_process(*line, cwd=tmp_path)

@@ -175,6 +175,35 @@ def test_two_launches_of_a_sweep_are_kept_apart(tmp_path: Path) -> None:
         pass
 
 
+def test_a_launch_beside_the_trials_of_one_that_was_killed_is_refused_in_one_line(tmp_path: Path) -> None:
+    for number in range(3):
+        sweep.tell(tmp_path, number, Job(directory=str(number), status="running"))
+    with (
+        occupied(tmp_path / "0"),
+        occupied(tmp_path / "2"),
+        pytest.raises(
+            UserError, match=r"an earlier launch left 2 trials at work in .* \(0, 2\)\. Wait"
+        ) as caught,
+        sweep.launching(tmp_path),
+    ):
+        pass
+    assert "\n" not in str(caught.value)
+    assert len(list(tmp_path.glob(".jobs/*.json"))) == 3  # what is known of them is kept
+    with sweep.launching(tmp_path):
+        assert sweep.jobs(tmp_path) == []
+
+
+def test_filters_of_warnings_that_were_given_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    for given, now in (
+        ("", "ignore:resource_tracker:UserWarning"),
+        ("error", "error,ignore:resource_tracker:UserWarning"),
+    ):
+        monkeypatch.setenv("PYTHONWARNINGS", given)
+        sweep.hush_trackers()
+        sweep.hush_trackers()
+        assert os.environ["PYTHONWARNINGS"] == now
+
+
 def test_a_sweep_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with (
@@ -330,6 +359,24 @@ def test_no_more_processes_than_cores_and_than_trials_at_a_time(
     monkeypatch.setattr(place_module, "n_cores", lambda: 8)
     found = place("-m", "hydra/launcher=cores", "hydra.sweep.dir=here", *typed)
     assert found.overrides == processes
+    assert found.at_a_time == (int(processes[0][-1]) if processes else 2)
+
+
+@pytest.mark.parametrize(
+    ("launcher", "at_a_time"),
+    [("basic", None), ("submitit_local", 20), ("slurm", 16), ("cores", 8), ("joblib", 8)],
+)
+def test_how_many_trials_a_launcher_runs_at_a_time(
+    launcher: str, at_a_time: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compose, "n_cores", lambda: 8)
+    monkeypatch.setattr(shutil, "which", lambda name: f"/usr/bin/{name}")
+    assert place("-m", f"hydra/launcher={launcher}", "seed=range(20)").at_a_time == at_a_time
+
+
+def test_what_is_typed_takes_the_place_of_what_a_file_sweeps_over() -> None:
+    assert place("-m", "+sweep=imbalance", "seed=1,2").n_trials == 5 * 2
+    assert place("-m", "+sweep=imbalance", "seed=1").n_trials == 5
 
 
 def test_slurm_composes_and_is_refused_where_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -53,7 +53,7 @@ class Outcome:
         reason: why it failed or stopped.
         mislabelled: (index, truth), int64, of wrong labels; empty where nobody knows.
         image: returns the (channels, height, width) uint8 image of an index.
-        class_names: C names.
+        class_names: C names. files_N: the file of each image of the data set, where images have one.
         suspects: hand labels that the last classifier finds least likely; empty unless asked for.
         diagnosis: where the auto-labels went wrong; None unless finished, and where nobody knows.
     """
@@ -65,6 +65,7 @@ class Outcome:
     mislabelled: tuple[Tensor, Tensor]
     image: Callable[[int], Tensor]
     class_names: Sequence[str]
+    files_N: Sequence[str] | None = None
     suspects: Sequence[Suspect] = ()
     diagnosis: Diagnosis | None = None
 

@@ -3,8 +3,10 @@
 import csv
 import io
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,10 +18,12 @@ from alframe.directory import leave_failure
 from alframe.files import replace_file
 from alframe.ledger import LabelLedger, Source
 from alframe.records import RoundReport
+from alframe.suspects import Suspect
 from alframe.tracking.base import Outcome, TrialInfo
 
 CHUNK = 2**16  # samples of labels.csv that are text at the same time
 MAX_SHOWN = 100  # mislabelled images that are left to look at
+BY_NAME = "labels_by_name.csv"
 LABEL_COLUMNS = ("index", "label", "source", "round", "confidence", "log_odds")
 
 
@@ -45,16 +49,14 @@ class FilesTracker:
         replace_file(self._directory / "rounds.csv", rounds_csv(self._rows))
 
     def finish(self, outcome: Outcome) -> None:
-        """Write labels.csv, and summary.json when the trial finished, else failure.json."""
+        """Write the labels, and summary.json when the trial finished, else failure.json."""
         if outcome.ledger is not None:
             replace_file(self._directory / "labels.csv", label_lines(outcome.ledger))
+            if are_named(outcome.class_names, outcome.files_N):
+                lines = named_label_lines(outcome.ledger, outcome.class_names, outcome.files_N)
+                replace_file(self._directory / BY_NAME, lines)
         if outcome.suspects:
-            lines = ["index,label,predicted,self_confidence\n"]
-            lines += [
-                f"{each.index},{each.label},{each.predicted},{each.self_confidence:.6g}\n"
-                for each in outcome.suspects
-            ]
-            replace_file(self._directory / "suspects.csv", lines)
+            replace_file(self._directory / "suspects.csv", suspect_lines(outcome.suspects))
         if outcome.summary is None:
             n_rounds = sum(row["kind"] == "round" for row in self._rows)
             leave_failure(self._directory, outcome.status, outcome.reason, n_rounds)
@@ -136,11 +138,52 @@ def _lines_of(ledger: LabelLedger, index_M: Tensor) -> Iterator[str]:
 
 def file_lines(files_N: Sequence[str]) -> Iterator[str]:
     """Yield the lines of files.csv, which say the file of each index of labels.csv."""
+    return _csv_lines(chain([("index", "file")], enumerate(files_N)))
+
+
+def are_named(class_names: Sequence[str], files_N: Sequence[str] | None) -> bool:
+    """Return whether people know the images or classes by other names than their numbers.
+
+    >>> are_named(["cat", "dog"], None), are_named(["0", "1"], None), are_named(["0", "1"], ["a.png"])
+    (True, False, True)
+    """
+    return files_N is not None or list(class_names) != [str(k) for k in range(len(class_names))]
+
+
+def named_label_lines(
+    ledger: LabelLedger, class_names: Sequence[str], files_N: Sequence[str] | None
+) -> Iterator[str]:
+    """Yield the lines of labels_by_name.csv, labels.csv for people: index, file, class and source.
+
+    The file is empty where images have none, the class where there is no label yet.
+    """
+    names = [source.name.lower() for source in Source]
+    rows = (
+        (index, files_N[index] if files_N else "", class_names[label] if label >= 0 else "", names[source])
+        for index_M in ledger.member_N.nonzero().flatten().split(CHUNK)
+        for index, label, source in zip(
+            index_M.tolist(),
+            ledger.label_N[index_M].tolist(),
+            ledger.source_N[index_M].tolist(),
+            strict=True,
+        )
+    )
+    return _csv_lines(chain([("index", "file", "class", "source")], rows))
+
+
+def suspect_lines(suspects: Sequence[Suspect]) -> Iterator[str]:
+    """Yield the lines of suspects.csv: hand labels to look at again, with what was predicted."""
+    yield "index,label,predicted,self_confidence\n"
+    for each in suspects:
+        yield f"{each.index},{each.label},{each.predicted},{each.self_confidence:.6g}\n"
+
+
+def _csv_lines(rows: Iterable[Sequence[Any]]) -> Iterator[str]:
+    """Yield rows as CSV, one at a time, quoted where needed."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["index", "file"])
-    for index, file in enumerate(files_N):
-        writer.writerow([index, file])
+    for row in rows:
+        writer.writerow(row)
         yield text.getvalue()
         text.seek(0)
         text.truncate()

@@ -126,3 +126,8 @@ def test_a_trial_says_which_file_an_index_is(tmp_path):
     for row in read_rows(tmp_path / "trial" / "labels.csv"):
         if row["source"] != "auto":
             assert named[row["index"]].startswith(["bright", "dark"][int(row["label"])])
+    by_name = read_rows(tmp_path / "trial" / "labels_by_name.csv")
+    assert [row["file"] for row in by_name] == list(named.values())
+    hand = [row for row in by_name if row["source"] != "auto"]
+    assert hand
+    assert all(row["file"].startswith(f"{row['class']}/") for row in hand)

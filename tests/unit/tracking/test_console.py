@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from alframe.tracking import ConsoleTracker
-from alframe.tracking.console import closing_summary
+from alframe.tracking.closing import closing_summary
 
 
 @pytest.fixture
@@ -29,16 +29,20 @@ def said(out):
 
 
 def test_the_head_names_the_data_the_seed_and_the_machine(console, out):
-    head, columns = said(out)
-    assert head == "alframe: labelling 5 images of toy, seed 8, on cpu (float32, reference engine)"
-    assert columns.split("  ")[0] == "round"
+    assert said(out) == ["alframe: labelling 5 images of toy, seed 8, on cpu (float32, reference engine)"]
+
+
+def test_a_trial_that_waits_before_its_first_row_has_no_table(console, out, make_outcome):
+    said(out)
+    console.finish(make_outcome("waiting", ledger=None))
+    assert said(out) == []
 
 
 def test_each_round_has_a_line_under_the_columns(console, out, reports):
-    [_, columns] = said(out)
+    said(out)
     for report in reports:
         console.log(report)
-    lines = said(out)
+    columns, *lines = said(out)
     assert columns == "round    hand    auto    left   hand %  wrong %  test acc %    time"
     assert lines == [
         " seed       1       0       4    20.00     0.00           -    0.2 s",
@@ -50,7 +54,7 @@ def test_each_round_has_a_line_under_the_columns(console, out, reports):
 def test_large_counts_are_grouped_and_unknown_errors_dashed(console, out, reports, make_counts):
     said(out)
     console.log(replace(reports[1], counts=make_counts(1200, 58_000, wrong=None, n_samples=60_000)))
-    [line] = said(out)
+    [_, line] = said(out)
     assert line == "    1   1,200  58,000     800     2.00        -       90.00 1 min 01 s"
 
 
@@ -68,7 +72,7 @@ def test_large_counts_are_grouped_and_unknown_errors_dashed(console, out, report
 def test_durations_a_person_can_read(console, out, reports, seconds, text):
     said(out)
     console.log(replace(reports[1], seconds=seconds))
-    [line] = said(out)
+    [_, line] = said(out)
     assert line.endswith(f" {text}")
 
 
@@ -100,6 +104,9 @@ def test_the_closing_summary_names_what_is_left_and_leaves_out_what_nobody_knows
     lines = closing_summary(summary | unknown | {"hand_labels": 1, "hand_share": 0.2}, tmp_path)
     assert lines[1].startswith("Labelled 3 of 5 images")
     assert lines[4] == "  left                 2     40.00 %"
+    assert lines[5] == "  how many are wrong is not known: certificate.tolerance=0.01 would measure it"
+    by_hand = closing_summary(summary | unknown | {"auto_labels": 0}, tmp_path)
+    assert not any("not known" in line for line in by_hand)
     assert not any("mislabelled" in line or "test accuracy" in line for line in lines)
 
 
@@ -176,6 +183,16 @@ def test_nothing_is_said_of_labels_that_are_not_there(console, out, make_outcome
     said(out)
     console.finish(make_outcome("failed", ledger=None))
     assert said(out) == []
+
+
+def test_one_of_many_says_only_where_it_goes_on(out, make_info, make_outcome, summary, reports, tmp_path):
+    console = ConsoleTracker(out, bar=False, one_of_many="[2 of 6] 1 (seed=2)")
+    for earlier, told in (((), []), (reports[:1], ["the seed set"]), (reports[:2], ["round 1"])):
+        console.start(make_info(tmp_path, reports=tuple(earlier)))
+        for report in reports[len(earlier) :]:
+            console.log(report)
+        console.finish(make_outcome(summary=summary))
+        assert said(out) == [f"[2 of 6] 1 (seed=2): going on after {what}" for what in told]
 
 
 @pytest.fixture
@@ -268,7 +285,32 @@ def test_the_console_prints_to_stdout_by_default(make_info, tmp_path, capsys):
 def test_a_note_has_a_line_under_its_round(console, out, reports):
     said(out)
     console.log(replace(reports[1], note="no class has support"))
-    assert said(out)[1:] == ["      no class has support"]
+    assert said(out)[2:] == ["      no class has support"]
+
+
+def test_rounds_in_which_nothing_is_left_to_ask_are_explained_once(
+    out, make_info, make_counts, reports, tmp_path
+):
+    console = ConsoleTracker(out, bar=False)
+    console.start(make_info(tmp_path, min_rounds=3))
+    labelled = replace(reports[1], counts=make_counts(2, 3), hand_new=0)
+    console.log(reports[1])
+    console.log(replace(labelled, hand_new=1))  # the next round may ask again
+    assert not any("nothing is left" in line for line in said(out))
+    console.log(replace(labelled, round=2))
+    assert said(out)[1:] == [
+        "      nothing is left to ask; training on and judging auto-labels anew until stopping.min_rounds=3"
+    ]
+    console.log(replace(labelled, round=3, stopped_because="every sample was labelled"))
+    assert len(said(out)) == 1
+
+
+def test_a_last_round_with_nothing_left_needs_no_explanation(console, out, make_counts, reports):
+    said(out)
+    console.log(
+        replace(reports[1], counts=make_counts(2, 3), hand_new=0, stopped_because="every sample was labelled")
+    )
+    assert len(said(out)) == 2
 
 
 @pytest.mark.parametrize(("reached", "verdict"), [(True, "reached"), (False, "not reached")])

@@ -96,7 +96,36 @@ def test_a_finished_trial_leaves_a_summary(started, make_outcome, summary, tmp_p
     started.finish(make_outcome(summary=summary))
     assert json.loads((tmp_path / "summary.json").read_text()) == summary
     left = sorted(path.name for path in tmp_path.iterdir())
-    assert left == ["config.yaml", "diagnosis.json", "labels.csv", "mislabelled.npz", "summary.json"]
+    assert left == [
+        "config.yaml",
+        "diagnosis.json",
+        "labels.csv",
+        "labels_by_name.csv",
+        "mislabelled.npz",
+        "summary.json",
+    ]
+
+
+@pytest.mark.parametrize("status", ["finished", "failed", "interrupted", "waiting"])
+def test_labels_come_by_file_and_class_name_too(started, make_outcome, summary, tmp_path, status):
+    told = {"files_N": ["a.png", 'b,"c".png', "d/e.png", "f", "g", "h"], "class_names": ("no", "yes, sir")}
+    started.finish(make_outcome(status, summary=summary if status == "finished" else None, **told))
+    assert (tmp_path / "labels_by_name.csv").read_text().splitlines() == [
+        "index,file,class,source",
+        '0,a.png,"yes, sir",seed',
+        '1,"b,""c"".png",no,auto',
+        "2,d/e.png,no,query",
+        "4,g,,none",
+        '5,h,"yes, sir",auto',
+    ]
+    assert (tmp_path / "labels.csv").read_text() == LABELS
+
+
+def test_without_files_that_column_is_empty_and_plain_numbers_are_no_names(started, make_outcome, tmp_path):
+    started.finish(make_outcome("failed", class_names=("0", "1")))
+    assert not (tmp_path / "labels_by_name.csv").exists()
+    started.finish(make_outcome("failed", class_names=("1", "0")))
+    assert (tmp_path / "labels_by_name.csv").read_text().splitlines()[1] == "0,,0,seed"
 
 
 @pytest.mark.parametrize("status", ["failed", "interrupted"])
