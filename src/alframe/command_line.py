@@ -41,7 +41,7 @@ class CommandLine:
 
 
 def check_command_line(arguments: list[str]) -> CommandLine | None:
-    """Compose and check what was typed: the first trial of a sweep as a whole, further values by themselves.
+    """Compose and check what was typed; of a sweep, each value by itself and what is common to its trials.
 
     Returns:
         What was typed; None where nothing is to be run or it is not for alframe to say.
@@ -65,8 +65,8 @@ def check_command_line(arguments: list[str]) -> CommandLine | None:
         check_launch(node, each)
     elif not typed.cfg:
         _check_one_trial(each, node, arguments)
-    check(config)
     check_values(each)
+    _check_whole(config, each, search_path)
     _check_other_options(each, search_path)
     if typed.cfg:
         return None
@@ -132,6 +132,24 @@ def _check_other_options(overrides: Sequence[Typed], search_path: list[str]) -> 
     for override in overrides:
         for other in override.each[1:MAX_CHECKED] if override.chooses else []:
             composed_whole([other if text == override.each[0] else text for text in first] + search_path)
+
+
+def _check_whole(config: dict[str, Any], overrides: Sequence[Typed], search_path: list[str]) -> None:
+    """Check the first trial as a whole; what is wrong with it alone, and not with the last, fails alone."""
+    try:
+        check(config)
+    except ConfigError as error:
+        last = [override.each[-1] for override in overrides if override.each] + search_path
+        if last == _first(overrides) + search_path or _said_of(last) == str(error):
+            raise
+
+
+def _said_of(overrides: list[str]) -> str:
+    try:
+        check(composed_whole(overrides)[0])
+    except UserError as error:
+        return str(error)
+    return ""
 
 
 def _check_one_trial(typed: Sequence[Typed], node: DictConfig, arguments: list[str]) -> None:

@@ -155,6 +155,11 @@ def test_a_missing_or_empty_group_or_key_is_named(default, key) -> None:
         (["-m", "auto_label.threshold=0.9,95"], "auto_label.threshold: expected a probability strictly"),
         (["-m", "+sweep=search", "auto_label.threshold=interval(0.5,2)"], "between 0 and 1, got 2.0"),
         (["-m", "+sweep=search", "auto_label.threshold=interval(0,0.9)"], "between 0 and 1, got 0.0"),
+        (
+            ["-m", "query.num=10", "query.share=0.1", "seed=1,2"],
+            "query: expected a share or a number, not both",
+        ),
+        (["-m", "auto_label.threshold=7,0.9"], "between 0 and 1, got 7"),
         (["-m", "seed=interval(1,3)"], "seed=interval(1,3): expected values such as seed=1,2"),
         (["-m", "seed=range(1,3,0)"], "seed=range(1,3,0): expected a range of numbers with a step other"),
         (["-m", "seed=range(1,3,0.0)"], "seed=range(1,3,0.0): expected a range of numbers with a step other"),
@@ -187,6 +192,8 @@ def test_what_is_typed_wrongly_is_answered_with_what_exists(typed, said) -> None
         ["-m", "hydra/sweeper=optuna", "objective=cost", "auto_label.threshold=interval(0.5,0.9)"],
         ["-m", "+sweep=search", "query.num=int(interval(3,9))"],
         ["-m", "query.num=10", "query.share=null,0.1"],  # in conflict in its own trial alone
+        ["-m", "query.num=10", "query.share=0.1,null"],
+        ["-m", "query.num=10", "query.share=0.1,null,0.2"],
         ["-m", "seed=0,${oc.env:NO_SUCH_SEED,1}"],
         ["+sweep=imbalance", "seed=1", "data.imbalance.kind=step", "data.imbalance.ratio=10"],
         ["--cfg", "job", "+sweep=search"],
