@@ -114,7 +114,7 @@ def _launched(place: Place, directory: Path, arguments: list[str]) -> int:
     """Hand a sweep to Hydra and return the exit code as far as its trials do not decide it."""
     try:
         with polite_interrupts(SWEEP, partial(sweep.stop, directory)):
-            _launch(place, directory, arguments)
+            _launch(directory, arguments, place.n_trials)
     except BaseException as error:
         if isinstance(error, KeyboardInterrupt | Terminated):
             sweep.stop(directory)
@@ -122,12 +122,12 @@ def _launched(place: Place, directory: Path, arguments: list[str]) -> int:
     return 0
 
 
-def _launch(place: Place, directory: Path, arguments: list[str]) -> None:
+def _launch(directory: Path, arguments: list[str], n_trials: int | None = None) -> None:
     """Hand a sweep to Hydra, and what is missing once more where joblib ended all for one that was killed."""
     for again in (True, False):
         try:
             with watched() as ended:
-                _hydra(arguments, [], place.n_trials)
+                _hydra(arguments, [], n_trials)
             return
         except Exception as error:
             if type(error).__name__ != "TerminatedWorkerError":  # joblib's, which may not be installed

@@ -13,6 +13,7 @@ import yaml
 from alframe.compose import composed
 from alframe.errors import UserError
 from alframe.report.claims import Header, parse_header
+from tests import report_trials
 
 TEXT = """\
 # command   alframe experiment=digits data.limit=300
@@ -22,6 +23,7 @@ TEXT = """\
 # claim     hand_share 0.1 to 0.2 (made up)
 """
 SUMMARY = {
+    **report_trials.SUMMARY,
     "hand_share": 0.15,
     "seconds": 8.4,
     "device": "cpu",

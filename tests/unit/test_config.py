@@ -195,7 +195,7 @@ def test_what_is_typed_wrongly_is_answered_with_what_exists(typed, said) -> None
         ["-m", "query.num=10", "query.share=0.1,null"],
         ["-m", "query.num=10", "query.share=0.1,null,0.2"],
         ["-m", "seed=0,${oc.env:NO_SUCH_SEED,1}"],
-        ["+sweep=imbalance", "seed=1", "data.imbalance.kind=step", "data.imbalance.ratio=10"],
+        ["+sweep=thresholds_shares", "seed=1", "auto_label.threshold=0.9", "initial.share=0.01"],
         ["--cfg", "job", "+sweep=search"],
         ["stopping.max_rounds=3"],
         ["+query.extra=1"],

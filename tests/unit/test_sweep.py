@@ -111,7 +111,7 @@ def test_what_a_killed_process_left_begins_once_more_and_not_twice(
 ) -> None:  # fmt: skip
     launches: list[list[str]] = []
 
-    def hydra(arguments: list[str], begun: list[str]) -> None:
+    def hydra(arguments: list[str], begun: list[str], n_trials: int | None) -> None:
         launches.append(arguments)
         sweep.tell(tmp_path, 0, Job(directory="0", overrides="seed=1", status="running", process=1))
         if len(launches) <= n_crashes:
@@ -133,7 +133,7 @@ def test_what_a_killed_process_left_begins_once_more_and_not_twice(
 
 
 def test_after_an_interrupt_nothing_begins_once_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def hydra(arguments: list[str], begun: list[str]) -> None:
+    def hydra(arguments: list[str], begun: list[str], n_trials: int | None) -> None:
         assert not sweep.stopped(tmp_path)
         sweep.stop(tmp_path)
         raise TerminatedWorkerError
@@ -315,13 +315,13 @@ def test_a_sweep_is_named_after_what_it_sweeps_over() -> None:
 
 
 def test_what_is_typed_takes_the_place_of_what_a_file_sweeps_over() -> None:
-    typed = ["-m", "+sweep=imbalance", "data=digits", "data.imbalance.kind=step", "data.imbalance.ratio=1,10"]
+    typed = ["-m", "+sweep=thresholds_shares", "initial.share=0.01", "auto_label.threshold=0.7,0.8"]
     line = check_command_line([*typed, "seed=1"])
     assert line is not None
-    assert (line.n_trials, line.swept) == (2, ["data.imbalance.ratio=1,10"])
+    assert (line.n_trials, line.swept) == (2, ["auto_label.threshold=0.7,0.8"])
     line = check_command_line(typed)
     assert line is not None
-    assert (line.n_trials, line.swept) == (10, ["data.imbalance.ratio=1,10", "seed=1,2,3,4,5"])
+    assert (line.n_trials, line.swept) == (10, ["auto_label.threshold=0.7,0.8", "seed=1,2,3,4,5"])
 
 
 def test_a_search_is_named_after_what_it_searches_and_goes_on_with_more_trials() -> None:
@@ -369,12 +369,12 @@ def test_no_more_processes_than_cores_and_than_trials_at_a_time(
 def test_how_many_trials_a_launcher_runs_at_a_time(
     launcher: str, at_a_time: int | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(compose, "n_cores", lambda: 8)
+    monkeypatch.setattr(place_module, "n_cores", lambda: 8)
     monkeypatch.setattr(shutil, "which", lambda name: f"/usr/bin/{name}")
     assert place("-m", f"hydra/launcher={launcher}", "seed=range(20)").at_a_time == at_a_time
 
 
-def test_what_is_typed_takes_the_place_of_what_a_file_sweeps_over() -> None:
+def test_a_place_counts_what_is_typed_over_a_file() -> None:
     assert place("-m", "+sweep=imbalance", "seed=1,2").n_trials == 5 * 2
     assert place("-m", "+sweep=imbalance", "seed=1").n_trials == 5
 
