@@ -275,8 +275,8 @@ def test_a_sweep_started_again_runs_what_is_missing(tmp_path):
     stamps = {name: (sweep / name / "labels.csv").stat().st_mtime_ns for name in ("0", "3")}
     again = alframe(*line, cwd=tmp_path)
     assert [line for line in again.stdout.splitlines() if "finished before" in line] == [
-        "0 (query.num=41 seed=1): finished before",
-        "3 (query.num=42 seed=2): finished before",
+        "[1 of 4] 0 (query.num=41 seed=1): finished before",
+        "[4 of 4] 3 (query.num=42 seed=2): finished before",
     ]
     assert "expected a directory without a trial" in again.stderr  # rounds.csv without a state to go on from
     assert again.returncode == 1
