@@ -55,6 +55,8 @@ def check_command_line(arguments: list[str]) -> CommandLine | None:
         return None
     if typed.config_path or typed.config_name:
         return None
+    if typed.cfg and typed.multirun:
+        raise UserError("--cfg: expected one trial, whose config it prints, got a sweep. Leave out -m.")
     search_path = _search_path(typed.config_dir)
     each = [read_override(text, multirun=typed.multirun) for text in typed.overrides]
     if typed.multirun:

@@ -172,6 +172,7 @@ def test_a_missing_or_empty_group_or_key_is_named(default, key) -> None:
         (["-m", "+sweep=search", "hydra.sweeper.direction=up"], "expected minimize, maximize or a list"),
         (["+sweep=search", "seed=1"], "Write alframe -m +sweep=search seed=1."),
         (["+sweep=imbalance"], "Write alframe -m +sweep=imbalance."),
+        (["-m", "--cfg", "job", "seed=1,2"], "--cfg: expected one trial"),
     ],
 )
 def test_what_is_typed_wrongly_is_answered_with_what_exists(typed, said) -> None:

@@ -49,8 +49,10 @@ def write_json(figures: Mapping[str, Any], file: Path) -> None:
     """Write all figures into a file.
 
     Raises:
-        AlframeError: it cannot be written.
+        UserError: no file can be there. AlframeError: it cannot be written.
     """
+    if file.is_dir() or not file.parent.is_dir():
+        raise UserError(f"--json: expected a file in a folder that is there, got {file}.")
     _replace(file, _json(figures))
 
 

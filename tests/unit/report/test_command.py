@@ -75,6 +75,14 @@ def test_an_earlier_report_leaves_nothing_behind(sweep: Path, tmp_path: Path) ->
     assert own.read_text() == own.with_suffix(".csv").read_text() == "mine"
 
 
+def test_a_json_file_goes_into_a_folder_that_is_there(
+    sweep: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for file in (tmp_path, tmp_path / "none" / "all.json"):
+        assert run(sweep, "--no-pictures", "--out", tmp_path / "out", "--json", file) == 2
+        assert capsys.readouterr().err.startswith("alframe-report: --json: expected a file in a folder")
+
+
 def test_options(sweep: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out, file = tmp_path / "a" / "b", tmp_path / "all.json"
     code = run(
