@@ -1,5 +1,6 @@
 """alframe-report from its arguments to its files and exit codes."""
 
+import errno
 import json
 import subprocess
 import sys
@@ -153,8 +154,10 @@ def test_a_mistake_is_told_in_one_line(
 def test_a_file_that_cannot_be_written_is_no_mistake_of_the_user_s(
     sweep: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(sweep, "--no-pictures", "--json", tmp_path / "nowhere" / "all.json") == 1
-    assert "all.json: could not be written (No such file or directory)" in capsys.readouterr().err
+    full = OSError(errno.ENOSPC, "No space left on device")
+    with mock.patch("alframe.report.writing.write_whole", side_effect=full):
+        assert run(sweep, "--no-pictures", "--json", tmp_path / "all.json") == 1
+    assert "all.json: could not be written (No space left on device)" in capsys.readouterr().err
 
 
 def test_without_matplotlib_there_are_tables_and_a_line(
