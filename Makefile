@@ -17,7 +17,7 @@ help:
 	@echo "make audits     2,000 simulated audits for every method and error pattern (2 minutes)"
 	@echo "make kills      240 trials killed at random moments and started again, until the labels are there (20 minutes)"
 	@echo "make bench      rates against a plain Lightning script and the raw loop; ARGS=--quick for 3 minutes"
-	@echo "make lint       ruff and mypy"
+	@echo "make lint       ruff, mypy and the direction of imports"
 	@echo "make growth     seconds and memory against pool and labelled set (long; 5 GB of disk)"
 	@echo "make parity     trials two ways over seeds: do they differ by more than chance? (ARGS='--pair precisions')"
 	@echo "make lock       compile requirements.lock anew from pyproject.toml"
@@ -37,28 +37,29 @@ test: $(DONE)
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 $(ARGS)
 
 audits: $(DONE)
-	@ALFRAME_ALL_AUDITS=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 tests/unit/certificate -k seldom_false $(ARGS)
+	@ALFRAME_ALL_AUDITS=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 tests/unit/audit -k seldom_false $(ARGS)
 
 kills: $(DONE)
 	@ALFRAME_ALL_KILLS=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 tests/integration/test_resume.py -k killed $(ARGS)
 
 bench: $(DONE)
-	@$(BIN)/python scripts/bench.py $(ARGS)
+	@$(BIN)/python scripts/benchmarks/bench.py $(ARGS)
 
 lint: $(DONE)
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+	@$(BIN)/lint-imports
 
 format: $(DONE)
 	@$(BIN)/ruff check --fix-only --quiet .
 	@$(BIN)/ruff format .
 
 growth: $(DONE)
-	@$(BIN)/python scripts/growth.py $(ARGS)
+	@$(BIN)/python scripts/benchmarks/growth.py $(ARGS)
 
 parity: $(DONE)
-	@$(BIN)/python scripts/parity.py $(ARGS)
+	@$(BIN)/python scripts/benchmarks/parity.py $(ARGS)
 
 wheel: $(DONE)
 	@$(BIN)/python -m hatchling build -t wheel

@@ -15,12 +15,12 @@ from typing import Any
 
 import torch
 
-from alframe.compose import composed
-from alframe.config import conf_directory
-from alframe.directory import finished_summary
-from alframe.errors import UserError
-from alframe.machine import n_cores, processor
+from alframe._machine import n_cores, processor
+from alframe.config.compose import composed
+from alframe.config.validate import conf_directory
+from alframe.core.errors import UserError
 from alframe.report.claims import Header, Row, as_markdown, choose, compare, read_headers
+from alframe.trial.directory import finished_summary
 
 QUIET = ("tracker=csv",)
 
@@ -64,7 +64,7 @@ def _code_of(line: list[str]) -> int:
     """Run a command and return its exit code; Ctrl-C is the trial's to answer, which ends after its round."""
     before = signal.signal(signal.SIGINT, lambda number, frame: None)
     try:
-        return subprocess.run([sys.executable, "-m", "alframe.cli", *line], check=False).returncode
+        return subprocess.run([sys.executable, "-m", "alframe.cli.main", *line], check=False).returncode
     finally:
         signal.signal(signal.SIGINT, before)
 

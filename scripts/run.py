@@ -7,14 +7,14 @@ The overrides are those of the `alframe` command.
 
 import sys
 
-from alframe.cli import main as alframe
-from alframe.compose import composed
-from alframe.errors import AlframeError, DataError
+from alframe.cli.main import main as alframe
+from alframe.config.compose import composed
+from alframe.core.errors import AlframeError, DataError
 
 
 def why_no_mnist(typed: list[str]) -> str:
     """Return why MNIST cannot be had with these overrides, or nothing; fetches it where it is missing."""
-    from alframe.build import load_data
+    from alframe.trial.build import load_data
 
     try:
         load_data(composed(typed))

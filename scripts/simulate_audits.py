@@ -17,8 +17,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from alframe.certificate import CertificatePlan, certify
-from alframe.ledger import LabelLedger, Source
+from alframe.audit.certificate import CertificateSpec
+from alframe.audit.certify import certify
+from alframe.core.ledger import LabelLedger, Source
 from alframe.oracle import SimulatedOracle
 
 Wrong = NDArray[np.bool_]
@@ -52,7 +53,7 @@ def most_confident(n_auto: int, n_wrong: int, generator: np.random.Generator) ->
 
 
 def simulate(
-    options: argparse.Namespace, place: Callable[..., Wrong], n_wrong: int, plan: CertificatePlan
+    options: argparse.Namespace, place: Callable[..., Wrong], n_wrong: int, plan: CertificateSpec
 ) -> str:
     """Return one line of the table."""
     n_auto, n = options.auto, options.auto + options.hand
@@ -80,7 +81,7 @@ def simulate(
 def set_constant(name: str, value: object, *modules: str) -> None:
     """Replace a constant of the certificate where it is used."""
     for module in modules:
-        setattr(importlib.import_module(f"alframe.certificate.{module}"), name, value)
+        setattr(importlib.import_module(f"alframe.audit.{module}"), name, value)
 
 
 def main() -> None:
@@ -114,7 +115,7 @@ def main() -> None:
         ]
         for name, place, n_wrong in cases:
             for method in options.methods:
-                plan = CertificatePlan(
+                plan = CertificateSpec(
                     tolerance=tolerance,
                     confidence=options.confidence,
                     **METHODS[method],  # type: ignore[arg-type]

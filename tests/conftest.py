@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from alframe.data import ImageDataset
-from alframe.device import Compute
+from alframe.learner.compute.device import Compute
 
 # What probes find is kept between test runs, apart from what the user's own trials have found.
 os.environ["ALFRAME_CACHE_DIR"] = f"{tempfile.gettempdir()}/alframe-tests-{getpass.getuser()}"

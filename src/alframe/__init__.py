@@ -3,15 +3,15 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from alframe.api import Labelling, label
+    from alframe.api import LabelResult, label
 
 __version__ = "0.1.0"
-__all__ = ["Labelling", "__version__", "label"]
+__all__ = ["LabelResult", "__version__", "label"]
 
 
 def __getattr__(name: str) -> Any:
     # torch is imported when something is to be labelled, not for the version.
-    if name in ("Labelling", "label"):
+    if name in ("LabelResult", "label"):
         from alframe import api
 
         return getattr(api, name)

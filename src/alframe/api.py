@@ -1,35 +1,34 @@
-"""Labelling arrays from a notebook or a program: a trial in a line, records back.
+"""LabelResult arrays from a notebook or a program: a trial in a line, records back.
 
 The config is the command's own: groups by the names of their options, keys as they are typed.
 """
 
 import re
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
-from alframe.compose import composed
+from alframe.config.compose import composed
+from alframe.core.errors import ConfigError, UserError
+from alframe.core.layout import KEY
+from alframe.core.ledger import LabelLedger
+from alframe.core.protocols import MEMBERS
+from alframe.core.records import RoundReport
 from alframe.data import ImageDataset
-from alframe.directory import KEY
-from alframe.errors import ConfigError, TrialError, UserError
-from alframe.ledger import LabelLedger
-from alframe.records import RoundReport
-from alframe.rooms import MEMBERS
+from alframe.oracle.callable import Answers, CallableOracle
 from alframe.tracking import ConsoleTracker, Outcome, TrialInfo
-from alframe.trial import Own, run_trial
+from alframe.trial.run import Replacements, run_trial
 
 _PLAIN = (bool, int, float, str, type(None))  # attributes that tell an object of the user's from others
-Answers = Callable[[np.ndarray[Any, Any]], Any]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Labelling:
+class LabelResult:
     """What a trial came to.
 
     Attributes:
@@ -80,7 +79,7 @@ def label(
     console: bool = False,
     settings: Mapping[str, Any] | None = None,
     **choices: Any,
-) -> Labelling:
+) -> LabelResult:
     """Label images with active learning and return the labels with all that is known about them.
 
     Args:
@@ -96,7 +95,8 @@ def label(
         console: whether rounds are printed.
         settings: keys as they are typed, such as {"auto_label.threshold": 0.9, "query.num": 50}.
         **choices: options of groups by name, such as query="badge" or experiment="one_percent"; for
-            `initial`, `query`, `auto_label` and `stopping` also an object of your own (see `alframe.rooms`).
+            `initial`, `query`, `auto_label` and `stopping` also an object of your own
+            (see `alframe.core.protocols`).
 
     Raises:
         UserError: what was asked for cannot be. TrialError: training failed.
@@ -105,31 +105,33 @@ def label(
     >>> label(np.zeros((4, 8, 8), np.uint8))
     Traceback (most recent call last):
     ...
-    alframe.errors.DataError: arrays: expected class names or labels, got neither. Give class_names.
+    alframe.core.errors.DataError: arrays: expected class names or labels, got neither. Give class_names.
     """
     dataset = ImageDataset.from_arrays(
         "arrays", images, labels, test_images=test_images, test_labels=test_labels, class_names=class_names
     )
     own = {name: choices.pop(name) for name in MEMBERS if not isinstance(choices.get(name, ""), str)}
     if not isinstance(oracle, str):
-        own["oracle"] = oracle if hasattr(oracle, "label") else _Asked(oracle, dataset.n_classes)
+        own["oracle"] = oracle if hasattr(oracle, "label") else CallableOracle(oracle, dataset.n_classes)
     else:
         choices["oracle"] = oracle
     _check_call(choices, own, settings or {}, directory)
     config = _config(choices, {"seed": seed, **(settings or {})}, own)
     choices.pop("tracker", None)
     keeper = _Keeper()
-    given = Own(dataset=dataset, rooms=own, trackers=[keeper], console=ConsoleTracker() if console else None)
+    given = Replacements(
+        dataset=dataset, components=own, trackers=[keeper], console=ConsoleTracker() if console else None
+    )
     if directory is not None:
         try:
-            summary = run_trial(config, Path(directory), choices=choices, own=given)
+            summary = run_trial(config, Path(directory), choices=choices, replacements=given)
         except UserError as error:
             raise _about_directory(error) from error
     else:
         with tempfile.TemporaryDirectory(prefix="alframe-") as folder:
-            summary = run_trial(config, Path(folder), choices=choices, own=given)
+            summary = run_trial(config, Path(folder), choices=choices, replacements=given)
     assert keeper.ledger is not None, "a trial that finished has told its trackers"
-    return Labelling(
+    return LabelResult(
         ledger=keeper.ledger,
         reports=tuple(keeper.reports),
         summary=summary,
@@ -144,12 +146,12 @@ def _check_call(choices: Mapping[str, Any], own: Mapping[str, Any], settings: An
     for group, option in choices.items():
         if not isinstance(option, str) or not _NAME.fullmatch(option):
             raise ConfigError(group, "the name of an option", option)
-    for group, room in own.items():
-        if room is None:
+    for group, component in own.items():
+        if component is None:
             raise ConfigError(
                 group, "the name of an option or an object of your own", hint=f'Write {group}="none".'
             )
-    if isinstance(own.get("oracle"), _Asked) and not callable(own["oracle"].answers):
+    if isinstance(own.get("oracle"), CallableOracle) and not callable(own["oracle"].answers):
         raise ConfigError("oracle", "a name, a function or an object with label", own["oracle"].answers)
     if not isinstance(settings, Mapping) or not all(_NAME.fullmatch(str(key)) for key in settings):
         raise ConfigError("settings", 'keys with their values, such as {"query.num": 50}', settings)
@@ -177,20 +179,22 @@ def _config(
     overrides += ["data=arrays", "data.path=memory"]
     overrides += [f"{key}={_typed(value)}" for key, value in settings.items()]
     config = composed(overrides)
-    named = {name: _named(room) for name, room in own.items()}
+    named = {name: _named(component) for name, component in own.items()}
     return {**config, "given": named} if named else config
 
 
-def _named(room: Any) -> str:
+def _named(component: Any) -> str:
     """Return an object's class with its plain attributes: what tells it from others in a config.
 
-    >>> _named(_Asked(len, 10))
-    'alframe.api._Asked(n_classes=10)'
+    >>> _named(CallableOracle(len, 10))
+    'alframe.oracle.callable.CallableOracle(n_classes=10)'
     """
-    held = getattr(room, "__dict__", {})
+    held = getattr(component, "__dict__", {})
     plain = {name.lstrip("_"): value for name, value in held.items() if isinstance(value, _PLAIN)}
     settings = ", ".join(f"{name}={value!r}" for name, value in plain.items())
-    return f"{type(room).__module__}.{type(room).__qualname__}" + (f"({settings})" if settings else "")
+    return f"{type(component).__module__}.{type(component).__qualname__}" + (
+        f"({settings})" if settings else ""
+    )
 
 
 def _typed(value: Any) -> str:
@@ -207,27 +211,6 @@ def _typed(value: Any) -> str:
     if isinstance(value, Sequence):
         return "[" + ",".join(_typed(each) for each in value) + "]"
     return str(value)
-
-
-@dataclass(frozen=True)
-class _Asked:
-    """An oracle that asks a function."""
-
-    answers: Answers
-    n_classes: int
-
-    def label(self, index_Q: Tensor) -> Tensor:
-        """Return the function's answers, int64."""
-        answer_Q = np.asarray(self.answers(index_Q.numpy().copy()))
-        if answer_Q.shape != (len(index_Q),) or answer_Q.dtype.kind not in "iu":
-            raise TrialError(
-                f"oracle: expected {len(index_Q)} whole numbers, one for each index, got {answer_Q.dtype} "
-                f"{answer_Q.shape}."
-            )
-        if len(answer_Q) and not (answer_Q.min() >= 0 and answer_Q.max() < self.n_classes):
-            wrong = answer_Q[(answer_Q < 0) | (answer_Q >= self.n_classes)][0]
-            raise ConfigError("oracle", f"answers from 0 to {self.n_classes - 1}", int(wrong))
-        return torch.from_numpy(answer_Q.astype(np.int64))
 
 
 @dataclass

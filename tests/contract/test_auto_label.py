@@ -7,12 +7,12 @@ import pytest
 import torch
 
 from alframe.auto_label import ThresholdPolicy
-from alframe.confidence import log_odds
-from alframe.config import conf_directory
-from alframe.errors import ConfigError, TrialError
-from alframe.records import Accepted, PoolScores, Validation
-from alframe.rooms import AutoLabelPolicy
-from alframe.targets import instantiate
+from alframe.config.validate import conf_directory
+from alframe.core.errors import ConfigError, TrialError
+from alframe.core.log_odds import log_odds
+from alframe.core.protocols import AutoLabelPolicy
+from alframe.core.records import Accepted, PoolScores, Validation
+from alframe.trial.instantiate import instantiate
 
 NAMES = sorted(path.stem for path in (conf_directory() / "auto_label").glob("*.yaml") if path.stem != "none")
 # Cheap enough to learn in a test, and tolerant enough to accept something of small pools.

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from alframe.command_line import check_command_line
-from alframe.compose import composed
-from alframe.config import conf_directory
+from alframe.config.command_line import check_command_line
+from alframe.config.compose import composed
+from alframe.config.validate import conf_directory
 from alframe.report.claims import NOT_RUN, read_headers
 
 README = (Path(__file__).parents[2] / "README.md").read_text()

@@ -7,10 +7,10 @@ import yaml
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from alframe.command_line import check_command_line
-from alframe.config import GROUPS, _look_up, check, conf_directory
-from alframe.rules import RULES
-from alframe.targets import instantiate
+from alframe.config.command_line import check_command_line
+from alframe.config.ranges import RULES
+from alframe.config.validate import GROUPS, _look_up, check, conf_directory
+from alframe.trial.instantiate import instantiate
 
 CONF = conf_directory()
 CHOICES = sorted(
@@ -98,7 +98,7 @@ def test_a_sweep_composes_and_its_header_tells_the_command(name: str) -> None:
 def test_the_published_experiment_sets_every_point_of_the_script() -> None:
     config = composed("experiment=published")
     assert (config["initial"]["_target_"], config["initial"]["share"]) == (
-        "alframe.initial.FirstSeedSet",
+        "alframe.query.FirstSeedSet",
         0.01,
     )
     assert (config["query"]["share"], config["query"]["share_of"], config["query"]["spread"]) == (

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from alframe.command_line import check_command_line
+from alframe.config.command_line import check_command_line
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()

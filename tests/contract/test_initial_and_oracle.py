@@ -10,13 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
-from alframe.build import instantiate
-from alframe.config import conf_directory
+from alframe.config.validate import conf_directory
+from alframe.core.errors import ConfigError
+from alframe.core.plan import Amount
+from alframe.core.protocols import Oracle, SeedSet
 from alframe.data import MappedImages
-from alframe.errors import ConfigError
-from alframe.initial import FirstSeedSet, RandomSeedSet
 from alframe.oracle import SimulatedOracle
-from alframe.rooms import Amount, Oracle, SeedSet
+from alframe.query.seed_sets import FirstSeedSet, RandomSeedSet
+from alframe.trial.build import instantiate
 
 AMOUNT = ("share", "num", "default_share", "default_at_least")
 N, N_CLASSES = 60, 3

@@ -8,15 +8,15 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alframe.compose import composed
-from alframe.confidence import entropy, log_margin, log_odds
-from alframe.config import conf_directory
-from alframe.errors import TrialError
+from alframe.config.compose import composed
+from alframe.config.validate import conf_directory
+from alframe.core.errors import TrialError
+from alframe.core.log_odds import entropy, log_margin, log_odds
+from alframe.core.protocols import QueryStrategy
+from alframe.core.records import Labelled, PoolScores
+from alframe.core.selection import lowest
 from alframe.query import LeastConfidence, Margin, RandomQuery
-from alframe.records import Labelled, PoolScores
-from alframe.rooms import QueryStrategy
-from alframe.selection import lowest
-from alframe.targets import instantiate
+from alframe.trial.instantiate import instantiate
 
 NAMES = sorted(path.stem for path in (conf_directory() / "query").glob("*.yaml") if path.stem != "none")
 ALIASES = {"kcentergreedy": "coreset", "breaking_ties": "margin", "variationratios": "variation_ratio"}

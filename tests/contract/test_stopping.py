@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from alframe.compose import composed
-from alframe.config import conf_directory
-from alframe.records import Counts, FitReport, RoundReport
-from alframe.rooms import StoppingRule
-from alframe.targets import instantiate
+from alframe.config.compose import composed
+from alframe.config.validate import conf_directory
+from alframe.core.protocols import StoppingRule
+from alframe.core.records import Counts, FitReport, RoundReport
+from alframe.trial.instantiate import instantiate
 
 NAMES = sorted(path.stem for path in (conf_directory() / "stopping").glob("*.yaml"))
 

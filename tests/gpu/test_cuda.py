@@ -11,8 +11,8 @@ import torch
 from sklearn.datasets import load_digits
 
 from alframe.data import MappedBank, MappedImages
-from alframe.trial import run_trial
-from tests.helpers import SHORT, alframe, config_of
+from alframe.trial.run import run_trial
+from tests.support.helpers import SHORT, alframe, config_of
 
 pytestmark = [
     pytest.mark.gpu,

@@ -9,16 +9,24 @@ import pytest
 import torch
 from torch import nn
 
+from alframe.core.errors import EngineWarning
 from alframe.data import ImageBank, MappedBank, map_images
-from alframe.device import Compute
-from alframe.errors import EngineWarning
 from alframe.learner import Classifier, ReferenceEngine
-from alframe.learner.capture import cuda_graph
-from alframe.learner.graph import GraphEngine
-from alframe.learner.replayed_scoring import ReplayedForward
-from alframe.learner.scoring import score_pool
-from tests.graph_cases import Dense, assert_same, consistency, normed, plain_job, run_rounds, supervised
-from tests.helpers import SHORT, alframe
+from alframe.learner.compute.device import Compute
+from alframe.learner.engines.capture import cuda_graph
+from alframe.learner.engines.graph import GraphEngine
+from alframe.learner.engines.graph_forward import ReplayedForward
+from alframe.learner.scoring.pool import score_pool
+from tests.support.graph_cases import (
+    Dense,
+    assert_same,
+    consistency,
+    normed,
+    plain_job,
+    run_rounds,
+    supervised,
+)
+from tests.support.helpers import SHORT, alframe
 
 pytestmark = [
     pytest.mark.gpu,

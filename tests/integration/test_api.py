@@ -1,4 +1,4 @@
-"""Labelling arrays from Python."""
+"""LabelResult arrays from Python."""
 
 import re
 import subprocess
@@ -13,10 +13,10 @@ from sklearn.datasets import load_digits
 
 from alframe import label
 from alframe.api import _typed
-from alframe.config import conf_directory
-from alframe.errors import ConfigError, TrialError, UserError
+from alframe.config.validate import conf_directory
+from alframe.core.errors import ConfigError, TrialError, UserError
 from alframe.query import RandomQuery
-from tests.helpers import read_rows
+from tests.support.helpers import read_rows
 
 SETTINGS = {
     "learner.steps": 6,

@@ -13,7 +13,7 @@ from torch import nn
 
 from alframe.learner import PublishedCNN
 
-SCRIPTS = Path(__file__).parents[2] / "scripts"
+SCRIPTS = Path(__file__).parents[2] / "scripts" / "benchmarks"
 RATES = ("train_images_per_s", "score_images_per_s")
 SMALL = {
     "published": ["experiment=published", "learner.batch_size=8", "learner.scoring_batch_size=16"],

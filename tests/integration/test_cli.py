@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
-from tests.helpers import SHORT, alframe, alframe_process, read_rows
-from tests.wandb_reader import WandbFile
+from tests.support.helpers import SHORT, alframe, alframe_process, read_rows
+from tests.support.wandb_reader import WandbFile
 
 COLUMNS = (
     "round train_samples train_steps train_seconds score_seconds hand_new auto_new hand_labels auto_labels "

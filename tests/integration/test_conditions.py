@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from sklearn.datasets import load_digits
 
-from alframe.errors import DataWarning
-from tests.helpers import SHORT, alframe, read_rows
+from alframe.core.errors import DataWarning
+from tests.support.helpers import SHORT, alframe, read_rows
 
 DIGITS = [setting for setting in SHORT if not setting.startswith("data.limit")]
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-from tests.helpers import alframe, read_rows
+from tests.support.helpers import alframe, read_rows
 
 SHORT = [
     "data=arrays",

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers import alframe, read_rows
+from tests.support.helpers import alframe, read_rows
 
 pytestmark = pytest.mark.mnist
 

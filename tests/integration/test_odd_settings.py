@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from alframe.errors import TrialNotice
-from tests.helpers import SHORT, alframe
+from alframe.core.errors import TrialNotice
+from tests.support.helpers import SHORT, alframe
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,9 @@ import torch
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from alframe.errors import AnswersNeeded, UserError
+from alframe.core.errors import AnswersNeeded, UserError
 from alframe.oracle import FilesOracle
-from tests.helpers import alframe, read_rows
+from tests.support.helpers import alframe, read_rows
 
 NAMES = ("cat", "Dog", "7", "a, b")
 IMAGES = torch.arange(6 * 8 * 8, dtype=torch.uint8).view(6, 1, 8, 8)

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import torch
 
-from alframe.build import Means, build_plan, build_rooms, load_data
-from alframe.compose import composed
-from alframe.learner.supervised import split_last
-from alframe.ledger import LabelLedger
-from alframe.loop import label_dataset
+from alframe.config.compose import composed
+from alframe.core.ledger import LabelLedger
+from alframe.core.loop import label_dataset
+from alframe.learner.recipes.supervised import split_last
+from alframe.trial.build import ComputePlan, build_components, build_plan, load_data
 
 
 def published(*overrides: str) -> dict[str, Any]:
@@ -21,20 +21,20 @@ def published(*overrides: str) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def walked():
     """A two-round trial, with what the learner was given and what it answered written down."""
-    from alframe.device import Compute
     from alframe.learner import ReferenceEngine
+    from alframe.learner.compute.device import Compute
 
     # 1,797 digits are few: 20 % to begin with, a threshold that something passes, short patience.
     config = published(
         "initial.share=0.2", "auto_label.threshold=0.6", "stopping.max_rounds=2", "learner.patience=4"
     )
     compute = Compute.choose("cpu", "float32")
-    means = Means(compute=compute, engine=ReferenceEngine(compute), reason=None, scoring_batch_size=512)
+    means = ComputePlan(compute=compute, engine=ReferenceEngine(compute), reason=None, scoring_batch_size=512)
     dataset = load_data(config)
     member_N = torch.ones(len(dataset), dtype=torch.bool)
-    rooms = build_rooms(config, dataset, member_N, means, lambda *_: None)
+    components = build_components(config, dataset, member_N, means, lambda *_: None)
     seen: list[tuple[str, Any]] = []
-    fit, score = rooms.learner.fit, rooms.learner.score
+    fit, score = components.learner.fit, components.learner.score
 
     def spied_fit(labelled, round):
         seen.append(("fit", labelled))
@@ -45,9 +45,9 @@ def walked():
         seen.append(("score", scores))
         return scores
 
-    rooms.learner.fit, rooms.learner.score = spied_fit, spied_score
+    components.learner.fit, components.learner.score = spied_fit, spied_score
     ledger = LabelLedger.empty(len(dataset))
-    return dataset, list(label_dataset(rooms, build_plan(config), ledger)), seen
+    return dataset, list(label_dataset(components, build_plan(config), ledger)), seen
 
 
 def test_the_first_round_step_by_step(walked) -> None:

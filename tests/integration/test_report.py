@@ -6,9 +6,9 @@ from statistics import fmean
 
 import pytest
 
-from alframe.report.command import main
-from tests import wandb_reader
-from tests.helpers import SHORT, alframe
+from alframe.report.main import main
+from tests.support import wandb_reader
+from tests.support.helpers import SHORT, alframe
 
 
 @pytest.fixture(scope="module")

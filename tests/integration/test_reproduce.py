@@ -10,10 +10,10 @@ from types import ModuleType
 import pytest
 import yaml
 
-from alframe.compose import composed
-from alframe.errors import UserError
+from alframe.config.compose import composed
+from alframe.core.errors import UserError
 from alframe.report.claims import Header, parse_header
-from tests import report_trials
+from tests.support import report_trials
 
 TEXT = """\
 # command   alframe experiment=digits data.limit=300
@@ -76,7 +76,7 @@ def test_a_finished_trial_is_not_run_again(script, header, tmp_path, monkeypatch
     assert script.run(header, tmp_path / "toy") == SUMMARY
     [line] = fake.lines
     assert line[1:] == [
-        "-m", "alframe.cli", "experiment=digits", "data.limit=300", "tracker=csv",
+        "-m", "alframe.cli.main", "experiment=digits", "data.limit=300", "tracker=csv",
         f"hydra.run.dir={tmp_path / 'toy'}",
     ]  # fmt: skip
 

@@ -15,14 +15,14 @@ from unittest import mock
 
 import pytest
 
-from alframe import files
-from alframe.directory import identity, trial_name
-from alframe.errors import TrialError, TrialNotice, UserError
-from alframe.resume import find_state
-from alframe.state import DamagedStateError, decode, encode, load_state, state_files
-from alframe.tracking.offline_runs import fragments, history, rounds_logged
-from alframe.trial import run_trial
-from tests.helpers import alframe, alframe_process, config_of, read_rows
+from alframe import _files as files
+from alframe.config.identity import identity, trial_name
+from alframe.core.errors import TrialError, TrialNotice, UserError
+from alframe.tracking.wandb_history import fragments, history, rounds_logged
+from alframe.trial.resume import find_state
+from alframe.trial.run import run_trial
+from alframe.trial.state import DamagedStateError, decode, encode, load_state, state_files
+from tests.support.helpers import alframe, alframe_process, config_of, read_rows
 
 ALL = os.environ.get("ALFRAME_ALL_KILLS") == "1"
 QUICK = [
@@ -62,13 +62,13 @@ UNDER_FIRE = {
 @pytest.mark.timeout(3600 if ALL else 240)
 @pytest.mark.parametrize("overrides", UNDER_FIRE.values(), ids=UNDER_FIRE)
 def test_killed_trials_end_with_the_same_labels(tmp_path, overrides):
-    script = Path(__file__).parents[1] / "kill_trials.py"
+    script = Path(__file__).parents[1] / "support" / "kill_trials.py"
     kills = 60 if ALL else 3
     if not ALL:
         overrides = [*overrides, "data.limit=600"]
     done = subprocess.run(
         [sys.executable, script, tmp_path / "trials", *overrides, "--kills", str(kills)],
-        env={**os.environ, "PYTHONPATH": str(script.parents[1]), "OMP_NUM_THREADS": "1"},
+        env={**os.environ, "PYTHONPATH": str(script.parents[2]), "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
     )
@@ -182,7 +182,7 @@ def test_a_state_of_other_data_is_refused(half_done, tmp_path):
     directory = tmp_path / "trial"
     shutil.copytree(half_done[0], directory)
     with (
-        mock.patch("alframe.trial.fingerprint", return_value="others"),
+        mock.patch("alframe.trial.run.fingerprint", return_value="others"),
         pytest.raises(UserError, match="began with, got others"),
     ):
         run_trial(half_done[1], directory)
@@ -192,7 +192,7 @@ def test_other_versions_are_told(half_done, tmp_path):
     directory = tmp_path / "trial"
     shutil.copytree(half_done[0], directory)
     with (
-        mock.patch("alframe.trial.versions_that_matter", return_value={"alframe": "0", "torch": "0"}),
+        mock.patch("alframe.trial.run.versions_that_matter", return_value={"alframe": "0", "torch": "0"}),
         pytest.warns(TrialNotice, match="the trial began with alframe"),
     ):
         run_trial(half_done[1], directory)
@@ -214,7 +214,7 @@ def test_two_processes_are_kept_apart(half_done, tmp_path):
         [
             sys.executable,
             "-c",
-            "import sys, pathlib, alframe.directory as d\n"
+            "import sys, pathlib, alframe.trial.directory as d\n"
             "with d.occupied(pathlib.Path(sys.argv[1])):\n print('in', flush=True); sys.stdin.read()",
             str(directory),
         ],
@@ -243,7 +243,10 @@ def test_a_full_disk_is_told_in_a_line_and_costs_a_round(half_done, tmp_path, wh
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         write(path, content, to_disk)
 
-    with mock.patch("alframe.files._write", full), pytest.raises(TrialError, match="No space left on device"):
+    with (
+        mock.patch("alframe._files._write", full),
+        pytest.raises(TrialError, match="No space left on device"),
+    ):
         run_trial(config, directory)
     assert (directory / "rounds.csv").read_text() == rows
     run_trial(config, directory)

@@ -13,8 +13,8 @@ import joblib
 import pytest
 import yaml
 
-from alframe import sweep
-from tests.helpers import Done, alframe, alframe_process, read_rows
+from alframe.cli import sweep
+from tests.support.helpers import Done, alframe, alframe_process, read_rows
 
 TINY = [
     "data=digits",

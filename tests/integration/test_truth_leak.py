@@ -3,22 +3,22 @@
 import pytest
 import torch
 
-from alframe.audit import Audit
+from alframe.audit.evaluator import TruthEvaluator
 from alframe.auto_label import ConsensusPolicy, ThresholdPolicy, ValidatedPolicy
+from alframe.core.components import Components
+from alframe.core.ledger import LabelLedger
+from alframe.core.loop import label_dataset
+from alframe.core.plan import Amount, LoopPlan
 from alframe.data import ImageBank
-from alframe.initial import RandomSeedSet
 from alframe.learner import CNNLearner, FastCNN, ReferenceEngine
-from alframe.learner.committee import Committee
 from alframe.learner.learner import FinalFit
-from alframe.learner.views import Views
-from alframe.ledger import LabelLedger
-from alframe.loop import label_dataset
+from alframe.learner.scoring.committee import Committee
+from alframe.learner.scoring.test_time_augmentation import Views
 from alframe.oracle import SimulatedOracle
-from alframe.plan import Plan
 from alframe.query import Bald, Coreset, Margin, ProbCover, TypiClust
-from alframe.rooms import Amount, Rooms
+from alframe.query.seed_sets import RandomSeedSet
 from alframe.stopping import standard
-from tests.helpers import small_recipe
+from tests.support.helpers import small_recipe
 
 
 def judged(bound: str = "sigma", **options) -> ValidatedPolicy:
@@ -37,7 +37,7 @@ def judged(bound: str = "sigma", **options) -> ValidatedPolicy:
     )
 
 
-def label(dataset, truth_N, cpu, keep="rejudge", order="auto_first", final=None, **rooms) -> LabelLedger:
+def label(dataset, truth_N, cpu, keep="rejudge", order="auto_first", final=None, **components) -> LabelLedger:
     learner = CNNLearner(
         bank=ImageBank(dataset.images_N),
         test_bank=None,
@@ -59,8 +59,13 @@ def label(dataset, truth_N, cpu, keep="rejudge", order="auto_first", final=None,
         "auto_label": ThresholdPolicy(0.6),
         "stopping": standard(share=0.01, max_rounds=3),
     }
-    rooms = Rooms(**{**made, **rooms}, learner=learner, oracle=SimulatedOracle(truth_N), audit=Audit(truth_N))
-    plan = Plan(
+    components = Components(
+        **{**made, **components},
+        learner=learner,
+        oracle=SimulatedOracle(truth_N),
+        evaluator=TruthEvaluator(truth_N),
+    )
+    plan = LoopPlan(
         seed=5,
         question=Amount(num=4),
         keep=keep,
@@ -68,7 +73,7 @@ def label(dataset, truth_N, cpu, keep="rejudge", order="auto_first", final=None,
         remainder="leave",
         final_fit=final is not None,
     )
-    *_, last = label_dataset(rooms, plan, LabelLedger.empty(len(dataset)))
+    *_, last = label_dataset(components, plan, LabelLedger.empty(len(dataset)))
     return last.ledger
 
 

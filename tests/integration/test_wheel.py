@@ -25,7 +25,7 @@ def test_a_wheel_works_outside_the_checkout(tmp_path: Path) -> None:
         str(path.relative_to(site / "alframe" / "conf")) for path in site.glob("alframe/conf/**/*.yaml")
     }
     shown = subprocess.run(
-        [sys.executable, "-m", "alframe.cli", "--cfg", "job", "experiment=published"],
+        [sys.executable, "-m", "alframe.cli.main", "--cfg", "job", "experiment=published"],
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": str(site)},
         capture_output=True,
@@ -34,7 +34,7 @@ def test_a_wheel_works_outside_the_checkout(tmp_path: Path) -> None:
     )
     assert shown.returncode == 0, shown.stderr
     assert "alframe.learner.PublishedCNN" in shown.stdout
-    where = "import alframe.config as c; print(c.conf_directory())"
+    where = "import alframe.config.validate as c; print(c.conf_directory())"
     found = subprocess.run(
         [sys.executable, "-c", where],
         cwd=tmp_path,

@@ -6,17 +6,17 @@ import pytest
 import torch
 from torch import Tensor
 
-from alframe.audit import Audit
+from alframe.audit.evaluator import TruthEvaluator
 from alframe.auto_label import ThresholdPolicy
-from alframe.errors import UserError
-from alframe.initial import FirstSeedSet
-from alframe.ledger import LabelLedger, Source
-from alframe.loop import label_dataset
+from alframe.core.components import Components
+from alframe.core.errors import UserError
+from alframe.core.ledger import LabelLedger, Source
+from alframe.core.loop import label_dataset
+from alframe.core.plan import Amount, LoopPlan
+from alframe.core.records import FitReport, Labelled, PoolScores
 from alframe.oracle import SimulatedOracle
-from alframe.plan import Plan
 from alframe.query import LeastConfidence
-from alframe.records import FitReport, Labelled, PoolScores
-from alframe.rooms import Amount, Rooms
+from alframe.query.seed_sets import FirstSeedSet
 from alframe.stopping import standard
 
 # Ten samples; the learner's answer for each, the same in every round but for `gain` a round.
@@ -31,7 +31,7 @@ class FakeLearner:
     fits: list[Labelled] = field(default_factory=list)
     scored: list[list[int]] = field(default_factory=list)
 
-    def fit(self, labelled: Labelled, round: int) -> FitReport:
+    def fit(self, labelled: Labelled, round: int, *, final: bool = False) -> FitReport:
         self.fits.append(labelled)
         return FitReport(samples=len(labelled), steps=1, epochs=None, loss=0.0, seconds=0.0)
 
@@ -44,28 +44,30 @@ class FakeLearner:
         return None
 
 
-def rooms(learner: FakeLearner, *, threshold: float | None = 0.982, ask: bool = True, **stop) -> Rooms:
+def components(
+    learner: FakeLearner, *, threshold: float | None = 0.982, ask: bool = True, **stop
+) -> Components:
     # logit(0.982) = 3.999...: strictly above it are 6, 5 and 4.
-    return Rooms(
+    return Components(
         initial=FirstSeedSet(Amount(num=2, key="initial")),
         learner=learner,
         query=LeastConfidence() if ask else None,
         auto_label=None if threshold is None else ThresholdPolicy(threshold),
         oracle=SimulatedOracle(TRUTH),
         stopping=standard(**{"share": 0.15, **stop}),
-        audit=Audit(TRUTH),
+        evaluator=TruthEvaluator(TRUTH),
     )
 
 
-def run(learner: FakeLearner, made: Rooms, **plan):
+def run(learner: FakeLearner, made: Components, **plan):
     prose = {"keep": "permanent", "order": "auto_first", "remainder": "hand"}
-    plan = Plan(**{"seed": 0, "question": Amount(num=2), **prose, **plan})
+    plan = LoopPlan(**{"seed": 0, "question": Amount(num=2), **prose, **plan})
     return list(label_dataset(made, plan, LabelLedger.empty(10)))
 
 
 def test_prose_reading_step_by_step() -> None:
     learner = FakeLearner(gain=1.0)
-    results = run(learner, rooms(learner))
+    results = run(learner, components(learner))
     reports = [result.report for result in results]
     # Round 0: samples 0 and 1. Round 1: 2, 3, 4 are sure; 9 and 8 are asked. Left: 5, 6, 7.
     # Round 2 (odds + 1): only 5 (4.0 > 3.9997) is sure; 7 and 6 are asked. Left: none.
@@ -84,12 +86,12 @@ def test_prose_reading_step_by_step() -> None:
 
 def test_hand_first_asks_before_anything_is_sure_of_it() -> None:
     learner = FakeLearner()
-    results = run(learner, rooms(learner, threshold=0.5), order="hand_first", question=Amount(num=3))
+    results = run(learner, components(learner, threshold=0.5), order="hand_first", question=Amount(num=3))
     # Asked first: 9, 8, 7. All the rest has odds above 0: auto-labelled, 6 wrongly.
     assert results[1].ledger.source_N.tolist() == [1, 1, 6, 6, 6, 6, 6, 2, 2, 2]
     assert results[1].report.counts.auto_label_error == pytest.approx(1 / 5)
     learner = FakeLearner()
-    results = run(learner, rooms(learner, threshold=0.5), order="auto_first", question=Amount(num=3))
+    results = run(learner, components(learner, threshold=0.5), order="auto_first", question=Amount(num=3))
     assert results[1].report.hand_new == 0  # nothing was left to ask
     assert results[1].report.counts.mislabelled == 2
 
@@ -97,11 +99,11 @@ def test_hand_first_asks_before_anything_is_sure_of_it() -> None:
 def test_a_share_of_the_pool_is_of_what_is_left_when_the_question_is_asked() -> None:
     learner = FakeLearner()
     question = Amount(share=0.5, of="pool")
-    auto_first = run(learner, rooms(learner), question=question)[1].report
+    auto_first = run(learner, components(learner), question=question)[1].report
     assert auto_first.hand_new == 2  # round(0.5 * 5), to even
-    hand_first = run(learner, rooms(learner), question=question, order="hand_first")[1].report
+    hand_first = run(learner, components(learner), question=question, order="hand_first")[1].report
     assert hand_first.hand_new == 4  # round(0.5 * 8)
-    dataset = run(learner, rooms(learner), question=Amount(share=0.3, of="dataset"))[1].report
+    dataset = run(learner, components(learner), question=Amount(share=0.3, of="dataset"))[1].report
     assert dataset.hand_new == 3  # round(0.3 * 10)
 
 
@@ -112,7 +114,7 @@ def test_permanent_auto_labels_stand_and_rejudged_ones_return_to_the_pool() -> N
         ("rejudge", [2, 3, 4, 5, 6, 7], [2]),
     ):
         learner = FakeLearner(gain=-1.9)
-        results = run(learner, rooms(learner, max_rounds=2), keep=keep, question=Amount(num=2))
+        results = run(learner, components(learner, max_rounds=2), keep=keep, question=Amount(num=2))
         assert learner.scored[1] == pool
         assert results[2].ledger.index_auto.tolist() == auto
         # The classifier of round 2 was trained with the auto-labels of round 1 either way.
@@ -125,7 +127,7 @@ def test_permanent_auto_labels_stand_and_rejudged_ones_return_to_the_pool() -> N
 )
 def test_what_becomes_of_the_remainder(remainder: str, sources: list[int], hand: int) -> None:
     learner = FakeLearner()
-    results = run(learner, rooms(learner, max_rounds=1), remainder=remainder)
+    results = run(learner, components(learner, max_rounds=1), remainder=remainder)
     closing = results[-1]
     assert closing.ledger.source_N[[5, 6, 7]].tolist() == sources
     assert closing.report.counts.hand_labels == hand
@@ -138,38 +140,38 @@ def test_what_becomes_of_the_remainder(remainder: str, sources: list[int], hand:
 
 def test_a_budget_is_never_exceeded_and_goes_to_the_least_confident() -> None:
     learner = FakeLearner()
-    results = run(learner, rooms(learner, max_hand_labels=5), max_hand_labels=5, question=Amount(num=2))
+    results = run(learner, components(learner, max_hand_labels=5), max_hand_labels=5, question=Amount(num=2))
     # 2 seed + 2 asked in round 1 + 1 in round 2 = 5; the remainder finds nothing left to spend.
     assert [result.report.counts.hand_labels for result in results] == [2, 4, 5, 5]
     assert results[2].ledger.source_N[7] == Source.QUERY
     assert results[-1].report.counts.unlabelled == 2
     learner = FakeLearner()
-    results = run(learner, rooms(learner, max_rounds=1), max_hand_labels=5)
+    results = run(learner, components(learner, max_rounds=1), max_hand_labels=5)
     assert results[-1].ledger.source_N[[5, 6, 7]].tolist() == [0, 0, Source.REMAINDER]
 
 
 def test_stops_strictly_below_the_share() -> None:
     learner = FakeLearner()
     # Round 1 leaves 3 of 10: not less than 0.3, but less than 0.31.
-    assert len([r for r in run(learner, rooms(learner, share=0.3)) if r.report.kind == "round"]) == 2
+    assert len([r for r in run(learner, components(learner, share=0.3)) if r.report.kind == "round"]) == 2
     learner = FakeLearner()
-    assert len([r for r in run(learner, rooms(learner, share=0.31)) if r.report.kind == "round"]) == 1
+    assert len([r for r in run(learner, components(learner, share=0.31)) if r.report.kind == "round"]) == 1
     learner = FakeLearner()
-    held_back = run(learner, rooms(learner, share=0.31, min_rounds=2))
+    held_back = run(learner, components(learner, share=0.31, min_rounds=2))
     assert len([r for r in held_back if r.report.kind == "round"]) == 2
 
 
 def test_a_round_that_brings_nothing_ends_the_rounds() -> None:
     learner = FakeLearner()
-    results = run(learner, rooms(learner, ask=False))
+    results = run(learner, components(learner, ask=False))
     assert [result.report.auto_new for result in results] == [0, 3, 0, 0]
-    assert "brought nothing" in (results[2].report.stopped_because or "")
+    assert "added no label" in (results[2].report.stopped_because or "")
     assert results[-1].report.counts.hand_labels == 7  # the remainder, by hand
 
 
 def test_rejudged_auto_labels_end_nothing_before_min_rounds() -> None:
     learner = FakeLearner()
-    made = rooms(learner, threshold=1e-9, min_rounds=3)
+    made = components(learner, threshold=1e-9, min_rounds=3)
     results = run(learner, made, keep="rejudge", question=Amount(num=1))
     # Everything is auto-labelled in each round, and one more sample asked in the next.
     assert [result.report.counts.unlabelled for result in results] == [8, 0, 0, 0, 0]
@@ -178,7 +180,7 @@ def test_rejudged_auto_labels_end_nothing_before_min_rounds() -> None:
 
 def test_rejudging_without_questions_ends_when_it_gets_nowhere() -> None:
     learner = FakeLearner(gain=-0.5)
-    results = run(learner, rooms(learner, ask=False, min_rounds=2), keep="rejudge")
+    results = run(learner, components(learner, ask=False, min_rounds=2), keep="rejudge")
     # Sure of 2, 3, 4 in round 1; of 2 and 3 in round 2: no less is left than before.
     assert [result.report.counts.unlabelled for result in results[1:3]] == [5, 6]
     assert results[2].report.stopped_because == "the round asked nothing and left no less unlabelled"
@@ -187,7 +189,7 @@ def test_rejudging_without_questions_ends_when_it_gets_nowhere() -> None:
 def test_a_seed_set_beyond_the_budget_is_refused_before_it_is_asked() -> None:
     learner = FakeLearner()
     with pytest.raises(UserError, match="at least the seed set's 2 samples, got 1"):
-        run(learner, rooms(learner), max_hand_labels=1)
+        run(learner, components(learner), max_hand_labels=1)
 
 
 def test_stopping_rules_see_no_truth() -> None:
@@ -199,7 +201,7 @@ def test_stopping_rules_see_no_truth() -> None:
             return "enough"
 
     learner = FakeLearner()
-    made = Rooms(**{**rooms(learner).__dict__, "stopping": Spy()})
+    made = Components(**{**components(learner).__dict__, "stopping": Spy()})
     results = run(learner, made)
     assert results[1].report.counts.mislabelled == 0
     counts = seen[0].counts
@@ -209,7 +211,7 @@ def test_stopping_rules_see_no_truth() -> None:
 
 def test_plain_active_learning_accepts_nothing() -> None:
     learner = FakeLearner()
-    results = run(learner, rooms(learner, threshold=None, max_rounds=2))
+    results = run(learner, components(learner, threshold=None, max_rounds=2))
     assert all(result.report.counts.auto_label_error is None for result in results)
     assert results[-1].report.counts.hand_labels == 10
 
@@ -217,14 +219,14 @@ def test_plain_active_learning_accepts_nothing() -> None:
 @pytest.mark.parametrize("threshold", [1e-9, 1 - 1e-9])
 def test_all_above_and_none_above_the_threshold(threshold: float) -> None:
     learner = FakeLearner()
-    report = run(learner, rooms(learner, threshold=threshold, max_rounds=1))[1].report
+    report = run(learner, components(learner, threshold=threshold, max_rounds=1))[1].report
     assert report.auto_new == (8 if threshold < 0.5 else 0)
 
 
 def test_a_seed_set_of_one_class_is_refused_right_after_its_labels() -> None:
     learner = FakeLearner()
-    made = rooms(learner)
-    one_class = Rooms(**{**made.__dict__, "oracle": SimulatedOracle(torch.zeros(10, dtype=torch.int64))})
+    made = components(learner)
+    one_class = Components(**{**made.__dict__, "oracle": SimulatedOracle(torch.zeros(10, dtype=torch.int64))})
     with pytest.raises(UserError, match="at least two classes, got 1 in 2 hand labels"):
         run(learner, one_class)
     assert learner.fits == []
@@ -233,13 +235,13 @@ def test_a_seed_set_of_one_class_is_refused_right_after_its_labels() -> None:
 def test_a_first_question_of_nothing_is_refused_before_training() -> None:
     learner = FakeLearner()
     with pytest.raises(UserError, match=r"query.share: .* at least one of 8 samples, got 0.01"):
-        run(learner, rooms(learner), question=Amount(share=0.01, of="pool"))
+        run(learner, components(learner), question=Amount(share=0.01, of="pool"))
     assert learner.fits == []
 
 
 def test_the_closing_row_and_round_zero_add_up() -> None:
     learner = FakeLearner()
-    reports = [result.report for result in run(learner, rooms(learner, max_rounds=1))]
+    reports = [result.report for result in run(learner, components(learner, max_rounds=1))]
     assert sum(report.hand_new for report in reports) == reports[-1].counts.hand_labels
     assert [report.round for report in reports] == [0, 1, 2]
     assert list(reports[1].row())[:4] == ["round", "train_samples", "train_steps", "train_seconds"]

@@ -6,18 +6,17 @@ import pytest
 import torch
 from torch import Tensor
 
-from alframe.audit import Audit
+from alframe.audit.evaluator import TruthEvaluator
 from alframe.auto_label import ThresholdPolicy
-from alframe.cost import Cost
-from alframe.errors import ConfigError, TrialError
-from alframe.initial import FirstSeedSet
-from alframe.ledger import LabelLedger, Source
-from alframe.loop import RoundResult, label_dataset
+from alframe.core.components import Components
+from alframe.core.errors import ConfigError, TrialError
+from alframe.core.ledger import LabelLedger, Source
+from alframe.core.loop import RoundResult, label_dataset
+from alframe.core.plan import Amount, Cost, LoopPlan
+from alframe.core.records import Accepted, FitReport, Labelled, PoolScores, Validation
 from alframe.oracle import SimulatedOracle
-from alframe.plan import Plan
 from alframe.query import LeastConfidence
-from alframe.records import Accepted, FitReport, Labelled, PoolScores, Validation
-from alframe.rooms import Amount, Rooms
+from alframe.query.seed_sets import FirstSeedSet
 from alframe.stopping import standard
 
 N = 200
@@ -78,18 +77,18 @@ class CloseLooker:
 def run(
     learner: FakeLearner, query=None, policy=None, *, stop=None, oracle=None, **plan
 ) -> list[RoundResult]:
-    rooms = Rooms(
+    components = Components(
         initial=FirstSeedSet(Amount(num=10, key="initial")),
         learner=learner,
         query=query or LeastConfidence(),
         auto_label=policy,
         oracle=oracle or SimulatedOracle(TRUTH),
         stopping=standard(**{"share": 0.01, "max_rounds": 2, **(stop or {})}),
-        audit=Audit(TRUTH),
+        evaluator=TruthEvaluator(TRUTH),
     )
     readings = {"keep": "permanent", "order": "auto_first", "remainder": "leave"}
-    plan = Plan(**{"seed": 0, "question": Amount(num=20), **readings, **plan})
-    return list(label_dataset(rooms, plan, LabelLedger.empty(N)))
+    plan = LoopPlan(**{"seed": 0, "question": Amount(num=20), **readings, **plan})
+    return list(label_dataset(components, plan, LabelLedger.empty(N)))
 
 
 def test_validation_labels_are_counted_and_never_learned_from() -> None:

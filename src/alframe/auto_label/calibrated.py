@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from alframe.auto_label.choice import check_finite, check_needed
+from alframe.auto_label.base import check_finite, check_needed
 from alframe.auto_label.validated import Learned, ValidatedPolicy, part
-from alframe.checks import number, probability
-from alframe.records import PoolScores, Validation
+from alframe.config.checks import number, probability
+from alframe.core.records import PoolScores, Validation
 
 HALVINGS = 60  # of an interval of a few units: to the last bit of float64
 

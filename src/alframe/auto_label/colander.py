@@ -13,11 +13,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from alframe.auto_label.base import check_finite, check_needed
 from alframe.auto_label.calibrated import log_odds_of
-from alframe.auto_label.choice import check_finite, check_needed
 from alframe.auto_label.validated import Learned, ValidatedPolicy, part
-from alframe.checks import number, whole
-from alframe.records import PoolScores, Validation
+from alframe.config.checks import number, whole
+from alframe.core.records import PoolScores, Validation
 
 CHUNK = 2**14  # samples whose hidden units are held at once
 

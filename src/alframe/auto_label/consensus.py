@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from alframe.auto_label.base import accepted, check_needed, nothing
 from alframe.auto_label.calibrated import log_odds_of
-from alframe.auto_label.choice import accepted, check_needed, nothing
-from alframe.checks import probability
-from alframe.confidence import logit
-from alframe.records import Accepted, PoolScores, Validation
+from alframe.config.checks import probability
+from alframe.core.log_odds import logit
+from alframe.core.records import Accepted, PoolScores, Validation
 
 
 @dataclass(frozen=True)

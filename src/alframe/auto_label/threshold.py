@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from alframe.auto_label.choice import accepted
-from alframe.checks import class_thresholds, probability, share, whole
-from alframe.confidence import logit
-from alframe.errors import ConfigError
-from alframe.records import Accepted, PoolScores, Validation
-from alframe.selection import lowest
+from alframe.auto_label.base import accepted
+from alframe.config.checks import class_thresholds, probability, share, whole
+from alframe.core.errors import ConfigError
+from alframe.core.log_odds import logit
+from alframe.core.records import Accepted, PoolScores, Validation
+from alframe.core.selection import lowest
 
 
 @dataclass(frozen=True)

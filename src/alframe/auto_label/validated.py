@@ -12,10 +12,10 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor
 
-from alframe.auto_label.bounds import Bound, Cut, cut_by_sigma, cut_by_tests
-from alframe.auto_label.choice import accepted, check_finite, nothing
-from alframe.checks import number, one_of, probability, whole
-from alframe.records import Accepted, PoolScores, Validation
+from alframe.auto_label.base import accepted, check_finite, nothing
+from alframe.auto_label.cuts import Bound, Cut, cut_by_sigma, cut_by_tests
+from alframe.config.checks import number, one_of, probability, whole
+from alframe.core.records import Accepted, PoolScores, Validation
 
 Confidence = Callable[[PoolScores], Tensor]  # (P,) float, the higher the surer; log-odds where it can be
 JOINT = -1  # the one group of all classes

@@ -1,11 +1,11 @@
 """Data sets: uint8 images and, for simulations, their true labels."""
 
 from alframe.data.bank import Bank, ImageBank
+from alframe.data.dataset import ImageDataset, map_images
 from alframe.data.folder import folder
-from alframe.data.images import ImageDataset, choose_members, map_images
-from alframe.data.imbalance import thinned_members
-from alframe.data.mapped import MappedBank, MappedImages, make_bank
+from alframe.data.memory_map import MappedBank, MappedImages, make_bank
 from alframe.data.sources import arrays, digits, torchvision_dataset
+from alframe.data.subset import choose_members, thinned_members
 
 __all__ = [
     "Bank",

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from alframe.data.images import ImageDataset
-from alframe.errors import DataError
+from alframe.core.errors import DataError
+from alframe.data.dataset import ImageDataset
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp")
 NAMED = 3  # files named in a message

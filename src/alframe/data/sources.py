@@ -16,9 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from alframe.data.files import load_arrays
-from alframe.data.images import ImageDataset
-from alframe.errors import DataError
+from alframe.core.errors import DataError
+from alframe.data.array_files import load_arrays
+from alframe.data.dataset import ImageDataset
 
 # What torchvision, NumPy and their decoders raise on files that are not what they should be.
 _DAMAGE = (

@@ -1,13 +1,12 @@
 """The classifier: networks, recipes, the engine that runs them, batched scoring."""
 
-from alframe.learner.consistency import ConsistencyClassifier, ConsistencyRecipe
-from alframe.learner.engine import FitJob
+from alframe.learner.engines.reference import ReferenceEngine
+from alframe.learner.interfaces import FitInputs, FitJob, Recipe
 from alframe.learner.learner import CNNLearner
 from alframe.learner.module import Classifier
 from alframe.learner.networks import FastCNN, LeNet5, PublishedCNN, resnet18
-from alframe.learner.recipe import Lesson, Recipe
-from alframe.learner.reference import ReferenceEngine
-from alframe.learner.supervised import SupervisedRecipe
+from alframe.learner.recipes.consistency import ConsistencyClassifier, ConsistencyRecipe
+from alframe.learner.recipes.supervised import SupervisedRecipe
 
 __all__ = [
     "CNNLearner",
@@ -15,9 +14,9 @@ __all__ = [
     "ConsistencyClassifier",
     "ConsistencyRecipe",
     "FastCNN",
+    "FitInputs",
     "FitJob",
     "LeNet5",
-    "Lesson",
     "PublishedCNN",
     "Recipe",
     "ReferenceEngine",

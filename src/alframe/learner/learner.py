@@ -9,17 +9,16 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from alframe.core.errors import ConfigError, TrainingDiverged
+from alframe.core.records import FitReport, Labelled, PoolScores
+from alframe.core.seeds import derive_seed
 from alframe.data.bank import Bank
-from alframe.device import Compute
-from alframe.errors import ConfigError, TrainingDiverged
-from alframe.learner.committee import DETAILS, Committee, look_closely
-from alframe.learner.engine import Engine, NotFiniteError, Progress
-from alframe.learner.recipe import Lesson, Recipe
-from alframe.learner.score_memory import BatchSize, ScoreMemory
-from alframe.learner.scoring import score_pool
-from alframe.learner.views import Views, look_again
-from alframe.records import FitReport, Labelled, PoolScores
-from alframe.seeds import derive_seed
+from alframe.learner.compute.device import Compute
+from alframe.learner.interfaces import Engine, FitInputs, NotFiniteError, Progress, Recipe
+from alframe.learner.scoring.committee import DETAILS, Committee, score_details
+from alframe.learner.scoring.logit_cache import BatchSize, ScoreMemory
+from alframe.learner.scoring.pool import score_pool
+from alframe.learner.scoring.test_time_augmentation import Views, rescore_with_tta
 
 NetworkFactory = Callable[..., nn.Module]
 
@@ -194,7 +193,7 @@ class CNNLearner:
             network = self._new_network()
             if start_from is not None:
                 network.load_state_dict(start_from.state_dict())
-            lesson = Lesson(
+            lesson = FitInputs(
                 bank=self._bank,
                 normalize=self._normalize,
                 labelled=labelled,
@@ -228,14 +227,13 @@ class CNNLearner:
         return network.to(self._compute.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def score(self, index_P: Tensor, needs: frozenset[str]) -> PoolScores:
-        """Return the scores of `index_P`; see `score_pool` and `look_closely`."""
-        start = time.perf_counter()
+        """Return the scores of `index_P`; see `score_pool` and `score_details`."""
         scores = self._score(self._bank, index_P, needs - DETAILS, self._progress)
         if self._is_final and self._final is not None and self._final.views is not None:
             scores = self._look_again(scores, self._final.views)
         if not needs & DETAILS:
-            return replace(scores, seconds=time.perf_counter() - start)
-        details = look_closely(
+            return scores
+        details = score_details(
             list(self._networks),
             self._normalize,
             self._bank,
@@ -246,14 +244,14 @@ class CNNLearner:
             committee=self._committee,
             seed=derive_seed(self._seed, self._round, "committee"),
         )
-        return replace(scores, **details._asdict(), seconds=time.perf_counter() - start)
+        return replace(scores, **details._asdict())
 
     def _look_again(self, scores: PoolScores, views: Views) -> PoolScores:
         alter = getattr(self._recipe, "alter", None)
         if alter is None:
             raise ConfigError("learner.final_views", "1 with a recipe that alters no images", views.n)
         seed = derive_seed(self._seed, self._round, "views")
-        return look_again(
+        return rescore_with_tta(
             scores,
             list(self._networks),
             self._normalize,

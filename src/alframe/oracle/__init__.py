@@ -1,30 +1,8 @@
-"""Oracles: who answers questions."""
+"""Oracles: they answer questions about labels."""
 
-from dataclasses import dataclass
-
-from torch import Tensor
-
-from alframe.errors import ConfigError
-from alframe.oracle.files import FilesOracle
+from alframe.oracle.callable import CallableOracle
+from alframe.oracle.csv_files import FilesOracle
 from alframe.oracle.noisy import NoisyOracle
+from alframe.oracle.simulated import SimulatedOracle
 
-__all__ = ["FilesOracle", "NoisyOracle", "SimulatedOracle"]
-
-
-@dataclass(frozen=True, eq=False)
-class SimulatedOracle:
-    """Answers with the truth.
-
-    Attributes:
-        truth_N: (N,) int64.
-    """
-
-    truth_N: Tensor
-
-    def __post_init__(self) -> None:
-        if self.truth_N is None:
-            raise ConfigError("oracle", "a data set with true labels for oracle=simulated")
-
-    def label(self, index_Q: Tensor) -> Tensor:
-        """Return the true labels of `index_Q`, int64."""
-        return self.truth_N[index_Q]
+__all__ = ["CallableOracle", "FilesOracle", "NoisyOracle", "SimulatedOracle"]

@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from alframe.errors import ConfigError
-from alframe.grouping import rank_within
-from alframe.seeds import derive_seed
+from alframe.core.errors import ConfigError
+from alframe.core.seeds import derive_seed
+from alframe.core.selection import rank_within
 
 ROW_SUM_TOLERANCE = 1e-6
 _GOLDEN, _MIX_1, _MIX_2 = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB

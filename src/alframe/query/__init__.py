@@ -1,13 +1,14 @@
-"""Query strategies: what to ask next."""
+"""What to ask: seed sets before the first training, then a query strategy each round."""
 
 from alframe.query.badge import Badge
 from alframe.query.batchbald import BatchBald
 from alframe.query.cluster_margin import ClusterMargin
-from alframe.query.committee import Bald, VariationRatio, VoteEntropy
 from alframe.query.coreset import Coreset
+from alframe.query.disagreement import Bald, VariationRatio, VoteEntropy
 from alframe.query.power import PowerBald, PowerEntropy, PowerLeastConfidence, PowerMargin
 from alframe.query.probcover import ProbCover
-from alframe.query.typiclust import TypiClust
+from alframe.query.seed_sets import FirstSeedSet, RandomSeedSet, StratifiedSeedSet
+from alframe.query.typiclust import TypiClust, TypiclustSeedSet
 from alframe.query.uncertainty import Entropy, LeastConfidence, Margin, RandomQuery
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "ClusterMargin",
     "Coreset",
     "Entropy",
+    "FirstSeedSet",
     "LeastConfidence",
     "Margin",
     "PowerBald",
@@ -25,7 +27,10 @@ __all__ = [
     "PowerMargin",
     "ProbCover",
     "RandomQuery",
+    "RandomSeedSet",
+    "StratifiedSeedSet",
     "TypiClust",
+    "TypiclustSeedSet",
     "VariationRatio",
     "VoteEntropy",
 ]

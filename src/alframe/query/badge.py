@@ -16,9 +16,9 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from alframe.core.records import Labelled, PoolScores
+from alframe.query.base import Subset, finite
 from alframe.query.clustering import embedding_norms, plus_plus
-from alframe.query.subset import Subset, finite
-from alframe.records import Labelled, PoolScores
 
 
 @dataclass(frozen=True, kw_only=True)

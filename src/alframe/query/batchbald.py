@@ -22,11 +22,11 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from alframe.checks import number, whole
-from alframe.query.committee import bald, entropies
+from alframe.config.checks import number, whole
+from alframe.core.records import Labelled, PoolScores
+from alframe.query.base import Subset, finite
+from alframe.query.disagreement import bald, entropies
 from alframe.query.power import power_draw
-from alframe.query.subset import Subset, finite
-from alframe.records import Labelled, PoolScores
 
 BLOCK = 2**20  # probabilities of one block of candidates at once: 8 MB in float64
 

@@ -13,13 +13,11 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from alframe.checks import number, whole
-from alframe.grouping import rank_within
-from alframe.query.clustering import average_linkage
-from alframe.query.subset import finite
-from alframe.records import Labelled, PoolScores
-from alframe.selection import lowest
-from alframe.typicality import k_means
+from alframe.config.checks import number, whole
+from alframe.core.records import Labelled, PoolScores
+from alframe.core.selection import lowest, rank_within
+from alframe.query.base import finite
+from alframe.query.clustering import average_linkage, k_means
 
 
 @dataclass(frozen=True, kw_only=True)

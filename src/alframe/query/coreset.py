@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from alframe.core.records import Labelled, PoolScores
+from alframe.query.base import Subset, finite, top_of
 from alframe.query.distances import nearest, squared_distances
-from alframe.query.subset import Subset, finite, top_of
-from alframe.records import Labelled, PoolScores
 
 TOP = 512  # samples whose distances are kept up to date in between
 

@@ -15,10 +15,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from alframe.checks import number
-from alframe.query.committee import bald
-from alframe.query.subset import Subset, finite, gumbel, top_of
-from alframe.records import Labelled, PoolScores
+from alframe.config.checks import number
+from alframe.core.records import Labelled, PoolScores
+from alframe.query.base import Subset, finite, gumbel, top_of
+from alframe.query.disagreement import bald
 
 LEAST = -745.0  # log of the smallest float64: samples with a score of zero come last, at random
 

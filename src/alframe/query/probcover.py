@@ -13,11 +13,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from alframe.checks import probability
+from alframe.config.checks import probability
+from alframe.core.records import Labelled, PoolScores
+from alframe.query.base import Subset, finite
+from alframe.query.clustering import k_means
 from alframe.query.distances import blocks, nearest, squared_distances
-from alframe.query.subset import Subset, finite
-from alframe.records import Labelled, PoolScores
-from alframe.typicality import k_means
 
 MOST = 2**16  # samples whose graph, a byte for each pair, is made at most: 4 GB
 JUDGED = 2048  # random samples whose balls are judged for the radius; each against all candidates

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from alframe.checks import number
-from alframe.query.subset import finite
-from alframe.records import Labelled, PoolScores
-from alframe.selection import lowest
+from alframe.config.checks import number
+from alframe.core.records import Labelled, PoolScores
+from alframe.core.selection import lowest
+from alframe.query.base import finite
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from alframe.errors import UserError
+from alframe.core.errors import UserError
 
 FIELDS = ("command", "result", "time", "hardware")
 NOT_RUN = "not run yet"

@@ -1,6 +1,6 @@
 """Stopping rules: when enough is labelled."""
 
-from alframe.stopping.cheapest import CheapestNow, mcal
+from alframe.stopping.minimum_cost import MinimumCost, mcal
 from alframe.stopping.rules import (
     AnyOf,
     HandBudget,
@@ -13,10 +13,10 @@ from alframe.stopping.rules import (
 
 __all__ = [
     "AnyOf",
-    "CheapestNow",
     "HandBudget",
     "MaxCost",
     "MaxRounds",
+    "MinimumCost",
     "NoProgress",
     "UnlabelledBelow",
     "mcal",

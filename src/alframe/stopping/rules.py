@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from alframe.checks import positive
-from alframe.records import RoundReport
-from alframe.rooms import StoppingRule
+from alframe.config.checks import positive
+from alframe.core.protocols import StoppingRule
+from alframe.core.records import RoundReport
 
 
 @dataclass(frozen=True)

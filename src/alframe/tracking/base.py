@@ -7,10 +7,10 @@ from typing import Any, Literal, Protocol
 
 from torch import Tensor
 
-from alframe.diagnosis import Diagnosis
-from alframe.ledger import LabelLedger
-from alframe.records import RoundReport
-from alframe.suspects import Suspect
+from alframe.audit.label_issues import LabelIssue
+from alframe.audit.reliability import Diagnosis
+from alframe.core.ledger import LabelLedger
+from alframe.core.records import RoundReport
 
 Status = Literal["finished", "failed", "interrupted", "waiting"]
 
@@ -66,7 +66,7 @@ class Outcome:
     image: Callable[[int], Tensor]
     class_names: Sequence[str]
     files_N: Sequence[str] | None = None
-    suspects: Sequence[Suspect] = ()
+    suspects: Sequence[LabelIssue] = ()
     diagnosis: Diagnosis | None = None
 
 

@@ -5,11 +5,11 @@ from typing import Any, TextIO
 
 from tqdm import tqdm
 
-from alframe.directory import shown, sync_line
-from alframe.records import RoundReport
+from alframe._text import duration, percent
+from alframe.core.layout import shown, sync_line
+from alframe.core.records import RoundReport
 from alframe.tracking.base import Outcome, TrialInfo
-from alframe.tracking.closing import closing_summary
-from alframe.words import duration, percent
+from alframe.tracking.console_summary import closing_summary
 
 _COLUMNS = "round    hand    auto    left   hand %  wrong %  test acc %    time"
 _STAGES = {"train": "training", "score": "scoring"}

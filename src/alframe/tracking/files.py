@@ -13,12 +13,11 @@ import torch
 from omegaconf import OmegaConf
 from torch import Tensor
 
-from alframe.diagnosis import most_confident, to_dict
-from alframe.directory import leave_failure
-from alframe.files import replace_file
-from alframe.ledger import LabelLedger, Source
-from alframe.records import RoundReport
-from alframe.suspects import Suspect
+from alframe._files import replace_file
+from alframe.audit.label_issues import LabelIssue
+from alframe.audit.reliability import most_confident, to_dict
+from alframe.core.ledger import LabelLedger, Source
+from alframe.core.records import RoundReport
 from alframe.tracking.base import Outcome, TrialInfo
 
 CHUNK = 2**16  # samples of labels.csv that are text at the same time
@@ -171,7 +170,7 @@ def named_label_lines(
     return _csv_lines(chain([("index", "file", "class", "source")], rows))
 
 
-def suspect_lines(suspects: Sequence[Suspect]) -> Iterator[str]:
+def suspect_lines(suspects: Sequence[LabelIssue]) -> Iterator[str]:
     """Yield the lines of suspects.csv: hand labels to look at again, with what was predicted."""
     yield "index,label,predicted,self_confidence\n"
     for each in suspects:
@@ -193,3 +192,13 @@ def _cell(value: float | int | str | None) -> str:
     if value is None:
         return ""
     return repr(value) if isinstance(value, float) else str(value)
+
+
+def leave_failure(directory: Path, status: str, reason: str, n_rounds: int) -> None:
+    """Leave failure.json in the directory of a trial: how it ended without a summary, after how many rounds.
+
+    Raises:
+        TrialError: it could not be written.
+    """
+    content = {"status": status, "reason": reason, "rounds": n_rounds}
+    replace_file(directory / "failure.json", json.dumps(content, indent=2) + "\n")

@@ -3,12 +3,12 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from alframe.diagnosis import most_confident
-from alframe.errors import UserError
-from alframe.records import RoundReport
+from alframe.audit.reliability import most_confident
+from alframe.core.errors import UserError
+from alframe.core.records import RoundReport
 from alframe.tracking.base import Outcome, TrialInfo
-from alframe.tracking.facts import Fact, end_facts, facts
-from alframe.tracking.figures import metrics
+from alframe.tracking.metrics import metrics
+from alframe.tracking.run_config import Fact, end_facts, facts
 
 FOLDER = "tensorboard"
 _EVENTS = "events.out.tfevents.*"

@@ -10,13 +10,13 @@ from typing import Any
 
 from torch import Tensor
 
-from alframe.files import replace_file
-from alframe.records import RoundReport
+from alframe._files import replace_file
+from alframe.core.records import RoundReport
 from alframe.tracking.base import Outcome, TrialInfo
-from alframe.tracking.facts import clipped, end_facts, facts, tags
-from alframe.tracking.figures import metrics
 from alframe.tracking.files import label_lines
-from alframe.tracking.offline_runs import rounds_logged
+from alframe.tracking.metrics import metrics
+from alframe.tracking.run_config import clipped, end_facts, facts, tags
+from alframe.tracking.wandb_history import rounds_logged
 from alframe.tracking.wandb_run import Mode, check_login, open_run, staged_in
 
 _ID_LETTERS = string.ascii_lowercase + string.digits

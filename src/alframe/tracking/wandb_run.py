@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from alframe.errors import ConfigError, UserError
+from alframe.core.errors import ConfigError, UserError
 
 Mode = Literal["offline", "online"]
 _DATA_DIR = "WANDB_DATA_DIR"

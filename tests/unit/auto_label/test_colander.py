@@ -10,9 +10,9 @@ from omegaconf import OmegaConf
 
 from alframe.auto_label import ColanderPolicy, ValidatedPolicy
 from alframe.auto_label.colander import Weights, objective
-from alframe.config import conf_directory
-from alframe.errors import ConfigError, TrialError
-from alframe.records import PoolScores, Validation
+from alframe.config.validate import conf_directory
+from alframe.core.errors import ConfigError, TrialError
+from alframe.core.records import PoolScores, Validation
 
 C, D = 4, 4
 

@@ -5,7 +5,7 @@ import math
 import torch
 
 from alframe.auto_label import ConsensusPolicy
-from alframe.records import Accepted, PoolScores, Validation
+from alframe.core.records import Accepted, PoolScores, Validation
 
 
 def scores(*said: list[float], predicted: list[int] | None = None) -> PoolScores:

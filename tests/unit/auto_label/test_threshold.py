@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from alframe.auto_label import PerClassPolicy, ThresholdPolicy, TopKPolicy
-from alframe.confidence import logit
-from alframe.errors import ConfigError
-from alframe.records import Accepted, PoolScores, Validation
+from alframe.core.errors import ConfigError
+from alframe.core.log_odds import logit
+from alframe.core.records import Accepted, PoolScores, Validation
 
 
 def scores(odds: list[float], predicted: list[int] | None = None, first: int = 10) -> PoolScores:

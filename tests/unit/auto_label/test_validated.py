@@ -7,9 +7,9 @@ import torch
 
 from alframe.auto_label import CalibratedPolicy, ValidatedPolicy
 from alframe.auto_label.calibrated import log_odds_of, temperature
-from alframe.confidence import log_odds
-from alframe.errors import ConfigError, TrialError
-from alframe.records import Accepted, PoolScores, Validation
+from alframe.core.errors import ConfigError, TrialError
+from alframe.core.log_odds import log_odds
+from alframe.core.records import Accepted, PoolScores, Validation
 
 SETTINGS = {
     "validation_size": 100,

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from alframe.core.errors import DataError
 from alframe.data import folder
-from alframe.errors import DataError
-from tests.helpers import alframe, read_rows
+from tests.support.helpers import alframe, read_rows
 
 SETTINGS = {"name": "mine", "data_dir": ".", "download": False, "size": None, "channels": None}
 SETTINGS |= {"class_names": None, "test_path": None}

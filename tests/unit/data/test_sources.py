@@ -8,8 +8,8 @@ import pytest
 import torch
 from torchvision.datasets import CIFAR10, MNIST
 
+from alframe.core.errors import DataError
 from alframe.data import MappedImages, arrays, digits, torchvision_dataset
-from alframe.errors import DataError
 
 
 def write_idx(path, array):

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
+from alframe.core.records import Labelled
 from alframe.data import ImageBank
-from alframe.records import Labelled
 
 
 def read_indices(image_B):

@@ -5,16 +5,16 @@ import pytest
 import torch
 from torch import nn
 
+from alframe.core.errors import ConfigError, TrainingDiverged
 from alframe.data import ImageBank
-from alframe.device import Compute
-from alframe.errors import ConfigError, TrainingDiverged
 from alframe.learner import CNNLearner, FitJob, ReferenceEngine, SupervisedRecipe
-from alframe.learner.engine import FitResult, NotFiniteError
+from alframe.learner.compute.device import Compute
+from alframe.learner.interfaces import FitResult, NotFiniteError
 from alframe.learner.learner import FinalFit
 from alframe.learner.module import Classifier
-from alframe.learner.scoring import EagerForward
-from alframe.learner.views import Views
-from tests.helpers import small_recipe
+from alframe.learner.scoring.pool import EagerForward
+from alframe.learner.scoring.test_time_augmentation import Views
+from tests.support.helpers import small_recipe
 
 N = 40
 NO_CHANGE = ("rotation", "scale", "shear", "shift", "elastic")

@@ -5,7 +5,7 @@ import pytest
 import torch
 from scipy import stats
 
-from alframe.errors import ConfigError
+from alframe.core.errors import ConfigError
 from alframe.oracle import NoisyOracle
 from alframe.oracle.noisy import checked_confusion, counted_uniform, cumulative_rows, drawn_from_rows
 

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from alframe.confidence import entropy, log_odds
+from alframe.core.log_odds import entropy, log_odds
 from alframe.query import Coreset
 from alframe.query.batchbald import greedy_batch
-from alframe.query.committee import bald, variation_ratio, vote_entropy
+from alframe.query.disagreement import bald, variation_ratio, vote_entropy
 from alframe.query.power import log_closeness, log_error
 from tests.unit.query.test_batchbald import random_members
 from tests.unit.query.test_features import held, normal

@@ -8,7 +8,7 @@ import torch
 
 from alframe.query import Bald, BatchBald
 from alframe.query.batchbald import Joint, adds, greedy_batch, stratified_draw
-from alframe.query.committee import bald
+from alframe.query.disagreement import bald
 from tests.unit.query.test_scores import NOBODY, generator, pool
 
 

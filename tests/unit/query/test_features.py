@@ -5,17 +5,16 @@ import math
 import pytest
 import torch
 
+from alframe.core.records import Labelled
 from alframe.query import Badge, ClusterMargin, Coreset, ProbCover, TypiClust
 from alframe.query import coreset as coreset_module
 from alframe.query.badge import output_errors
 from alframe.query.cluster_margin import in_turns
-from alframe.query.clustering import average_linkage, plus_plus
+from alframe.query.clustering import average_linkage, k_means, plus_plus
 from alframe.query.coreset import farthest_first
 from alframe.query.distances import nearest, squared_distances
 from alframe.query.probcover import ball_graph, greedy_cover, largest_pure_radius
 from alframe.query.typiclust import cluster_order, most_typical, typicality
-from alframe.records import Labelled
-from alframe.typicality import k_means
 from tests.unit.query.test_scores import generator, pool
 
 

@@ -6,12 +6,12 @@ from itertools import permutations
 import pytest
 import torch
 
-from alframe.errors import ConfigError
+from alframe.core.errors import ConfigError
+from alframe.core.records import Labelled, PoolScores
 from alframe.query import Bald, Entropy, PowerLeastConfidence, VariationRatio
-from alframe.query.committee import bald, variation_ratio, vote_entropy
+from alframe.query.base import finite, gumbel, soonest
+from alframe.query.disagreement import bald, variation_ratio, vote_entropy
 from alframe.query.power import log_closeness, log_error, power_draw
-from alframe.query.subset import finite, gumbel, soonest
-from alframe.records import Labelled, PoolScores
 
 
 def pool(n: int, **fields: torch.Tensor) -> PoolScores:

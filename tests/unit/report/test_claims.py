@@ -1,6 +1,6 @@
 import pytest
 
-from alframe.errors import UserError
+from alframe.core.errors import UserError
 from alframe.report.claims import Claim, Row, as_markdown, choose, compare, parse_header
 
 TEXT = """\

@@ -2,8 +2,8 @@
 
 import pytest
 
-from alframe.errors import ConfigError
-from alframe.records import Counts, RoundReport
+from alframe.core.errors import ConfigError
+from alframe.core.records import Counts, RoundReport
 from alframe.stopping import AnyOf, MaxCost, MaxRounds, standard
 
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from alframe.records import Counts, RoundReport
+from alframe.core.records import Counts, RoundReport
 from alframe.stopping import HandBudget, standard
 
 COUNTS = Counts(

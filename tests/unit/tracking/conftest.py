@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from alframe.ledger import LabelLedger, Source
-from alframe.records import Counts, FitReport, RoundReport
+from alframe.core.ledger import LabelLedger, Source
+from alframe.core.records import Counts, FitReport, RoundReport
 from alframe.tracking import Outcome, TrialInfo
 
 

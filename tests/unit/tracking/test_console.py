@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from alframe.tracking import ConsoleTracker
-from alframe.tracking.closing import closing_summary
+from alframe.tracking.console_summary import closing_summary
 
 
 @pytest.fixture

@@ -8,10 +8,10 @@ import pytest
 import torch
 import yaml
 
-from alframe.diagnosis import diagnose
-from alframe.errors import TrialError
-from alframe.ledger import LabelLedger
-from alframe.suspects import Suspect
+from alframe.audit.label_issues import LabelIssue
+from alframe.audit.reliability import diagnose
+from alframe.core.errors import TrialError
+from alframe.core.ledger import LabelLedger
 from alframe.tracking import FilesTracker, files
 from alframe.tracking.files import label_lines, replace_file, rounds_csv
 
@@ -205,7 +205,7 @@ def test_a_reader_never_sees_a_part(tmp_path, monkeypatch):
 def test_suspects_are_written_where_there_are_any(started, make_outcome, tmp_path):
     started.finish(make_outcome())
     assert not (tmp_path / "suspects.csv").exists()
-    started.finish(make_outcome(suspects=[Suspect(4, 1, 0, 0.0123456789), Suspect(2, 0, 0, 0.75)]))
+    started.finish(make_outcome(suspects=[LabelIssue(4, 1, 0, 0.0123456789), LabelIssue(2, 0, 0, 0.75)]))
     lines = (tmp_path / "suspects.csv").read_text().splitlines()
     assert lines == ["index,label,predicted,self_confidence", "4,1,0,0.0123457", "2,0,0,0.75"]
 

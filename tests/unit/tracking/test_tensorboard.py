@@ -4,8 +4,8 @@ import sys
 import pytest
 import torch
 
-from alframe.errors import UserError
-from alframe.tracking.figures import metrics
+from alframe.core.errors import UserError
+from alframe.tracking.metrics import metrics
 from alframe.tracking.tensorboard import TensorBoardTracker
 
 pytest.importorskip("tensorboard")

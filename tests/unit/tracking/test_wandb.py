@@ -9,10 +9,10 @@ import pytest
 import torch
 from PIL import Image
 
-from alframe.errors import ConfigError, UserError
-from alframe.tracking.figures import metrics
+from alframe.core.errors import ConfigError, UserError
+from alframe.tracking.metrics import metrics
 from alframe.tracking.wandb import WandbTracker
-from tests import wandb_reader
+from tests.support import wandb_reader
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,83 @@
+"""Run the same trials two ways over seeds and print whether their results differ by more than chance.
+
+    python scripts/benchmarks/parity.py [--pair engines|precisions] [--seeds 21 22 ...] [--out DIR]
+                                       [key=value ...]
+
+engines      engine=reference against engine=graph; needs a CUDA device
+precisions   precision=float32 against precision=bfloat16
+
+Each seed is run both ways; the interval is that of the paired difference (Student's t, 95 %). What follows
+goes to every trial, such as data.limit=6000. A trial that is in DIR already is not run again.
+"""
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from scipy.stats import t  # type: ignore[import-untyped]
+
+PAIRS = {
+    "engines": (["device=cuda", "engine=reference"], ["device=cuda", "engine=graph"]),
+    "precisions": (["precision=float32"], ["precision=bfloat16"]),
+}
+FIGURES = {"hand_share": "hand labels", "mislabelled_share": "mislabelled", "test_accuracy": "test accuracy"}
+
+
+def main() -> None:
+    """Run what is missing and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--pair", choices=PAIRS, default="engines")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[21, 22, 23, 24, 25])
+    parser.add_argument("--out", type=Path, default=Path("outputs/parity"))
+    parser.add_argument("overrides", nargs="*", metavar="key=value")
+    options = parser.parse_args()
+    if len(options.seeds) < 2:
+        parser.error("--seeds: expected at least two, for an interval")
+    one, other = (
+        [run(options.out, [*options.overrides, *way], seed) for seed in options.seeds]
+        for way in PAIRS[options.pair]
+    )
+    names = [way[-1] for way in PAIRS[options.pair]]
+    print(f"| | {names[0]} | {names[1]} | difference, 95 % interval | agree |\n|---|---|---|---|---|")
+    for key, name in FIGURES.items():
+        print(row(name, [trial[key] for trial in one], [trial[key] for trial in other]))
+    seconds = [[trial["seconds"] for trial in trials] for trials in (one, other)]
+    print(row("seconds", seconds[0], seconds[1], unit=1))
+
+
+def run(out: Path, overrides: list[str], seed: int) -> dict[str, Any]:
+    """Return the summary of one trial, run now if it is not there yet."""
+    directory = out / "_".join([*overrides, f"seed={seed}"]).replace("/", "-")
+    file = directory / "summary.json"
+    if not file.exists():
+        command = [sys.executable, "-m", "alframe.cli.main", *overrides, f"seed={seed}", "tracker=none"]
+        subprocess.run([*command, f"hydra.run.dir='{directory}'"], check=True, stdout=subprocess.DEVNULL)
+    summary: dict[str, Any] = json.loads(file.read_text())
+    return summary
+
+
+def row(name: str, one: list[float], other: list[float], unit: float = 100) -> str:
+    """Return a table row: both means, and the interval of the paired difference."""
+    low, high = interval([unit * (b - a) for a, b in zip(one, other, strict=True)])
+    means = " | ".join(f"{unit * statistics.mean(each):.3f}" for each in (one, other))
+    return f"| {name} | {means} | {low:+.3f} to {high:+.3f} | {'yes' if low <= 0 <= high else 'no'} |"
+
+
+def interval(differences: list[float]) -> tuple[float, float]:
+    """Return the 95 % interval of the mean of paired differences.
+
+    >>> low, high = interval([1.0, 2.0, 3.0])
+    >>> round(low, 3), round(high, 3)
+    (-0.484, 4.484)
+    """
+    mean, n = statistics.mean(differences), len(differences)
+    half = float(t.ppf(0.975, n - 1)) * statistics.stdev(differences) / n**0.5
+    return mean - half, mean + half
+
+
+if __name__ == "__main__":
+    main()

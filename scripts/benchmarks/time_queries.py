@@ -1,0 +1,158 @@
+"""Time every query strategy of conf/query on a synthetic pool and print a Markdown table.
+
+    python scripts/benchmarks/time_queries.py    a question of 600 over a pool of 60,000, two threads
+    python scripts/benchmarks/time_queries.py --threads 1 --only coreset badge
+
+Each strategy runs in a process of its own, once, as its config file says, with the fields that it needs and
+no others. Seconds are those of `candidates` and `select`; CPU seconds add up what the threads took, which a
+busy machine stretches less. The peak is the resident memory of the whole process, and beside it what it was
+before.
+"""
+
+import argparse
+import json
+import os
+import resource
+import subprocess
+import sys
+import time
+from dataclasses import fields
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from alframe.config.compose import composed
+from alframe.config.validate import conf_directory
+from alframe.core.log_odds import entropy, log_margin, log_odds
+from alframe.core.records import Labelled, PoolScores
+from alframe.trial.instantiate import instantiate
+
+AMOUNT = ("share", "num", "default_share", "default_at_least", "share_of")
+NEEDED = {
+    "margin": "margin_P",
+    "entropy": "entropy_P",
+    "log_probs": "log_probs_PC",
+    "members": "members_PKC",
+    "features": "features_PD",
+}
+
+
+def main() -> None:
+    """Print the table."""
+    options = _options()
+    if options.one:
+        print(json.dumps(measure(options.one, options)))
+        return
+    names = options.only or strategies()
+    print(f"A question of {options.n} over a pool of {options.pool} ({options.labelled} labelled), ", end="")
+    print(f"C={options.classes}, K={options.members}, D={options.features}, ", end="")
+    print(f"{options.threads} threads.\n")
+    print(
+        "| query | seconds | CPU seconds | asked | peak MB | MB before |\n|---|---|---|---|---|---|",
+        flush=True,
+    )
+    for name in names:
+        command = [sys.executable, __file__, "--one", name, *sys.argv[1:]]
+        environment = {**os.environ, "OMP_NUM_THREADS": str(options.threads)}
+        done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
+        row = json.loads(done.stdout)
+        print(f"| `{name}` | {row['seconds']:.1f} | {row['cpu_seconds']:.1f} | {row['asked']} ", end="")
+        print(f"| {row['peak_mb']:.0f} | {row['before_mb']:.0f} |", flush=True)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--only", nargs="*", help="names of files in conf/query; all of them")
+    parser.add_argument("--n", type=int, default=600)
+    parser.add_argument("--pool", type=int, default=60_000)
+    parser.add_argument("--labelled", type=int, default=1_000)
+    parser.add_argument("--classes", type=int, default=10)
+    parser.add_argument("--members", type=int, default=10)
+    parser.add_argument("--features", type=int, default=576)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--one", help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+def strategies() -> list[str]:
+    """Return the names of conf/query but for none and other names of a strategy."""
+    files = sorted((conf_directory() / "query").glob("*.yaml"))
+    return [file.stem for file in files if "_target_: alframe" in file.read_text()]
+
+
+def measure(name: str, options: argparse.Namespace) -> dict[str, float]:
+    """Return seconds, how many were asked, and megabytes at the peak and before."""
+    torch.set_num_threads(options.threads)
+    strategy = _strategy(name)
+    scores, labelled = synthetic(options, strategy.needs)
+    before = _peak_mb()
+    generator = torch.Generator().manual_seed(0)
+    start, cpu_start = time.perf_counter(), time.process_time()
+    choose = getattr(strategy, "candidates", None)
+    if choose is not None:
+        scores = scores.at(torch.isin(scores.index_P, choose(scores, options.n, generator)))
+    index_Q = strategy.select(scores, labelled, options.n, generator)
+    seconds, cpu_seconds = time.perf_counter() - start, time.process_time() - cpu_start
+    assert len(index_Q.unique()) == options.n
+    return {
+        "seconds": seconds,
+        "cpu_seconds": cpu_seconds,
+        "asked": len(index_Q),
+        "peak_mb": _peak_mb(),
+        "before_mb": before,
+    }
+
+
+def synthetic(options: argparse.Namespace, needs: frozenset[str]) -> tuple[PoolScores, Labelled]:
+    """Return a pool of overlapping clusters, twenty to a class, with what is needed of it, and labels."""
+    generator = torch.Generator().manual_seed(1)
+    n, n_features = options.pool + options.labelled, options.features
+    centres = torch.randn(20 * options.classes, n_features, generator=generator)
+    cluster_N = torch.randint(len(centres), (n,), generator=generator)
+    features_ND = torch.randn(n, n_features, generator=generator).add_(centres[cluster_N]).relu_()
+    class_N = cluster_N % options.classes
+    weight_CD = torch.stack([features_ND[class_N == c].mean(dim=0) for c in range(options.classes)])
+    weight_CD = (weight_CD - weight_CD.mean(dim=0)) / 4
+    pool = slice(options.pool)
+    logits_PC = features_ND[pool] @ weight_CD.T
+    predicted_P, log_odds_P = log_odds(logits_PC)
+    every: dict[str, Tensor] = {
+        "margin_P": log_margin(logits_PC),
+        "entropy_P": entropy(logits_PC),
+        "log_probs_PC": logits_PC.log_softmax(dim=1),
+        "features_PD": features_ND[pool],
+    }
+    if "members" in needs:
+        every["members_PKC"] = _members(features_ND[pool], weight_CD, options.members, generator)
+    kept: dict[str, Any] = {NEEDED[need]: every[NEEDED[need]] for need in needs - {"labelled_features"}}
+    scores = PoolScores(index_P=torch.arange(options.pool), predicted_P=predicted_P, log_odds_P=log_odds_P)
+    scores = PoolScores(**{f.name: getattr(scores, f.name) for f in fields(scores)} | kept)
+    return scores, Labelled(
+        index_L=torch.arange(options.pool, n),
+        label_L=class_N[options.pool :],
+        hand_L=torch.ones(options.labelled, dtype=torch.bool),
+        pool_P=torch.arange(options.pool),
+        features_LD=features_ND[options.pool :] if "labelled_features" in needs else None,
+    )
+
+
+def _members(features_PD: Tensor, weight_CD: Tensor, n_members: int, generator: torch.Generator) -> Tensor:
+    kept_KD = (torch.rand(n_members, features_PD.shape[1], generator=generator) >= 0.25).float() / 0.75
+    logits = [features_PD @ (weight_CD * kept_D).T for kept_D in kept_KD]
+    return torch.stack([each.log_softmax(dim=1) for each in logits], dim=1)
+
+
+def _strategy(name: str) -> Any:
+    query = composed([f"query={name}"])["query"]
+    node = {key: value for key, value in query.items() if key not in AMOUNT}
+    return instantiate("query", node, [])
+
+
+def _peak_mb() -> float:
+    scale = 2**20 if sys.platform == "darwin" else 2**10
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / scale
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,78 @@
+"""What a certificate is to prove, and at what price."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from alframe.core.errors import ConfigError
+
+Method = Literal["auto", "uniform", "weighted"]
+
+PERFECT_ORACLE = (
+    "The oracle's answers are right, and the labels had their final values before the audit drew its "
+    "samples. Nothing is assumed about the classifier."
+)
+ERRING_ORACLE = (
+    "Each of the oracle's answers is wrong with a chance of {rate:g} %, independently, and the labels had "
+    "their final values before the audit drew its samples. Nothing is assumed about the classifier."
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CertificateSpec:
+    """What is to be proven, how surely, and at what price at most.
+
+    Attributes:
+        tolerance: the share of the whole data set that may be wrong, in (0, 1).
+        confidence: the probability with which the statement holds, in (0, 1).
+        reach: True asks until the tolerance is proven; False asks a number fixed before the first answer
+            and proves what that number can.
+        max_labels: no more questions than this, None for no bound.
+        method: "uniform" draws all auto-labels alike; "weighted" draws the least confident more often;
+            "auto" is "weighted" to reach a tolerance and "uniform" for a fixed number of questions.
+        oracle_error: the share of the oracle's answers that is wrong, if it is known; in [0, 1).
+    """
+
+    tolerance: float
+    confidence: float = 0.95
+    reach: bool = False
+    max_labels: int | None = None
+    method: Method = "auto"
+    oracle_error: float | None = None
+
+    def __post_init__(self) -> None:
+        for key in ("tolerance", "confidence"):
+            if not 0 < getattr(self, key) < 1:
+                raise ConfigError(
+                    f"certificate.{key}", "a share strictly between 0 and 1", getattr(self, key)
+                )
+        if self.max_labels is not None and self.max_labels < 0:
+            raise ConfigError("certificate.max_labels", "a whole number of at least 0", self.max_labels)
+        if self.method not in ("auto", "uniform", "weighted"):
+            raise ConfigError("certificate.method", "auto or uniform or weighted", self.method)
+        if self.oracle_error is not None and not 0 <= self.oracle_error < 1:
+            raise ConfigError("certificate.oracle_error", "a share in [0, 1) or null", self.oracle_error)
+
+    @property
+    def alpha(self) -> float:
+        """The error probability, 1 - confidence."""
+        return 1.0 - self.confidence
+
+    @property
+    def chosen_method(self) -> Literal["uniform", "weighted"]:
+        """The method, with "auto" decided: what takes fewer answers (scripts/simulate_audits.py)."""
+        if self.method == "auto":
+            return "weighted" if self.reach else "uniform"
+        return self.method
+
+    def most_left(self, n_samples: int) -> int:
+        """Return the number of wrong labels tolerated: floor(tolerance * N).
+
+        >>> CertificateSpec(tolerance=0.29).most_left(100)
+        29
+        """
+        return int(self.tolerance * n_samples + 1e-9)  # 0.29 * 100 is 28.999999999999996
+
+    def allowance(self, budget: int | None) -> int | None:
+        """Return the most questions that `max_labels` and the budget allow together, None for no bound."""
+        bounds = [bound for bound in (self.max_labels, budget) if bound is not None]
+        return max(0, min(bounds)) if bounds else None

@@ -1,0 +1,139 @@
+"""Ledger and truth in, counts and rates out. Besides the oracle, the only room that sees the truth."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from alframe.audit.reliability import Diagnosis, diagnose
+from alframe.core.ledger import LabelLedger, Source
+from alframe.core.records import Counts
+
+
+def count(ledger: LabelLedger, truth_N: Tensor | None) -> Counts:
+    """Return the counts and rates of a ledger.
+
+    Args:
+        ledger: N samples.
+        truth_N: (N,) int64 true labels, or None when nobody knows them: then `mislabelled`, its share
+            and `auto_label_error` are None.
+    """
+    # Masks, of a byte a sample, where indices would take eight.
+    auto_N, held_N = ledger.source_N == Source.AUTO, ledger.source_N != Source.NONE
+    n_auto = int(auto_N.sum())
+    mislabelled = share = auto_error = None
+    if truth_N is not None:
+        wrong_N = held_N & (ledger.label_N != truth_N)
+        mislabelled = int(wrong_N.sum())
+        share = mislabelled / ledger.n_samples
+        if n_auto:
+            auto_error = int((wrong_N & auto_N).sum()) / n_auto
+    return Counts(
+        n_samples=ledger.n_samples,
+        hand_labels=int(held_N.sum()) - n_auto,
+        auto_labels=n_auto,
+        unlabelled=len(ledger.index_unlabelled),
+        mislabelled=mislabelled,
+        mislabelled_share=share,
+        auto_label_error=auto_error,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassCounts:
+    """What became of the samples of one true class.
+
+    Attributes:
+        n_samples: of that class. hand_labels, auto_labels: how many of them hold such a label.
+        mislabelled: how many hold the label of another class.
+        mislabelled_share: over `n_samples`; None where the class has no sample.
+    """
+
+    n_samples: int
+    hand_labels: int
+    auto_labels: int
+    mislabelled: int
+    mislabelled_share: float | None
+
+
+def count_by_class(ledger: LabelLedger, truth_N: Tensor, n_classes: int) -> tuple[ClassCounts, ...]:
+    """Return the counts of a ledger for each true class; over all classes they add up to those of `count`.
+
+    Args:
+        ledger: N samples.
+        truth_N: (N,) int64 in [0, C).
+        n_classes: C.
+    """
+    held_N, auto_N = ledger.source_N != Source.NONE, ledger.source_N == Source.AUTO
+    masks = (
+        ledger.member_N,
+        held_N & ~auto_N,
+        auto_N,
+        held_N & (ledger.label_N != truth_N),
+    )
+    by_class = zip(
+        *(torch.bincount(truth_N[mask_N], minlength=n_classes).tolist() for mask_N in masks), strict=True
+    )
+    return tuple(
+        ClassCounts(
+            n_samples=n,
+            hand_labels=hand,
+            auto_labels=auto,
+            mislabelled=wrong,
+            mislabelled_share=wrong / n if n else None,
+        )
+        for n, hand, auto, wrong in by_class
+    )
+
+
+def macro_mislabelled_share(classes: Sequence[ClassCounts]) -> float | None:
+    """Return the mean of the classes' mislabelled shares, each counting alike; None where none has a sample.
+
+    >>> few = ClassCounts(n_samples=2, hand_labels=0, auto_labels=2, mislabelled=1, mislabelled_share=0.5)
+    >>> many = ClassCounts(n_samples=98, hand_labels=0, auto_labels=98, mislabelled=0, mislabelled_share=0.0)
+    >>> macro_mislabelled_share([few, many])
+    0.25
+    """
+    shares = [item.mislabelled_share for item in classes if item.mislabelled_share is not None]
+    return sum(shares) / len(shares) if shares else None
+
+
+@dataclass(frozen=True)
+class TruthEvaluator:
+    """Holds the truth and answers with counts only.
+
+    Attributes:
+        truth_N: (N,) int64, or None when people are the oracle.
+        test_truth_T: (T,) int64, or None without a test set.
+    """
+
+    truth_N: Tensor | None
+    test_truth_T: Tensor | None = None
+
+    def counts(self, ledger: LabelLedger) -> Counts:
+        """Return `count(ledger, truth)`."""
+        return count(ledger, self.truth_N)
+
+    def counts_by_class(self, ledger: LabelLedger, n_classes: int) -> tuple[ClassCounts, ...]:
+        """Return `count_by_class(ledger, truth, n_classes)`, nothing where nobody knows the truth."""
+        return () if self.truth_N is None else count_by_class(ledger, self.truth_N, n_classes)
+
+    def diagnosis(self, ledger: LabelLedger, n_classes: int) -> Diagnosis | None:
+        """Return `diagnose(ledger, truth, n_classes)`, None where nobody knows the truth."""
+        return None if self.truth_N is None else diagnose(ledger, self.truth_N, n_classes)
+
+    def test_accuracy(self, predicted_T: Tensor | None) -> float | None:
+        """Return the share of test images classified rightly, None without a test set."""
+        if predicted_T is None or self.test_truth_T is None:
+            return None
+        return float((predicted_T == self.test_truth_T).double().mean())
+
+    def mislabelled(self, ledger: LabelLedger) -> tuple[Tensor, Tensor]:
+        """Return (index, truth), both int64, of the samples whose label differs from the truth."""
+        if self.truth_N is None:
+            empty = torch.empty(0, dtype=torch.int64)
+            return empty, empty
+        wrong_N = (ledger.label_N >= 0) & (ledger.label_N != self.truth_N)
+        index = wrong_N.nonzero().flatten()
+        return index, self.truth_N[index]

@@ -1,0 +1,90 @@
+"""When to go on drawing at random and when to hand label the least confident instead.
+
+A heuristic that may be wrong about costs and never about the bound: it looks only at answers that are in.
+
+Axes: B blocks of auto-labels by rank, the least confident in the first, each twice as long as the one
+before; O options: hand label the first o blocks out, then go on drawing; G the bets.
+"""
+
+import math
+
+import numpy as np
+
+from alframe.audit.betting import BETS_G, Floats, log_evidence
+from alframe.audit.sampling import Auditor
+
+PILOT = 100  # draws before the first estimate is trusted
+FIRST_BLOCK = 64
+# Hand labelling cannot be taken back while a few unlucky draws look like many errors: it must be clearly
+# cheaper, never runs ahead of the draws, and blocks are taken to be good until answers say otherwise.
+CLEARLY = 0.7
+RATIO = 1.0  # hand labels per draw
+PRIOR_ERRORS, ANTICIPATED = 1.0, 0.5  # a block's share is half the tolerated one: the weight of one error
+
+
+def worthwhile(auditor: Auditor, most_left: int, alpha: float) -> int:
+    """Return how many of the least confident to hand label now, 0 to go on drawing.
+
+    Args:
+        auditor: the audit so far. most_left: K, the wrong labels tolerated. alpha: in (0, 1).
+
+    Returns:
+        the number whose labels plus the draws that remain after them are estimated to cost least.
+    """
+    by_hand = auditor.asked - auditor.audited
+    if auditor.audited < PILOT or by_hand > RATIO * auditor.audited:
+        return 0
+    size_B, density_B, weight_B = _blocks(auditor, most_left)
+    labels_O = np.concatenate([[0.0], size_B.cumsum()])
+    found_O = np.concatenate([[0.0], (size_B * density_B).cumsum()])
+    growth_O = _growth(size_B, density_B, weight_B, auditor.weight_A[-1], most_left)
+    cost_O = np.full(len(labels_O), np.inf)
+    for option, growth in enumerate(growth_O):
+        need = _needed(auditor, most_left, round(found_O[option]), alpha)
+        cost_O[option] = labels_O[option] + (need / growth if growth > 1e-12 else np.inf)
+    # With all but K labelled nothing is left to prove.
+    all_but_K_O = labels_O >= labels_O[-1] - most_left
+    cost_O[all_but_K_O] = labels_O[all_but_K_O]
+    best = int(cost_O.argmin())
+    return round(labels_O[best]) if best and cost_O[best] < CLEARLY * cost_O[0] else 0
+
+
+def _blocks(auditor: Auditor, most_left: int) -> tuple[Floats, Floats, Floats]:
+    """(B,) unanswered labels, estimated share of wrong ones and mean weight, block by block."""
+    n_auto = len(auditor.answered_A)
+    edges = [0]
+    while edges[-1] < n_auto:
+        edges.append(min(n_auto, max(FIRST_BLOCK, 2 * edges[-1])))
+    first_B = np.array(edges[:-1])
+    answered_B = np.add.reduceat(auditor.answered_A, first_B, dtype=np.float64)
+    wrong_B = np.add.reduceat(auditor.wrong_A, first_B, dtype=np.float64)
+    length_B = np.diff(np.array(edges)).astype(np.float64)
+    # Before any answer in a block, half the tolerated share, with the weight of an error.
+    anticipated = ANTICIPATED * max(most_left, 1) / n_auto
+    density_B = (wrong_B + PRIOR_ERRORS) / (answered_B + PRIOR_ERRORS / anticipated)
+    weight_B = np.add.reduceat(auditor.weight_A, first_B) / length_B
+    return length_B - answered_B, np.minimum(density_B, 1.0), weight_B
+
+
+def _growth(
+    size_B: Floats, density_B: Floats, weight_B: Floats, least_weight: float, most_left: int
+) -> Floats:
+    """(B + 1,) expected log E per draw with the best bet, once the first o blocks are labelled."""
+    kept_OB = np.arange(len(size_B))[None, :] >= np.arange(len(size_B) + 1)[:, None]
+    weights_OB = kept_OB * (size_B * weight_B)[None]
+    total_O1 = np.maximum(weights_OB.sum(axis=1, keepdims=True), 1e-9)
+    chance_OB, value_OB, top_O1 = weights_OB / total_O1, total_O1 / weight_B[None], total_O1 / least_weight
+    mean = most_left + 1.0
+    room_O1 = np.maximum(top_O1 - mean, 1e-9)
+    bet_OBG = BETS_G[None, None, :]
+    if_wrong_OBG = np.log1p(np.maximum(bet_OBG * ((mean - value_OB) / room_O1)[..., None], -0.999))
+    if_right_OBG = np.log1p(bet_OBG * (mean / room_O1)[..., None])
+    density_1B1 = density_B[None, :, None]
+    mean_OBG = density_1B1 * if_wrong_OBG + (1 - density_1B1) * if_right_OBG
+    return np.asarray((chance_OB[..., None] * mean_OBG).sum(axis=1).max(axis=1))
+
+
+def _needed(auditor: Auditor, most_left: int, about_to_find: int, alpha: float) -> float:
+    """Nats of evidence that are missing once `about_to_find` more are corrected."""
+    null = min(auditor.known + about_to_find + most_left + 1, auditor.known + auditor.unanswered)
+    return max(1e-9, -math.log(alpha) - float(log_evidence(auditor.trace, null)[-1]))

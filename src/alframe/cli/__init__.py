@@ -1,0 +1,1 @@
+"""The `alframe` command and its sweeps."""

@@ -1,0 +1,164 @@
+"""From overrides to a resolved config, and one line for what cannot be composed."""
+
+import contextlib
+import difflib
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import yaml
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.errors import HydraException, MissingConfigException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import InterpolationResolutionError, MissingMandatoryValue, OmegaConfBaseException
+
+from alframe.config.validate import conf_directory
+from alframe.core.errors import ConfigError, UserError
+
+# Options that plug-ins of Hydra's bring, and the extra that installs them.
+_PLUGINS = {
+    ("hydra/launcher", "joblib"): "joblib",
+    ("hydra/launcher", "submitit_slurm"): "submitit",
+    ("hydra/launcher", "submitit_local"): "submitit",
+    ("hydra/sweeper", "optuna"): "optuna",
+    ("hydra/sweeper/sampler", "tpe"): "optuna",
+}
+
+_OF_TYPE = re.compile(r"Value '(.*)' of type '.*' could not be converted to (\w+)")
+_TYPES = {"Integer": "a whole number", "Float": "a number"}
+
+
+@contextlib.contextmanager
+def apart_from_hydra() -> Iterator[None]:
+    """Compose while the block runs, also within an application that has its own Hydra at work."""
+    hydra = GlobalHydra.instance()
+    theirs, hydra.hydra = hydra.hydra, None
+    try:
+        yield
+    finally:
+        GlobalHydra.instance().hydra = theirs  # another instance by now
+
+
+def composed(overrides: list[str]) -> dict[str, Any]:
+    """Return the resolved config of some overrides as plain containers.
+
+    Raises:
+        UserError: an override that cannot be, in the words of the command.
+    """
+    with apart_from_hydra():
+        config = _composed(overrides)
+    config.pop("experiment", None)
+    return config
+
+
+def named_choices(chosen: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, str]:
+    """Return what was chosen for each group of a trial, by the last part of the group's name.
+
+    Args:
+        chosen: Hydra's choices. overrides: as typed; a `_target_` among them is no longer the choice.
+
+    >>> chosen = {"query": "margin", "sweep/policy": "top_k", "experiment": None, "hydra/help": "default"}
+    >>> named_choices(chosen, ["seed=1"])
+    {'query': 'margin', 'policy': 'top_k'}
+    >>> named_choices(chosen, ["query._target_=mine.Query"])
+    {'policy': 'top_k'}
+    """
+    replaced = {text.lstrip("+~").partition("._target_=")[0] for text in overrides if "._target_=" in text}
+    return {
+        group.rpartition("/")[2]: str(choice)
+        for group, choice in chosen.items()
+        if choice is not None and not group.startswith("hydra/") and group not in {*replaced, "tracker"}
+    }
+
+
+def _composed(overrides: list[str]) -> dict[str, Any]:
+    return composed_whole(overrides)[0]
+
+
+def composed_whole(overrides: list[str]) -> tuple[dict[str, Any], DictConfig]:
+    """Return the resolved config of some overrides, and Hydra's own part beside it.
+
+    Raises:
+        UserError: an override that cannot be, in the words of the command.
+    """
+    try:
+        with initialize_config_dir(str(conf_directory()), version_base="1.3"):
+            node = compose("config", overrides=overrides, return_hydra_config=True)
+            own = OmegaConf.masked_copy(node, [str(key) for key in node if key != "hydra"])
+            config = OmegaConf.to_container(own, resolve=True, throw_on_missing=True)
+    except MissingMandatoryValue as error:
+        key = str(error.full_key or error).removeprefix("Missing mandatory value: ")
+        raise ConfigError(key, "a value", "none", f"Write {key}=VALUE.") from error
+    except MissingConfigException as error:
+        raise _unknown_option(error) from error
+    except InterpolationResolutionError as error:
+        raise UserError(f"{error.full_key}: {first_line(error)}") from error
+    except (HydraException, OmegaConfBaseException, ValueError, yaml.YAMLError) as error:
+        raise _unknown_key(error) from error
+    assert isinstance(config, dict)
+    return {str(key): value for key, value in config.items()}, node.hydra
+
+
+def _unknown_option(error: MissingConfigException) -> UserError:
+    missing = error.missing_cfg_file or ""
+    group, _, choice = missing.removesuffix(".yaml").rpartition("/")
+    if (group, choice) in _PLUGINS:
+        extra = _PLUGINS[group, choice]
+        return UserError(
+            f"{group}={choice}: expected a plug-in of Hydra's that is not installed. "
+            f"Write pip install 'alframe[{extra}]'."
+        )
+    options = sorted(path.stem for path in (conf_directory() / group).glob("*.yaml")) if group else []
+    if not options:
+        groups = [path.name for path in conf_directory().iterdir() if path.is_dir()]
+        return UserError(f"{group or choice}: no such group. {_closest(group or choice, groups)}")
+    return UserError(f"{group}={choice}: no such option. {_closest(choice, options)}")
+
+
+def _unknown_key(error: Exception) -> UserError:
+    text = str(error)
+    wrong = _OF_TYPE.search(f"{text} {error.__cause__}")
+    if wrong:  # only Hydra's own settings have types
+        key = re.sub(r"Error merging override ([^=\s]+)(?s:.*)", r"\1", text)
+        return ConfigError(key, _TYPES.get(wrong[2], wrong[2]), wrong[1])
+    found = re.search(r"Could not override '([^']+)'", text)
+    if found:
+        key, known = found.group(1), _known_keys()
+        if key in known:
+            group = key.partition(".")[0]
+            return UserError(f"{key}: the choice made for {group} has no such key; another choice has.")
+        return UserError(f"{key}: no such key or group. {_closest(key, _known_keys())}")
+    return UserError(" ".join(text.split()))
+
+
+def _closest(name: str, known: list[str]) -> str:
+    shown = f"There are: {', '.join(sorted(known))}." if len(known) <= 30 else "alframe --cfg job lists all."
+    best = max(known, key=lambda key: _likeness(name, key), default="")
+    return f"Did you mean {best}? {shown}" if best and _likeness(name, best) >= 0.6 else shown
+
+
+def _likeness(typed: str, key: str) -> float:
+    """Return how alike two keys are, in [0, 1]; the last part of a dotted key counts as well as the whole."""
+    pairs = ((typed, key), (typed.rpartition(".")[2], key.rpartition(".")[2]))
+    return max(difflib.SequenceMatcher(None, a, b).ratio() for a, b in pairs)
+
+
+def _known_keys() -> list[str]:
+    groups = [path.name for path in conf_directory().iterdir() if path.is_dir() and path.name != "hydra"]
+    return groups + _flat_keys(_composed([]))
+
+
+def _flat_keys(node: dict[str, Any], prefix: str = "") -> list[str]:
+    keys = []
+    for key, value in node.items():
+        keys.append(f"{prefix}{key}")
+        if isinstance(value, dict):
+            keys += _flat_keys(value, f"{prefix}{key}.")
+    return [key for key in keys if not key.endswith("_")]
+
+
+def first_line(error: Exception) -> str:
+    """Return the first line of an error's text as a sentence, its class where it has none."""
+    lines = str(error).strip().splitlines()
+    return lines[0].rstrip(".") + "." if lines else type(error).__name__

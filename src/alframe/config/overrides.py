@@ -1,0 +1,147 @@
+"""One override of a command line: what it sets, and its values where it sweeps over several."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import IntervalSweep, Override, ValueType
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+
+from alframe.config.checks import Check, number, whole
+from alframe.config.compose import first_line
+from alframe.config.ranges import RULES
+from alframe.config.validate import conf_directory
+from alframe.core.errors import ConfigError, UserError
+
+
+@dataclass(frozen=True, kw_only=True)
+class CommandOverride:
+    """An override, as typed or as a file of `hydra.sweeper.params` sets it.
+
+    Attributes:
+        text: the whole. key: what it sets, with a leading + where it adds that.
+        each: the override once for each of its values; none where only the sweeper knows them.
+        ends: both ends of an interval, none where it is none.
+    """
+
+    text: str
+    key: str
+    each: list[str]
+    ends: tuple[Any, ...] = ()
+
+    @property
+    def chooses(self) -> bool:
+        """Whether it chooses an option of a group."""
+        key = self.key.lstrip("+~").partition("@")[0]
+        return key.startswith("hydra/") or (conf_directory() / key).is_dir() or "/" in key
+
+
+def read_override(text: str, *, multirun: bool) -> CommandOverride:
+    """Return an override that was typed.
+
+    Raises:
+        UserError: it cannot be read, sweeps where `multirun` is False, or sweeps over nothing.
+    """
+    try:
+        override = OverridesParser.create().parse_override(text)
+    except HydraException as error:
+        raise UserError(
+            f"{text}: expected key=value or group=choice. {first_line(error)} "
+            "Quote values with spaces or special characters: 'key=\"a value\"'."
+        ) from error
+    if override.is_sweep_override() and not multirun:
+        raise UserError(f"{text}: expected one value, got several. Add -m (or --multirun) to run them all.")
+    value = override.value()
+    ends = (value.start, value.end) if isinstance(value, IntervalSweep) else ()
+    return CommandOverride(text=text, key=override.get_key_element(), each=_each(text, override), ends=ends)
+
+
+def _each(text: str, override: Override) -> list[str]:
+    if not override.is_sweep_override():
+        return [text]
+    if override.value_type in (ValueType.GLOB_CHOICE_SWEEP, ValueType.INTERVAL_SWEEP):
+        return []
+    try:
+        each = [f"{text[: text.index('=')]}={value}" for value in override.sweep_string_iterator()]
+    except (HydraException, ValueError) as error:
+        raise UserError(f"{text}: expected a range of numbers with a step other than 0.") from error
+    if not each:
+        raise UserError(f"{text}: expected at least one value, got a range without any.")
+    return each
+
+
+def check_values(overrides: Iterable[CommandOverride]) -> None:
+    """Check each value of the keys that sweep by itself; what only shows beside others is left to its trial.
+
+    Raises:
+        ConfigError: one is out of range.
+    """
+    for override in overrides:
+        key = override.key.lstrip("+")
+        rule = None if override.chooses else RULES.get(key)
+        if rule is None:
+            continue
+        for value in override.ends or map(_value, override.each):
+            if not (isinstance(value, str) and "${" in value):  # known once composed
+                rule(key, value)
+
+
+def _value(text: str) -> Any:
+    return OverridesParser.create().parse_override(text).value()
+
+
+def _directions(key: str, value: Any) -> None:
+    for each in value if isinstance(value, list) else [value]:
+        if each not in ("minimize", "maximize"):
+            raise ConfigError(key, "minimize, maximize or a list of them", each)
+
+
+def _processes(key: str, value: Any) -> None:
+    if value == 0:
+        raise ConfigError(key, "a number of processes, or -1 for one for each core", value)
+
+
+def _batch(key: str, value: Any) -> None:
+    if not (value == "auto" or (str(value).isdecimal() and int(value) > 0)):
+        raise ConfigError(key, "auto or a whole number of at least 1", value)
+
+
+_RULES: dict[str, Check] = {
+    "sweeper.max_batch_size": whole(1, optional=True),
+    "sweeper.n_trials": whole(1),
+    "sweeper.n_jobs": whole(1),
+    "sweeper.max_failure_rate": number(least=0, most=1),
+    "sweeper.direction": _directions,
+    "launcher.n_jobs": _processes,
+    "launcher.batch_size": _batch,
+}
+
+
+def check_launch(node: DictConfig, overrides: Sequence[CommandOverride]) -> None:
+    """Check how a sweep is to be launched.
+
+    Args:
+        node: Hydra's part of the config. overrides: what was typed, and what files sweep over.
+
+    Raises:
+        UserError: a setting is out of range, or an interval has no sweeper that draws from it.
+    """
+    for key, rule in _RULES.items():
+        group, _, name = key.partition(".")
+        if name in node[group]:
+            rule(f"hydra.{key}", _plain(node[group][name]))
+    if str(node.sweeper.get("_target_")).endswith("BasicSweeper"):
+        for override in overrides:
+            if override.ends:
+                raise UserError(
+                    f"{override.text}: expected values such as {override.key}=1,2, got an interval, which is "
+                    "for a search. Write hydra/sweeper=optuna or +sweep=search."
+                )
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, DictConfig) or OmegaConf.is_list(value):
+        return OmegaConf.to_container(value, resolve=True, enum_to_str=True)
+    return getattr(value, "name", value)  # an enum's

@@ -1,0 +1,111 @@
+"""Checks of a composed config before any download or device call. Needs no torch."""
+
+from pathlib import Path
+from typing import Any
+
+from alframe.config.ranges import RULES
+from alframe.core.errors import ConfigError
+
+GROUPS = (
+    "data",
+    "learner",
+    "network",
+    "initial",
+    "query",
+    "auto_label",
+    "oracle",
+    "stopping",
+    "tracker",
+)
+
+
+def conf_directory() -> Path:
+    """Return the folder of Hydra's groups: inside the installed package, or beside src/ in a checkout."""
+    packaged = Path(__file__).parents[1] / "conf"
+    return packaged if packaged.is_dir() else Path(__file__).parents[3] / "conf"
+
+
+def check(config: dict[str, Any]) -> None:
+    """Raise `ConfigError` for the first value out of range or pair of settings in conflict.
+
+    Args:
+        config: the resolved config as plain containers.
+    """
+    _check_presence(config)
+    for key, rule in RULES.items():
+        found, value = _look_up(config, key)
+        if found:
+            rule(key, value)
+    _check_amounts(config)
+    _check_question(config)
+    _check_conflicts(config)
+
+
+def _check_amounts(config: dict[str, Any]) -> None:
+    for group in ("initial", "query", "auto_label"):
+        amount = config.get(group) or {}
+        if amount.get("share") is not None and amount.get("num") is not None:
+            raise ConfigError(
+                group,
+                "a share or a number, not both",
+                f"share={amount['share']:g} and num={amount['num']}",
+                f"Write {group}.share=null or {group}.num=null.",
+            )
+
+
+def _check_question(config: dict[str, Any]) -> None:
+    """A question of unknown size would only be noticed once the seed set has been labelled."""
+    query = config["query"]
+    if query["_target_"] and all(query.get(key) is None for key in ("share", "num", "default_share")):
+        raise ConfigError("query", "query.share or query.num", hint="Give one of them, such as query.num=50.")
+
+
+def _check_conflicts(config: dict[str, Any]) -> None:
+    certificate = config["certificate"]
+    if certificate["tolerance"] is None and (certificate["reach"] or certificate["max_labels"] is not None):
+        raise ConfigError(
+            "certificate.tolerance", "a share, where certificate.reach or certificate.max_labels is given"
+        )
+    policy, learns = config["auto_label"], config["learner"].get("auto_labels") == "train"
+    judged = policy.get("validation_size") or config["stopping"].get("validation_size")
+    if learns and judged and policy.get("keep") == "rejudge":
+        raise ConfigError(
+            "auto_label.keep",
+            "permanent where auto-labels are learned as truth and a validation set judges them: what the "
+            "classifier has learned by heart would be judged by what it has not",
+            "rejudge",
+            "Write auto_label.keep=permanent or another learner.auto_labels.",
+        )
+    learner = config["learner"]
+    if learner.get("final_warm", 0) > learner.get("final_networks", 0):
+        raise ConfigError(
+            "learner.final_warm",
+            f"at most learner.final_networks={learner.get('final_networks', 0)}",
+            learner["final_warm"],
+        )
+    targets = {group: (config.get(group) or {}).get("_target_") for group in ("query", "auto_label")}
+    if not any(targets.values()):
+        raise ConfigError(
+            "query",
+            "someone to label: a query strategy or an auto-label policy",
+            "query=none and auto_label=none",
+            "Choose another of one of them.",
+        )
+
+
+def _check_presence(config: dict[str, Any]) -> None:
+    for key in (*GROUPS, *(rule for rule in RULES if "." not in rule)):
+        value = config.get(key)
+        if key not in config or (key in GROUPS and not (isinstance(value, dict) and "_target_" in value)):
+            expected = "one of the group's choices" if key in GROUPS else "a value"
+            hint = f"alframe --help lists them: {key}=CHOICE." if key in GROUPS else ""
+            raise ConfigError(key, expected, value, hint)
+
+
+def _look_up(config: dict[str, Any], key: str) -> tuple[bool, Any]:
+    value: Any = config
+    for part in key.split("."):
+        if not isinstance(value, dict) or part not in value:
+            return False, None
+        value = value[part]
+    return True, value

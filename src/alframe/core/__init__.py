@@ -1,0 +1,1 @@
+"""The loop and its vocabulary; imports nothing else of alframe."""

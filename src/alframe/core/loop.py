@@ -1,0 +1,108 @@
+"""The loop: the seven steps of labelling a data set with active learning."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from torch import Tensor
+
+from alframe.core.components import Components
+from alframe.core.ledger import LabelLedger
+from alframe.core.plan import LoopPlan
+from alframe.core.records import Certificate, PoolScores, RoundReport
+from alframe.core.round_report import Clock, RoundLog, report_round
+from alframe.core.steps import (
+    RoundState,
+    ask,
+    auto_label,
+    certify,
+    check_seed_set,
+    label_remainder,
+    label_seed_set,
+    score,
+    validation_in_use,
+    validation_note,
+)
+from alframe.core.validation_set import error_by_share
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class RoundResult:
+    """What a round ends with. Together with the learner's state it is all that the next round needs.
+
+    Attributes:
+        ledger: the labels after the round.
+        report: the round's figures.
+        validation_V: int64, the validation samples still in use.
+        left: scores of what is left of the pool, None unless this was the last round.
+        certificate: with the closing row, if one was wanted; else None.
+    """
+
+    ledger: LabelLedger
+    report: RoundReport
+    validation_V: Tensor
+    left: PoolScores | None = None
+    certificate: Certificate | None = None
+
+
+def label_dataset(
+    components: Components, plan: LoopPlan, start: LabelLedger | RoundResult, clock: Clock | None = None
+) -> Iterator[RoundResult]:
+    """Yield the ledger and a report after the seed set, after each round and after the remainder.
+
+    Args:
+        components: what trains, asks, accepts, answers, stops and counts.
+        plan: the reading of the seven steps.
+        start: an empty ledger of the data set; or the last result before the closing row of an earlier run
+            of the same trial, with the components in the state of then. The results that follow are the same.
+        clock: the trial's clock; None starts one.
+
+    Raises:
+        UserError: the seed set has fewer than two classes, or the first question is empty.
+        TrainingDiverged: raised by the learner.
+    """
+    clock = clock or Clock()
+    if isinstance(start, LabelLedger):
+        # 1. Hand label the seed set and, if one is wanted, the validation set: round 0.
+        ledger, validation_V = label_seed_set(components, plan, start)
+        report = report_round(components, plan, clock, None, ledger, kind="seed", round=0)
+        report = replace(report, note=validation_note(validation_V))
+        start = RoundResult(ledger=ledger, report=report, validation_V=validation_V)
+        yield start
+    if start.report.kind == "seed":
+        check_seed_set(components, plan, start.ledger)
+
+    ledger, report, validation_V, scores = start.ledger, start.report, start.validation_V, start.left
+    while scores is None:
+        clock.next_round()
+        round, stopped, before = report.round + 1, report.stopped_because, ledger
+        final = stopped is not None
+        # 2. Train a classifier on the labels so far.
+        log = RoundLog(fit=components.learner.fit(ledger.labelled(), round, final=final))
+        # 3. Softmax-score the pool; under "rejudge" the auto-labels return to it first.
+        if plan.keep == "rejudge":
+            ledger = ledger.revoke(ledger.index_auto)
+        pool, validation = score(components, ledger, validation_V, log)
+        log.validation_errors = error_by_share(validation)
+        # 4. and 5. Auto-label the most confident, hand label the least confident.
+        state = RoundState(ledger=ledger, scores=pool, validation=validation)
+        for pick in ("auto", "hand") if plan.order == "auto_first" else ("hand", "auto"):
+            if pick == "auto":
+                state, log.accepted = auto_label(components, plan, state, round)
+            elif not final:
+                state = ask(components, plan, state, round, log)
+        ledger = state.ledger
+        validation_V = validation_in_use(plan, validation_V, state)
+        # 6. Repeat until little enough is left; then train once more if the plan says so.
+        report = report_round(components, plan, clock, before, ledger, kind="round", round=round, log=log)
+        report = replace(report, stopped_because=stopped or report.stopped_because)
+        if report.stopped_because and (final or not plan.final_fit):
+            scores = state.scores
+        yield RoundResult(ledger=ledger, report=report, validation_V=validation_V, left=scores)
+
+    # 7. Label the remainder and, if a certificate is wanted, audit the auto-labels: the closing row.
+    clock.next_round()
+    before, round = ledger, report.round + 1
+    ledger = label_remainder(components, plan, ledger, scores, round)
+    ledger, certificate = certify(components, plan, ledger, round)
+    report = report_round(components, plan, clock, before, ledger, kind="closing", round=round)
+    yield RoundResult(ledger=ledger, report=report, validation_V=validation_V, certificate=certificate)

@@ -1,0 +1,114 @@
+"""The plan that the loop follows: amounts, costs, and which reading of the seven steps a trial takes."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from alframe.core.errors import ConfigError
+from alframe.core.ledger import LabelLedger
+from alframe.core.records import Counts
+
+
+@dataclass(frozen=True, kw_only=True)
+class Amount:
+    """A number of samples: a share of a base, a fixed number, or a default rule if neither is given.
+
+    Attributes:
+        share: in (0, 1], of `of`. num: at least 1. At most one of the two is given.
+        default_share, default_at_least: if neither is given, the amount is the larger of `default_share`
+            of the data set and `default_at_least` samples.
+        of: the base of a share: the unlabelled pool or the whole data set.
+        key: the config group, for error messages.
+    """
+
+    share: float | None = None
+    num: int | None = None
+    default_share: float | None = None
+    default_at_least: int = 1
+    of: Literal["pool", "dataset"] = "dataset"
+    key: str = "query"
+
+    def count(self, n_dataset: int, n_pool: int) -> int:
+        """Return round(share * base), or the fixed number. It can be 0 and can exceed the pool.
+
+        >>> Amount(share=0.01, of="pool").count(n_dataset=60_000, n_pool=30_000)
+        300
+        >>> Amount(num=7).count(n_dataset=60_000, n_pool=5)
+        7
+        """
+        if self.num is not None:
+            return self.num
+        if self.share is not None:
+            return round(self.share * (n_pool if self.of == "pool" else n_dataset))
+        if self.default_share is None:
+            raise ConfigError(self.key, f"{self.key}.share or {self.key}.num", hint="Give one of them.")
+        return max(round(self.default_share * n_dataset), self.default_at_least)
+
+    def first_count(self, n_dataset: int, n_pool: int) -> int:
+        """Return `count`, or raise `ConfigError` if it is zero although the pool is not empty."""
+        n = self.count(n_dataset, n_pool)
+        if n == 0 and n_pool > 0:
+            base = n_pool if self.of == "pool" and self.share is not None else n_dataset
+            raise ConfigError(
+                f"{self.key}.share",
+                f"a share that comes to at least one of {base} samples",
+                self.share,
+                f"Write {self.key}.share={1 / base:.2g} or more, or {self.key}.num=1.",
+            )
+        return n
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cost:
+    """Prices, all in one currency.
+
+    Attributes:
+        hand_label: price of one answer. auto_label: price of one predicted label. hour: price of one hour
+            of computing.
+    """
+
+    hand_label: float = 0.0
+    auto_label: float = 0.0
+    hour: float = 0.0
+
+    def total(self, counts: Counts, seconds: float) -> float:
+        """Return the cost of the labels so far and of the seconds spent.
+
+        >>> from alframe.core.records import Counts
+        >>> counts = Counts(n_samples=9, hand_labels=5, auto_labels=4, unlabelled=0, mislabelled=None,
+        ...                 mislabelled_share=None, auto_label_error=None)
+        >>> Cost(hand_label=0.04, hour=2.0).total(counts, seconds=1800)
+        1.2
+        """
+        labels = self.hand_label * counts.hand_labels + self.auto_label * counts.auto_labels
+        return labels + self.hour * seconds / 3600
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoopPlan:
+    """The reading of the seven steps that a trial follows.
+
+    Attributes:
+        seed: the trial's seed.
+        question: how many samples to ask for in a round.
+        keep: "permanent" keeps auto-labels for good; "rejudge" withdraws them each round and decides anew.
+        order: which picks first in a round: "auto_first" or "hand_first".
+        remainder: what happens to the samples left at the end: "hand", "auto" or "leave".
+        max_hand_labels: upper limit of hand labels over the whole trial, None for no limit.
+        final_fit: whether to train once more after the last question, before the remainder is decided.
+        cost: prices of labels and hours.
+    """
+
+    seed: int
+    question: Amount
+    keep: Literal["permanent", "rejudge"]
+    order: Literal["auto_first", "hand_first"]
+    remainder: Literal["hand", "auto", "leave"]
+    max_hand_labels: int | None = None
+    final_fit: bool = False
+    cost: Cost = field(default_factory=Cost)
+
+    def affordable(self, n: int, ledger: LabelLedger) -> int:
+        """Return how many of `n` questions the budget of hand labels still allows."""
+        if self.max_hand_labels is None:
+            return n
+        return max(0, min(n, self.max_hand_labels - len(ledger.index_hand)))

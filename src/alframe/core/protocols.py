@@ -1,0 +1,170 @@
+"""The interfaces of a trial's components: what the loop calls, and what a plug-in must provide.
+
+A component is any object with these methods. Name its class as `_target_` in a config group, from this
+package or from your own.
+"""
+
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from alframe.core.errors import ConfigError
+from alframe.core.ledger import LabelLedger
+from alframe.core.records import (
+    Accepted,
+    Certificate,
+    Counts,
+    FitReport,
+    Labelled,
+    PoolScores,
+    RoundReport,
+    Validation,
+)
+
+# Scores that cost nothing extra. All other needs of a strategy are computed for its candidates only.
+CHEAP = frozenset({"margin", "entropy"})
+# The attributes that a component must have, by config group. They hold for a user's own objects too.
+MEMBERS = {
+    "initial": ("select",),
+    "query": ("select", "needs"),
+    "auto_label": ("accept", "needs"),
+    "oracle": ("label",),
+    "stopping": ("reason",),
+}
+
+
+def check_component(group: str, component: object) -> None:
+    """Raise `ConfigError` if a component lacks an attribute that the loop uses; None is accepted."""
+    missing = [name for name in MEMBERS[group] if not hasattr(component, name)]
+    if component is not None and missing:
+        hint = (
+            "Write needs = frozenset() in its class if it reads no optional score."
+            if missing == ["needs"]
+            else ""
+        )
+        raise ConfigError(
+            group,
+            f"an object with {' and '.join(MEMBERS[group])}",
+            f"{type(component).__qualname__} without {' and '.join(missing)}",
+            hint,
+        )
+
+
+class Learner(Protocol):
+    """Trains a classifier on labels and scores samples with it."""
+
+    def fit(self, labelled: Labelled, round: int, *, final: bool = False) -> FitReport:
+        """Train on the labels so far.
+
+        Args:
+            labelled: the labels so far and the indices without one.
+            round: 1-based.
+            final: True for the extra fit after the last question, whose scores decide the remainder.
+
+        Raises:
+            TrainingDiverged: a loss or a weight is not finite.
+        """
+        ...
+
+    def score(self, index_P: Tensor, needs: frozenset[str]) -> PoolScores:
+        """Return the scores of `index_P` (int64), in that order, with the fields that `needs` names."""
+        ...
+
+    def predict_test(self) -> Tensor | None:
+        """Return (T,) int64 predicted classes of the test images, or None if there is no test set."""
+        ...
+
+
+class SeedSet(Protocol):
+    """Chooses what is hand labelled before the first training."""
+
+    def select(self, index_N: Tensor, generator: torch.Generator) -> Tensor:
+        """Return int64 indices to label, taken from `index_N` (int64, ascending)."""
+        ...
+
+
+class QueryStrategy(Protocol):
+    """Chooses what to ask next; `needs` names the optional fields of `PoolScores` that it reads.
+
+    Two methods are optional:
+
+    - `candidates(scores, n, generator) -> index`: the part of the pool to select from, for a method that
+      does not scale to the whole pool. Its needs are computed for these samples only.
+    - `value(scores) -> (P,)`: the lower the value, the sooner a sample is asked for. If it is there, the
+      validation set is thinned out at the same values as the pool; otherwise evenly.
+    """
+
+    needs: frozenset[str]
+
+    def select(self, scores: PoolScores, labelled: Labelled, n: int, generator: torch.Generator) -> Tensor:
+        """Return index_Q, int64: min(n, len(scores)) different samples of the pool."""
+        ...
+
+
+class AutoLabelPolicy(Protocol):
+    """Decides which predictions become labels; `needs` is as in `QueryStrategy`.
+
+    A policy that wants a validation set has an attribute `validation_size`: the number of samples of the
+    pool that the oracle labels for it beforehand. Those still in use are passed to `accept`.
+    """
+
+    needs: frozenset[str]
+
+    def accept(
+        self, scores: PoolScores, validation: Validation | None, generator: torch.Generator
+    ) -> Accepted:
+        """Return the accepted samples of the pool with their labels."""
+        ...
+
+
+class Oracle(Protocol):
+    """Answers questions about labels."""
+
+    def label(self, index_Q: Tensor) -> Tensor:
+        """Return (Q,) int64 labels of `index_Q` (int64)."""
+        ...
+
+
+class StoppingRule(Protocol):
+    """Decides when to stop; it sees no figure that depends on the truth."""
+
+    def reason(self, report: RoundReport) -> str | None:
+        """Return why the rounds end after this one, or None to continue."""
+        ...
+
+
+class Evaluator(Protocol):
+    """Compares labels and predictions with the truth, and returns counts only."""
+
+    def counts(self, ledger: LabelLedger) -> Counts:
+        """Return the counts and rates of a ledger; None where they depend on an unknown truth."""
+        ...
+
+    def test_accuracy(self, predicted_T: Tensor | None) -> float | None:
+        """Return the accuracy on the test images in [0, 1], or None if there is no test set."""
+        ...
+
+
+class Certifier(Protocol):
+    """Audits auto-labels at the end of a trial and certifies how many labels are wrong at most."""
+
+    def infeasible(self, ledger: LabelLedger, budget: int | None) -> str | None:
+        """Return why the allowed number of answers cannot be enough, or None."""
+        ...
+
+    def certify(
+        self,
+        ledger: LabelLedger,
+        oracle: Oracle,
+        generator: torch.Generator,
+        budget: int | None,
+        round: int,
+    ) -> tuple[LabelLedger, Certificate]:
+        """Return the ledger with the audited labels as hand labels, and the certificate.
+
+        Args:
+            ledger: final labels. oracle: answers the audit's questions. generator: draws the audit.
+            budget: the most questions allowed, None for no limit. round: of the closing row.
+        """
+        ...

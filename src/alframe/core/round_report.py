@@ -1,0 +1,115 @@
+"""The report of a round: what was done, counted and timed, and why the rounds end, if they do."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+from alframe.core.components import Components
+from alframe.core.ledger import LabelLedger, Source
+from alframe.core.plan import LoopPlan
+from alframe.core.records import Accepted, FitReport, Kind, RoundReport
+
+
+@dataclass(kw_only=True)
+class RoundLog:
+    """What a round has done so far; the loop writes it, the report reads it.
+
+    Attributes:
+        fit: what training did, None in rounds without training.
+        score_seconds: wall-clock seconds of scoring, None in rounds without scoring.
+        validation_errors: as in `RoundReport`.
+        accepted: what the auto-label policy accepted.
+    """
+
+    fit: FitReport | None = None
+    score_seconds: float | None = None
+    validation_errors: tuple[tuple[float, float], ...] = ()
+    accepted: Accepted | None = None
+
+    @contextmanager
+    def time_scoring(self) -> Iterator[None]:
+        """Add the seconds of a block to `score_seconds`."""
+        start = time.perf_counter()
+        yield
+        self.score_seconds = (self.score_seconds or 0.0) + time.perf_counter() - start
+
+
+class Clock:
+    """Seconds of the current round and of the trial."""
+
+    def __init__(self, elapsed_seconds: float = 0.0) -> None:
+        """Start both; `elapsed_seconds` is what earlier processes of the same trial took."""
+        self._round = time.perf_counter()
+        self._start = self._round - elapsed_seconds
+
+    def next_round(self) -> None:
+        """Start counting the seconds of a new round."""
+        self._round = time.perf_counter()
+
+    def seconds(self) -> float:
+        """Return the seconds of the round."""
+        return time.perf_counter() - self._round
+
+    def total_seconds(self) -> float:
+        """Return the seconds of the trial."""
+        return time.perf_counter() - self._start
+
+
+def report_round(
+    components: Components,
+    plan: LoopPlan,
+    clock: Clock,
+    before: LabelLedger | None,
+    ledger: LabelLedger,
+    *,
+    kind: Kind,
+    round: int,
+    log: RoundLog | None = None,
+) -> RoundReport:
+    """Return all figures of a round, with the reason why the rounds end after it, if they do.
+
+    Args:
+        before, ledger: the ledger before and after the round; None before the first.
+        log: what the round did, None for a round without training.
+    """
+    log = log or RoundLog()
+    counts = components.evaluator.counts(ledger)
+    written_N = ledger.round_N == round
+    auto_N = ledger.source_N == Source.AUTO
+    trained = log.fit is not None
+    test_accuracy = None
+    if trained:
+        test_accuracy = components.evaluator.test_accuracy(components.learner.predict_test())
+    report = RoundReport(
+        kind=kind,
+        round=round,
+        counts=counts,
+        hand_new=int((written_N & ~auto_N).sum()),
+        auto_new=int((written_N & auto_N).sum()),
+        unlabelled_before=len((before or ledger).index_unlabelled),
+        fit=log.fit,
+        score_seconds=log.score_seconds,
+        threshold=log.accepted.threshold if log.accepted else None,
+        test_accuracy=test_accuracy,
+        seconds=clock.seconds(),
+        note=log.accepted.note if log.accepted else None,
+        cost=plan.cost.total(counts, clock.total_seconds()),
+        validation_errors=log.validation_errors,
+    )
+    if not trained:
+        return report
+    return replace(report, stopped_because=_stop_reason(components, plan, report))
+
+
+def _stop_reason(components: Components, plan: LoopPlan, report: RoundReport) -> str | None:
+    counts = report.counts
+    # Auto-labels that are decided anew settle nothing: then only the stopping rules end the rounds.
+    settled = plan.keep == "permanent" or counts.auto_labels == 0
+    if settled and counts.unlabelled == 0:
+        return "every sample was labelled"
+    if settled and report.hand_new == 0 and counts.unlabelled >= report.unlabelled_before:
+        if plan.max_hand_labels is not None and counts.hand_labels >= plan.max_hand_labels:
+            return f"stopping.max_hand_labels={plan.max_hand_labels} was reached"
+        return "the round added no label: no question and no new auto-label"
+    return components.stopping.reason(report.without_truth())

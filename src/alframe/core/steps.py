@@ -1,0 +1,251 @@
+"""The seven steps: each takes a ledger and a pool and returns them after the step."""
+
+import warnings
+from dataclasses import dataclass, field, replace
+
+import torch
+from torch import Tensor
+
+from alframe.core.components import Components
+from alframe.core.errors import ConfigError, TrialError, TrialNotice, UserError
+from alframe.core.ledger import LabelLedger, Source
+from alframe.core.plan import LoopPlan
+from alframe.core.protocols import QueryStrategy
+from alframe.core.records import Accepted, Certificate, Labelled, PoolScores, Validation
+from alframe.core.round_report import RoundLog
+from alframe.core.seeds import derive_generator
+from alframe.core.selection import among, lowest
+from alframe.core.validation_set import thin_like_queries
+
+
+@dataclass(frozen=True, kw_only=True)
+class RoundState:
+    """The state of a round between two steps.
+
+    Attributes:
+        ledger: the labels so far.
+        scores: the samples of the pool that are left.
+        validation: the validation set in use, None if the trial has none.
+        inside_V: bool, validation samples that would have been auto-labelled; empty before that step.
+        asked_V: bool, validation samples that would have been asked for; empty before that step.
+    """
+
+    ledger: LabelLedger
+    scores: PoolScores
+    validation: Validation | None
+    inside_V: Tensor = field(default_factory=lambda: torch.empty(0, dtype=torch.bool))
+    asked_V: Tensor = field(default_factory=lambda: torch.empty(0, dtype=torch.bool))
+
+
+def label_seed_set(components: Components, plan: LoopPlan, ledger: LabelLedger) -> tuple[LabelLedger, Tensor]:
+    """Return the ledger with seed set and validation set labelled, and validation_V, int64 indices."""
+    seed_set = components.initial.select(ledger.index_unlabelled, derive_generator(plan.seed, 0, "initial"))
+    _check_budget(components, plan, ledger, len(seed_set))
+    ledger = _hand_label(components, ledger, seed_set, Source.SEED, 0)
+    left, n = ledger.index_unlabelled, components.validation_size
+    generator = derive_generator(plan.seed, 0, "validation")
+    validation_V = left[torch.randperm(len(left), generator=generator)[:n]].sort().values
+    return _hand_label(components, ledger, validation_V, Source.VALIDATION, 0), validation_V
+
+
+def validation_note(validation_V: Tensor) -> str | None:
+    """Return the note of the seed row on the validation set, or None if there is none."""
+    n = len(validation_V)
+    return f"{n:,} of them for validation; they are never learned from" if n else None
+
+
+def score(
+    components: Components, ledger: LabelLedger, validation_V: Tensor, log: RoundLog
+) -> tuple[PoolScores, Validation | None]:
+    """Return the scores of the pool and of the validation set, from one pass over both."""
+    index_P = ledger.index_unlabelled
+    with log.time_scoring():
+        both = components.learner.score(torch.cat([index_P, validation_V]), components.pool_needs)
+    if components.validation_size == 0:
+        return both, None
+    scores_V = both.at(slice(len(index_P), None))
+    validation = Validation(scores=scores_V, label_V=ledger.label_N[validation_V])
+    return both.at(slice(len(index_P))), validation
+
+
+def auto_label(
+    components: Components, plan: LoopPlan, state: RoundState, round: int
+) -> tuple[RoundState, Accepted | None]:
+    """Return the state with the accepted predictions as labels, and what the policy accepted."""
+    if components.auto_label is None:
+        return state, None
+    generator = derive_generator(plan.seed, round, "auto_label")
+    # Under hand_first the pool has lost the queried samples; the validation set loses similar ones.
+    stays_V = ~state.asked_V
+    validation = _validation_left(state.validation, stays_V)
+    accepted = components.auto_label.accept(state.scores, validation, generator)
+    ledger = state.ledger.commit(accepted.index_A, accepted.label_A, Source.AUTO, round, accepted.log_odds_A)
+    inside_V = state.inside_V
+    if accepted.inside_V is not None and state.validation is not None:
+        inside_V = torch.zeros(len(state.validation), dtype=torch.bool)
+        inside_V[stays_V if len(stays_V) else slice(None)] = accepted.inside_V
+    scores = state.scores.without(accepted.index_A)
+    return replace(state, ledger=ledger, scores=scores, inside_V=inside_V), accepted
+
+
+def _validation_left(validation: Validation | None, stays_V: Tensor) -> Validation | None:
+    """Return the validation samples that stay: all if no question was asked yet."""
+    if validation is None or len(stays_V) == 0:
+        return validation
+    return Validation(scores=validation.scores.at(stays_V), label_V=validation.label_V[stays_V])
+
+
+def ask(components: Components, plan: LoopPlan, state: RoundState, round: int, log: RoundLog) -> RoundState:
+    """Return the state with the strategy's question answered, as far as the budget allows."""
+    ledger, scores, query = state.ledger, state.scores, components.query
+    if query is None or len(scores) == 0:
+        return state
+    count = plan.question.first_count if round == 1 else plan.question.count
+    wanted = max(1, count(ledger.n_samples, len(scores)))
+    n = plan.affordable(min(wanted, len(scores)), ledger)
+    if n == 0:
+        return state
+    generator = derive_generator(plan.seed, round, "query")
+    with log.time_scoring():
+        candidates, labelled = _score_candidates(components, query, ledger, scores, n, generator)
+    index_Q = query.select(candidates, labelled, n, generator)
+    _check_question(query, index_Q, candidates, n)
+    asked_V = _thinned(query, state, index_Q, derive_generator(plan.seed, round, "validation"))
+    ledger = _hand_label(components, ledger, index_Q, Source.QUERY, round)
+    return replace(state, ledger=ledger, scores=scores.without(index_Q), asked_V=asked_V)
+
+
+def _check_question(query: QueryStrategy, index_Q: Tensor, candidates: PoolScores, n: int) -> None:
+    """Raise `TrialError` for a wrong selection before the oracle is asked about it."""
+    name = type(query).__name__
+    _check_indices(f"what {name} selects", index_Q, candidates)
+    if len(index_Q) > n:
+        raise TrialError(f"query: expected {name} to select at most {n} samples, got {len(index_Q)}.")
+    if len(index_Q) and int(index_Q.unique().numel()) < len(index_Q):
+        raise TrialError(f"query: expected {name} to select each sample once, but it selects one twice.")
+
+
+def _check_indices(what: str, index: Tensor, scores: PoolScores) -> None:
+    """Raise `TrialError` unless `index` is int64, one-dimensional and a part of the pool."""
+    if not isinstance(index, Tensor) or index.dtype != torch.int64 or index.dim() != 1:
+        came = f"{index.dtype} {tuple(index.shape)}" if isinstance(index, Tensor) else type(index).__name__
+        raise TrialError(f"query: expected {what} to be data-set indices, int64 (n,), got {came}.")
+    if (len(index) and int(index.min()) < 0) or not bool(among(index, scores.index_P).all()):
+        raise TrialError(
+            f"query: expected {what} to be in the pool; one is not. Take them from scores.index_P."
+        )
+
+
+def _score_candidates(
+    components: Components,
+    query: QueryStrategy,
+    ledger: LabelLedger,
+    scores: PoolScores,
+    n: int,
+    generator: torch.Generator,
+) -> tuple[PoolScores, Labelled]:
+    """Return the strategy's candidates with all scores that it needs, and the labels so far."""
+    labelled, choose = ledger.labelled(), getattr(query, "candidates", None)
+    if choose is not None:
+        candidates = choose(scores, n, generator)
+        _check_indices(f"the candidates of {type(query).__name__}", candidates, scores)
+        if len(candidates) < len(scores):
+            scores = scores.at(among(scores.index_P, candidates))
+    if not query.needs <= components.pool_needs | {"labelled_features"}:
+        scores = components.learner.score(scores.index_P, query.needs - {"labelled_features"})
+    if "labelled_features" in query.needs:
+        seen = components.learner.score(labelled.index_L, frozenset({"features"}))
+        labelled = replace(labelled, features_LD=seen.features_PD)
+    return scores, labelled
+
+
+def _thinned(query: QueryStrategy, state: RoundState, index_Q: Tensor, generator: torch.Generator) -> Tensor:
+    """Return (V,) bool: validation samples to drop because similar samples were queried."""
+    if state.validation is None:
+        return state.asked_V
+    asked_V = torch.zeros(len(state.validation), dtype=torch.bool)
+    outside_V = ~state.inside_V if len(state.inside_V) else ~asked_V
+    value = getattr(query, "value", None)
+    asked_V[outside_V] = thin_like_queries(
+        state.validation.scores.at(outside_V), state.scores, index_Q, value, generator
+    )
+    return asked_V
+
+
+def validation_in_use(plan: LoopPlan, validation_V: Tensor, state: RoundState) -> Tensor:
+    """Return the validation samples that stay in use after a round, int64.
+
+    Samples like the queried ones leave; samples inside the auto-labelled region leave only if auto-labels
+    are permanent.
+    """
+    lost = [state.asked_V] + ([state.inside_V] if plan.keep == "permanent" else [])
+    for lost_V in lost:
+        if len(lost_V):
+            validation_V = torch.where(lost_V, -1, validation_V)
+    return validation_V[validation_V >= 0]
+
+
+def certify(
+    components: Components, plan: LoopPlan, ledger: LabelLedger, round: int
+) -> tuple[LabelLedger, Certificate | None]:
+    """Return the ledger with the audit's answers and the certificate, or None if none is wanted."""
+    certifier = components.certifier
+    if certifier is None:
+        return ledger, None
+    budget = None if plan.max_hand_labels is None else plan.affordable(ledger.n_samples, ledger)
+    impossible = certifier.infeasible(ledger, budget)
+    if impossible is not None:
+        warnings.warn(impossible, TrialNotice, stacklevel=2)
+    generator = derive_generator(plan.seed, round, "certificate")
+    return certifier.certify(ledger, components.oracle, generator, budget, round)
+
+
+def label_remainder(
+    components: Components, plan: LoopPlan, ledger: LabelLedger, scores: PoolScores, round: int
+) -> LabelLedger:
+    """Return the ledger with the remainder labelled as the plan says."""
+    if plan.remainder == "auto":
+        return ledger.commit(scores.index_P, scores.predicted_P, Source.AUTO, round, scores.log_odds_P)
+    if plan.remainder == "leave":
+        return ledger
+    n, index_Q = plan.affordable(len(scores), ledger), scores.index_P
+    if n < len(scores):  # if the budget is too small for all, the least confident are asked
+        index_Q = index_Q[lowest(scores.log_odds_P, n)]
+    return _hand_label(components, ledger, index_Q, Source.REMAINDER, round)
+
+
+def _hand_label(
+    components: Components, ledger: LabelLedger, index_Q: Tensor, source: Source, round: int
+) -> LabelLedger:
+    if len(index_Q) == 0:
+        return ledger
+    return ledger.commit(index_Q, components.oracle.label(index_Q), source, round)
+
+
+def _check_budget(components: Components, plan: LoopPlan, ledger: LabelLedger, n_seed_set: int) -> None:
+    budget, n_validation = plan.max_hand_labels, components.validation_size
+    if budget is not None and n_seed_set + n_validation > budget:
+        also = f" and the validation set's {n_validation}" if n_validation else ""
+        raise ConfigError(
+            "stopping.max_hand_labels", f"at least the seed set's {n_seed_set}{also} samples", budget
+        )
+    if n_seed_set + n_validation >= ledger.n_samples:
+        also = " together with the seed set" if n_validation else ""
+        raise ConfigError(
+            "auto_label.validation_size" if n_validation else "initial.num",
+            f"fewer than the {ledger.n_samples} samples there are{also}",
+            f"{n_seed_set + n_validation} or more",
+        )
+
+
+def check_seed_set(components: Components, plan: LoopPlan, ledger: LabelLedger) -> None:
+    """Raise `UserError` if the seed set has fewer than two classes or the first question is empty."""
+    labels = ledger.labelled().label_L
+    n_classes = len(labels.unique())
+    if n_classes < 2:
+        raise UserError(
+            f"initial: expected a seed set that shows at least two classes, got {n_classes} "
+            f"in {len(labels)} hand labels. Write a larger initial.num or initial.share."
+        )
+    if components.query is not None:
+        plan.question.first_count(ledger.n_samples, len(ledger.index_unlabelled))

@@ -1,0 +1,115 @@
+"""Scoring by replay: a network's forward pass over a batch of indices, captured once for every network."""
+
+import copy
+import warnings
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from alframe.core.errors import EngineWarning
+from alframe.data.bank import Bank
+from alframe.learner.compute.device import Compute
+from alframe.learner.engines.capture import Capture, CaptureError, Replay, run_aside
+from alframe.learner.engines.tensor_slots import tensor_slots
+from alframe.learner.scoring.pool import EagerForward
+
+WARM_UP = 3
+
+
+class ReplayedForward:
+    """Runs networks of one shape by replaying a captured pass; what is not on the device runs eagerly.
+
+    Args:
+        normalize: maps uint8 images to the networks' input. compute: where and how. capture: what records.
+    """
+
+    def __init__(self, normalize: nn.Module, compute: Compute, capture: Capture) -> None:
+        self._eager = EagerForward(normalize, compute)
+        self._normalize = normalize
+        self._compute = compute
+        self._capture = capture
+        self._passes: dict[tuple[Bank, int], _Pass] = {}
+        self._failed = False
+
+    def give_up(self) -> None:
+        """Run networks eagerly from now on."""
+        self._failed = True
+
+    def __call__(
+        self, networks: Sequence[nn.Module], bank: Bank, index_P: Tensor, batch_size: int
+    ) -> Iterator[list[Tensor]]:
+        """Yield batch after batch the logits (B, C) of each network, in the order of `index_P`."""
+        if self._failed or not bank.resident or len(networks) != 1:
+            # Several at once only happens where memory was too short to keep what earlier ones said.
+            yield from self._eager(networks, bank, index_P, batch_size)
+            return
+        try:
+            replayed = self._pass(networks[0], bank, batch_size)
+        except CaptureError as error:
+            self._failed = True
+            warnings.warn(
+                f"engine: scoring could not be captured: {error}. Going on batch by batch.",
+                EngineWarning,
+                stacklevel=2,
+            )
+            yield from self._eager(networks, bank, index_P, batch_size)
+            return
+        replayed.load(networks[0])
+        for index_B in index_P.to(bank.device).split(batch_size):
+            yield [replayed.logits(index_B)]
+
+    def _pass(self, network: nn.Module, bank: Bank, batch_size: int) -> "_Pass":
+        key = bank, batch_size
+        if key not in self._passes:
+            self._passes = {kept: each for kept, each in self._passes.items() if kept[0] is not bank}
+            # What a graph keeps is used in later modes too, so none of it may be born in inference mode.
+            with torch.inference_mode(False), torch.no_grad():
+                self._passes[key] = _Pass(
+                    network, bank, batch_size, self._normalize, self._compute, self._capture
+                )
+        return self._passes[key]
+
+
+class _Pass:
+    """One captured forward pass with a private network."""
+
+    def __init__(
+        self,
+        network: nn.Module,
+        bank: Bank,
+        batch_size: int,
+        normalize: nn.Module,
+        compute: Compute,
+        capture: Capture,
+    ) -> None:
+        self._network = copy.deepcopy(network).eval()
+        self._bank, self._normalize, self._compute = bank, normalize, compute
+        self._index_B = torch.zeros(batch_size, dtype=torch.int64, device=bank.device)
+        self._logits_BC = torch.empty(0)
+        try:
+            run_aside(self._work, WARM_UP, compute.device)
+            self._replay: Replay = capture(self._work, [], compute.device)
+        except torch.OutOfMemoryError:
+            raise
+        except (RuntimeError, NotImplementedError) as error:
+            raise CaptureError(" ".join(str(error).split()[:40])) from error
+
+    def load(self, network: nn.Module) -> None:
+        """Take over the weights and statistics of a network."""
+        for mine, theirs in zip(tensor_slots(self._network), tensor_slots(network), strict=True):
+            mine.get().copy_(theirs.get())
+
+    def logits(self, index_B: Tensor) -> Tensor:
+        """Return (B, C) float32 for at most as many indices as were captured."""
+        n = len(index_B)
+        self._index_B[:n] = index_B
+        self._replay()
+        return self._logits_BC[:n].clone()
+
+    def _work(self) -> None:
+        with self._compute.autocast():
+            logits_BC = self._network(self._normalize(self._bank.take(self._index_B)))
+        if len(self._logits_BC) == 0:
+            self._logits_BC = torch.empty_like(logits_BC, dtype=torch.float32)
+        self._logits_BC.copy_(logits_BC)

@@ -1,0 +1,192 @@
+"""The reference engine: a plain `pytorch_lightning.Trainer`, with everything that clutters switched off.
+
+Every faster engine is measured against this one.
+"""
+
+import logging
+import math
+import signal
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from lightning_fabric.plugins.environments.lightning import LightningEnvironment
+from pytorch_lightning.callbacks import Callback
+from torch import Tensor, nn
+
+from alframe.learner.compute.device import Compute
+from alframe.learner.interfaces import FitJob, FitResult, Forward, NotFiniteError, Progress
+from alframe.learner.scoring.pool import EagerForward
+
+
+class ReferenceEngine:
+    """Runs a fit in a fresh Trainer: no logger, checkpoint, bar, summary or sanity check."""
+
+    name = "reference"
+
+    def __init__(self, compute: Compute) -> None:
+        self._compute = compute
+
+    def fit(self, job: FitJob, progress: Progress) -> FitResult:
+        """Train `job.module` in place and leave it on the device.
+
+        Raises:
+            NotFiniteError: the loss or a weight is NaN or infinite.
+            KeyboardInterrupt: on Ctrl-C.
+        """
+        return self.run(job, progress, batches=job.batches, validation=job.validation)
+
+    def run(
+        self,
+        job: FitJob,
+        progress: Progress,
+        *,
+        batches: Iterable[Any],
+        validation: Iterable[Any] | None,
+        callbacks: Sequence[Callback] = (),
+        options: dict[str, Any] | None = None,
+    ) -> FitResult:
+        """Fit `job.module` in a Trainer of its own; for engines that build on this one.
+
+        Args:
+            job, progress: as for `fit`.
+            batches, validation: what the Trainer iterates over in place of the job's.
+            callbacks: more of them. options: of the Trainer, in place of this engine's.
+        """
+        watch = _Watch(job, progress)
+        stop = None if job.patience is None else StopEarly(job.patience)
+        with _quiet_lightning(), _interrupts_raised():
+            trainer = pl.Trainer(
+                **{**self._compute.trainer_options(), **(options or {})},
+                max_steps=job.max_steps,
+                max_epochs=-1,
+                limit_val_batches=0 if validation is None else 1.0,
+                callbacks=[*callbacks, watch, *([] if stop is None else [stop])],
+                logger=False,
+                enable_checkpointing=False,
+                enable_progress_bar=False,
+                enable_model_summary=False,
+                num_sanity_val_steps=0,
+                # A fit is one process, whatever cluster it runs on: no environment is looked for or obeyed.
+                plugins=[LightningEnvironment()],
+            )
+            try:
+                trainer.fit(job.module, batches, validation)
+            except SystemExit as error:  # how Lightning passes on a Ctrl-C
+                raise KeyboardInterrupt from error
+        if not all(bool(torch.isfinite(weight).all()) for weight in job.module.parameters()):
+            raise NotFiniteError("a weight is NaN or infinite")
+        if stop is not None:
+            stop.restore(job.module)
+        job.module.to(self._compute.device)  # a Trainer leaves the module on the CPU
+        return watch.result(steps=trainer.global_step, epochs=trainer.current_epoch)
+
+    def forward(self, normalize: nn.Module) -> Forward:
+        """Return what runs networks over images batch by batch."""
+        return EagerForward(normalize, self._compute)
+
+
+class StopEarly(Callback):
+    """Ends a fit `patience` epochs after the highest `val_accuracy` and keeps the weights of that epoch.
+
+    Of equals the first is kept. One look at the metric an epoch, which is all that waits for the device.
+
+    Source: Keras' EarlyStopping with restore_best_weights=True.
+    """
+
+    def __init__(self, patience: int) -> None:
+        self._patience = patience
+        self._best = -math.inf
+        self._epochs_since = 0
+        self._state: dict[str, Tensor] | None = None
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Copy the weights when this epoch beats all before it, or count it against the patience."""
+        value = float(trainer.callback_metrics["val_accuracy"])
+        self._epochs_since += 1
+        if value > self._best:
+            self._best, self._epochs_since = value, 0
+            self._keep(pl_module.state_dict())
+        if self._epochs_since >= self._patience:
+            trainer.should_stop = True
+
+    def restore(self, module: pl.LightningModule) -> None:
+        """Load the best weights; none are kept when no validation ran."""
+        if self._state is not None:
+            module.load_state_dict(self._state)
+
+    def _keep(self, state: dict[str, Tensor]) -> None:
+        if self._state is None:
+            self._state = {name: tensor.clone() for name, tensor in state.items()}
+        for name, tensor in state.items():
+            self._state[name].copy_(tensor)
+
+
+class _Watch(Callback):
+    """Progress, the mean loss at the end, and an early end when the loss is not finite."""
+
+    CHECK_EVERY = 64  # batches between looks at the loss, each of which waits for the device
+
+    def __init__(self, job: FitJob, progress: Progress) -> None:
+        self._progress = progress
+        self._total = job.max_steps if job.max_steps > 0 else None
+        self._losses: list[Tensor] = []
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        loss = outputs["loss"] if isinstance(outputs, dict) else outputs
+        self._losses.append(loss.detach().reshape(-1))
+        if len(self._losses) % self.CHECK_EVERY == 0:
+            self._check()
+        self._progress("train", trainer.global_step, self._total)
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._check()
+
+    def result(self, steps: int, epochs: int) -> FitResult:
+        """Return what was run; the loss is NaN without a step."""
+        loss_S = torch.cat(self._losses).float().cpu() if self._losses else torch.empty(0)
+        last = loss_S[-max(1, len(loss_S) // 10) :]
+        return FitResult(
+            steps=steps, epochs=epochs, loss=float(last.mean()) if steps else math.nan, loss_S=loss_S
+        )
+
+    def _check(self) -> None:
+        recent = self._losses[-self.CHECK_EVERY :]
+        if recent and not bool(torch.isfinite(torch.cat(recent)).all()):
+            raise NotFiniteError("the training loss is NaN or infinite")
+
+
+@contextmanager
+def _quiet_lightning() -> Iterator[None]:
+    """No banners; and no advice that is wrong for data that is on the device already."""
+    logger = logging.getLogger("pytorch_lightning")
+    utilities = logging.getLogger("lightning.pytorch")
+    levels = logger.level, utilities.level
+    logger.setLevel(logging.ERROR)
+    utilities.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+            warnings.filterwarnings("ignore", message=".*no `val_dataloader`.*")
+            warnings.filterwarnings("ignore", message=".*GPU available but not used.*")
+            warnings.filterwarnings("ignore", message=".*isinstance.treespec, LeafSpec.*is deprecated.*")
+            yield
+    finally:
+        logger.setLevel(levels[0])
+        utilities.setLevel(levels[1])
+
+
+@contextmanager
+def _interrupts_raised() -> Iterator[None]:
+    """Give back the Ctrl-C handler, which Lightning replaces when it is interrupted."""
+    try:
+        before = signal.getsignal(signal.SIGINT)
+        yield
+    finally:
+        if signal.getsignal(signal.SIGINT) is not before:
+            signal.signal(signal.SIGINT, before)

@@ -1,0 +1,172 @@
+"""The consistency recipe: the unlabelled pool is training data too.
+
+An averaged copy of the network predicts each pool image as it is; where it is confident, the network
+must predict the same for an altered copy of the image. A wrong pseudo-label inside a step costs nothing
+later, while a wrong auto-label in the ledger stays.
+
+Source: FixMatch (Sohn et al., NeurIPS 2020) with the averaged network as the teacher (Tarvainen &
+Valpola, Mean teachers, NeurIPS 2017).
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from alframe.data.bank import Bank
+from alframe.learner.batches import ConsistencyBatches
+from alframe.learner.interfaces import FitInputs, FitJob
+from alframe.learner.module import Classifier, Normalize, OptimizerFactory
+from alframe.learner.recipes.augment import RandomDeformation
+from alframe.learner.recipes.ema import AveragedNetwork
+
+
+class ConsistencyClassifier(Classifier):
+    """Cross-entropy on altered labelled images plus agreement with the averaged network on the pool.
+
+    Batches are (labelled images, labels, pool images or None).
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        normalize: nn.Module,
+        optimizer: OptimizerFactory,
+        augment: nn.Module,
+        one_cycle: dict[str, Any] | None,
+        *,
+        average_decay: float,
+        confident: float,
+        weight: float,
+    ) -> None:
+        """Build the module.
+
+        Args:
+            network, normalize, optimizer, augment, one_cycle: as for `Classifier`.
+            average_decay: the averaged weights keep this share of themselves at each step.
+            confident: pool images whose averaged prediction is above this probability take part.
+            weight: of the pool's loss against the labelled samples' loss.
+        """
+        super().__init__(network, normalize, optimizer, augment, one_cycle)
+        self.average = AveragedNetwork(network, average_decay)
+        self._confident = confident
+        self._weight = weight
+
+    @property
+    def scoring_network(self) -> nn.Module:
+        """The averaged network."""
+        network: nn.Module = self.average.module.eval()
+        return network
+
+    def on_train_start(self) -> None:
+        """Let the averaged network evaluate: it teaches, and takes its statistics from the average."""
+        self.average.eval()
+
+    def training_step(self, batch: Any, batch_idx: int) -> Tensor:
+        """Return labelled cross-entropy + weight * pool cross-entropy, in nats."""
+        image_B, label_B, pool_image_B = batch
+        assert self.augment is not None
+        x = self.normalize(image_B)
+        if pool_image_B is None:
+            return F.cross_entropy(self.network(self.augment(x)), label_B)
+        x_pool = self.normalize(pool_image_B)
+        with torch.no_grad():
+            confidence_B, target_B = self.average(x_pool).softmax(dim=1).max(dim=1)
+        both = torch.cat([x, x_pool]).contiguous(memory_format=torch.channels_last)
+        logits_BC = self.network(self.augment(both))
+        labelled_loss = F.cross_entropy(logits_BC[: len(x)], label_B)
+        pool_loss_B = F.cross_entropy(logits_BC[len(x) :], target_B, reduction="none")
+        pool_loss = (pool_loss_B * (confidence_B > self._confident)).mean()
+        return labelled_loss + self._weight * pool_loss
+
+    def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
+        """Move the averaged weights and statistics towards the network's."""
+        self.average.update(self.network)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConsistencyRecipe:
+    """Trains a number of steps on labels and pool alike, with a one-cycle learning rate.
+
+    Attributes:
+        optimizer: makes the optimizer from the parameters.
+        steps, steps_growth: a fit takes steps + steps_growth * (round - 1) optimizer steps.
+        max_pool_passes: fewer steps where they would pass over the pool more often than this: a small pool
+            seen many times is learned by heart, wrong pseudo-labels included. None for no cap.
+        batch_size, pool_batch_size: labelled and pool images per step.
+        average_decay, confident, weight: see `ConsistencyClassifier`.
+        one_cycle: options of torch's OneCycleLR.
+        augment: limits of `RandomDeformation`.
+        auto_labels: "train" learns auto-labels as if a hand had given them; "consistency" treats their
+            images as part of the pool and learns from hand labels alone.
+    """
+
+    optimizer: OptimizerFactory
+    steps: int
+    batch_size: int
+    pool_batch_size: int
+    average_decay: float
+    confident: float
+    weight: float
+    one_cycle: dict[str, Any]
+    augment: dict[str, float]
+    steps_growth: int = 0
+    max_pool_passes: float | None = None
+    auto_labels: Literal["train", "consistency"] = "consistency"
+
+    def normalize(self, bank: Bank, index_N: Tensor) -> nn.Module:
+        """Return per-channel standardisation by the trial's own images."""
+        return Normalize(*bank.channel_statistics(index_N))
+
+    def alter(self, bank: Bank, normalize: nn.Module, seed: int, strength: float = 1.0) -> RandomDeformation:
+        """Return what alters normalised images of a bank; `strength` scales its limits."""
+        n_channels, height, width = bank.image_shape
+        black = torch.zeros(1, n_channels, 1, 1, dtype=torch.uint8, device=bank.device)
+        return RandomDeformation(
+            **{name: strength * limit for name, limit in self.augment.items()},
+            image_size=(height, width),
+            fill=normalize(black)[0],
+            generator=torch.Generator(bank.device).manual_seed(seed),
+        )
+
+    def job(self, network: nn.Module, lesson: FitInputs) -> FitJob:
+        """Return the fit of one round."""
+        labelled, bank = lesson.labelled, lesson.bank
+        trusted_L = labelled.hand_L if self.auto_labels == "consistency" else torch.ones_like(labelled.hand_L)
+        batches = ConsistencyBatches(
+            bank,
+            labelled.index_L[trusted_L],
+            labelled.label_L[trusted_L],
+            torch.cat([labelled.pool_P, labelled.index_L[~trusted_L]]),
+            self.batch_size,
+            self.pool_batch_size,
+            torch.Generator().manual_seed(lesson.batches_seed),
+        )
+        module = ConsistencyClassifier(
+            network,
+            lesson.normalize,
+            self.optimizer,
+            self.alter(bank, lesson.normalize, lesson.augment_seed),
+            self.one_cycle,
+            average_decay=self.average_decay,
+            confident=self.confident,
+            weight=self.weight,
+        )
+        n_pool = len(labelled.pool_P) + int((~trusted_L).sum())
+        steps = self._steps(lesson, n_pool)
+        return FitJob(
+            module=module,
+            n_labelled=int(trusted_L.sum()),
+            batches=batches,
+            max_steps=steps,
+            program=("consistency", id(self), id(bank), bool(n_pool and self.pool_batch_size)),
+        )
+
+    def _steps(self, lesson: FitInputs, n_pool: int) -> int:
+        steps = lesson.steps or self.steps + self.steps_growth * (lesson.round - 1)
+        if self.max_pool_passes is None or n_pool == 0 or self.pool_batch_size == 0:
+            return steps
+        return min(steps, max(1, math.ceil(self.max_pool_passes * n_pool / self.pool_batch_size)))

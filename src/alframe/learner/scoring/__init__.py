@@ -1,0 +1,1 @@
+"""What networks say about images."""

@@ -1,0 +1,103 @@
+"""What the strategies share: finite numbers, a part of the pool, ranks and random numbers."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from alframe.config.checks import whole
+from alframe.core.errors import TrialError
+from alframe.core.records import Labelled, PoolScores
+from alframe.core.selection import lowest
+
+_SAID = {
+    "log_odds_P": "log-odds",
+    "margin_P": "margins",
+    "entropy_P": "entropies",
+    "log_probs_PC": "log-probabilities",
+    "members_PKC": "log-probabilities of the committee's members",
+    "features_PD": "features",
+    "features_LD": "features",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subset:
+    """A strategy that looks closely at a random part of the pool.
+
+    Attributes:
+        max_candidates: at most so many samples, and at least the question; None for the whole pool.
+        device: where large products are computed; given by the trial. Another device, like another number of
+            threads, may round the last bits of a distance otherwise, and so decide ties otherwise.
+    """
+
+    max_candidates: int | None
+    device: torch.device | str = "cpu"
+
+    def __post_init__(self) -> None:
+        whole(1, optional=True)("query.max_candidates", self.max_candidates)
+
+    def candidates(self, scores: PoolScores, n: int, generator: torch.Generator) -> Tensor:
+        """Return int64 data-set indices, min(P, max(n, max_candidates)) random ones of the pool."""
+        if self.max_candidates is None or len(scores) <= self.max_candidates:
+            return scores.index_P
+        return scores.index_P[torch.randperm(len(scores), generator=generator)[: max(n, self.max_candidates)]]
+
+
+def finite(record: PoolScores | Labelled, field: str) -> Tensor:
+    """Return a field of the record that a strategy needs.
+
+    Args:
+        record: the pool's scores or what is labelled.
+        field: the name of the attribute, whose first axis is that of the record's indices.
+
+    Raises:
+        TrialError: a value is NaN or infinite.
+    """
+    value = getattr(record, field)
+    assert value is not None, f"needs declares {field}"
+    # One pass without a mask as large as the field; NaN is both its lowest and its highest.
+    if value.numel() == 0 or bool(torch.stack(torch.aminmax(value)).isfinite().all()):
+        return value
+    index = record.index_P if isinstance(record, PoolScores) else record.index_L
+    bad = ~value.isfinite().reshape(len(value), -1).all(dim=1)
+    said = "NaN" if bool(value[bad].isnan().any()) else "infinite"
+    raise TrialError(
+        f"query: expected finite {_SAID[field]}, but those of sample {int(index[bad][0])} are {said}. "
+        "Lower the learning rate (learner.optimizer.lr) or check its image."
+    )
+
+
+def soonest(value_P: Tensor, scores: PoolScores, n: int) -> Tensor:
+    """Return index_Q, int64, the n lowest values; ties go to the least confident, then to the first.
+
+    Args:
+        value_P: (P,) the lower, the sooner asked. scores: of the same samples.
+    """
+    n = min(n, len(scores))
+    if n == 0:
+        return scores.index_P[:0]
+    ahead_P = value_P <= value_P.kthvalue(n).values  # all that ties with the n-th is still in
+    positions = ahead_P.nonzero().flatten()
+    positions = positions[finite(scores, "log_odds_P")[positions].argsort(stable=True)]
+    return scores.index_P[positions[value_P[positions].argsort(stable=True)[:n]]]
+
+
+def gumbel(n: int, generator: torch.Generator) -> Tensor:
+    """Return (n,) float64 draws of the standard Gumbel distribution.
+
+    >>> gumbel(200_000, torch.Generator().manual_seed(0)).mean().sub(0.5772).abs().item() < 0.01
+    True
+    """
+    # The smallest normal number keeps a draw of exactly zero finite.
+    waiting_n = torch.empty(n, dtype=torch.float64).exponential_(generator=generator)
+    return -waiting_n.clamp_min(torch.finfo(torch.float64).tiny).log()
+
+
+def top_of(score_P: Tensor, n: int) -> Tensor:
+    """Return (min(n, P),) int64 positions of the n highest scores; ties go to the lowest position.
+
+    >>> top_of(torch.tensor([1.0, 3.0, 3.0]), 2).tolist()
+    [1, 2]
+    """
+    return lowest(-score_P, n)

@@ -1,0 +1,1 @@
+"""Finished trials, read from their files."""

@@ -1,0 +1,181 @@
+"""Trials as they lie on disk: what was chosen, what came out round by round; and those not finished."""
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from alframe.core.errors import UserError
+from alframe.report.load.csv_json import read_choices, read_failure, read_rounds
+from alframe.trial.read import Damaged, read_config, read_summary
+
+_MARKS = {
+    "summary.json",
+    "rounds.csv",
+    "failure.json",
+    "labels.csv",
+}  # a directory with one of them is a trial's
+_PARTS = {
+    ".hydra",
+    ".jobs",
+    "questions",
+    "state",
+    "wandb",
+}  # folders of a trial or a sweep, without trials in them
+_REPORT_PARTS = {"pictures", "tables"}  # of an earlier report, whose tables/rounds.csv is no trial's
+
+Status = Literal["failed", "interrupted", "waiting", "unfinished", "damaged"]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Trial:
+    """A finished trial.
+
+    Attributes:
+        directory: where it lies. config, summary: what config.yaml and summary.json hold; trials share parts
+            of their configs, so nobody may change them.
+        rounds: the rows of rounds.csv, as text.
+        choices: the choice made for each config group, such as {"query": "margin"}; empty where Hydra left
+            no folder of its own.
+    """
+
+    directory: Path
+    config: dict[str, Any]
+    summary: dict[str, Any]
+    rounds: list[dict[str, str]]
+    choices: dict[str, str]
+
+    @property
+    def seed(self) -> int:
+        """The trial's seed, by which trials are paired."""
+        return int(self.summary["seed"])
+
+    def accuracy_curve(self) -> list[tuple[float, float]]:
+        """Return (hand share that a round's classifier was trained after, its test accuracy)."""
+        return [
+            (self._share(int(row["hand_labels"]) - int(row["hand_new"])), float(row["test_accuracy"]))
+            for row in self.rounds
+            if row["kind"] == "round" and row["test_accuracy"]
+        ]
+
+    def mislabelled_curve(self) -> list[tuple[float, float]]:
+        """Return (hand share after a round, mislabelled share of the data set), the closing row included."""
+        return [
+            (self._share(int(row["hand_labels"])), float(row["mislabelled_share"]))
+            for row in self.rounds
+            if row["kind"] != "seed" and row["mislabelled_share"]
+        ]
+
+    def round_ends(self) -> list[float]:
+        """Return the hand share after each round, without the seed set and the closing row."""
+        return [self._share(int(row["hand_labels"])) for row in self.rounds if row["kind"] == "round"]
+
+    def _share(self, hand_labels: int) -> float:
+        return hand_labels / int(self.summary["n_samples"])
+
+
+@dataclass(frozen=True, kw_only=True)
+class LeftOut:
+    """A trial that is in no figure: where it lies, what became of it, and why, in one line."""
+
+    directory: Path
+    status: Status
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """The finished trials, and those left out, each in the order of their paths, numbers by their value."""
+
+    trials: list[Trial]
+    left_out: list[LeftOut]
+
+
+def find_trials(roots: Sequence[Path]) -> Found:
+    """Return the trials in folders and below them; one that is reached twice counts once.
+
+    Raises:
+        UserError: a root is no folder, or there is no finished trial in any.
+    """
+    directories: dict[Path, Path] = {}
+    unreadable: list[LeftOut] = []
+    for root in roots:
+        if not root.is_dir():
+            came = "a file" if root.exists() else "a path where nothing is"
+            raise UserError(f"{root}: expected a folder with trials in it, got {came}.")
+        for directory in _directories(root, unreadable):
+            directories.setdefault(directory.resolve(), directory)
+    read = [_read(directory) for directory in directories.values()]
+    trials = [each for each in read if isinstance(each, Trial)]
+    left_out = [*(each for each in read if isinstance(each, LeftOut)), *unreadable]
+    if not trials:
+        raise UserError(_nothing_finished(roots, left_out))
+    return Found(trials=trials, left_out=left_out)
+
+
+def _nothing_finished(roots: Sequence[Path], left_out: Sequence[LeftOut]) -> str:
+    where = ", ".join(map(str, roots))
+    if not left_out:
+        return f"{where}: expected finished trials (folders with a summary.json), found no trial."
+    one = left_out[0]
+    return (
+        f"{where}: expected finished trials, found {len(left_out)} that are not: {one.directory} is "
+        f"{one.status} ({one.reason})" + ("." if len(left_out) == 1 else f", and {len(left_out) - 1} more.")
+    )
+
+
+def _directories(root: Path, unreadable: list[LeftOut]) -> Iterator[Path]:
+    """Yield the directories of trials, a sweep's in the order of its jobs."""
+
+    def tell(error: OSError) -> None:
+        reason = error.strerror or str(error)
+        unreadable.append(LeftOut(directory=Path(error.filename), status="damaged", reason=reason))
+
+    for path, folders, files in os.walk(root, onerror=tell):
+        parts = _PARTS | _REPORT_PARTS if "report.json" in files else _PARTS
+        folders[:] = sorted((each for each in folders if each not in parts), key=_natural)
+        if not _MARKS.isdisjoint(files):
+            yield Path(path)
+
+
+def _natural(name: str) -> list[tuple[int, int, str]]:
+    """Return what sorts names by the numbers in them.
+
+    >>> sorted(["10", "9", "a"], key=_natural)
+    ['9', '10', 'a']
+    """
+    parts = re.findall(r"\d+|\D+", name)
+    return [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in parts]
+
+
+def _read(directory: Path) -> Trial | LeftOut:
+    try:
+        if not (directory / "summary.json").exists():
+            return _left_out(directory)
+        trial = Trial(
+            directory=directory,
+            config=read_config(directory),
+            summary=read_summary(directory),
+            rounds=read_rounds(directory),
+            choices=read_choices(directory),
+        )
+    except Damaged as error:
+        return LeftOut(directory=directory, status="damaged", reason=str(error))
+    return trial
+
+
+def _left_out(directory: Path) -> LeftOut:
+    """Return what became of a trial without a summary.
+
+    Raises:
+        Damaged: its files do not say.
+    """
+    if (directory / "failure.json").exists():
+        status, reason = read_failure(directory)
+        return LeftOut(directory=directory, status=status, reason=reason)
+    rounds = read_rounds(directory) if (directory / "rounds.csv").exists() else []
+    done = sum(row["kind"] == "round" for row in rounds)
+    reason = f"{done} rounds so far; it is at work, or its process was killed"
+    return LeftOut(directory=directory, status="unfinished", reason=reason)

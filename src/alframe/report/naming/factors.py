@@ -1,0 +1,154 @@
+"""What tells trials apart: config groups and settings, the fewest that do, and how their values read."""
+
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from alframe.config.identity import identity
+from alframe.report.load.trials import Trial
+
+MISSING: Hashable = object()  # the value of a setting that a trial does not have
+ALONE = "all trials"  # the name where nothing tells them apart
+_NOT_NAMED = ("tracker",)  # config groups that no label depends on
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Factor:
+    """What may tell trials apart: its key as typed, and each trial's value of it."""
+
+    key: str
+    values: Sequence[Hashable]
+    is_group: bool = False
+
+
+def settings_of(trial: Trial) -> dict[str, Hashable]:
+    """Return every setting that a label can depend on, but for the seed, by its key as typed."""
+    own = {key: value for key, value in identity(trial.config).items() if key != "seed"}
+    return dict(_flat(own))
+
+
+def _flat(node: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, Hashable]]:
+    for part, value in node.items():
+        if isinstance(value, Mapping) and value:
+            yield from _flat(value, f"{prefix}{part}.")
+        else:
+            yield f"{prefix}{part}", _frozen(value)
+
+
+def _frozen(value: Any) -> Hashable:
+    if isinstance(value, Mapping):
+        return tuple((key, _frozen(each)) for key, each in value.items())
+    return tuple(_frozen(each) for each in value) if isinstance(value, list) else value
+
+
+def codes(values: Iterable[Hashable]) -> list[int]:
+    """Return a number for each value, the same for equal ones.
+
+    >>> codes(["a", "b", "a"])
+    [0, 1, 0]
+    """
+    numbers: dict[Hashable, int] = {}
+    return [numbers.setdefault(value, len(numbers)) for value in values]
+
+
+def group_factors(trials: Sequence[Trial]) -> list[Factor]:
+    """Return a factor for each config group: Hydra's choices, or classes where a trial has none of those."""
+    if all(trial.choices for trial in trials):
+        keys = dict.fromkeys(key for trial in trials for key in trial.choices)
+        return [
+            Factor(key=key, values=[trial.choices.get(key, MISSING) for trial in trials], is_group=True)
+            for key in keys
+            if key not in _NOT_NAMED and not key.startswith("hydra/")
+        ]
+    nodes = dict.fromkeys(
+        key
+        for trial in trials
+        for key, node in trial.config.items()
+        if isinstance(node, Mapping) and "_target_" in node and key not in _NOT_NAMED
+    )
+    return [Factor(key=key, values=[_class(trial, key) for trial in trials], is_group=True) for key in nodes]
+
+
+def _class(trial: Trial, key: str) -> Hashable:
+    node = trial.config.get(key)
+    target = node.get("_target_") if isinstance(node, Mapping) else None
+    return str(target).rpartition(".")[2] if target else MISSING
+
+
+def leaf_factors(settings: Sequence[Mapping[str, Hashable]]) -> list[Factor]:
+    """Return a factor for each setting that any trial has."""
+    keys = dict.fromkeys(key for each in settings for key in each)
+    return [Factor(key=key, values=[each.get(key, MISSING) for each in settings]) for key in keys]
+
+
+def telling(kinds: Sequence[int], groups: Sequence[Factor], leaves: Sequence[Factor]) -> list[Factor]:
+    """Return factors that tell all kinds of trials apart: the most telling first, groups before settings.
+
+    One that says no more than those before it is left out, and so is a choice that differs within a kind.
+    """
+    n_kinds = len(set(kinds))
+    chosen: list[Factor] = []
+    parts = [0] * len(kinds)
+    for factors in (groups, leaves):
+        left = [each for each in factors if _n_parts(kinds, each) == n_kinds and len(set(each.values)) > 1]
+        while left and len(set(parts)) < n_kinds:
+            best = max(left, key=lambda factor: _n_parts(parts, factor))  # the first of equal ones
+            if _n_parts(parts, best) == len(set(parts)):
+                break
+            chosen.append(best)
+            parts = codes(zip(parts, best.values, strict=True))
+    return chosen
+
+
+def _n_parts(parts: Sequence[int], factor: Factor) -> int:
+    return len(set(zip(parts, factor.values, strict=True)))
+
+
+def names_of(factors: Sequence[Factor], n_trials: int) -> list[str]:
+    """Return each trial's name; different values of the factors have different names."""
+    if not factors:
+        return [ALONE] * n_trials
+    ends = [factor.key.rpartition(".")[2] for factor in factors]
+    labels = [end if ends.count(end) == 1 else factor.key for end, factor in zip(ends, factors, strict=True)]
+    columns = [_texts(factor, label) for factor, label in zip(factors, labels, strict=True)]
+    values = list(zip(*(factor.values for factor in factors), strict=True))
+    names: dict[tuple[Hashable, ...], str] = {}
+    for value, parts in zip(values, zip(*columns, strict=True), strict=True):
+        if value not in names:
+            name = ", ".join(part for part in parts if part) or f"no {labels[0]}"
+            again = sum(other == name or other.startswith(f"{name} #") for other in names.values())
+            names[value] = f"{name} #{again + 1}" if again else name
+    return [names[value] for value in values]
+
+
+def _texts(factor: Factor, label: str) -> list[str]:
+    """Return what each trial's value reads like in a name."""
+    texts = short_texts(factor)
+    if factor.is_group:
+        return [f"no {label}" if value == MISSING else texts[value] for value in factor.values]
+    return ["" if value == MISSING else f"{label} {texts[value]}" for value in factor.values]
+
+
+def short_texts(factor: Factor) -> dict[Hashable, str]:
+    """Return what each value of a factor reads like: short, unless that made two values the same."""
+    distinct = set(factor.values)
+    short = {value: _short(value) for value in distinct}
+    return short if len(set(short.values())) == len(distinct) else {each: text_of(each) for each in distinct}
+
+
+def _short(value: Hashable) -> str:
+    text = text_of(value)
+    if isinstance(value, float) and len(text) > 12:  # 0.999999999 is left as it is
+        return f"{value:.6g}"
+    return text if len(text) <= 32 else f"...{text[-29:]}"
+
+
+def text_of(value: Hashable) -> str:
+    """Return a setting as it is typed.
+
+    >>> text_of(None), text_of(True), text_of((16, 32)), text_of(0.999999)
+    ('null', 'true', '[16,32]', '0.999999')
+    """
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    return f"[{','.join(map(text_of, value))}]" if isinstance(value, tuple) else str(value)

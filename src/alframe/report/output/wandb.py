@@ -1,0 +1,158 @@
+"""A comparison of trials as one W&B run: what a W&B report can show beside the trials' own curves."""
+
+import io
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from alframe.config.validate import conf_directory
+from alframe.core.layout import sync_line
+from alframe.report.document import Picture, Report, Table
+from alframe.tracking.run_config import clipped
+from alframe.tracking.wandb_run import Mode, check_login, open_run, staged_in
+
+JOB_TYPE = "comparison"
+KEY = "--wandb-mode"
+_THOUSANDS = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d+)?")
+_NOTHING = ("", "-", "–")  # cells of a column of numbers where there is none
+
+
+@dataclass(frozen=True, kw_only=True)
+class Account:
+    """Where trials were logged: the W&B project, its account or team (None: the default), the group."""
+
+    project: str
+    entity: str | None
+    group: str | None
+
+
+def account_of(configs: Sequence[Mapping[str, Any]], directory: Path) -> Account:
+    """Return where trials were logged, for the comparison to stand beside them.
+
+    Args:
+        configs: what the trials' config.yaml hold; the first that was logged to W&B decides.
+        directory: the sweep's, whose name is the group unless the trials were given another.
+    """
+    logged = (dict(config.get("tracker") or {}) for config in configs)
+    tracker = next((each for each in logged if each.get("project")), None) or _default_tracker()
+    return Account(
+        project=tracker["project"],
+        entity=tracker.get("entity"),
+        group=tracker.get("group") or directory.resolve().name,
+    )
+
+
+def log_comparison(
+    report: Report,
+    *,
+    project: str,
+    entity: str | None,
+    mode: Mode,
+    group: str | None,
+    directory: Path,
+    trials: Table,
+    page: Path | None = None,
+) -> str:
+    """Log a comparison as one W&B run and return the line that says where it is or how it gets there.
+
+    Every table is a W&B table, numbers as numbers; every picture an image; the page is shown and kept as an
+    artifact. Each call makes a run of its own, of job type "comparison".
+
+    Args:
+        report: what is compared. trials: a row for each trial; its numbers can be drawn anew on W&B.
+        project, entity, group: where the trials are, see `account_of`.
+        mode: "offline" (files under wandb/ in `directory`) or "online".
+        directory: made if missing. page: the report as one HTML file.
+
+    Raises:
+        UserError: there is no account for mode online, or W&B cannot be reached.
+    """
+    if mode == "online":
+        check_login(KEY)
+    directory.mkdir(parents=True, exist_ok=True)
+    with staged_in(directory):
+        run = open_run(
+            mode=mode,
+            directory=directory,
+            key=KEY,
+            way_out=f"Write {KEY}=offline.",
+            project=project,
+            entity=entity,
+            group=clipped(group),
+            job_type=JOB_TYPE,
+            name=clipped(report.title),
+            notes="\n".join(report.warnings),
+            config={name.replace(".", "/"): _plain(value) for name, value in report.facts},
+        )
+        with run:
+            run.log(_content(report, trials))
+            if page is not None:
+                _log_page(run, page)
+    return f"On W&B: {run.url}" if mode == "online" else sync_line(directory)[0]
+
+
+def _content(report: Report, trials: Table) -> dict[str, Any]:
+    """Return the tables and pictures by their keys on W&B."""
+    content = {"tables/trials": as_wandb_table(trials)}
+    for part in (part for section in report.sections for part in section.parts):
+        if isinstance(part, Table):
+            content.setdefault(f"tables/{part.name}", as_wandb_table(part))
+        else:
+            content[f"pictures/{part.name}"] = _image(part)
+    return content
+
+
+def as_wandb_table(table: Table) -> Any:
+    """Return a `wandb.Table`; a column whose cells are all plain numbers or empty holds numbers and None."""
+    import wandb
+
+    columns = [numbers(column) or list(column) for column in zip(*table.rows, strict=True)]
+    return wandb.Table(columns=list(table.head), data=[list(row) for row in zip(*columns, strict=True)])
+
+
+def numbers(cells: Sequence[str]) -> list[float | None] | None:
+    """Return the numbers of a column, None for its empty cells; None when it is not one of numbers.
+
+    >>> numbers(["1,447", "0.24", "-"])
+    [1447.0, 0.24, None]
+    >>> numbers(["0.24 (0.21 to 0.27)", "0.3"])
+    """
+    found = [None if cell in _NOTHING else _plain(cell) for cell in cells]
+    if any(isinstance(each, str) for each in found) or all(each is None for each in found):
+        return None
+    return [None if each is None else float(each) for each in found]
+
+
+def _plain(cell: str) -> float | str:
+    """Return the number that a text is, "1,447" too; other texts as they are."""
+    try:
+        return float(cell.replace(",", "") if _THOUSANDS.fullmatch(cell) else cell)
+    except ValueError:
+        return cell
+
+
+def _image(picture: Picture) -> Any:
+    import wandb
+    from PIL import Image
+
+    caption = f"{picture.title}. {picture.note}".strip() if picture.note else picture.title
+    with Image.open(io.BytesIO(picture.png)) as image:
+        return wandb.Image(image, caption=caption)
+
+
+def _log_page(run: Any, page: Path) -> None:
+    import wandb
+
+    with page.open(encoding="utf-8") as file:
+        run.log({"report": wandb.Html(file, inject=False)})
+    artifact = wandb.Artifact(f"{JOB_TYPE}-{run.id}", type=JOB_TYPE)
+    artifact.add_file(str(page), name=page.name)
+    run.log_artifact(artifact)
+
+
+def _default_tracker() -> dict[str, Any]:
+    return dict(yaml.safe_load((conf_directory() / "tracker" / "wandb.yaml").read_text()))

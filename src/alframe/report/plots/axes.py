@@ -1,0 +1,28 @@
+"""What pictures do to their axes alike: ticks in percent and in counts, a legend above."""
+
+from typing import TYPE_CHECKING
+
+from alframe.report.numbers import percent_tick
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
+
+
+def in_percent(axis: "Axis") -> None:
+    """Write the ticks of an axis of shares in percent."""
+    from matplotlib.ticker import FuncFormatter
+
+    axis.set_major_formatter(FuncFormatter(lambda value, _: percent_tick(value)))
+
+
+def in_counts(axis: "Axis") -> None:
+    """Write the ticks of an axis of counts with commas."""
+    from matplotlib.ticker import FuncFormatter
+
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+
+
+def legend_above(axes: "Axes", n_columns: int, **spacing: float) -> None:
+    """Put the legend above what is drawn, where it hides nothing."""
+    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=n_columns, **spacing)

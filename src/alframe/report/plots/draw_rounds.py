@@ -1,0 +1,212 @@
+"""Pictures of a trial's rounds: where the labels come from, and how good they are."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from alframe.report.document import Picture
+from alframe.report.load.records import Round
+from alframe.report.numbers import count, percent
+from alframe.report.plots.axes import in_counts, in_percent, legend_above
+from alframe.report.plots.style import (
+    AUTO,
+    BLACK,
+    BLUE,
+    GREEN,
+    GREY,
+    HAND,
+    PALE,
+    PURPLE,
+    SKY,
+    VERMILLION,
+    figure,
+    in_style,
+    picture,
+)
+from alframe.report.stats.error_rates import cumulative
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+SOURCE_COLOURS = {"seed": BLACK, "query": BLUE, "validation": PURPLE, "audit": GREEN, "remainder": SKY}
+HATCHES = {"validation": "////", "audit": "\\\\\\\\"}  # of about the same grey as each other
+MOST_MARKED = 40  # rounds: with more, markers would make a band of the line
+MOST_NAMED = 12  # rounds that fit side by side by their names
+
+
+@in_style()
+def draw_flow(rounds: Sequence[Round]) -> Picture:
+    """Return how the labels by hand, by prediction and without one share the data set after each round."""
+    drawn = figure(height=4.6)
+    shares, counts = drawn.subplots(2, 1, sharex=True)
+    x = [each.round for each in rounds]
+    kinds: dict[str, tuple[list[int], dict[str, Any], dict[str, Any]]] = {
+        "by hand": ([each.hand for each in rounds], {"color": HAND}, {"color": HAND, "marker": "o"}),
+        "auto": (
+            [each.auto for each in rounds],
+            {"color": AUTO},
+            {"color": AUTO, "marker": "s", "linestyle": "--"},
+        ),
+        "without a label": (
+            [each.left for each in rounds],
+            {"color": PALE},
+            {"color": GREY, "marker": "^", "linestyle": ":"},
+        ),
+    }
+    below = [0.0] * len(x)
+    for name, (values, fill, line) in kinds.items():
+        height = [value / _samples(each) for value, each in zip(values, rounds, strict=True)]
+        shares.bar(x, height, bottom=below, width=_width(x), label=name, **fill)
+        below = [a + b for a, b in zip(below, height, strict=True)]
+        _plot_positive(counts, x, values, label=name, **line)
+    _share_axis(shares, "share of the data set")
+    shares.set_ylim(0, 1)
+    shares.grid(visible=False)
+    counts.set_yscale("log")
+    counts.set_ylabel("labels (log scale)")
+    in_counts(counts.yaxis)
+    _round_axis(counts, rounds)
+    legend_above(shares, 3)
+    legend_above(counts, 3)
+    last = rounds[-1]
+    return picture(
+        drawn,
+        name="flow",
+        title="Who labelled the data set",
+        description=(
+            f"Share of the data set labelled by hand, auto-labelled and without a label after each of "
+            f"{len(rounds)} steps, and the same counts on a log scale. At the end {count(last.hand)} by "
+            f"hand, {count(last.auto)} auto-labels, {count(last.left)} without a label."
+        ),
+        note="A count of zero has no place on the log scale and is left out there.",
+    )
+
+
+@in_style()
+def draw_hand_labels(by_source: Mapping[str, Mapping[int, int]], rounds: Sequence[Round]) -> Picture:
+    """Return how many hand labels there are after each round, and what they were asked for."""
+    drawn = figure(height=3.0)
+    axes = drawn.subplots()
+    x = [each.round for each in rounds]
+    below = [0] * len(x)
+    for name, by_round in by_source.items():
+        height = cumulative(by_round, x)
+        axes.bar(
+            x,
+            height,
+            bottom=below,
+            width=_width(x),
+            color=SOURCE_COLOURS[name],
+            hatch=HATCHES.get(name),
+            edgecolor="white" if name in HATCHES else SOURCE_COLOURS[name],
+            linewidth=0,
+            label=f"{name} ({count(height[-1])})",
+        )
+        below = [a + b for a, b in zip(below, height, strict=True)]
+    axes.set_ylabel("hand labels so far")
+    in_counts(axes.yaxis)
+    axes.grid(visible=False, axis="x")
+    _round_axis(axes, rounds)
+    legend_above(axes, 3)
+    parts = ", ".join(f"{count(sum(by_round.values()))} {name}" for name, by_round in by_source.items())
+    return picture(
+        drawn,
+        name="hand_labels",
+        title="What was asked by hand",
+        description=f"Hand labels after each round, stacked by what they were asked for: {parts}.",
+    )
+
+
+@in_style()
+def draw_quality(rounds: Sequence[Round]) -> Picture:
+    """Return the mislabelled share, the error of the auto-labels and the test accuracy by round.
+
+    Args:
+        rounds: at least one of them with a mislabelled share above zero or a test accuracy.
+    """
+    knows = any(each.mislabelled_share for each in rounds)
+    tested = any(each.test_accuracy is not None for each in rounds)
+    drawn = figure(height=1.2 + 1.7 * (knows + tested))
+    panels = drawn.subplots(knows + tested, 1, sharex=True, squeeze=False)[:, 0]
+    x = [each.round for each in rounds]
+    if knows:
+        _draw_wrong(panels[0], rounds)
+    if tested:
+        known = [(each.round, each.test_accuracy) for each in rounds if each.test_accuracy is not None]
+        panels[-1].plot(*zip(*known, strict=True), color=GREEN, marker=_marker("D", x))
+        _share_axis(panels[-1], "test accuracy")
+    _round_axis(panels[-1], rounds)
+    last = [each for each in rounds if each.mislabelled_share is not None][-1:]
+    accuracy = [each.test_accuracy for each in rounds if each.test_accuracy is not None][-1:]
+    told = [f"{percent(each.mislabelled_share)} of the data set is mislabelled at the end" for each in last]
+    told += [f"the last test accuracy is {percent(each)}" for each in accuracy]
+    return picture(
+        drawn,
+        name="quality",
+        title="How good the labels and the classifier are",
+        description=f"Mislabelled share and test accuracy by round: {'; '.join(told)}.",
+        note="Open triangles at the bottom: none was wrong, which has no place on a log scale."
+        if knows
+        else "",
+    )
+
+
+def _draw_wrong(axes: "Axes", rounds: Sequence[Round]) -> None:
+    axes.set_yscale("log")
+    x = [each.round for each in rounds]
+    series = (
+        ("mislabelled, of the data set", [e.mislabelled_share for e in rounds], VERMILLION, "o", "-"),
+        ("wrong, of the auto-labels", [e.auto_label_error for e in rounds], AUTO, "s", "--"),
+    )
+    floor = min((v for _, values, *_ in series for v in values if v), default=1e-4) / 2
+    for name, values, colour, marker, dash in series:
+        if any(values):
+            _plot_positive(axes, x, values, label=name, color=colour, marker=marker, linestyle=dash)
+        zero = [number for number, value in zip(x, values, strict=True) if value == 0]
+        if zero:  # an unclipped line without a point would reach to the figure's corner
+            axes.plot(zero, [floor] * len(zero), "v", color=colour, markerfacecolor="white", clip_on=False)
+    axes.set_ylim(bottom=floor)
+    _share_axis(axes, "wrong (log scale)")
+    legend_above(axes, 1)
+
+
+def _plot_positive(
+    axes: "Axes", x: Sequence[int], values: Sequence[float | None], *, marker: str, **line: Any
+) -> None:
+    """Plot what has a place on a log scale."""
+    axes.plot(x, [value or float("nan") for value in values], marker=_marker(marker, x), **line)
+
+
+def _width(x: Sequence[int]) -> float:
+    return 0.9 if len(x) <= MOST_MARKED else 1.0  # gaps narrower than a pixel would flicker
+
+
+def _marker(marker: str, x: Sequence[int]) -> str:
+    return marker if len(x) <= MOST_MARKED else ""
+
+
+def _samples(row: Round) -> int:
+    return max(1, row.hand + row.auto + row.left)
+
+
+def _round_axis(axes: "Axes", rounds: Sequence[Round]) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    x = [each.round for each in rounds]
+    if len(x) <= MOST_NAMED:
+        axes.set_xticks(x, [each.name for each in rounds])
+    else:
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
+    axes.set_xlim(min(x) - 0.6, max(x) + 0.6)
+    axes.set_xlabel("round" if len(x) <= MOST_NAMED else "round (0 is the seed set)")
+
+
+def _share_axis(axes: "Axes", label: str) -> None:
+    from matplotlib.ticker import LogLocator, NullLocator
+
+    axes.set_ylabel(label)
+    in_percent(axes.yaxis)
+    if axes.get_yscale() == "log":
+        low, high = axes.get_ylim()
+        subs = (1.0, 2.0, 5.0) if high < 30 * low else (1.0, 3.0) if high < 1000 * low else (1.0,)
+        axes.yaxis.set_major_locator(LogLocator(subs=subs))
+        axes.yaxis.set_minor_locator(NullLocator())

@@ -1,0 +1,89 @@
+"""How often labels are wrong, how surely that is known, and what is taken for what.
+
+Pure functions of a trial's records. Axes: C the classes.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from alframe.report.load.records import Bin, Diagnosis
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rate:
+    """Wrong of n, and the 95 % interval of the share (Clopper and Pearson)."""
+
+    n: int
+    wrong: int
+    low: float
+    high: float
+
+    @property
+    def share(self) -> float:
+        """Wrong over n."""
+        return self.wrong / self.n
+
+
+@dataclass(frozen=True, kw_only=True)
+class MixUp:
+    """Auto-labels of one true class that were given another; `share` of the class's auto-labels."""
+
+    truth: str
+    given: str
+    n: int
+    share: float
+
+
+def cumulative(by_round: Mapping[int, int], rounds: Sequence[int]) -> list[int]:
+    """Return how many there are after each round.
+
+    >>> cumulative({0: 5, 2: 3}, [0, 1, 2])
+    [5, 5, 8]
+    """
+    return [sum(n for number, n in by_round.items() if number <= last) for last in rounds]
+
+
+def rate(wrong: int, n: int, level: float = 0.95) -> Rate:
+    """Return the share of wrong ones with its exact two-sided interval.
+
+    Source: Clopper and Pearson, The use of confidence or fiducial limits, Biometrika 1934.
+
+    >>> none = rate(0, 10)
+    >>> none.low, round(none.high, 4)  # 1 - 0.025 ** (1 / 10)
+    (0.0, 0.3085)
+    """
+    from scipy.special import betaincinv  # type: ignore[import-untyped]
+
+    tail = (1 - level) / 2
+    return Rate(
+        n=n,
+        wrong=wrong,
+        low=float(betaincinv(wrong, n - wrong + 1, tail)) if wrong else 0.0,
+        high=float(betaincinv(wrong + 1, n - wrong, 1 - tail)) if wrong < n else 1.0,
+    )
+
+
+def rates_above(bins: Sequence[Bin]) -> list[Rate]:
+    """Return for each bin the rate of the auto-labels above its lower edge: its own and surer ones."""
+    return [
+        rate(sum(each.wrong for each in bins[k:]), sum(each.n for each in bins[k:])) for k in range(len(bins))
+    ]
+
+
+def mix_ups(diagnosis: Diagnosis) -> list[MixUp]:
+    """Return the pairs of classes that were taken for each other, the most frequent first."""
+    if diagnosis.confusion_CC is None:
+        return []
+    confusion_CC, names = diagnosis.confusion_CC, diagnosis.class_names
+    total_C = confusion_CC.sum(axis=1)
+    pairs = [(t, g) for t, g in zip(*confusion_CC.nonzero(), strict=True) if t != g]
+    pairs.sort(key=lambda pair: (-confusion_CC[pair], pair))
+    return [
+        MixUp(
+            truth=names[t],
+            given=names[g],
+            n=int(confusion_CC[t, g]),
+            share=float(confusion_CC[t, g] / total_C[t]),
+        )
+        for t, g in pairs
+    ]

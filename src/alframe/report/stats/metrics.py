@@ -1,0 +1,114 @@
+"""The figures of a trial that groups are compared by: where each is read, and how it is written."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from alframe.report.load.trials import Trial
+from alframe.report.stats.statistics import Estimate, estimate
+
+Groups = Mapping[str, Sequence[Trial]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figure:
+    """A column: its title, what it reads from a trial (None where it is undefined), times `scale`."""
+
+    title: str
+    read: Callable[[Trial], float | None]
+    scale: float = 100
+    decimals: int = 2
+
+    @property
+    def highest(self) -> float:
+        """What no trial can be above, as none can be below 0: 100 % of a share, infinity else."""
+        return 100.0 if self.scale == 100 else math.inf
+
+
+def by_seed(figure: Figure, trials: Sequence[Trial]) -> dict[int, float]:
+    """Return a figure of each seed, where it is defined."""
+    told = {trial.seed: figure.read(trial) for trial in trials}
+    return {seed: figure.scale * value for seed, value in told.items() if value is not None}
+
+
+def mean(figure: Figure, trials: Sequence[Trial]) -> Estimate | None:
+    """Return a figure's mean over seeds; None where it is defined for none."""
+    values = list(by_seed(figure, trials).values())
+    return estimate(values) if values else None
+
+
+def cut(each: Estimate, highest: float = 100.0) -> Estimate:
+    """Return an estimate with its interval cut at 0 and at `highest`, to show; Student's t knows no bounds.
+
+    >>> cut(Estimate(mean=4.0, low=-6.0, high=14.0, n=3)).low
+    0.0
+    """
+    if each.low is None or each.high is None:
+        return each
+    return replace(each, low=max(0.0, each.low), high=min(highest, each.high))
+
+
+def means(figures: Mapping[str, Figure], groups: Groups) -> dict[str, dict[str, Estimate | None]]:
+    """Return each group's mean of each figure."""
+    return {
+        name: {key: mean(figure, trials) for key, figure in figures.items()}
+        for name, trials in groups.items()
+    }
+
+
+def _of_summary(key: str) -> Callable[[Trial], float | None]:
+    return lambda trial: trial.summary[key]
+
+
+def _of_certificate(key: str) -> Callable[[Trial], float | None]:
+    return lambda trial: (trial.summary.get("certificate") or {}).get(key)
+
+
+def _before_audit(key: str, change: str, sign: int) -> Callable[[Trial], float | None]:
+    """Return what reads a figure as it stood before the audit's answers, where the oracle is perfect."""
+
+    def read(trial: Trial) -> float | None:
+        value, certificate = trial.summary[key], trial.summary.get("certificate")
+        return None if certificate is None or value is None else value + sign * certificate[change]
+
+    return read
+
+
+def _other_seconds(trial: Trial) -> float:
+    summary = trial.summary
+    return float(summary["seconds"] - summary["train_seconds"] - summary["score_seconds"])
+
+
+RESULTS = {
+    "hand_labels": Figure(title="hand labels", read=_of_summary("hand_labels"), scale=1, decimals=0),
+    "hand_share": Figure(title="hand labels, %", read=_of_summary("hand_share")),
+    "mislabelled_share": Figure(title="mislabelled, %", read=_of_summary("mislabelled_share"), decimals=3),
+    "auto_label_error": Figure(title="auto-label error, %", read=_of_summary("auto_label_error")),
+    "coverage": Figure(title="coverage, %", read=_of_summary("coverage")),
+    "test_accuracy": Figure(title="test accuracy, %", read=_of_summary("test_accuracy")),
+}
+
+TIMES = {
+    "rounds": Figure(title="rounds", read=_of_summary("rounds"), scale=1, decimals=1),
+    "seconds": Figure(title="seconds", read=_of_summary("seconds"), scale=1, decimals=1),
+    "train_seconds": Figure(title="of them training", read=_of_summary("train_seconds"), scale=1),
+    "score_seconds": Figure(title="scoring", read=_of_summary("score_seconds"), scale=1),
+    "other_seconds": Figure(title="all else", read=_other_seconds, scale=1),
+}
+
+CERTIFICATES = {
+    "hand_labels_before": Figure(
+        title="hand labels before it", read=_before_audit("hand_labels", "asked", -1), scale=1, decimals=0
+    ),
+    "mislabelled_before": Figure(
+        title="mislabelled before it",
+        read=_before_audit("mislabelled", "found_wrong", 1),
+        scale=1,
+        decimals=0,
+    ),
+    "asked": Figure(title="its answers", read=_of_certificate("asked"), scale=1, decimals=0),
+    "found_wrong": Figure(title="found wrong", read=_of_certificate("found_wrong"), scale=1, decimals=1),
+    "max_wrong_share": Figure(title="wrong at most, %", read=_of_certificate("max_wrong_share"), decimals=3),
+    "hand_share": Figure(title="hand labels in all, %", read=_of_summary("hand_share")),
+    "truly": Figure(title="wrong, %", read=_of_summary("mislabelled_share"), decimals=3),
+}

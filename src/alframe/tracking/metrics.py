@@ -1,0 +1,28 @@
+"""A round's figures under the keys that trackers share."""
+
+from alframe.core.records import RoundReport
+
+
+def metrics(report: RoundReport) -> dict[str, float]:
+    """Return a round's figures by key; those that are undefined are left out."""
+    counts, fit = report.counts, report.fit
+    values: dict[str, float | None] = {
+        "labels/hand": counts.hand_labels,
+        "labels/hand_share": counts.hand_share,
+        "labels/auto": counts.auto_labels,
+        "labels/unlabelled": counts.unlabelled,
+        "labels/mislabelled": counts.mislabelled,
+        "labels/mislabelled_share": counts.mislabelled_share,
+        "labels/auto_label_error": counts.auto_label_error,
+        "labels/coverage": counts.coverage,
+        "labels/threshold": report.threshold,
+        "labels/cost": report.cost,
+        "train/samples": fit.samples if fit else None,
+        "train/steps": fit.steps if fit else None,
+        "train/loss": fit.loss if fit else None,
+        "train/test_accuracy": report.test_accuracy,
+        "time/train_seconds": fit.seconds if fit else None,
+        "time/score_seconds": report.score_seconds,
+        "time/round_seconds": report.seconds,
+    }
+    return {key: value for key, value in values.items() if value is not None}

@@ -1,0 +1,77 @@
+"""What a trial is, as flat facts to filter, group and sort by, such as `query: margin`.
+
+Parts of a key are joined by "/", as in `learner/optimizer/lr`: W&B reads dots as steps into nested values and
+advises against them.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from alframe.config.identity import identity
+
+if TYPE_CHECKING:  # so that a report loads no torch
+    from alframe.tracking.base import Status, TrialInfo
+
+Fact = str | int | float | bool | None
+MAX_TAG = 64  # characters; W&B refuses longer tags
+MAX_NAME = 128  # characters of a run's and a group's name
+TAGGED = ("data", "query", "auto_label", "experiment", "policy")
+
+
+def facts(info: "TrialInfo") -> dict[str, Fact]:
+    """Return what a trial's labels depend on, what `auto` came to, and the choice made for each group.
+
+    Where data lie, who is told and which packages are trusted say nothing about the trial, and may say too
+    much about the machine: they are not among the facts.
+    """
+    settings = identity(info.config)
+    own = {room: _short(target) for room, target in settings.pop("given", {}).items()}
+    found = flat({**settings, "chosen": info.config["chosen"]})
+    return {**found, "data": info.data, **info.choices, **own}
+
+
+def flat(node: Mapping[str, Any]) -> dict[str, Fact]:
+    """Return the leaves of nested containers by key; lists as text, what has a `_target_` by its name.
+
+    >>> flat({"optimizer": {"_target_": "torch.optim.AdamW", "_partial_": True, "lr": 0.1}})
+    {'optimizer': 'AdamW', 'optimizer/lr': 0.1}
+    >>> flat({"network": {"widths": [16, 32]}})
+    {'network/widths': '[16,32]'}
+    """
+    found: dict[str, Fact] = {}
+    for key, value in node.items():
+        if isinstance(value, Mapping):
+            if "_target_" in value:
+                found[key] = _short(value["_target_"])
+            rest = {name: each for name, each in value.items() if name not in ("_target_", "_partial_")}
+            found |= {f"{key}/{name}": each for name, each in flat(rest).items()}
+        else:
+            found[key] = json.dumps(value, separators=(",", ":")) if isinstance(value, list) else value
+    return found
+
+
+def end_facts(status: "Status", summary: Mapping[str, Any] | None) -> dict[str, Fact]:
+    """Return how a trial ended and the figures of summary.json, without those by class, which are a table."""
+    content = {key: value for key, value in (summary or {}).items() if key != "per_class"}
+    return {"status": status, **flat(content)}
+
+
+def tags(info: "TrialInfo", own: Sequence[str]) -> list[str]:
+    """Return "data:mnist", "query:margin" and the like, then the user's own; each once and not too long."""
+    found = facts(info)
+    told = [f"{key}:{found[key]}" for key in TAGGED if found.get(key) is not None]
+    return list(dict.fromkeys(tag[:MAX_TAG] for tag in [*told, *own]))
+
+
+def clipped(name: str | None) -> str | None:
+    """Return a name that is not too long for W&B.
+
+    >>> len(clipped(200 * "a"))
+    128
+    """
+    return name if name is None or len(name) <= MAX_NAME else f"{name[: MAX_NAME - 3]}..."
+
+
+def _short(target: str | None) -> str:
+    return "none" if target is None else target.rpartition(".")[2]

@@ -1,0 +1,1 @@
+"""One trial: from a config to objects, rounds and files."""

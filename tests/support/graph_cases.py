@@ -1,0 +1,130 @@
+"""Small fits that tests of the graph engine run on the emulated graph and on a GPU."""
+
+from functools import partial
+
+import pytest
+import torch
+from torch import nn
+
+from alframe.core.records import Labelled
+from alframe.data import ImageBank
+from alframe.learner import Classifier, ConsistencyRecipe, FastCNN, FitJob, SupervisedRecipe
+from alframe.learner.batches import EpochBatches
+from alframe.learner.interfaces import FitInputs
+from alframe.learner.module import Normalize
+
+N, N_CLASSES = 400, 4
+
+
+def make_images():
+    """Return 400 noisy images of four classes, each darkened in a band of its own, and their labels."""
+    generator = torch.Generator().manual_seed(0)
+    label_N = torch.randint(0, N_CLASSES, (N,), generator=generator)
+    image_N = torch.randint(0, 256, (N, 1, 12, 12), dtype=torch.uint8, generator=generator)
+    for c in range(N_CLASSES):
+        image_N[label_N == c, :, c * 3 : c * 3 + 3] //= 4
+    return image_N, label_N
+
+
+class Dense(nn.Sequential):
+    """A network without batch norm: what pads a batch cannot reach the other samples."""
+
+    def __init__(self, dropout=0.0):
+        super().__init__(
+            nn.Conv2d(1, 6, 3),
+            nn.ReLU(),
+            nn.MaxPool2d(2),
+            nn.Dropout(dropout),
+            nn.Flatten(),
+            nn.Linear(150, N_CLASSES),
+        )
+
+
+def normed():
+    return FastCNN(in_channels=1, image_size=(12, 12), n_classes=N_CLASSES, widths=[6, 8], grid=2)
+
+
+def supervised(**options):
+    settings = {
+        "optimizer": partial(torch.optim.Adadelta, lr=1.0, rho=0.95, eps=1e-7),
+        "batch_size": 8,
+        "validation_share": 0.2,
+        "patience": 2,
+        "max_epochs": 7,
+    }
+    return SupervisedRecipe(**(settings | options))
+
+
+def epochs(**options):
+    """A number of epochs without early stopping, by SGD with momentum."""
+    sgd = partial(torch.optim.SGD, lr=0.01, momentum=0.9, weight_decay=1e-2)
+    return supervised(**({"optimizer": sgd, "validation_share": None, "patience": None} | options))
+
+
+def consistency(**options):
+    settings = {
+        "optimizer": partial(torch.optim.AdamW, lr=5e-3, weight_decay=1e-2, betas=(0.9, 0.99), fused=True),
+        "steps": 21,
+        "steps_growth": 60,
+        "batch_size": 8,
+        "pool_batch_size": 16,
+        "average_decay": 0.9,
+        "confident": 0.4,
+        "weight": 1.0,
+        "one_cycle": {"pct_start": 0.3, "div_factor": 25, "final_div_factor": 1000},
+        "augment": {"rotation": 15, "scale": 0.15, "shear": 0.2, "shift": 0.06, "elastic": 0.04},
+    }
+    return ConsistencyRecipe(**(settings | options))
+
+
+def run_rounds(engine, recipe, network, compute, sizes=(70, 83)):
+    """Fit a recipe for some rounds of a trial, as a learner does; return results and modules."""
+    image_N, label_N = make_images()
+    bank, done = ImageBank(image_N.to(compute.device)), []
+    for round, n in enumerate(sizes, 1):
+        with compute.seeded(round):
+            lesson = FitInputs(
+                bank=bank,
+                normalize=recipe.normalize(bank, torch.arange(N)).to(compute.device),
+                labelled=Labelled(
+                    index_L=torch.arange(n),
+                    label_L=label_N[:n],
+                    hand_L=torch.ones(n, dtype=torch.bool),
+                    pool_P=torch.arange(n, N),
+                ),
+                round=round,
+                batches_seed=round,
+                augment_seed=100 + round,
+            )
+            made = network().to(compute.device).to(memory_format=torch.channels_last)
+            job = recipe.job(made, lesson)
+            done.append((engine.fit(job, lambda *_: None), job.module))
+    return done
+
+
+def plain_job(module_class=Classifier, n=40, steps=10, device="cpu", **options):
+    """Return a supervised job of five batches an epoch, the same each time."""
+    image_N, label_N = make_images()
+    bank = ImageBank(image_N.to(device))
+    torch.manual_seed(3)
+    index = torch.arange(n)
+    return FitJob(
+        module=module_class(
+            Dense(), Normalize(torch.zeros(1), torch.full((1,), 255.0)), partial(torch.optim.SGD, lr=0.1)
+        ).to(device),
+        batches=EpochBatches(bank, index, label_N[:n], 8, torch.Generator().manual_seed(1)),
+        max_steps=steps,
+        **options,
+    )
+
+
+def assert_same(expected, got, tolerance=1e-5):
+    """Assert that two engines' fits agree step by step and in what they leave."""
+    for (wanted, module), (result, replayed) in zip(expected, got, strict=True):
+        assert (result.steps, result.epochs) == (wanted.steps, wanted.epochs)
+        torch.testing.assert_close(result.loss_S, wanted.loss_S, rtol=tolerance, atol=tolerance)
+        assert result.loss == pytest.approx(wanted.loss, abs=tolerance)
+        for name, tensor in module.state_dict().items():
+            torch.testing.assert_close(
+                replayed.state_dict()[name], tensor, rtol=10 * tolerance, atol=10 * tolerance
+            )

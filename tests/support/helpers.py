@@ -1,0 +1,98 @@
+"""Small recipes and readers that several tests share."""
+
+import contextlib
+import csv
+import io
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import torch
+
+from alframe.cli.main import main
+from alframe.config.compose import composed
+from alframe.learner import ConsistencyRecipe
+
+# A trial of a few seconds.
+SHORT = [
+    "data=digits",
+    "data.limit=300",
+    "learner.steps=15",
+    "stopping.min_rounds=1",
+    "stopping.max_rounds=2",
+    "query.num=10",
+]
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a command came to."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def alframe(*arguments: str, cwd: Path, **environment: str) -> Done:
+    """Run the command in this process, where torch is imported already."""
+    out, err = io.StringIO(), io.StringIO()
+    argv = sys.argv.copy()
+    handler = signal.getsignal(signal.SIGTERM)
+    try:
+        with (
+            contextlib.chdir(cwd),
+            mock.patch.dict(os.environ, environment),
+            contextlib.redirect_stdout(out),
+            contextlib.redirect_stderr(err),
+        ):
+            main(list(arguments))
+    except SystemExit as end:
+        return Done(int(end.code or 0), out.getvalue(), err.getvalue())
+    finally:
+        sys.argv[:] = argv
+        signal.signal(signal.SIGTERM, handler)
+    raise AssertionError("the command did not exit")
+
+
+def alframe_process(*arguments: str, cwd: Path) -> "subprocess.Popen[str]":
+    """Start the command in a process of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "alframe.cli.main", *arguments],
+        cwd=cwd,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def read_rows(file: Path) -> list[dict[str, str]]:
+    """Return the rows of a CSV file."""
+    return list(csv.DictReader(io.StringIO(file.read_text())))
+
+
+def small_recipe(**changes: Any) -> ConsistencyRecipe:
+    """Return the fast recipe cut down to a few small steps."""
+    settings: dict[str, Any] = {
+        "optimizer": partial(torch.optim.AdamW, lr=1e-2),
+        "steps": 5,
+        "batch_size": 8,
+        "pool_batch_size": 8,
+        "average_decay": 0.9,
+        "confident": 0.6,
+        "weight": 1.0,
+        "one_cycle": {"pct_start": 0.3},
+        "augment": {"rotation": 5.0, "scale": 0.1, "shear": 0.1, "shift": 0.05, "elastic": 0.02},
+    }
+    return ConsistencyRecipe(**{**settings, **changes})
+
+
+def config_of(*overrides: str) -> dict[str, Any]:
+    """Return the resolved config of a command line as plain containers."""
+    return composed(list(overrides))

@@ -1,0 +1,413 @@
+"""The jobs of a sweep, its search, and where a command works."""
+
+import errno
+import json
+import multiprocessing
+import os
+import shutil
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+from hydra.core.config_store import ConfigStore
+
+from alframe.cli import main as cli
+from alframe.cli import output_directory as place_module
+from alframe.cli import search, sweep
+from alframe.cli.job import _leave_failure, _leave_word
+from alframe.cli.output_directory import RunTarget, run_target
+from alframe.cli.sweep import Job, Launch
+from alframe.cli.workers import watched
+from alframe.config.command_line import check_command_line
+from alframe.config.compose import composed
+from alframe.core.errors import ConfigError, UserError
+from alframe.trial.directory import at_work, finished_summary, occupied
+
+EXTRAS = {
+    "hydra/launcher=joblib": "joblib",
+    "hydra/launcher=cores": "joblib",
+    "hydra/launcher=slurm": "submitit",
+    "hydra/launcher=submitit_local": "submitit",
+    "+sweep=search": "optuna",
+}
+
+
+def test_the_last_word_of_a_job_counts_and_they_come_in_their_order(tmp_path: Path) -> None:
+    with sweep.launching(tmp_path):
+        sweep.tell(tmp_path, 10, Job(directory="10", status="failed", reason="no"))
+        sweep.tell(tmp_path, 9, Job(directory="9", status="running"))
+        sweep.tell(tmp_path, 9, Job(directory="9", status="finished", overrides="seed=2"))
+        assert [str(job) for job in sweep.jobs(tmp_path)] == ["9 (seed=2)", "10"]
+        assert [job.status for job in sweep.jobs(tmp_path)] == ["finished", "failed"]
+        sweep.stop(tmp_path)
+        assert sweep.stopped(tmp_path)
+    with sweep.launching(tmp_path):
+        assert sweep.jobs(tmp_path) == []
+        assert not sweep.stopped(tmp_path)
+
+
+def test_a_job_without_a_last_word_was_killed_unless_its_directory_is_in_use(tmp_path: Path) -> None:
+    with sweep.launching(tmp_path):
+        sweep.tell(tmp_path, 0, Job(directory="0", status="running"))
+        [job] = sweep.jobs(tmp_path)  # of this process, which is alive
+        assert (job.status, job.reason) == ("killed", sweep.UNTOLD)
+        sweep.tell(tmp_path, 0, Job(directory="0", status="running", process=os.getpid() + 1))
+        [job] = sweep.jobs(tmp_path)
+        assert (job.status, job.reason) == ("killed", sweep.KILLED)
+        with occupied(tmp_path / "0"):
+            assert at_work(tmp_path / "0")
+            assert [job.status for job in sweep.jobs(tmp_path, patience_seconds=0.1)] == ["running"]
+        assert not at_work(tmp_path / "0")
+        assert not at_work(tmp_path / "nowhere")
+        assert not (tmp_path / "nowhere").exists()
+
+
+@pytest.mark.parametrize(
+    ("ended", "killed"),
+    [
+        ([{9}, {2}, {1}], ["1"]),  # 9 had no trial at work
+        ([{1, 9}, {2}], ["0"]),
+        ([{1, 2}], ["0", "1"]),
+        ([], ["0", "1"]),
+    ],
+)
+def test_of_jobs_that_end_together_the_first_was_killed(
+    ended: list[set[int]], killed: list[str], tmp_path: Path
+) -> None:
+    with sweep.launching(tmp_path):
+        for number in (0, 1):
+            sweep.tell(tmp_path, number, Job(directory=str(number), status="running", process=number + 1))
+        sweep.tell(tmp_path, 2, Job(directory="2", status="finished", process=1))
+        sweep.tell(tmp_path, 3, Job(directory="3", status="killed", reason=sweep.KILLED, process=8))
+        assert [job.directory for job in sweep.tell_killed(tmp_path, ended)] == killed
+        statuses = ["killed" if name in killed else "interrupted" for name in "01"]
+        assert [job.status for job in sweep.jobs(tmp_path)] == [*statuses, "finished", "killed"]
+
+
+def test_processes_that_end_are_told_in_their_order() -> None:
+    context = multiprocessing.get_context("spawn")
+    with watched(0.02) as ended:
+        processes = [context.Process(target=time.sleep, args=(100,)) for _ in range(3)]
+        for process in processes:
+            process.start()
+        time.sleep(0.1)
+        for process in (processes[1], processes[0]):
+            process.kill()
+            process.join()
+            time.sleep(0.1)
+        assert ended() == [{processes[1].pid}, {processes[0].pid}]
+        processes[2].kill()
+        processes[2].join()
+
+
+class TerminatedWorkerError(Exception):
+    """As joblib's."""
+
+
+@pytest.mark.parametrize(("n_crashes", "passes"), [(1, True), (2, False)])
+def test_what_a_killed_process_left_begins_once_more_and_not_twice(
+    n_crashes: int, passes: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    launches: list[list[str]] = []
+
+    def hydra(arguments: list[str], begun: list[str], n_trials: int | None) -> None:
+        launches.append(arguments)
+        sweep.tell(tmp_path, 0, Job(directory="0", overrides="seed=1", status="running", process=1))
+        if len(launches) <= n_crashes:
+            raise TerminatedWorkerError
+        sweep.tell(tmp_path, 0, Job(directory="0", status="finished"))
+
+    monkeypatch.setattr(cli, "_hydra", hydra)
+    with sweep.launching(tmp_path):
+        if passes:
+            cli._launch(tmp_path, ["-m"])
+        else:
+            with pytest.raises(TerminatedWorkerError):
+                cli._launch(tmp_path, ["-m"])
+        assert [job.status for job in sweep.jobs(tmp_path)] == ["finished" if passes else "killed"]
+    assert launches == [["-m"]] * 2
+    assert capsys.readouterr().err == (
+        f"alframe: 0 (seed=1): {sweep.KILLED}. What is missing begins once more.\n"
+    )
+
+
+def test_after_an_interrupt_nothing_begins_once_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def hydra(arguments: list[str], begun: list[str], n_trials: int | None) -> None:
+        assert not sweep.stopped(tmp_path)
+        sweep.stop(tmp_path)
+        raise TerminatedWorkerError
+
+    monkeypatch.setattr(cli, "_hydra", hydra)
+    with sweep.launching(tmp_path), pytest.raises(TerminatedWorkerError):
+        cli._launch(tmp_path, ["-m"])
+
+
+def test_a_word_that_cannot_be_written_is_told_on_the_terminal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with sweep.launching(tmp_path):
+        _leave_word(tmp_path, 0, Job(directory="0", status="running"))
+        monkeypatch.setattr(os, "fsync", full)
+        _leave_word(tmp_path, 0, Job(directory="0", status="failed", reason="no"))
+        assert capsys.readouterr().err.startswith("0: failed, which could not be noted: ")
+        assert [(job.status, job.reason) for job in sweep.jobs(tmp_path)] == [("killed", sweep.UNTOLD)]
+
+
+def test_a_folder_among_the_words_of_jobs_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / ".jobs" / "000099.json").mkdir(parents=True)
+    with sweep.launching(tmp_path):
+        sweep.tell(tmp_path, 0, Job(directory="0", status="finished"))
+        assert [job.directory for job in sweep.jobs(tmp_path)] == ["0"]
+
+
+def test_two_launches_of_a_sweep_are_kept_apart(tmp_path: Path) -> None:
+    with (
+        sweep.launching(tmp_path),
+        pytest.raises(UserError, match="expected a sweep that no other process works at"),
+        sweep.launching(tmp_path),
+    ):
+        pass
+    with sweep.launching(tmp_path):
+        pass
+
+
+def test_a_launch_beside_the_trials_of_one_that_was_killed_is_refused_in_one_line(tmp_path: Path) -> None:
+    for number in range(3):
+        sweep.tell(tmp_path, number, Job(directory=str(number), status="running"))
+    with (
+        occupied(tmp_path / "0"),
+        occupied(tmp_path / "2"),
+        pytest.raises(
+            UserError, match=r"an earlier launch left 2 trials at work in .* \(0, 2\)\. Wait"
+        ) as caught,
+        sweep.launching(tmp_path),
+    ):
+        pass
+    assert "\n" not in str(caught.value)
+    assert len(list(tmp_path.glob(".jobs/*.json"))) == 3  # what is known of them is kept
+    with sweep.launching(tmp_path):
+        assert sweep.jobs(tmp_path) == []
+
+
+def test_filters_of_warnings_that_were_given_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    for given, now in (
+        ("", "ignore:resource_tracker:UserWarning"),
+        ("error", "error,ignore:resource_tracker:UserWarning"),
+    ):
+        monkeypatch.setenv("PYTHONWARNINGS", given)
+        sweep.hush_trackers()
+        sweep.hush_trackers()
+        assert os.environ["PYTHONWARNINGS"] == now
+
+
+def test_a_sweep_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with (
+        pytest.raises(UserError, match=r"hydra\.sweep\.dir: expected a directory that can be written"),
+        sweep.launching(tmp_path / "file"),
+    ):
+        pass
+
+
+def test_a_launch_knows_its_own_process_and_what_was_swept() -> None:
+    launch = Launch(typed=("-m", "data=digits", "seed=1,2"))
+    assert launch.is_here()
+    assert not Launch(process=("another machine", launch.process[1])).is_here()
+    assert not Launch(process=(launch.process[0], launch.process[1] + 1)).is_here()
+    assert launch.swept(["data=digits", "seed=1", "query.num=5"]) == "seed=1 query.num=5"
+
+
+def test_a_failure_that_cannot_be_written_stops_no_sweep(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    _leave_failure(tmp_path, UserError("seed: no"))
+    assert list(tmp_path.iterdir()) == []
+    monkeypatch.undo()
+    _leave_failure(tmp_path, UserError("seed: no"))
+    failure = json.loads((tmp_path / "failure.json").read_text())
+    assert failure == {"status": "failed", "reason": "seed: no", "rounds": 0}
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "said"),
+    [
+        ("summary.json", "[]", "summary.json: expected an object, got []"),
+        ("summary.json", '{"seed": 1, "n_sam', "summary.json: cut off or damaged"),
+        ("summary.json", '{"seed": NaN}', "summary.json: expected a number as seed, got nan"),
+        ("config.yaml", "data: {", "config.yaml: cut off or damaged"),
+        ("config.yaml", None, "config.yaml is missing"),
+    ],
+)
+def test_a_damaged_trial_of_a_sweep_is_named_and_not_taken_as_finished(
+    file: str, text: str | None, said: str, tmp_path: Path
+) -> None:
+    config = {"seed": 1, "data": {"name": "digits"}}
+    assert finished_summary(tmp_path, config) is None
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))
+    (tmp_path / "summary.json").write_text(json.dumps(summary_of()))
+    assert finished_summary(tmp_path, config) == summary_of()
+    (tmp_path / file).unlink() if text is None else (tmp_path / file).write_text(text)
+    with pytest.raises(UserError) as told:
+        finished_summary(tmp_path, config)
+    assert str(told.value).startswith(f"{tmp_path}/{said}")
+    assert str(told.value).endswith(". Move that folder away and run again.")
+    assert "\n" not in str(told.value)
+
+
+def summary_of() -> dict[str, object]:
+    counts = dict.fromkeys(("seed", "n_samples", "hand_labels", "auto_labels", "rounds"), 1)
+    figures = dict.fromkeys(("hand_share", "coverage", "seconds", "train_seconds", "score_seconds"), 0.5)
+    unknown = dict.fromkeys(("mislabelled", "mislabelled_share", "auto_label_error", "test_accuracy"))
+    return {**counts, **figures, **unknown}
+
+
+def test_a_search_needs_a_direction_for_each_figure() -> None:
+    assert search.check_search(None, {"params": None}) == ()
+    assert search.check_search("mislabelled_share", {"direction": "minimize"}) == ("mislabelled_share",)
+    both = ["hand_share", "mislabelled_share"]
+    assert search.check_search(both, {"direction": ["minimize", "minimize"]}) == tuple(both)
+    with pytest.raises(ConfigError, match=r"objective: expected a figure .* Write objective="):
+        search.check_search(None, {"direction": "minimize"})
+    with pytest.raises(ConfigError, match=r"got 1\. Write hydra\.sweeper\.direction=\[minimize,minimize\]"):
+        search.check_search(both, {"direction": "minimize"})
+
+
+def test_what_a_search_came_to_is_a_line_for_each_of_the_best(tmp_path: Path) -> None:
+    assert search.told(tmp_path, ["a"]) == []
+    file = tmp_path / search.RESULTS
+    file.write_text(yaml.safe_dump({"best_params": {"query.num": 7, "x": 0.123456789}, "best_value": 0.5}))
+    assert search.told(tmp_path, ["a"]) == ["best a=0.5: query.num=7 x=0.123457"]
+    solutions = [{"params": {"x": 1}, "values": [0.1, 0.4]}, {"params": {"x": 2}, "values": [0.2, 0.3]}]
+    file.write_text(yaml.safe_dump({"name": "optuna", "solutions": solutions}))
+    assert search.told(tmp_path, ["a", "b"]) == ["best a=0.1 b=0.4: x=1", "best a=0.2 b=0.3: x=2"]
+    search.begin_search(tmp_path)
+    assert search.told(tmp_path, ["a", "b"]) == []
+
+
+def place(*arguments: str) -> RunTarget:
+    line = check_command_line(list(arguments))
+    assert line is not None
+    return run_target(line)
+
+
+def test_a_sweep_is_named_after_what_it_sweeps_over() -> None:
+    first = place("-m", "data=digits", "seed=1,2", "query.num=5,6,7")
+    assert first.n_trials == 6
+    assert first == place("-m", "seed=1,2", "data=digits", "query.num=5,6,7")
+    assert first.sweep is not None
+    others = [
+        place("-m", "data=digits", "seed=1,3", "query.num=5,6,7"),
+        place("-m", "data=digits", "seed=1,2", "query.num=5,6,7", "learner.steps=9"),
+    ]
+    assert len({first.sweep, *(other.sweep for other in others)}) == 3
+    assert place("-m", "seed=1,2", "hydra.sweep.dir=mine") == RunTarget(
+        overrides=[], sweep=Path("mine").absolute(), n_trials=2
+    )
+    assert place("data=digits").sweep is None
+
+
+def test_what_is_typed_takes_the_place_of_what_a_file_sweeps_over() -> None:
+    typed = ["-m", "+sweep=thresholds_shares", "initial.share=0.01", "auto_label.threshold=0.7,0.8"]
+    line = check_command_line([*typed, "seed=1"])
+    assert line is not None
+    assert (line.n_trials, line.swept) == (2, ["auto_label.threshold=0.7,0.8"])
+    line = check_command_line(typed)
+    assert line is not None
+    assert (line.n_trials, line.swept) == (10, ["auto_label.threshold=0.7,0.8", "seed=1,2,3,4,5"])
+
+
+def test_a_search_is_named_after_what_it_searches_and_goes_on_with_more_trials() -> None:
+    first = place("-m", "+sweep=search", "data=digits")
+    assert (first.n_trials, first.objective) == (30, ("mislabelled_share",))
+    more = place("-m", "+sweep=search", "data=digits", "hydra.sweeper.n_trials=60")
+    assert (more.n_trials, more.sweep) == (60, first.sweep)
+    others = [
+        place("-m", "+sweep=search", "data=digits", *changed)
+        for changed in (
+            ["objective=cost"],
+            ["learner.confident=interval(0.7,0.8)"],
+            ["hydra.sweeper.sampler.seed=2"],
+            ["hydra.sweeper.n_jobs=2"],
+        )
+    ]
+    assert len({first.sweep, *(other.sweep for other in others)}) == 5
+    with pytest.raises(ConfigError, match="objective: expected a figure"):
+        place("-m", "+sweep=search", "objective=null")
+
+
+@pytest.mark.parametrize(
+    ("typed", "processes"),
+    [
+        (["seed=1,2,3"], ["hydra.launcher.n_jobs=3"]),
+        (["seed=range(40)"], ["hydra.launcher.n_jobs=8"]),
+        (["+sweep=search"], ["hydra.launcher.n_jobs=1"]),
+        (["+sweep=search", "hydra.sweeper.n_jobs=4"], ["hydra.launcher.n_jobs=4"]),
+        (["seed=1,2,3", "hydra.launcher.n_jobs=2"], []),
+    ],
+)
+def test_no_more_processes_than_cores_and_than_trials_at_a_time(
+    typed: list[str], processes: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(place_module, "n_cores", lambda: 8)
+    found = place("-m", "hydra/launcher=cores", "hydra.sweep.dir=here", *typed)
+    assert found.overrides == processes
+    assert found.at_a_time == (int(processes[0][-1]) if processes else 2)
+
+
+@pytest.mark.parametrize(
+    ("launcher", "at_a_time"),
+    [("basic", None), ("submitit_local", 20), ("slurm", 16), ("cores", 8), ("joblib", 8)],
+)
+def test_how_many_trials_a_launcher_runs_at_a_time(
+    launcher: str, at_a_time: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(place_module, "n_cores", lambda: 8)
+    monkeypatch.setattr(shutil, "which", lambda name: f"/usr/bin/{name}")
+    assert place("-m", f"hydra/launcher={launcher}", "seed=range(20)").at_a_time == at_a_time
+
+
+def test_a_place_counts_what_is_typed_over_a_file() -> None:
+    assert place("-m", "+sweep=imbalance", "seed=1,2").n_trials == 5 * 2
+    assert place("-m", "+sweep=imbalance", "seed=1").n_trials == 5
+
+
+def test_slurm_composes_and_is_refused_where_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    typed = ["-m", "hydra/launcher=slurm", "hydra.launcher.partition=gpu", "seed=1,2"]
+    monkeypatch.setattr(shutil, "which", lambda name: f"/usr/bin/{name}")
+    assert place(*typed).n_trials == 2
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    with pytest.raises(UserError, match="expected a machine of a Slurm cluster, got one without srun"):
+        place(*typed)
+
+
+@pytest.mark.parametrize(("typed", "extra"), EXTRAS.items())
+def test_without_an_extra_the_line_says_how_to_install_it(
+    typed: str, extra: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    composed([])  # by which Hydra's plug-ins are registered
+    repo = ConfigStore.instance().repo["hydra"]
+    for group, names in {"launcher": ("joblib", "submitit"), "sweeper": ("optuna",)}.items():
+        kept = {file: node for file, node in repo[group].items() if not file.startswith(names)}
+        assert len(kept) < len(repo[group])
+        monkeypatch.setitem(repo, group, kept)
+    with pytest.raises(UserError) as told:
+        check_command_line(["-m", typed, "seed=1,2"])
+    assert str(told.value).endswith(f"Write pip install 'alframe[{extra}]'.")
+
+
+def test_an_unknown_option_is_found_at_any_place_of_a_sweep_and_values_are_not_composed() -> None:
+    with pytest.raises(UserError, match=r"query=margn: no such option\. Did you mean margin"):
+        check_command_line(["-m", "query=random,entropy,margn"])
+    line = check_command_line(["-m", "seed=range(1000)", "data=digits"])
+    assert line is not None
+    assert (line.n_trials, line.swept) == (1000, ["seed=range(1000)"])
+    assert json.dumps(line.overrides) == '["seed=0", "data=digits"]'

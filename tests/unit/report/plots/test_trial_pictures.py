@@ -1,0 +1,234 @@
+"""Sections of one trial: what they say and show, and what they say instead where something is not known."""
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+from alframe.core.errors import UserError
+from alframe.report.document import Picture, Section, Table
+from alframe.report.load.one_trial import hand_labels_by_source, mislabelled_of, rounds_of
+from alframe.report.load.records import Diagnosis
+from alframe.report.load.trials import Trial
+from alframe.report.plots.draw_mistakes import COLUMNS, ROWS, as_rgb, draw_confusion, draw_gallery
+from alframe.report.plots.draw_rounds import draw_flow, draw_hand_labels, draw_quality
+from alframe.report.plots.trial_pictures import NO_AUTO, NOBODY_KNOWS, NONE_WRONG, TOO_OLD, trial_sections
+from tests.support.made_trial import (
+    CERTIFICATE,
+    DIAGNOSIS,
+    NAMES,
+    ROUNDS,
+    leave_mislabelled,
+    leave_trial,
+    read,
+)
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def texts(picture: Picture) -> list[str]:
+    root = ElementTree.fromstring(picture.svg)
+    return [node.text or "" for node in root.iter(f"{SVG}text")]
+
+
+def parts_of(sections: Sequence[Section], kind: type) -> dict[str, Picture | Table]:
+    parts = [part for section in sections for part in section.parts if isinstance(part, kind)]
+    names = [part.name for part in parts]
+    assert len(set(names)) == len(names), "their names are file names"
+    return dict(zip(names, parts, strict=True))
+
+
+def text_of(sections: Sequence[Section], title: str) -> str:
+    return next(section.text for section in sections if section.title == title)
+
+
+@pytest.fixture(scope="module")
+def trial(tmp_path_factory: pytest.TempPathFactory) -> Trial:
+    return read(leave_trial(tmp_path_factory.mktemp("whole") / "a", certificate=CERTIFICATE))
+
+
+@pytest.fixture(scope="module")
+def sections(trial: Trial) -> list[Section]:
+    return trial_sections(trial)
+
+
+def test_a_whole_trial(sections: list[Section]) -> None:
+    assert [section.title for section in sections] == [
+        "Trial a",
+        "Rounds",
+        "Confidence",
+        "Classes",
+        "Mislabelled samples",
+        "The certificate",
+    ]
+    pictures, tables = parts_of(sections, Picture), parts_of(sections, Table)
+    assert list(pictures) == [
+        *("flow", "hand_labels", "quality", "reliability", "error_by_confidence", "confusion", "classes"),
+        *("mislabelled_1", "certificate"),
+    ]
+    for picture in pictures.values():
+        assert isinstance(picture, Picture)
+        assert ElementTree.fromstring(picture.svg).tag == f"{SVG}svg"
+        assert picture.png.startswith(b"\x89PNG")
+        assert picture.description
+        assert texts(picture)
+    for table in tables.values():
+        assert isinstance(table, Table)
+        assert {len(row) for row in table.rows} == {len(table.head)}
+
+
+def test_the_figures_are_the_trial_s(sections: list[Section]) -> None:
+    pictures, tables = parts_of(sections, Picture), parts_of(sections, Table)
+    assert sections[0].text == (
+        "10 of 20 samples (50.00 %) were labelled by hand and 10 by prediction, in 2 rounds. "
+        "1 label (5.00 %) is wrong."
+    )
+    facts = dict(tables["facts"].rows)
+    assert facts["query strategy"] == "Margin"
+    assert facts["auto-label policy"] == "none"
+    assert "seed (4)" in texts(pictures["hand_labels"])
+    assert "validation (2)" in texts(pictures["hand_labels"])
+    assert [n for n in texts(pictures["confusion"]) if n.isdigit()] == ["4", "1", "3", "2"]
+    assert {"4", "1 wrong", "6", "0 wrong"} <= set(texts(pictures["error_by_confidence"]))
+    assert {"proven 15.00 %", "tolerated 20.00 %", "in truth 5.00 %"} <= set(texts(pictures["certificate"]))
+    assert tables["confidence"].rows[0][:5] == ("0.75 to 0.9", "4", "1", "20.00 %", "25.00 %")
+    assert tables["mix_ups"].rows == [(NAMES[1], NAMES[0], "1", "25.00 %")]
+    assert tables["mislabelled"].rows == [("17", NAMES[0], NAMES[1], "by hand")]
+    rounds = tables["rounds"]
+    assert rounds.rows[1][: rounds.head.index("left") + 1] == ("1", "6", "2", "8", "6")
+    assert [row[rounds.head.index("note")] for row in rounds.rows] == ["", "", "a note", ""]
+
+
+def test_without_pictures_there_are_the_tables_and_no_need_of_matplotlib(
+    trial: Trial, sections: list[Section], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    plain = trial_sections(trial, pictures=False)
+    assert parts_of(plain, Picture) == {}
+    assert parts_of(plain, Table) == parts_of(sections, Table)
+    assert [section.text for section in plain] == [section.text for section in sections]
+    with pytest.raises(UserError, match=r"alframe\[report\]"):
+        trial_sections(trial)
+
+
+def test_where_nobody_knows_the_truth(tmp_path: Path) -> None:
+    directory = leave_trial(
+        tmp_path / "a", mislabelled=None, mislabelled_share=None, auto_label_error=None, test_accuracy=None,
+        per_class=None, certificate=CERTIFICATE,
+    )  # fmt: skip
+    (directory / "mislabelled.npz").unlink()
+    held = DIAGNOSIS | {"confusion": None, "reliability": None}
+    (directory / "diagnosis.json").write_text(json.dumps(held))
+    blank = [
+        ",".join("" if k in (6, 7, 8, 10) else cell for k, cell in enumerate(row.split(",")))
+        for row in ROUNDS.splitlines()[1:]
+    ]
+    (directory / "rounds.csv").write_text("\n".join([ROUNDS.splitlines()[0], *blank]))
+    sections = trial_sections(read(directory))
+    assert text_of(sections, "Mistakes") == NOBODY_KNOWS
+    assert "no test accuracy" in text_of(sections, "Rounds")
+    assert list(parts_of(sections, Picture)) == ["flow", "hand_labels", "certificate"]
+    assert "in truth" not in " ".join(texts(parts_of(sections, Picture)["certificate"]))
+
+
+def test_without_auto_labels(tmp_path: Path) -> None:
+    directory = leave_trial(tmp_path / "a", auto_labels=0, auto_label_error=None, mislabelled=0)
+    (directory / "mislabelled.npz").unlink()
+    held = DIAGNOSIS | {"confusion": [[0] * 3] * 3, "reliability": []}
+    (directory / "diagnosis.json").write_text(json.dumps(held))
+    sections = trial_sections(read(directory))
+    assert text_of(sections, "Confidence") == NO_AUTO
+    assert text_of(sections, "Mislabelled samples") == NONE_WRONG
+    assert list(parts_of(sections, Picture)) == ["flow", "hand_labels", "quality", "classes"]
+
+
+def test_a_trial_from_before_there_was_a_diagnosis(tmp_path: Path) -> None:
+    directory = leave_trial(tmp_path / "a", per_class=None)
+    for name in ("diagnosis.json", "mislabelled.npz", "labels.csv"):
+        (directory / name).unlink()
+    sections = trial_sections(read(directory))
+    assert text_of(sections, "Confidence") == text_of(sections, "Classes") == TOO_OLD
+    assert TOO_OLD in text_of(sections, "Mislabelled samples")
+    assert "There is no labels.csv" in text_of(sections, "Rounds")
+    assert list(parts_of(sections, Picture)) == ["flow", "quality"]
+
+
+def test_many_rounds_and_one(tmp_path: Path) -> None:
+    head, seed, first, *_, last = ROUNDS.splitlines()
+    many = [first.replace("1,", f"{k},", 1) for k in range(1, 90)]
+    for name, rows in (("many", [seed, *many, last.replace("3,", "90,", 1)]), ("one", [first])):
+        directory = leave_trial(tmp_path / name)
+        (directory / "rounds.csv").write_text("\n".join([head, *rows]))
+        trial = read(directory)
+        rounds, by_source = rounds_of(trial), hand_labels_by_source(trial)
+        assert by_source is not None
+        pictures = [draw_flow(rounds), draw_hand_labels(by_source, rounds), draw_quality(rounds)]
+        assert not any("37" in texts(picture) for picture in pictures)  # too many to name each
+        assert all(any(word.startswith("round") for word in texts(picture)) for picture in pictures)
+
+
+def test_a_summary_without_what_is_needed_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"a/summary\.json: expected hand_labels"):
+        trial_sections(read(leave_trial(tmp_path / "a", hand_labels=None)))
+
+
+@pytest.mark.parametrize(
+    ("n", "shape"), [(1, (3, 40, 20)), (26, (1, 28, 28)), (3, (4, 200, 300)), (2, (2, 1, 9))]
+)
+def test_galleries_of_any_size(tmp_path: Path, n: int, shape: tuple[int, ...]) -> None:
+    directory = leave_trial(tmp_path / "a")
+    leave_mislabelled(directory, n, shape)
+    found = mislabelled_of(read(directory))
+    assert found is not None
+    pages = draw_gallery(found, NAMES)
+    assert [page.name for page in pages] == [f"mislabelled_{k + 1}" for k in range(-(-n // (COLUMNS * ROWS)))]
+    words = [word for page in pages for word in texts(page)]
+    assert len(words) == 3 * n
+    assert words[-1] == "by hand"
+    assert words[1] == "✓ <script…pt>"
+    assert sum(page.svg.count("<image") for page in pages) == n
+
+
+def test_images_are_shown_as_they_are() -> None:
+    colours = np.arange(3 * 2 * 5, dtype=np.uint8).reshape(3, 2, 5)
+    assert (as_rgb(colours) == colours.transpose(1, 2, 0)).all()
+    assert (as_rgb(colours[:1]) == colours[0][..., None]).all()
+    assert as_rgb(np.zeros((1, 50, 400), dtype=np.uint8)).shape == (12, 96, 3)
+
+
+@pytest.mark.parametrize("n", [2, 12, 13, 21, 100])
+def test_confusion_of_any_number_of_classes(n: int) -> None:
+    confusion_NN = np.full((n, n), 7) + 10**6 * np.eye(n, dtype=np.int64)
+    names = tuple(f"${k}_{{x}}$" for k in range(n))  # no mathematics: a name
+    picture = draw_confusion(Diagnosis(class_names=names, confusion_CC=confusion_NN, bins=()))
+    words = texts(picture)
+    assert ("1000k" in words) == (words.count("7") > 1) == (n <= 12)  # counts in cells, or a scale to 7
+    assert (names[1] in words) == (n <= 20)
+    assert picture.description.startswith(f"Confusion matrix of {7 * n * n + 10**6 * n:,} auto-labels")
+
+
+def test_the_audit_is_told_from_the_remainder(tmp_path: Path) -> None:
+    directory = leave_trial(tmp_path / "a", certificate=CERTIFICATE | {"found_wrong": 1})
+    lines = (directory / "labels.csv").read_text().replace("remainder,3", "audit,3", 1)
+    (directory / "labels.csv").write_text(lines)
+    rows = (directory / "rounds.csv").read_text().splitlines()
+    rows[3] = "2,2,10,8,11,1,1,0.05,0.1,0.75,0.9,1.5,round,a note"  # of 20, so that one is left
+    (directory / "rounds.csv").write_text("\n".join([*rows, ""]))
+    table = parts_of(trial_sections(read(directory), pictures=False), Table)["rounds"]
+    assert isinstance(table, Table)
+    cells = [dict(zip(table.head, row, strict=True)) for row in table.rows[-2:]]
+    told = [(each["round"], each["hand labels"], each["new by hand"], each["auto-labels"]) for each in cells]
+    assert told == [("remainder", "9", "1", "11"), ("audit", "10", "1", "10")]
+    assert [each["mislabelled"] for each in cells] == ["", "1"]
+    assert [each["time"] for each in cells] == ["", "0.5 s"]
+    assert cells[1]["note"] == "1 found wrong and corrected"
+    (directory / "labels.csv").unlink()  # then the certificate tells: both answers were the audit's
+    rows[3] = "2,2,10,8,12,0,1,0.05,0.1,0.75,0.9,1.5,round,a note"
+    (directory / "rounds.csv").write_text("\n".join([*rows, ""]))
+    table = parts_of(trial_sections(read(directory), pictures=False), Table)["rounds"]
+    assert isinstance(table, Table)
+    assert [row[0] for row in table.rows] == ["seed", "1", "2", "audit"]

@@ -1,0 +1,190 @@
+"""Tables and pictures of comparisons: what they hold, what they leave out, how many groups they bear."""
+
+from pathlib import Path
+
+import pytest
+
+from alframe.report.document import Table
+from alframe.report.load.trials import find_trials
+from alframe.report.naming.names import name_trials
+from alframe.report.output.json import to_dict
+from alframe.report.plots.comparison_pictures import comparison_pictures
+from alframe.report.plots.draw_curves import THIN, learning_curves
+from alframe.report.plots.draw_rankings import MAX_ROWS
+from alframe.report.plots.style import in_style, looks
+from alframe.report.stats.comparison import GroupComparison, compare_groups
+from alframe.report.stats.curves import Kind
+from alframe.report.tables import comparison_tables as tables
+from tests.support.report_trials import MARGIN, leave_trial, rows_of
+
+UNKNOWN = dict.fromkeys(("mislabelled", "mislabelled_share", "auto_label_error", "test_accuracy"))
+UNKNOWN_ROWS = "round,hand_new,hand_labels,mislabelled_share,test_accuracy,kind\n1,5,5,,,round\n"
+
+
+def compared(folder: Path, n_groups: int, n_seeds: int = 2, unknown: bool = False) -> GroupComparison:
+    """Return a comparison of groups 0, 1 ... of which each mislabels more than the one before."""
+    for group in range(n_groups):
+        for seed in range(n_seeds):
+            wrong, score = 0.01 * (group + 1) + 0.001 * seed, 0.9 - 0.02 * group - 0.001 * seed
+            rounds = rows_of([10, 20, 30], [0.5, 0.4, wrong], [score - 0.1, score, score + 0.05])
+            leave_trial(
+                folder / f"{group}_{seed}", seed, query={**MARGIN, "num": group},
+                rounds=UNKNOWN_ROWS if unknown else rounds,
+                figures=UNKNOWN if unknown else {"mislabelled_share": wrong, "seconds": 10 + seed},
+            )  # fmt: skip
+    return compare_groups(name_trials(find_trials([folder]).trials).groups)
+
+
+def of(hand: list[int], kind: str = "round") -> str:
+    lines = [f"{k},10,{n},{0.2 - n / 1000},{0.5 + n / 1000},{kind}" for k, n in enumerate(hand, start=1)]
+    return "\n".join(["round,hand_new,hand_labels,mislabelled_share,test_accuracy,kind", *lines, ""])
+
+
+@pytest.mark.parametrize(
+    ("kind", "rows", "said"),
+    [
+        ("mislabelled", of([10, 20]) + "3,5,25,0.05,,closing\n", "the last stretch, thin, is the remainder"),
+        ("mislabelled", of([10, 20]) + "3,0,20,0.05,,closing\n", "the first of its seeds ends."),
+        ("accuracy", of([10, 20]) + "3,5,25,0.05,,closing\n", "the first of its seeds ends."),
+    ],
+)
+def test_the_remainder_is_a_stretch_of_its_own(kind: Kind, rows: str, said: str, tmp_path: Path) -> None:
+    for seed in (1, 2):
+        leave_trial(tmp_path / str(seed), seed, rounds=rows)
+    comparison = compare_groups(name_trials(find_trials([tmp_path]).trials).groups)
+    (name,) = comparison.means
+    with in_style():
+        picture = learning_curves(comparison, kind, [name], looks([name]))
+    assert picture.note.endswith(said + (", labelled without training." if "thin" in said else ""))
+    # A line of its own for the thin stretch, in the SVG with its width.
+    assert picture.svg.count(f"stroke-width: {THIN}") == ("thin" in said)
+
+
+def test_intervals_end_where_a_figure_can(tmp_path: Path) -> None:
+    for seed, (wrong, coverage, seconds) in enumerate([(0.01, 0.99, 1.0), (0.05, 0.85, 9.0)]):
+        figures = {"mislabelled_share": wrong, "coverage": coverage, "seconds": seconds}
+        leave_trial(tmp_path / str(seed), seed, figures=figures)
+    comparison = compare_groups(name_trials(find_trials([tmp_path]).trials).groups)
+    means = tables.means_table(comparison)
+    # Mean 3 %, standard error 2, t of one degree of freedom 12.706: -22.4 to 28.4.
+    assert column(means, "mislabelled, %") == ["3.000 (0.000 to 28.412)"]
+    assert column(means, "coverage, %") == ["92.00 (3.06 to 100.00)"]
+    assert column(means, "seconds") == ["5.0 (0.0 to 55.8)"]
+    assert tables.CUT in means.note
+    (row,) = to_dict(comparison)["means"].values()
+    assert row["mislabelled_share"]["low"] == pytest.approx(-22.412, abs=1e-3)  # whole, for a machine
+
+
+def column(table: Table, title: str) -> list[str]:
+    return [row[list(table.head).index(title)] for row in table.rows]
+
+
+def test_the_cells_of_means_and_differences(tmp_path: Path) -> None:
+    comparison = compared(tmp_path, 2)
+    means = tables.means_table(comparison)
+    assert column(means, "group") == ["num 0", "num 1"]
+    assert column(means, "seeds") == ["2", "2"]
+    # Mean 1.05 %, standard error .05, t of one degree of freedom 12.706.
+    assert column(means, "mislabelled, %") == ["1.050 (0.415 to 1.685)", "2.050 (1.415 to 2.685)"]
+    assert column(means, "hand labels") == ["45", "45"]
+    assert "from 0 to 20 % hand labels" in means.note
+    differences = tables.differences_table(comparison)
+    assert column(differences, "group") == ["num 1"]
+    assert column(differences, "mislabelled, %") == ["+1.000"]
+    assert column(tables.times_table(comparison), "seconds") == ["10.5 (4.1 to 16.9)"] * 2
+    assert column(tables.front_table(comparison), "group") == ["num 0"]
+    assert all(len(row) == len(means.head) for row in means.rows)
+
+
+def test_over_one_seed_there_are_no_differences_from_the_first(tmp_path: Path) -> None:
+    comparison = compared(tmp_path, 3, n_seeds=1)
+    assert tables.differences_table(comparison) is None
+    assert tables.NO_BASELINE in tables.means_table(comparison).note
+    assert tables.shown(comparison) == ["num 0", "num 1", "num 2"]
+    asked = compare_groups(name_trials(find_trials([tmp_path]).trials).groups, against="num 1")
+    assert tables.NO_BASELINE not in tables.means_table(asked).note
+    differences = tables.differences_table(asked)
+    assert differences is not None
+    assert column(differences, "mislabelled, %") == ["-1.000", "+1.000"]
+
+
+def test_what_nobody_knows_has_no_column(tmp_path: Path) -> None:
+    comparison = compared(tmp_path, 2, unknown=True)
+    means = tables.means_table(comparison)
+    assert list(means.head) == ["group", "seeds", "hand labels", "coverage, %", "seconds"]
+    assert "No AUBC of test accuracy: it is not known." in means.note
+    assert tables.front_table(comparison) is None
+    assert tables.penalties_table(comparison) is None
+    drawn = comparison_pictures(comparison)
+    assert {key: [each.name for each in pictures] for key, pictures in drawn.items()} == {
+        "results": [],
+        "curves": [],
+        "penalties": [],
+        "seconds": ["seconds"],
+    }
+
+
+def test_a_single_group_is_compared_with_nothing(tmp_path: Path) -> None:
+    comparison = compared(tmp_path, 1)
+    assert tables.differences_table(comparison) is None
+    assert tables.front_table(comparison) is None
+    names = [each.name for pictures in comparison_pictures(comparison).values() for each in pictures]
+    assert names == ["learning_curves_accuracy", "learning_curves_mislabelled"]
+
+
+def test_of_many_groups_the_best_and_the_baseline_are_shown(tmp_path: Path) -> None:
+    comparison = compared(tmp_path, 40)
+    comparison = compare_groups(name_trials(find_trials([tmp_path]).trials).groups, against="num 39")
+    assert len(tables.means_table(comparison).rows) == 40
+    shown = tables.shown(comparison)
+    assert shown == [*(f"num {k}" for k in range(11)), "num 39"]
+    matrix = tables.penalties_table(comparison)
+    assert (len(matrix.rows), len(matrix.head)) == (12, 14)
+    assert "Of 40 groups 12 are shown" in matrix.note
+    pictures = {each.name: each for some in comparison_pictures(comparison).values() for each in some}
+    assert set(pictures) == {
+        "pareto_front",
+        "learning_curves_accuracy",
+        "learning_curves_mislabelled",
+        "aubc",
+        "penalty_matrix",
+        "seconds",
+    }
+    assert "28 are in grey" in pictures["learning_curves_accuracy"].note
+    assert f"The first {MAX_ROWS} of 40 groups." in pictures["aubc"].note
+    assert "num 39 " in pictures["aubc"].description
+    assert "num 35 " not in pictures["aubc"].description
+
+
+def test_pictures_hold_what_they_say(tmp_path: Path) -> None:
+    pictures = [each for some in comparison_pictures(compared(tmp_path, 3)).values() for each in some]
+    for each in pictures:
+        assert each.png.startswith(b"\x89PNG")
+        assert each.svg.rstrip().endswith("</svg>")
+        assert "num 2" in each.svg
+        assert each.description.endswith(".")
+    by_name = {each.name: each for each in pictures}
+    assert "On the Pareto front: num 0 45.00 % and 1.050 %." in by_name["pareto_front"].description
+    assert "num 1 2.05 %" in by_name["learning_curves_mislabelled"].description
+
+
+def test_ranks_fall_back_to_test_accuracy(tmp_path: Path) -> None:
+    for group, score in ((0, 0.7), (1, 0.9)):
+        figures = {**UNKNOWN, "test_accuracy": score}
+        leave_trial(
+            tmp_path / str(group), 1, query={**MARGIN, "num": group}, rounds=UNKNOWN_ROWS, figures=figures
+        )
+    comparison = compare_groups(name_trials(find_trials([tmp_path]).trials).groups)
+    assert tables.ranked(comparison) == ["num 1", "num 0"]
+
+
+@pytest.mark.parametrize(("p", "said"), [(0.0004, "p < 0.001"), (0.0123, "p 0.012")])
+def test_chance_in_words(p: float, said: str) -> None:
+    from alframe.report.stats.comparison import Difference
+    from alframe.report.stats.metrics import RESULTS
+    from alframe.report.stats.statistics import Comparison, Estimate
+
+    each = Comparison(difference=Estimate(mean=-0.5, low=-1.0, high=0.0, n=3), p=p)
+    told = tables.difference_text(Difference(comparison=each, p_holm=p), RESULTS["coverage"])
+    assert told == f"-0.50 (-1.00 to +0.00), {said}"
+    assert tables.difference_text(None, RESULTS["coverage"]) == ""

@@ -1,0 +1,119 @@
+import json
+import multiprocessing
+import os
+import time
+
+import pytest
+
+from alframe import _machine as machine
+from alframe.learner.compute import threads
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("ALFRAME_CACHE_DIR", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+def test_what_is_remembered_is_recalled_and_nothing_else():
+    assert machine.recall("a") is None
+    machine.remember("a", {"x": 1})
+    machine.remember("b", {"y": [2]})
+    assert machine.recall("a") == {"x": 1}
+    assert machine.recall("b") == {"y": [2]}
+    assert machine.recall("c") is None
+
+
+@pytest.mark.parametrize("damage", ["", "{", "[1, 2]", "null", '{"a": 3}', "\x00\xff"])
+def test_a_damaged_cache_remembers_nothing_and_is_written_anew(own_cache, damage):
+    machine.remember("a", {"x": 1})
+    (own_cache / "measured.json").write_text(damage)
+    assert machine.recall("a") is None
+    machine.remember("a", {"x": 2})
+    assert machine.recall("a") == {"x": 2}
+
+
+def test_a_cache_that_cannot_be_written_keeps_nothing_and_harms_nothing(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setenv("ALFRAME_CACHE_DIR", str(tmp_path / "file" / "below"))
+    machine.remember("a", {"x": 1})
+    assert machine.recall("a") is None
+    with machine.shared_cores(None) as n:
+        assert n == machine.n_cores()
+
+
+def test_the_cache_lies_where_the_environment_says(monkeypatch, tmp_path):
+    monkeypatch.delenv("ALFRAME_CACHE_DIR")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert machine.cache_directory() == tmp_path / "alframe"
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert machine.cache_directory() == tmp_path / ".cache" / "alframe"
+
+
+def _hold(wanted, cores, directory, told):
+    os.environ["ALFRAME_CACHE_DIR"] = directory
+    machine.n_cores = lambda: cores
+    with machine.shared_cores(wanted) as n:
+        told.put(n)
+        time.sleep(60)
+
+
+def test_trials_side_by_side_take_what_the_others_leave_and_one_at_least(own_cache, monkeypatch):
+    monkeypatch.setattr(machine, "n_cores", lambda: 4)
+    spawn = multiprocessing.get_context("spawn")
+    told = spawn.Queue()
+    others = []
+    try:
+        for wanted, expected in ((3, 3), (None, 1), (None, 1)):
+            other = spawn.Process(target=_hold, args=(wanted, 4, str(own_cache), told))
+            other.start()
+            others.append(other)
+            assert told.get(timeout=60) == expected
+        with machine.shared_cores(None) as n:
+            assert n == 1
+        with machine.shared_cores(2) as n:
+            assert n == 2  # what is asked for is given
+        others[0].kill()  # a killed trial gives its cores back
+        others[0].join()
+        with machine.shared_cores(None) as n:
+            assert n == 2
+    finally:
+        for other in others:
+            other.kill()
+            other.join()
+    with machine.shared_cores(None) as n:
+        assert n == 4
+
+
+def test_the_processor_is_named():
+    name, flags = machine.processor()
+    assert name
+    assert all(flag == flag.strip() for flag in flags)
+
+
+def test_the_cache_is_plain_json(own_cache):
+    machine.remember("a", {"x": 1})
+    assert json.loads((own_cache / "measured.json").read_text()) == {"a": {"x": 1}}
+
+
+def test_threads_are_those_typed_then_of_the_environment_then_of_slurm(monkeypatch):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setenv("SLURM_CPUS_PER_TASK", "3")
+    with threads.limited_threads(None) as n:
+        assert n == 3
+    with threads.limited_threads(2) as n:
+        assert n == 2
+    monkeypatch.setenv("OMP_NUM_THREADS", "5")  # torch read its own before any trial
+    with threads.limited_threads(None) as n:
+        assert n == threads._FIRST_THREADS
+
+
+def test_trials_of_another_machine_with_the_same_home_take_no_cores(monkeypatch):
+    monkeypatch.setattr(machine, "n_cores", lambda: 4)
+    with machine.shared_cores(3):
+        with machine.shared_cores(None) as n:
+            assert n == 1
+        monkeypatch.setattr(machine.platform, "node", lambda: "another")
+        with machine.shared_cores(None) as n:
+            assert n == 4

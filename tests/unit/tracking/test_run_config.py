@@ -1,0 +1,51 @@
+from alframe.tracking.run_config import clipped, end_facts, facts, flat, tags
+
+
+def test_where_data_lie_and_who_is_told_are_no_facts(make_info, tmp_path):
+    found = facts(make_info(tmp_path))
+    assert not any("someone" in str(value) for value in found.values())
+    assert not any(key.startswith(("data_dir", "tracker")) for key in found)
+
+
+def test_a_target_without_a_choice_is_told_by_its_name(make_info, tmp_path):
+    assert facts(make_info(tmp_path, choices={}))["query"] == "Margin"
+    assert flat({"auto_label": {"_target_": None}}) == {"auto_label": "none"}
+
+
+def test_an_object_of_the_users_own_goes_before_the_choice(make_info, tmp_path):
+    info = make_info(tmp_path)
+    info.config["given"] = {"query": "mine.queries.Farthest"}
+    assert facts(info)["query"] == "Farthest"
+
+
+def test_every_fact_can_be_typed_into_a_filter(make_info, tmp_path):
+    info = make_info(tmp_path)
+    info.config["oracle"] = {"_target_": "x.Noisy", "confusion": [[0.9, 0.1], [0.2, 0.8]], "more": {"a": []}}
+    found = facts(info)
+    assert found["oracle/confusion"] == "[[0.9,0.1],[0.2,0.8]]"
+    assert found["oracle/more/a"] == "[]"
+    assert all(isinstance(value, (str, int, float, bool, type(None))) for value in found.values())
+    assert not any("." in key or "_target_" in key for key in found)
+
+
+def test_tags_are_told_once_and_cut_to_what_wandb_takes(make_info, tmp_path):
+    info = make_info(tmp_path, data=80 * "d", choices={"query": "none", "auto_label": "none", "policy": "p"})
+    found = tags(info, ["query:none", "mine"])
+    assert found == [f"data:{59 * 'd'}", "query:none", "auto_label:none", "policy:p", "mine"]
+    assert max(len(tag) for tag in found) == 64
+
+
+def test_the_end_without_a_summary_is_its_status_alone():
+    assert end_facts("failed", None) == {"status": "failed"}
+    proven = {"certificate": {"reached": True, "max_wrong": 3}, "per_class": [{"class": "0"}]}
+    assert end_facts("finished", proven) == {
+        "status": "finished",
+        "certificate/reached": True,
+        "certificate/max_wrong": 3,
+    }
+
+
+def test_a_name_is_left_alone_where_it_fits():
+    assert clipped(None) is None
+    assert clipped(128 * "a") == 128 * "a"
+    assert clipped(129 * "a") == 125 * "a" + "..."
