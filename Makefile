@@ -1,27 +1,33 @@
-# make run    label MNIST (or, where it cannot be had, scikit-learn's digits)
-# make test   the tests, under six minutes on two cores
-# make bench  how fast training and scoring are, against what a user would write first
 SHELL := /bin/sh
 VENV := .venv
 BIN := $(VENV)/bin
 DONE := $(VENV)/.alframe-setup-done
 ARGS ?=
+PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
-.PHONY: help setup run reproduce test audits kills bench growth parity lint format lock wheel
+.PHONY: help setup run reproduce quick test lint format docs audits kills bench growth parity lock wheel
 help:
-	@echo "make setup      .venv/ with the locked packages (the other targets call it when it is missing)"
-	@echo "make run        label MNIST end to end; ARGS='key=value ...' for overrides"
-	@echo "make reproduce  trials that the README and docs claim, as many as fit into 10 minutes, claim beside result;"
-	@echo "                ARGS='--list', '--minutes 60', '--only one_percent', '--all'"
-	@echo "make test       tests"
-	@echo "make audits     2,000 simulated audits for every method and error pattern (2 minutes)"
-	@echo "make kills      240 trials killed at random moments and started again, until the labels are there (20 minutes)"
-	@echo "make bench      rates against a plain Lightning script and the raw loop; ARGS=--quick for 3 minutes"
-	@echo "make lint       ruff, mypy and the direction of imports"
-	@echo "make growth     seconds and memory against pool and labelled set (long; 5 GB of disk)"
-	@echo "make parity     trials two ways over seeds: do they differ by more than chance? (ARGS='--pair precisions')"
-	@echo "make lock       compile requirements.lock anew from pyproject.toml"
-	@echo "make wheel      dist/*.whl"
+	@echo "Use"
+	@echo "  make setup      make .venv/ with the locked packages (the other targets call it if it is missing)"
+	@echo "  make run        label MNIST end to end; ARGS='key=value ...' for overrides"
+	@echo "  make reproduce  run the trials behind the published numbers, 10 minutes of them, and compare;"
+	@echo "                  ARGS='--list', '--minutes 60', '--only one_percent', '--all'"
+	@echo "Develop"
+	@echo "  make quick      the fastest tests, under a minute: after every save"
+	@echo "  make lint       ruff, mypy, and the direction of imports"
+	@echo "  make test       all tests, under six minutes on two cores; ARGS='-k NAME' for some"
+	@echo "  make format     apply the formatter and the safe fixes"
+	@echo "  make docs       build the documentation into build/site/; ARGS=--serve shows it while you write"
+	@echo "Prove (minutes to hours)"
+	@echo "  make audits     2,000 simulated audits for every method and error pattern (2 minutes)"
+	@echo "  make kills      240 trials killed at random moments and continued: same labels? (20 minutes)"
+	@echo "  make parity     trials computed two ways over seeds: the same but for chance?"
+	@echo "Measure"
+	@echo "  make bench      training and scoring rates against plain Lightning and raw torch; ARGS=--quick for 3 minutes"
+	@echo "  make growth     seconds and memory against the sizes of pool and labelled set (long; 5 GB of disk)"
+	@echo "Release"
+	@echo "  make lock       compile requirements.lock from pyproject.toml"
+	@echo "  make wheel      build dist/*.whl"
 
 setup: $(DONE)
 $(DONE): requirements.lock pyproject.toml scripts/setup.sh
@@ -33,17 +39,12 @@ run: $(DONE)
 reproduce: $(DONE)
 	@$(BIN)/python scripts/reproduce.py $(ARGS)
 
+QUICK := tests/loop $(addprefix tests/unit/,core config query auto_label stopping oracle audit) src/alframe/core
+quick: $(DONE)
+	@$(PYTEST) -q $(QUICK) $(ARGS)
+
 test: $(DONE)
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 $(ARGS)
-
-audits: $(DONE)
-	@ALFRAME_ALL_AUDITS=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 tests/unit/audit -k seldom_false $(ARGS)
-
-kills: $(DONE)
-	@ALFRAME_ALL_KILLS=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 tests/integration/test_resume.py -k killed $(ARGS)
-
-bench: $(DONE)
-	@$(BIN)/python scripts/benchmarks/bench.py $(ARGS)
+	@$(PYTEST) --durations=15 $(ARGS)
 
 lint: $(DONE)
 	@$(BIN)/ruff check .
@@ -55,14 +56,23 @@ format: $(DONE)
 	@$(BIN)/ruff check --fix-only --quiet .
 	@$(BIN)/ruff format .
 
-growth: $(DONE)
-	@$(BIN)/python scripts/benchmarks/growth.py $(ARGS)
+docs: $(DONE)
+	@$(BIN)/python scripts/docs.py $(ARGS)
+
+audits: $(DONE)
+	@ALFRAME_ALL_AUDITS=1 $(PYTEST) tests/unit/audit -k seldom_false $(ARGS)
+
+kills: $(DONE)
+	@ALFRAME_ALL_KILLS=1 $(PYTEST) tests/integration/test_resume.py -k killed $(ARGS)
 
 parity: $(DONE)
 	@$(BIN)/python scripts/benchmarks/parity.py $(ARGS)
 
-wheel: $(DONE)
-	@$(BIN)/python -m hatchling build -t wheel
+bench: $(DONE)
+	@$(BIN)/python scripts/benchmarks/bench.py $(ARGS)
+
+growth: $(DONE)
+	@$(BIN)/python scripts/benchmarks/growth.py $(ARGS)
 
 # The pins below are what was measured and tested; everything else is the newest that fits them.
 lock: $(DONE)
@@ -70,3 +80,6 @@ lock: $(DONE)
 	@UV=$$(command -v uv || echo build/uv/bin/uv); $$UV pip compile --quiet --universal --python-version 3.11 \
 	  --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock" --extra dev \
 	  --constraint build/pins.txt --upgrade pyproject.toml -o requirements.lock
+
+wheel: $(DONE)
+	@$(BIN)/python -m hatchling build -t wheel
