@@ -1,31 +1,56 @@
-"""Figures as people read them on the terminal."""
+"""Numbers as people read them, on the terminal and in a report."""
+
+import math
 
 
-def counted(n: int, what: str) -> str:
-    """Return a number of things.
+def count(n: int | None) -> str:
+    """Return a count with commas, or an empty text for None.
+
+    >>> count(12345), count(None)
+    ('12,345', '')
+    """
+    return "" if n is None else f"{n:,}"
+
+
+def counted(n: int, noun: str) -> str:
+    """Return a count and its noun, with an s if it is not one.
 
     >>> counted(1, "round"), counted(1200, "trial")
     ('1 round', '1,200 trials')
     """
-    return f"{n:,} {what}{'s' * (n != 1)}"
+    return f"{n:,} {noun}{'s' * (n != 1)}"
 
 
-def percent(share: float | None) -> str:
-    """Return a share in per cent as it stands in a column, a dash where it is not known.
+def percent(share: float | None, digits: int = 2) -> str:
+    """Return a share in percent, or an empty text for None; a small share keeps two significant digits.
 
-    >>> percent(0.0213), percent(None)
+    >>> percent(0.0345), percent(0.0), percent(0.0000123), percent(0.95, 0)
+    ('3.45 %', '0 %', '0.0012 %', '95 %')
+    """
+    if share is None:
+        return ""
+    if share == 0:
+        return "0 %"
+    needed = 1 - math.floor(math.log10(abs(100 * share)))
+    return f"{100 * share:.{max(digits, needed)}f} %"
+
+
+def percent_cell(share: float | None) -> str:
+    """Return a share in percent for a column of width 8, a dash if the share is unknown.
+
+    >>> percent_cell(0.0213), percent_cell(None)
     ('    2.13', '       -')
     """
     return "       -" if share is None else f"{100 * share:8.2f}"
 
 
 def duration(seconds: float) -> str:
-    """Return a time in the units that suit it.
+    """Return a time in seconds, in minutes and seconds, or in hours and minutes.
 
-    >>> duration(4.87), duration(75), duration(7325)
-    ('4.9 s', '1 min 15 s', '2 h 02 min')
+    >>> duration(4.87), duration(59.96), duration(75), duration(7325)
+    ('4.9 s', '1 min 00 s', '1 min 15 s', '2 h 02 min')
     """
-    if seconds < 59.95:
+    if seconds < 59.95:  # 59.95 would be printed as 60.0
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"

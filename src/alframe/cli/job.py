@@ -18,7 +18,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from alframe._text import counted, duration
+from alframe._text import counted, duration, percent
 from alframe.cli import sweep
 from alframe.cli.interrupts import follow_the_command, polite_interrupts
 from alframe.cli.sweep import Job, Launch, Status
@@ -145,9 +145,9 @@ def _in_short(summary: Mapping[str, Any]) -> str:
     '1,438 hand labels (2.40 %) in 7 rounds and 55.0 s'
     """
     wrong = summary["mislabelled_share"]
-    told = "" if wrong is None else f", {100 * wrong:.2f} % mislabelled"
+    told = "" if wrong is None else f", {percent(wrong)} mislabelled"
     return (
-        f"{summary['hand_labels']:,} hand labels ({100 * summary['hand_share']:.2f} %){told} "
+        f"{summary['hand_labels']:,} hand labels ({percent(summary['hand_share'])}){told} "
         f"in {counted(summary['rounds'], 'round')} and {duration(summary['seconds'])}"
     )
 

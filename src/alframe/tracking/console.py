@@ -5,7 +5,7 @@ from typing import Any, TextIO
 
 from tqdm import tqdm
 
-from alframe._text import duration, percent
+from alframe._text import duration, percent_cell
 from alframe.core.layout import shown, sync_line
 from alframe.core.records import RoundReport
 from alframe.tracking.base import Outcome, TrialInfo
@@ -95,8 +95,8 @@ class ConsoleTracker:
         name = {"seed": "seed", "closing": "end"}.get(report.kind, str(report.round))
         self._say(
             f"{name:>5} {counts.hand_labels:7,} {counts.auto_labels:7,} {counts.unlabelled:7,} "
-            f"{percent(counts.hand_share)} {percent(counts.mislabelled_share)}    "
-            f"{percent(report.test_accuracy)} {duration(report.seconds):>8}"
+            f"{percent_cell(counts.hand_share)} {percent_cell(counts.mislabelled_share)}    "
+            f"{percent_cell(report.test_accuracy)} {duration(report.seconds):>8}"
         )
         if report.note:
             self._say(f"      {report.note}")

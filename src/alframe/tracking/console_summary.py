@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from alframe._text import counted, duration, percent
+from alframe._text import counted, duration, percent, percent_cell
 from alframe.core.layout import shown, sync_line
 from alframe.tracking.files import BY_NAME
 
@@ -24,22 +24,21 @@ def closing_summary(summary: dict[str, Any], directory: Path) -> list[str]:
         "",
         f"Labelled {n - left:,} of {n:,} images of {summary['data']} in {rounds} and "
         f"{duration(summary['seconds'])}; stopped because {summary['stopped_because']}.",
-        f"  hand labels   {summary['hand_labels']:>8,}  {percent(summary['hand_share'])} %",
-        f"  auto-labels   {summary['auto_labels']:>8,}  {percent(summary['coverage'])} %",
+        f"  hand labels   {summary['hand_labels']:>8,}  {percent_cell(summary['hand_share'])} %",
+        f"  auto-labels   {summary['auto_labels']:>8,}  {percent_cell(summary['coverage'])} %",
     ]
     if left:
-        lines.append(f"  left          {left:>8,}  {percent(left / n)} %")
+        lines.append(f"  left          {left:>8,}  {percent_cell(left / n)} %")
     if summary["mislabelled"] is not None:
         error = summary["auto_label_error"]
-        among = "" if error is None else f"  ({100 * error:.2f} % of the auto-labels)"
-        lines.append(
-            f"  mislabelled   {summary['mislabelled']:>8,}  {percent(summary['mislabelled_share'])} %{among}"
-        )
+        among = "" if error is None else f"  ({percent(error)} of the auto-labels)"
+        share = percent_cell(summary["mislabelled_share"])
+        lines.append(f"  mislabelled   {summary['mislabelled']:>8,}  {share} %{among}")
     elif summary["auto_labels"] and summary["certificate"] is None:
         lines.append("  how many are wrong is not known: certificate.tolerance=0.01 would measure it")
     lines += _macro_line(summary)
     if summary["test_accuracy"] is not None:
-        lines.append(f"  test accuracy {percent(summary['test_accuracy']):>16} %")
+        lines.append(f"  test accuracy {percent_cell(summary['test_accuracy']):>16} %")
     if summary["cost"]:
         lines.append(f"  cost          {summary['cost']:>11,.2f}")
     lines += _certificate(summary["certificate"])
@@ -55,7 +54,7 @@ def _certificate(certificate: dict[str, Any] | None) -> list[str]:
     verdict = "reached" if certificate["reached"] else "not reached"
     return [
         f"  certificate   with {100 * certificate['confidence']:g} % confidence at most "
-        f"{certificate['max_wrong']:,} labels ({100 * certificate['max_wrong_share']:.2f} %) are wrong; "
+        f"{certificate['max_wrong']:,} labels ({percent(certificate['max_wrong_share'])}) are wrong; "
         f"{100 * certificate['tolerance']:g} % was to be proven: {verdict}",
         f"                {certificate['asked']:,} answers, {certificate['audited']:,} of them at random; "
         f"{certificate['found_wrong']:,} found wrong and corrected",
@@ -81,5 +80,5 @@ def _macro_line(summary: dict[str, Any]) -> list[str]:
     if max(sizes) < UNEQUAL * min(sizes) and abs(macro - overall) <= NOTABLE * overall:
         return []
     worst = max(classes, key=lambda item: item["mislabelled_share"])
-    share = 100 * worst["mislabelled_share"]
-    return [f"  macro average {percent(macro):>16} %  (worst: class {worst['class']}, {share:.2f} %)"]
+    share = percent(worst["mislabelled_share"])
+    return [f"  macro average {percent_cell(macro):>16} %  (worst: class {worst['class']}, {share})"]

@@ -136,7 +136,7 @@ def classes(*counts):
             classes((20, 0), (10, 0)),
             0.0,
             0.0,
-            "  macro average             0.00 %  (worst: class no, 0.00 %)",
+            "  macro average             0.00 %  (worst: class no, 0 %)",
         ),
         (classes((60, 0), (40, 8)), 0.3125, 0.25, None),  # as far off as is not yet notable
         (
