@@ -9,7 +9,7 @@ import pytest
 from alframe.config.command_line import check_command_line
 from alframe.config.compose import composed
 from alframe.config.validate import conf_directory
-from alframe.report.claims import NOT_RUN, read_headers
+from claims import NOT_RUN, read_headers
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
 HEADERS = {header.name: header for header in read_headers(conf_directory() / "experiment")}

@@ -1,4 +1,4 @@
-"""scripts/reproduce.py: what it runs, what it does not run again, and what it says of the results."""
+"""scripts/reproduce.py: which trials run, which do not run again, and the exit code."""
 
 import importlib.util
 import json
@@ -12,7 +12,7 @@ import yaml
 
 from alframe.config.compose import composed
 from alframe.core.errors import UserError
-from alframe.report.claims import Header, parse_header
+from claims import Header, parse_header
 from tests.support import report_trials
 
 TEXT = """\
@@ -110,17 +110,17 @@ def test_the_exit_code_says_whether_all_is_as_claimed(script, header, capsys, su
     out, err = capsys.readouterr()
     assert err == said
     assert "| toy |" in out
-    assert "Claimed of toy: CPU, any." in out
+    assert "Hardware of the claims of toy: CPU, any." in out
     assert ("Here: cpu (float32, reference engine)" in out) == (summary is not None)
 
 
 def test_the_command_names_what_there_is(script, monkeypatch, capsys) -> None:
     monkeypatch.setattr(sys, "argv", ["reproduce.py", "--only", "compare_strategies"])
     assert script.main() == 2
-    assert "--only compare_strategies: no such trial. There are: " in capsys.readouterr().err
+    assert "got compare_strategies." in capsys.readouterr().err
     monkeypatch.setattr(sys, "argv", ["reproduce.py", "--minutes", "0.01"])
     assert script.main() == 2
-    assert "--minutes 0.01: expected time for a trial" in capsys.readouterr().err
+    assert "--minutes: expected enough time for one trial, got 0.01" in capsys.readouterr().err
     monkeypatch.setattr(sys, "argv", ["reproduce.py", "--list"])
     assert script.main() == 0
     listed = capsys.readouterr().out

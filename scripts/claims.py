@@ -1,4 +1,4 @@
-"""What experiment files claim in their headers, what a machine can re-run of it, and whether it came out."""
+"""Claims in the headers of experiment files: read them, choose trials to re-run, compare the results."""
 
 import re
 import shlex
@@ -12,7 +12,7 @@ from alframe.core.errors import UserError
 FIELDS = ("command", "result", "time", "hardware")
 NOT_RUN = "not run yet"
 HEAD = ("experiment", "figure", "claimed for one trial", "here", "verdict", "seconds claimed", "seconds here")
-ROUNDING = 1e-9  # of a division; a sample among 10^8 is more
+ROUNDING = 1e-9  # error of a division; one sample of 10^8 is a larger difference
 _LINE = re.compile(rf"# ({'|'.join(FIELDS)}|claim)\s+(\S.*)")
 _MORE = re.compile(r"#\s{8,}(\S.*)")
 _CLAIM = re.compile(r"(?P<key>[\w.]+) (?P<low>true|[\d.]+)(?: to (?P<high>[\d.]+))? \((?P<basis>.+)\)")
@@ -25,8 +25,9 @@ class Claim:
     """Bounds on a figure of one trial's summary.json.
 
     Attributes:
-        key: such as "hand_share" or "certificate.reached". low, high: both are inside; true is 1.
-        basis: what the bounds were made of.
+        key: such as "hand_share" or "certificate.reached".
+        low, high: the bounds, both included; true is 1.
+        basis: how the bounds were found.
     """
 
     key: str
@@ -37,12 +38,13 @@ class Claim:
 
 @dataclass(frozen=True, kw_only=True)
 class Header:
-    """What the header of an experiment file states.
+    """The header of an experiment file.
 
     Attributes:
-        name: of the experiment. command: its words, "alframe" the first of them.
-        result, time, hardware: as stated; "not run yet" where that is so.
-        claims: on one trial; empty where there is nothing to hold it to.
+        name: of the experiment.
+        command: its words; the first is "alframe".
+        result, time, hardware: as stated; "not run yet" if it has not been run.
+        claims: about one trial; empty if the file claims nothing.
     """
 
     name: str
@@ -54,28 +56,30 @@ class Header:
 
     @property
     def seconds(self) -> float | None:
-        """The longest time stated, in seconds; None where it has not been run."""
+        """The longest stated time, in seconds; None if it has not been run."""
         found = _TIME.match(self.time)
         return float(found[1]) * _UNITS[found[2]] if found else None
 
     @property
     def needs_gpu(self) -> bool:
-        """Whether it is meant for a machine with a GPU."""
+        """Whether the experiment needs a GPU."""
         return self.hardware.startswith("GPU")
 
     @property
     def is_trial(self) -> bool:
-        """Whether it is one trial and not a sweep."""
+        """Whether the experiment is one trial, not a sweep."""
         return "-m" not in self.command
 
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """A claim beside the result.
+    """A claim and the result.
 
     Attributes:
-        name: of the experiment. claim: None where nothing is claimed.
-        value: the figure; None where the trial failed or has none. inside: whether it is as claimed.
+        name: of the experiment.
+        claim: None if the experiment claims nothing.
+        value: the result; None if the trial failed or lacks it.
+        inside: whether the result is within the claim.
     """
 
     name: str
@@ -85,19 +89,19 @@ class Row:
 
 
 def read_headers(folder: Path) -> list[Header]:
-    """Return the headers of the experiment files in a folder, by name."""
+    """Return the headers of the experiment files in a folder, sorted by name."""
     return [parse_header(file.stem, file.read_text()) for file in sorted(folder.glob("*.yaml"))]
 
 
 def parse_header(name: str, text: str) -> Header:
-    """Return what the header of an experiment file states.
+    """Return the parsed header of an experiment file.
 
-    A line is "# field   text", with field command, result, time, hardware or (any number of times) claim;
-    text goes on in lines that are indented further. A claim is "key low to high (basis)" or "key value
+    A line is "# field   text". The fields are command, result, time, hardware and any number of claims;
+    lines that are indented further continue the text. A claim is "key low to high (basis)" or "key value
     (basis)".
 
     Raises:
-        UserError: a field is missing or a claim or time cannot be read.
+        UserError: a field is missing, or a claim or a time cannot be read.
     """
     fields = _fields(text)
     missing = [field for field in FIELDS if len(fields.get(field, [])) != 1]
@@ -120,12 +124,13 @@ def parse_header(name: str, text: str) -> Header:
     return header
 
 
-def choose(headers: Sequence[Header], *, minutes: float | None, gpu: bool) -> list[Header]:
-    """Return the trials to re-run, the shortest first.
+def choose_trials(headers: Sequence[Header], *, minutes: float | None, gpu: bool) -> list[Header]:
+    """Return the trials to re-run, shortest first.
 
     Args:
-        headers: what there is. Left out are sweeps, and what was not run: nobody knows how long it takes.
-        minutes: their stated times come to this at most; None takes all. gpu: whether there is one.
+        headers: of all experiments. Sweeps are left out, and trials without a stated time.
+        minutes: upper limit on the sum of the stated times; None takes all trials.
+        gpu: whether this machine has a GPU.
     """
     able = [each for each in headers if each.is_trial and (gpu or not each.needs_gpu)]
     known = sorted((each.seconds, each.name, each) for each in able if each.seconds is not None)
@@ -137,21 +142,21 @@ def choose(headers: Sequence[Header], *, minutes: float | None, gpu: bool) -> li
     return chosen
 
 
-def compare(header: Header, summary: Mapping[str, Any] | None) -> list[Row]:
-    """Return a row for each claim, beside a finished trial's summary (None: it failed)."""
+def check_claims(header: Header, summary: Mapping[str, Any] | None) -> list[Row]:
+    """Return a row for each claim, with the value from a trial's summary (None: the trial failed)."""
     if summary is None or not header.claims:
         return [Row(name=header.name, claim=None, value=None, inside=summary is not None)]
-    return [_row(header.name, claim, _figure(summary, claim.key)) for claim in header.claims]
+    return [_row(header.name, claim, _value_of(summary, claim.key)) for claim in header.claims]
 
 
-def as_markdown(rows: Sequence[Row], times: Mapping[str, tuple[str, float | None]]) -> str:
-    """Return the rows as a table of Markdown; `times` has the seconds claimed and measured by experiment."""
+def claims_table(rows: Sequence[Row], times: Mapping[str, tuple[str, float | None]]) -> str:
+    """Return the rows as a Markdown table; `times` maps an experiment to its (claimed, measured) time."""
     lines = [HEAD, tuple("---" for _ in HEAD), *(_cells(row, *times[row.name]) for row in rows)]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 
 def _fields(text: str) -> dict[str, list[str]]:
-    """Return the texts of each field; a command's further lines are other commands and left out."""
+    """Return the texts of each field. Further lines of a command are other commands, which are left out."""
     fields: dict[str, list[str]] = {}
     last = ""
     for line in text.splitlines():
@@ -177,7 +182,7 @@ def _claim(name: str, line: str) -> Claim:
     return Claim(key=found["key"], low=low, high=high, basis=found["basis"])
 
 
-def _figure(summary: Mapping[str, Any], key: str) -> float | None:
+def _value_of(summary: Mapping[str, Any], key: str) -> float | None:
     value: Any = summary
     for part in key.split("."):
         value = value.get(part) if isinstance(value, Mapping) else None
@@ -194,18 +199,14 @@ def _cells(row: Row, claimed: str, seconds: float | None) -> tuple[str, ...]:
     if row.claim is None:
         verdict = "nothing claimed" if row.inside else "FAILED"
         return (row.name, "", "", "", verdict, claimed, here)
-    low, high = _shown(row.claim.key, row.claim.low), _shown(row.claim.key, row.claim.high)
+    low, high = as_text(row.claim.key, row.claim.low), as_text(row.claim.key, row.claim.high)
     bounds = low if low == high else f"{low} to {high}"
     verdict = "inside" if row.inside else "OUTSIDE"
-    return (row.name, row.claim.key, bounds, _shown(row.claim.key, row.value), verdict, claimed, here)
+    return (row.name, row.claim.key, bounds, as_text(row.claim.key, row.value), verdict, claimed, here)
 
 
-def _shown(key: str, value: float | None) -> str:
-    """Return a figure as people read it.
-
-    >>> _shown("hand_share", 0.0241), _shown("hand_labels", 1447.0), _shown("certificate.reached", 1.0)
-    ('2.410 %', '1,447', 'yes')
-    """
+def as_text(key: str, value: float | None) -> str:
+    """Return a value as text: shares in per cent, reached as yes or no."""
     if value is None:
         return "none"
     if key.endswith("reached"):

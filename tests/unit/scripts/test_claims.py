@@ -1,7 +1,7 @@
 import pytest
 
 from alframe.core.errors import UserError
-from alframe.report.claims import Claim, Row, as_markdown, choose, compare, parse_header
+from claims import Claim, Row, as_text, check_claims, choose_trials, claims_table, parse_header
 
 TEXT = """\
 # @package _global_
@@ -71,7 +71,7 @@ def test_a_header_that_cannot_be_read_is_named(old, new, said):
 
 
 def names(*args, **settings):
-    return [each.name for each in choose(*args, **settings)]
+    return [each.name for each in choose_trials(*args, **settings)]
 
 
 def test_what_fits_is_chosen_the_shortest_first():
@@ -100,7 +100,7 @@ SUMMARY = {
 
 
 def insides(**changes):
-    return [row.inside for row in compare(parse_header("toy", TEXT), {**SUMMARY, **changes})]
+    return [row.inside for row in check_claims(parse_header("toy", TEXT), {**SUMMARY, **changes})]
 
 
 def test_each_claim_is_held_against_its_figure():
@@ -116,21 +116,21 @@ def test_each_claim_is_held_against_its_figure():
 def test_one_sample_more_or_less_of_sixty_thousand_shows():
     one = parse_header("toy", TEXT.replace("0.02 (", "0.00442 to 0.00706 ("))
     counts = (265, 266, 423, 424)  # 60,000 times the bounds: 265.2 and 423.6
-    inside = [compare(one, {**SUMMARY, "hand_share": n / 60000})[0].inside for n in counts]
+    inside = [check_claims(one, {**SUMMARY, "hand_share": n / 60000})[0].inside for n in counts]
     assert inside == [False, True, True, False]
 
 
 def test_a_trial_that_failed_is_one_row_and_one_without_a_claim_is_fine():
-    [failed] = compare(parse_header("toy", TEXT), None)
+    [failed] = check_claims(parse_header("toy", TEXT), None)
     assert (failed.claim, failed.inside) == (None, False)
-    [fine] = compare(header(), SUMMARY)
+    [fine] = check_claims(header(), SUMMARY)
     assert (fine.claim, fine.inside) == (None, True)
 
 
 def test_the_table_has_claim_beside_result():
-    rows = compare(parse_header("toy", TEXT), {**SUMMARY, "hand_share": 0.03})
+    rows = check_claims(parse_header("toy", TEXT), {**SUMMARY, "hand_share": 0.03})
     rows += [Row(name="other", claim=None, value=None, inside=False)]
-    table = as_markdown(rows, {"toy": ("4 to 5 min", 281.4), "other": ("61 s", None)})
+    table = claims_table(rows, {"toy": ("4 to 5 min", 281.4), "other": ("61 s", None)})
     assert table.splitlines() == [
         "| experiment | figure | claimed for one trial | here | verdict | seconds claimed | seconds here |",
         "| --- | --- | --- | --- | --- | --- | --- |",
@@ -139,3 +139,9 @@ def test_the_table_has_claim_beside_result():
         "| toy | certificate.reached | yes | yes | inside | 4 to 5 min | 281 |",
         "| other |  |  |  | FAILED | 61 s |  |",
     ]
+
+
+def test_values_are_written_for_people():
+    assert as_text("hand_share", 0.0241) == "2.410 %"
+    assert as_text("hand_labels", 1447.0) == "1,447"
+    assert as_text("certificate.reached", 1.0) == "yes"
