@@ -64,6 +64,19 @@ def test_what_comes_back_is_what_the_trial_came_to(digits):
     assert (label(images, truth, seed=3, settings=SETTINGS).labels == result.labels).all()
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "new"),
+    [
+        ("learner.final_views", 8, "learner.final.views.n"),
+        ("learner.committee", "dropout", "learner.committee.kind=dropout"),
+    ],
+)
+def test_an_old_key_is_answered_with_the_new_one(digits, key, value, new):
+    images, truth = digits
+    with pytest.raises(ConfigError, match=rf"^{key}: expected .* Write {new}\.$"):
+        label(images, truth, settings={key: value})
+
+
 def test_a_function_answers_and_every_answer_is_counted(digits):
     images, truth = digits
     told = []
@@ -121,7 +134,7 @@ def test_objects_of_ones_own_take_the_place_of_names(digits):
 def test_trackers_are_told_what_was_chosen_by_name(digits, monkeypatch):
     told = {}
 
-    def stop(config, directory, *, choices, own):
+    def stop(config, directory, *, choices, replacements):
         told.update(choices)
         raise TrialError("enough")
 

@@ -104,6 +104,11 @@ def test_same_seed_same_labels_other_seed_other_labels(tmp_path: Path) -> None:
         (["query._target_=os.system"], "query._target_: expected a class of alframe"),
         (["query._target_=alframe.query.Nope"], "query._target_: expected something that can be imported"),
         (["tracker.mode=online"], "wandb login"),
+        (
+            ["learner.final_views=8"],
+            "learner.final_views: expected its new name. Write learner.final.views.n.",
+        ),
+        (["learner.committee=dropout"], "Write learner.committee.kind=dropout."),
     ],
 )
 def test_a_users_mistake_is_one_line_and_exit_code_2(tmp_path: Path, typed: list[str], said: str) -> None:

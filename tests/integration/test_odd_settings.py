@@ -35,10 +35,13 @@ def test_an_odd_setting_is_one_line_and_exit_code_2(tmp_path: Path, typed: list[
     ("typed", "said"),
     [
         (
-            ["query=bald", "learner.committee=ensemble", "learner.ensemble=1"],
+            ["query=bald", "learner.committee.kind=ensemble", "learner.ensemble=1"],
             "learner.ensemble: expected at least 2",
         ),
-        (["query=bald", "learner.committee=dropout"], "learner.committee: expected a network with dropout"),
+        (
+            ["query=bald", "learner.committee.kind=dropout"],
+            "learner.committee.kind: expected a network with dropout",
+        ),
         (["certificate=null"], "certificate: expected"),
     ],
 )

@@ -53,7 +53,7 @@ UNDER_FIRE = {
         *FAST,
         "stopping=mcal",
         "stopping.validation_size=100",
-        "learner.final_networks=1",
+        "learner.final.networks=1",
         "remainder=auto",
     ],
 }

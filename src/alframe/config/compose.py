@@ -13,6 +13,7 @@ from hydra.errors import HydraException, MissingConfigException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import InterpolationResolutionError, MissingMandatoryValue, OmegaConfBaseException
 
+from alframe.config.moved_keys import check_moved_key
 from alframe.config.validate import conf_directory
 from alframe.core.errors import ConfigError, UserError
 
@@ -124,6 +125,7 @@ def _unknown_key(error: Exception) -> UserError:
         return ConfigError(key, _TYPES.get(wrong[2], wrong[2]), wrong[1])
     found = re.search(r"Could not override '([^']+)'", text)
     if found:
+        check_moved_key(found.group(1))
         key, known = found.group(1), _known_keys()
         if key in known:
             group = key.partition(".")[0]

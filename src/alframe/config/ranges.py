@@ -47,6 +47,19 @@ def _mapping(key: str, value: Any) -> None:
         raise ConfigError(key, "settings such as those of the file", str(value))
 
 
+def _settings(*names: str) -> Check:
+    """Return a check for a mapping that has exactly these keys."""
+    expected = f"the settings {', '.join(names)}"
+
+    def rule(key: str, value: Any) -> None:
+        if not isinstance(value, dict):
+            raise ConfigError(key, expected, value, f"Write {key}.{names[0]}={value}.")
+        if set(value) != set(names):
+            raise ConfigError(key, expected, ", ".join(map(str, value)))
+
+    return rule
+
+
 def _widths(key: str, value: Any) -> None:
     whole_widths = isinstance(value, list) and all(
         isinstance(width, int) and not isinstance(width, bool) and width > 0 for width in value
@@ -248,15 +261,18 @@ RULES: dict[str, Check] = {
     "learner.crop": whole(0),
     "learner.ensemble": whole(1),
     "learner.scoring_batch_size": whole(1, most=MAX_BATCH, optional=True),
-    "learner.committee": one_of("ensemble", "last_layer", "dropout"),
-    "learner.committee_passes": whole(2, most=1000),
-    "learner.committee_dropout": probability,
-    "learner.final_networks": whole(0, most=100),
-    "learner.final_warm": whole(0),
-    "learner.final_steps": whole(1, optional=True),
-    "learner.final_views": whole(1, most=1000),
-    "learner.final_views_share": share(),
-    "learner.final_views_strength": number(least=0),
+    "learner.committee": _settings("kind", "passes", "dropout"),
+    "learner.committee.kind": one_of("ensemble", "last_layer", "dropout"),
+    "learner.committee.passes": whole(2, most=1000),
+    "learner.committee.dropout": probability,
+    "learner.final": _settings("networks", "warm", "steps", "views"),
+    "learner.final.networks": whole(0, most=100),
+    "learner.final.warm": whole(0),
+    "learner.final.steps": whole(1, optional=True),
+    "learner.final.views": _settings("n", "share", "strength"),
+    "learner.final.views.n": whole(1, most=1000),
+    "learner.final.views.share": share(),
+    "learner.final.views.strength": number(least=0),
     "learner.optimizer.lr": number(above=0),
     "certificate": _mapping,
     "cost": _mapping,

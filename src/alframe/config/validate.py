@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from alframe.config.moved_keys import check_moved_keys
 from alframe.config.ranges import RULES
 from alframe.core.errors import ConfigError
 
@@ -32,6 +33,7 @@ def check(config: dict[str, Any]) -> None:
         config: the resolved config as plain containers.
     """
     _check_presence(config)
+    check_moved_keys(config)
     for key, rule in RULES.items():
         found, value = _look_up(config, key)
         if found:
@@ -76,12 +78,10 @@ def _check_conflicts(config: dict[str, Any]) -> None:
             "rejudge",
             "Write auto_label.keep=permanent or another learner.auto_labels.",
         )
-    learner = config["learner"]
-    if learner.get("final_warm", 0) > learner.get("final_networks", 0):
+    final = config["learner"].get("final")
+    if final is not None and final["warm"] > final["networks"]:
         raise ConfigError(
-            "learner.final_warm",
-            f"at most learner.final_networks={learner.get('final_networks', 0)}",
-            learner["final_warm"],
+            "learner.final.warm", f"at most learner.final.networks={final['networks']}", final["warm"]
         )
     targets = {group: (config.get(group) or {}).get("_target_") for group in ("query", "auto_label")}
     if not any(targets.values()):

@@ -249,7 +249,7 @@ class CNNLearner:
     def _look_again(self, scores: PoolScores, views: Views) -> PoolScores:
         alter = getattr(self._recipe, "alter", None)
         if alter is None:
-            raise ConfigError("learner.final_views", "1 with a recipe that alters no images", views.n)
+            raise ConfigError("learner.final.views.n", "1 with a recipe that alters no images", views.n)
         seed = derive_seed(self._seed, self._round, "views")
         return rescore_with_tta(
             scores,

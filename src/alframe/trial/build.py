@@ -31,9 +31,6 @@ from alframe.trial.instantiate import instantiate
 DEAR = DETAILS | {"labelled_features"}
 NEEDS = SCORES | DEAR
 _OF_LEARNER = ("warm_start", "ensemble")
-_VIEWS = {"final_views": "n", "final_views_share": "share", "final_views_strength": "strength"}
-_COMMITTEE = {"committee": "kind", "committee_passes": "passes", "committee_dropout": "dropout"}
-_FINAL = {"final_networks": "networks", "final_warm": "warm", "final_steps": "steps"}
 _AMOUNT = ("share", "num", "default_share", "default_at_least")
 
 
@@ -95,7 +92,7 @@ def build_plan(config: dict[str, Any]) -> LoopPlan:
         order=config["order"],
         remainder=config["remainder"],
         max_hand_labels=config["stopping"].get("max_hand_labels"),
-        final_fit=_has_final_fit(config),
+        final_fit=_final_fit(config["learner"]) is not None,
         cost=Cost(**config["cost"]),
     )
 
@@ -193,8 +190,8 @@ def _learner(
         compute=compute,
         seed=config["seed"],
         scoring_batch_size=compute_plan.scoring_batch_size,
-        committee=Committee(**_renamed(config["learner"], _COMMITTEE)),
-        final=_final_fit(config["learner"]) if _has_final_fit(config) else None,
+        committee=Committee(**config["learner"].get("committee", {})),
+        final=_final_fit(config["learner"]),
         progress=progress,
         **_only(config["learner"], _OF_LEARNER),
     )
@@ -217,10 +214,9 @@ def _subject(config: dict[str, Any], dataset: ImageDataset) -> Subject:
     )
     recipe = build_recipe(config)
     _try_network(subject, recipe)
-    if learner.get("final_networks") and learner.get("final_views", 1) > 1 and not hasattr(recipe, "alter"):
-        raise ConfigError(
-            "learner.final_views", "1 with a recipe that alters no images", learner["final_views"]
-        )
+    final = _final_fit(learner)
+    if final is not None and final.views is not None and not hasattr(recipe, "alter"):
+        raise ConfigError("learner.final.views.n", "1 with a recipe that alters no images", final.views.n)
     return subject
 
 
@@ -237,7 +233,7 @@ def _check_needs(config: dict[str, Any], dataset: ImageDataset, **components: An
             )
         if needs & DEAR:
             subject = _subject(config, dataset)
-            committee = Committee(**_renamed(config["learner"], _COMMITTEE))
+            committee = Committee(**config["learner"].get("committee", {}))
             if (
                 "members" in needs
                 and committee.kind == "ensemble"
@@ -247,16 +243,14 @@ def _check_needs(config: dict[str, Any], dataset: ImageDataset, **components: An
                     "learner.ensemble",
                     f"at least 2 for {group}, which asks a committee",
                     config["learner"].get("ensemble", 1),
-                    "Or write learner.committee=last_layer.",
+                    "Or write learner.committee.kind=last_layer.",
                 )
             check_network(subject.make(), needs, committee)
 
 
 def build_recipe(config: dict[str, Any]) -> Any:
     """Return the recipe of `config["learner"]`, without the settings that are the learner's own."""
-    settings = _without(
-        config["learner"], *_OF_LEARNER, *_COMMITTEE, *_FINAL, *_VIEWS, "crop", "scoring_batch_size"
-    )
+    settings = _without(config["learner"], *_OF_LEARNER, "committee", "final", "crop", "scoring_batch_size")
     return instantiate("learner", settings, config["trusted_packages"])
 
 
@@ -282,17 +276,12 @@ def _optional(
     return instantiate(group, node, trusted, offered=offered)
 
 
-def _final_fit(learner: dict[str, Any]) -> FinalFit:
-    views = Views(**_renamed(learner, _VIEWS)) if learner.get("final_views", 1) > 1 else None
-    return FinalFit(**_renamed(learner, _FINAL), views=views)
-
-
-def _has_final_fit(config: dict[str, Any]) -> bool:
-    return bool(config["learner"].get("final_networks"))
-
-
-def _renamed(node: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
-    return {names[key]: node[key] for key in names if key in node}
+def _final_fit(learner: dict[str, Any]) -> FinalFit | None:
+    final = learner.get("final")
+    if final is None or final["networks"] == 0:
+        return None
+    views = Views(**final["views"]) if final["views"]["n"] > 1 else None
+    return FinalFit(**{**final, "views": views})
 
 
 def _only(node: dict[str, Any], keys: tuple[str, ...]) -> dict[str, Any]:

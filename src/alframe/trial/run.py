@@ -172,7 +172,7 @@ def _chosen(compute_plan: ComputePlan, threads: int) -> dict[str, Any]:
 
 def _most_rounds(config: dict[str, Any]) -> int | None:
     most = config["stopping"].get("max_rounds")
-    return None if most is None else most + bool(config["learner"].get("final_networks"))
+    return None if most is None else most + bool((config["learner"].get("final") or {}).get("networks"))
 
 
 def _warn_of_errors(config: dict[str, Any]) -> None:

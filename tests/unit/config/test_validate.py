@@ -7,6 +7,8 @@ from alframe.config.compose import composed
 from alframe.config.validate import check
 from alframe.core.errors import ConfigError, UserError
 
+VIEWS = {"n": 1, "share": 0.15, "strength": 0.5}
+
 
 @pytest.fixture(scope="module")
 def default() -> dict:
@@ -101,7 +103,10 @@ def test_a_value_out_of_range_names_key_range_and_value(default, key, value, sai
             {"auto_label": {"validation_size": 50, "keep": "rejudge"}, "learner": {"auto_labels": "train"}},
             "auto_label.keep: expected permanent where auto-labels are learned as truth",
         ),
-        ({"learner": {"final_networks": 1, "final_warm": 2}}, "at most learner.final_networks=1, got 2"),
+        (
+            {"learner": {"final": {"networks": 1, "warm": 2, "steps": None, "views": VIEWS}}},
+            "at most learner.final.networks=1, got 2",
+        ),
         ({"learner": {"auto_labels": "ignore"}}, "learner.auto_labels: expected consistency or train, got"),
         (
             {"learner": {"_target_": "alframe.learner.SupervisedRecipe", "auto_labels": "consistency"}},
@@ -116,6 +121,30 @@ def test_settings_in_conflict(default, changes, said) -> None:
     with pytest.raises(ConfigError) as caught:
         check(config)
     assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ({"final_views": 8}, "learner.final.views.n"),
+        ({"final_networks": 1}, "learner.final.networks"),
+        ({"committee_passes": 5}, "learner.committee.passes"),
+        ({"committee": "last_layer"}, "learner.committee.kind=last_layer"),
+    ],
+)
+def test_an_old_learner_key_is_answered_with_the_new_one(default, old, new) -> None:
+    config = copy.deepcopy(default)
+    config["learner"] |= old
+    with pytest.raises(ConfigError, match=rf"^learner\.{next(iter(old))}: expected .* Write {new}\.$"):
+        check(config)
+
+
+@pytest.mark.parametrize("old", [{"committee": {"kind": "dropout"}}, {"final": {"networks": 0}}])
+def test_a_part_of_the_committee_or_final_settings_is_refused(default, old) -> None:
+    config = copy.deepcopy(default)
+    config["learner"] |= old
+    with pytest.raises(ConfigError, match=rf"^learner\.{next(iter(old))}: expected the settings"):
+        check(config)
 
 
 @pytest.mark.parametrize("key", ["query", "tracker", "stopping", "seed"])

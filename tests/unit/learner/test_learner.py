@@ -340,5 +340,5 @@ def test_views_are_for_the_final_fit_alone_and_need_a_recipe_that_alters(make_le
     assert not torch.equal(again.log_odds_P, once.log_odds_P)
     plain = make_learner(final=FinalFit(networks=1, views=views))
     plain.fit(labelled, 1, final=True)
-    with pytest.raises(ConfigError, match=r"learner.final_views: expected 1 with a recipe that alters no"):
+    with pytest.raises(ConfigError, match=r"learner.final.views.n: expected 1 with a recipe that alters no"):
         plain.score(POOL, frozenset())

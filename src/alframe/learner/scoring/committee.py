@@ -169,10 +169,10 @@ class _Dropout:
         self._masks: dict[tuple[nn.Module, int], Tensor] = {}
         if not self._layers:
             raise ConfigError(
-                "learner.committee",
-                "a network with dropout for learner.committee=dropout",
+                "learner.committee.kind",
+                "a network with dropout for learner.committee.kind=dropout",
                 type(network).__name__,
-                "Write learner.committee=last_layer or learner.committee=ensemble.",
+                "Write learner.committee.kind=last_layer or learner.committee.kind=ensemble.",
             )
 
     def __call__(self, x_B: Tensor) -> Tensor:

@@ -124,7 +124,7 @@ def test_nothing_is_computed_unasked_and_nothing_is_left_behind() -> None:
 
 
 def test_a_network_without_dropout_or_last_layer_is_refused() -> None:
-    with pytest.raises(ConfigError, match=r"learner.committee: expected a network with dropout"):
+    with pytest.raises(ConfigError, match=r"learner.committee.kind: expected a network with dropout"):
         look(Net(1, dropout=0.0), committee=Committee(kind="dropout"))
     with pytest.raises(ConfigError, match=r"ends in a torch.nn.Linear"):
         last_linear(nn.Conv2d(1, 1, 1))
