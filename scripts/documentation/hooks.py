@@ -1,0 +1,1 @@
+"""Hooks of the documentation site (mkdocs.yml): pages that are generated when it is built."""
