@@ -34,7 +34,7 @@ class _Addresses(HTMLParser):
 
 
 def fetched_from_elsewhere(site: Path) -> list[str]:
-    """Return "page: address" for each script, style, font or picture that a page fetches from another server."""
+    """Return "page: address" for each file that a page fetches from another server."""
     found = []
     for page in sorted(site.rglob("*.html")):
         parser = _Addresses()
