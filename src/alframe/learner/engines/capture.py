@@ -1,4 +1,4 @@
-"""Recording a function's work on the device once, to be replayed without Python."""
+"""Recording what a function does on the device, so that it is replayed without Python."""
 
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -7,15 +7,17 @@ from typing import Protocol
 
 import torch
 
+WARM_UP = 3  # eager runs before a capture, as torch advises
+
 Replay = Callable[[], None]
 
 
 class CaptureError(Exception):
-    """A step could not be recorded; nothing was trained."""
+    """A step could not be recorded. Nothing was trained."""
 
 
 class Capture(Protocol):
-    """Records work and returns what replays it."""
+    """Records work and returns a function that replays it."""
 
     def __call__(
         self, work: Callable[[], None], generators: Sequence[torch.Generator], device: torch.device
@@ -23,10 +25,10 @@ class Capture(Protocol):
         """Return a function that does on the device what `work` does, with the memory that it used.
 
         Args:
-            work: reads and writes tensors that exist before and after; no value of theirs may reach
-                Python. It has been run before, so that nothing is set up in it for the first time.
-            generators: what it draws from, besides the device's own generator.
-            device: where the work is done.
+            work: reads and writes tensors that exist before and after. None of their values may reach
+                Python. It has been run before, so nothing in it is set up for the first time.
+            generators: those that it draws from, besides the device's own generator.
+            device: where it runs.
         """
         ...
 
@@ -36,26 +38,26 @@ def cuda_graph(
 ) -> Replay:
     """Capture `work` in a CUDA graph with a memory pool of its own.
 
-    Replays draw what as many eager runs would have drawn: a generator's offset is counted on.
+    Replays draw the same random numbers as the same number of eager runs: each advances the generators.
     """
     graph = torch.cuda.CUDAGraph()
     for generator in generators:
         graph.register_generator_state(generator)
     stream = torch.cuda.Stream(device)
-    # The outer block puts the current stream back: a capture that fails leaves its own in place.
+    # The outer block restores the current stream: a capture that fails leaves its own stream in place.
     with torch.cuda.stream(torch.cuda.current_stream(device)), torch.cuda.graph(graph, stream=stream):
         work()
-    # A capture writes seeds on its own stream; a replay that overtook that would draw from an old one.
+    # A capture writes seeds on its own stream. A replay before that write would draw from an old seed.
     torch.cuda.current_stream(device).wait_stream(stream)
     replay: Replay = graph.replay
     return replay
 
 
 def run_aside(work: Callable[[], None], times: int, device: torch.device) -> None:
-    """Run `work` eagerly, on CUDA on a stream of its own as a capture wants it before.
+    """Run `work` eagerly, on CUDA on a stream of its own, as a capture requires before it.
 
-    The last run on CUDA refuses whatever waits for the device, so that a capture does not fail at it: one
-    that fails leaves generators and streams in disorder.
+    On CUDA the last run raises an error for each operation that waits for the device. So the error comes
+    before the capture: a capture that fails leaves generators and streams in disorder.
 
     Raises:
         RuntimeError: the work waits for the device.
@@ -80,7 +82,7 @@ def run_aside(work: Callable[[], None], times: int, device: torch.device) -> Non
 
 @contextmanager
 def outside_a_capture() -> Iterator[None]:
-    """Silence advice against running eagerly what is made for a capture, and about how it is tried out."""
+    """Silence torch's warnings about running a step for a capture eagerly, and about the debug mode."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*capturable=True.*")
         warnings.filterwarnings("ignore", message="Synchronization debug mode is a prototype.*")
@@ -88,7 +90,12 @@ def outside_a_capture() -> Iterator[None]:
 
 
 def device_generator(device: torch.device) -> torch.Generator:
-    """Return the generator that dropout and weights draw from."""
+    """Return the device's default generator, which dropout and initial weights draw from."""
     if device.type == "cuda":
         return torch.cuda.default_generators[device.index or 0]
     return torch.default_generator
+
+
+def reason_of(error: Exception) -> str:
+    """Return the first 40 words of an error's message, in one line."""
+    return " ".join(str(error).split()[:40])

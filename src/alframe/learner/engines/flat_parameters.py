@@ -1,7 +1,7 @@
-"""The weights of a module side by side in one buffer, so that an optimizer moves them as one tensor.
+"""The parameters of a module side by side in one buffer, so that an optimizer moves them as one tensor.
 
-On a GPU an optimizer's kernels over a list of small tensors keep few multiprocessors busy: Adadelta's eleven
-over 1.2 million weights took 10 to 17 us of an H100's time each, together a quarter of a training step.
+On a GPU an optimizer's kernels over a list of small tensors keep few multiprocessors busy. Adadelta's eleven
+kernels over 1.2 million weights took 10 to 17 us each on an H100, together a quarter of a training step.
 """
 
 from collections.abc import Sequence
@@ -11,12 +11,12 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-ALIGNED = 64  # elements: where a tensor of its own would begin, which kernels for aligned memory need
+ALIGNED = 64  # elements: each tensor begins at a multiple, as a separate tensor would; some kernels need it
 
 
 @dataclass(frozen=True, eq=False)
 class _Piece:
-    """A parameter's place in the buffer: elements start to end, of which the first `n` are its own."""
+    """A parameter's place in the buffer: elements start to end, of which the first `n` are its values."""
 
     parameter: nn.Parameter
     start: int
@@ -26,7 +26,7 @@ class _Piece:
 
 @dataclass(frozen=True, eq=False)
 class _Run:
-    """Neighbours that an optimizer moves as one parameter."""
+    """Parameters next to each other in the buffer, which an optimizer moves as one."""
 
     flat: nn.Parameter
     pieces: Sequence[_Piece]
@@ -34,12 +34,12 @@ class _Run:
     padding: Sequence[Tensor]
 
 
-class FlatWeights:
+class FlatParameters:
     """Moves a module's trainable parameters into one buffer, each as a view with its shape and strides.
 
     Args:
-        module: whose parameters move. Those of another dtype or device than the first, with gaps in memory
-            or without a gradient stay where they are.
+        module: its parameters move into the buffer. A parameter stays where it is if it has another dtype
+            or device than the first one, gaps in its memory, or no gradient.
     """
 
     def __init__(self, module: nn.Module) -> None:
@@ -59,10 +59,10 @@ class FlatWeights:
             parameter.data = view.copy_(parameter.data)
 
     def merge(self, optimizer: torch.optim.Optimizer, scheduled: bool) -> None:
-        """Have an optimizer that has no state yet move each group of neighbours as one parameter.
+        """Make an optimizer that has no state yet move each group of neighbours as one parameter.
 
-        Only for optimizers whose step treats each element alone. With a learning rate that changes on the
-        device (`scheduled`) torch's kernels for lists are kept: those for single tensors would wait for it.
+        Only for optimizers whose step treats each element alone. If the learning rate changes on the device
+        (`scheduled`), torch's kernels for lists are kept, because those for single tensors wait for the rate.
         """
         for group in optimizer.param_groups:
             pieces = [self._pieces.get(parameter) for parameter in group["params"]]
@@ -76,7 +76,7 @@ class FlatWeights:
                 group["foreach"] = False
 
     def gather(self) -> None:
-        """Put the parameters' gradients side by side, where the optimizer looks for them.
+        """Copy the parameters' gradients side by side into the merged parameters' gradients.
 
         Raises:
             RuntimeError: a parameter that the optimizer moves has no gradient.
@@ -97,7 +97,7 @@ class FlatWeights:
 
 
 def _parts(run: _Run) -> list[Tensor]:
-    """Return each gradient in the order of its parameter's memory, followed by its padding."""
+    """Return each gradient in the memory order of its parameter, followed by its padding."""
     parts: list[Tensor] = []
     for piece, padding in zip(run.pieces, run.padding, strict=True):
         parameter, grad = piece.parameter, piece.parameter.grad
@@ -114,12 +114,12 @@ def _can_move(parameter: nn.Parameter) -> bool:
         parameter.requires_grad
         and parameter.is_floating_point()
         and parameter.numel() > 0
-        and _dense(parameter)
+        and _has_no_gaps(parameter)
     )
 
 
-def _dense(tensor: Tensor) -> bool:
-    """Return whether a tensor's elements fill a stretch of memory, in whatever order of its axes."""
+def _has_no_gaps(tensor: Tensor) -> bool:
+    """Return whether a tensor's elements fill a stretch of memory without gaps, in any order of its axes."""
     expected = 1
     for stride, size in sorted(zip(tensor.stride(), tensor.shape, strict=True)):
         if size > 1 and stride != expected:

@@ -1,4 +1,4 @@
-"""Scoring by replay: a network's forward pass over a batch of indices, captured once for every network."""
+"""Scoring by replay: the forward pass over a batch of indices is captured once and serves every network."""
 
 import copy
 import warnings
@@ -10,18 +10,19 @@ from torch import Tensor, nn
 from alframe.core.errors import EngineWarning
 from alframe.data.bank import Bank
 from alframe.learner.compute.device import Compute
-from alframe.learner.engines.capture import Capture, CaptureError, Replay, run_aside
+from alframe.learner.engines.capture import WARM_UP, Capture, CaptureError, Replay, reason_of, run_aside
 from alframe.learner.engines.tensor_slots import tensor_slots
 from alframe.learner.scoring.pool import EagerForward
 
-WARM_UP = 3
-
 
 class ReplayedForward:
-    """Runs networks of one shape by replaying a captured pass; what is not on the device runs eagerly.
+    """Runs networks of one architecture by replaying a captured pass.
+
+    Images that are not on the device, and several networks at once, run eagerly.
 
     Args:
-        normalize: maps uint8 images to the networks' input. compute: where and how. capture: what records.
+        normalize: maps uint8 images to the networks' input. compute: device and precision.
+        capture: records work.
     """
 
     def __init__(self, normalize: nn.Module, compute: Compute, capture: Capture) -> None:
@@ -29,7 +30,7 @@ class ReplayedForward:
         self._normalize = normalize
         self._compute = compute
         self._capture = capture
-        self._passes: dict[tuple[Bank, int], _Pass] = {}
+        self._recorded: dict[tuple[Bank, int], _RecordedPass] = {}
         self._failed = False
 
     def give_up(self) -> None:
@@ -41,37 +42,37 @@ class ReplayedForward:
     ) -> Iterator[list[Tensor]]:
         """Yield batch after batch the logits (B, C) of each network, in the order of `index_P`."""
         if self._failed or not bank.resident or len(networks) != 1:
-            # Several at once only happens where memory was too short to keep what earlier ones said.
+            # Several networks come at once only if the cache had no room for the results of earlier ones.
             yield from self._eager(networks, bank, index_P, batch_size)
             return
         try:
-            replayed = self._pass(networks[0], bank, batch_size)
+            recorded = self._pass(networks[0], bank, batch_size)
         except CaptureError as error:
             self._failed = True
             warnings.warn(
-                f"engine: scoring could not be captured: {error}. Going on batch by batch.",
+                f"engine: scoring could not be captured: {error}. Scoring runs without a graph.",
                 EngineWarning,
                 stacklevel=2,
             )
             yield from self._eager(networks, bank, index_P, batch_size)
             return
-        replayed.load(networks[0])
+        recorded.load(networks[0])
         for index_B in index_P.to(bank.device).split(batch_size):
-            yield [replayed.logits(index_B)]
+            yield [recorded.logits(index_B)]
 
-    def _pass(self, network: nn.Module, bank: Bank, batch_size: int) -> "_Pass":
+    def _pass(self, network: nn.Module, bank: Bank, batch_size: int) -> "_RecordedPass":
         key = bank, batch_size
-        if key not in self._passes:
-            self._passes = {kept: each for kept, each in self._passes.items() if kept[0] is not bank}
-            # What a graph keeps is used in later modes too, so none of it may be born in inference mode.
+        if key not in self._recorded:
+            self._recorded = {kept: each for kept, each in self._recorded.items() if kept[0] is not bank}
+            # The graph's tensors are used outside inference mode later, so they must not be made in it.
             with torch.inference_mode(False), torch.no_grad():
-                self._passes[key] = _Pass(
+                self._recorded[key] = _RecordedPass(
                     network, bank, batch_size, self._normalize, self._compute, self._capture
                 )
-        return self._passes[key]
+        return self._recorded[key]
 
 
-class _Pass:
+class _RecordedPass:
     """One captured forward pass with a private network."""
 
     def __init__(
@@ -93,15 +94,15 @@ class _Pass:
         except torch.OutOfMemoryError:
             raise
         except (RuntimeError, NotImplementedError) as error:
-            raise CaptureError(" ".join(str(error).split()[:40])) from error
+            raise CaptureError(reason_of(error)) from error
 
     def load(self, network: nn.Module) -> None:
-        """Take over the weights and statistics of a network."""
+        """Copy the weights and statistics of a network."""
         for mine, theirs in zip(tensor_slots(self._network), tensor_slots(network), strict=True):
             mine.get().copy_(theirs.get())
 
     def logits(self, index_B: Tensor) -> Tensor:
-        """Return (B, C) float32 for at most as many indices as were captured."""
+        """Return (B, C) float32 logits; B is at most the batch size that was captured."""
         n = len(index_B)
         self._index_B[:n] = index_B
         self._replay()

@@ -1,4 +1,4 @@
-"""Tables of integers on the device, whose next row is counted there."""
+"""Tables of integers on the device, with a counter there that selects the next row."""
 
 from collections.abc import Sequence
 
@@ -7,29 +7,33 @@ from torch import Tensor
 
 from alframe.learner.batches import BatchTable
 
-TABLE_ROWS = 1024  # rows of a table on the device; longer tables are worked off in parts
+TABLE_ROWS = 1024  # rows of a table on the device; longer tables are split
 
 
-class Table:
-    """A table on the device and the row that comes next."""
+class IndexTable:
+    """A table on the device and the number of the next row.
+
+    Attributes:
+        columns: tensors (TABLE_ROWS, width) int64. at: (1,) int64, the next row.
+    """
 
     def __init__(self, widths: Sequence[int], device: torch.device) -> None:
         self.columns = [torch.zeros(TABLE_ROWS, width, dtype=torch.int64, device=device) for width in widths]
         self.at = torch.zeros(1, dtype=torch.int64, device=device)
 
     def fill(self, table: BatchTable) -> None:
-        """Write a table's rows and start at the first."""
+        """Write a table's rows, at most `TABLE_ROWS`, and go to the first."""
         for mine, theirs in zip(self.columns, table.columns, strict=True):
             move(theirs, mine[: len(table)])
         self.at.zero_()
 
     def row(self) -> list[Tensor]:
-        """Return the parts of the next row, int64 on the device."""
+        """Return the columns of the next row: (width,) int64 tensors on the device."""
         return [column.index_select(0, self.at)[0] for column in self.columns]
 
 
 def move(source: Tensor, target: Tensor) -> None:
-    """Copy a CPU tensor to the device without waiting for it."""
+    """Copy a CPU tensor to the device; does not wait for the copy."""
     if target.device.type == "cuda":
         source = source.pin_memory()
     target.copy_(source, non_blocking=True)

@@ -1,6 +1,6 @@
-"""The reference engine: a plain `pytorch_lightning.Trainer`, with everything that clutters switched off.
+"""The reference engine: a plain `pytorch_lightning.Trainer` without logger, checkpoints and progress bar.
 
-Every faster engine is measured against this one.
+Tests compare every faster engine with this one.
 """
 
 import logging
@@ -23,7 +23,7 @@ from alframe.learner.scoring.pool import EagerForward
 
 
 class ReferenceEngine:
-    """Runs a fit in a fresh Trainer: no logger, checkpoint, bar, summary or sanity check."""
+    """Runs each fit in a new Trainer without logger, checkpoint, bar, summary or sanity check."""
 
     name = "reference"
 
@@ -49,14 +49,14 @@ class ReferenceEngine:
         callbacks: Sequence[Callback] = (),
         options: dict[str, Any] | None = None,
     ) -> FitResult:
-        """Fit `job.module` in a Trainer of its own; for engines that build on this one.
+        """Fit `job.module` in a new Trainer. Other engines call this with batches of their own.
 
         Args:
             job, progress: as for `fit`.
-            batches, validation: what the Trainer iterates over in place of the job's.
-            callbacks: more of them. options: of the Trainer, in place of this engine's.
+            batches, validation: the Trainer iterates over these in place of the job's.
+            callbacks: further callbacks. options: Trainer options that replace this engine's.
         """
-        watch = _Watch(job, progress)
+        watch = _LossWatch(job, progress)
         stop = None if job.patience is None else StopEarly(job.patience)
         with _quiet_lightning(), _interrupts_raised():
             trainer = pl.Trainer(
@@ -70,12 +70,12 @@ class ReferenceEngine:
                 enable_progress_bar=False,
                 enable_model_summary=False,
                 num_sanity_val_steps=0,
-                # A fit is one process, whatever cluster it runs on: no environment is looked for or obeyed.
+                # A fit is one process on every cluster, so Lightning must not detect a cluster environment.
                 plugins=[LightningEnvironment()],
             )
             try:
                 trainer.fit(job.module, batches, validation)
-            except SystemExit as error:  # how Lightning passes on a Ctrl-C
+            except SystemExit as error:  # Lightning turns a Ctrl-C into this
                 raise KeyboardInterrupt from error
         if not all(bool(torch.isfinite(weight).all()) for weight in job.module.parameters()):
             raise NotFiniteError("a weight is NaN or infinite")
@@ -85,14 +85,15 @@ class ReferenceEngine:
         return watch.result(steps=trainer.global_step, epochs=trainer.current_epoch)
 
     def forward(self, normalize: nn.Module) -> Forward:
-        """Return what runs networks over images batch by batch."""
+        """Return a function that runs networks over images batch by batch."""
         return EagerForward(normalize, self._compute)
 
 
 class StopEarly(Callback):
     """Ends a fit `patience` epochs after the highest `val_accuracy` and keeps the weights of that epoch.
 
-    Of equals the first is kept. One look at the metric an epoch, which is all that waits for the device.
+    Among equal accuracies the first counts. The metric is read once per epoch; nothing else waits for the
+    device.
 
     Source: Keras' EarlyStopping with restore_best_weights=True.
     """
@@ -104,7 +105,7 @@ class StopEarly(Callback):
         self._state: dict[str, Tensor] | None = None
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Copy the weights when this epoch beats all before it, or count it against the patience."""
+        """Copy the weights if this epoch is the best so far; stop the fit if patience is used up."""
         value = float(trainer.callback_metrics["val_accuracy"])
         self._epochs_since += 1
         if value > self._best:
@@ -114,7 +115,7 @@ class StopEarly(Callback):
             trainer.should_stop = True
 
     def restore(self, module: pl.LightningModule) -> None:
-        """Load the best weights; none are kept when no validation ran."""
+        """Load the best weights; does nothing if no validation ran."""
         if self._state is not None:
             module.load_state_dict(self._state)
 
@@ -125,10 +126,10 @@ class StopEarly(Callback):
             self._state[name].copy_(tensor)
 
 
-class _Watch(Callback):
-    """Progress, the mean loss at the end, and an early end when the loss is not finite."""
+class _LossWatch(Callback):
+    """Reports progress, keeps the losses, and ends the fit if a loss is not finite."""
 
-    CHECK_EVERY = 64  # batches between looks at the loss, each of which waits for the device
+    CHECK_EVERY = 64  # batches between checks of the loss; a check waits for the device
 
     def __init__(self, job: FitJob, progress: Progress) -> None:
         self._progress = progress
@@ -148,7 +149,7 @@ class _Watch(Callback):
         self._check()
 
     def result(self, steps: int, epochs: int) -> FitResult:
-        """Return what was run; the loss is NaN without a step."""
+        """Return the steps, epochs and losses; the mean loss is NaN without a step."""
         loss_S = torch.cat(self._losses).float().cpu() if self._losses else torch.empty(0)
         last = loss_S[-max(1, len(loss_S) // 10) :]
         return FitResult(
@@ -163,7 +164,7 @@ class _Watch(Callback):
 
 @contextmanager
 def _quiet_lightning() -> Iterator[None]:
-    """No banners; and no advice that is wrong for data that is on the device already."""
+    """Silence Lightning's banners, and its advice that does not apply to data on the device."""
     logger = logging.getLogger("pytorch_lightning")
     utilities = logging.getLogger("lightning.pytorch")
     levels = logger.level, utilities.level
@@ -183,7 +184,7 @@ def _quiet_lightning() -> Iterator[None]:
 
 @contextmanager
 def _interrupts_raised() -> Iterator[None]:
-    """Give back the Ctrl-C handler, which Lightning replaces when it is interrupted."""
+    """Restore the Ctrl-C handler, which Lightning replaces when it is interrupted."""
     try:
         before = signal.getsignal(signal.SIGINT)
         yield

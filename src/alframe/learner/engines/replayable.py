@@ -1,4 +1,4 @@
-"""Which fits can be recorded and replayed; the others say why not."""
+"""Which fits can be recorded and replayed, and why others cannot."""
 
 import pytorch_lightning as pl
 from torch import nn
@@ -9,9 +9,9 @@ from alframe.learner.interfaces import FitJob
 from alframe.learner.module import Classifier
 from alframe.learner.networks import Head, StemConv2d
 
-# Optimizers whose state begins as zeros, so that a recorded step can be put back to its beginning.
+# Optimizers whose state begins as zeros, so a recorded step can be reset to its beginning.
 KNOWN_OPTIMIZERS = (SGD, Adadelta, Adam, AdamW, RMSprop)
-# Methods of a module that take part in each step in ways that a replay does not know.
+# Methods of a module that act in each step, which a replay does not call.
 PER_STEP = (
     "on_fit_start",
     "on_train_epoch_start",
@@ -29,11 +29,11 @@ PER_STEP = (
 
 
 class NotReplayable(Exception):
-    """A job that only the reference engine can run; the message says why, in half a sentence."""
+    """Only the reference engine can run the job. The message is the reason, in half a sentence."""
 
 
 def check_replayable(job: FitJob) -> None:
-    """Raise `NotReplayable` for a job whose steps cannot be recorded, as far as can be seen beforehand."""
+    """Raise `NotReplayable` if it is clear before the fit that a job's steps cannot be recorded."""
     if not isinstance(job.batches, TabledBatches):
         raise NotReplayable("the batches are not drawn from tables")
     if not job.batches.bank.resident:
@@ -66,9 +66,10 @@ def check_optimizers(trainer: pl.Trainer) -> None:
 
 
 def may_be_padded(module: Classifier) -> bool:
-    """Whether a batch may be padded with masked samples: the loss ignores them and no other sample sees them.
+    """Return whether a batch may be padded with masked samples without a change for the other samples.
 
-    So it is where the loss is `Classifier`'s and the network is a chain of torch's layers without batch norm.
+    It may if the loss is `Classifier`'s, which ignores masked samples, and the network is a chain of torch's
+    layers without batch norm, in which no sample depends on another.
     """
 
     def each_sample_alone(part: nn.Module) -> bool:
@@ -81,7 +82,7 @@ def may_be_padded(module: Classifier) -> bool:
 
 
 def counts_in_place(job: FitJob) -> bool:
-    """Whether the validation step is the one that counts in place, which can be recorded."""
+    """Return whether validation can be recorded: the step is `Classifier`'s, which counts on the device."""
     return (
         isinstance(job.validation, TabledBatches)
         and job.validation.bank.resident

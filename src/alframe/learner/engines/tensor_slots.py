@@ -11,7 +11,7 @@ from alframe.learner.module import Classifier
 
 
 @dataclass(frozen=True)
-class Slot:
+class TensorSlot:
     """A place of a module that holds a tensor: a parameter's data, or a buffer."""
 
     owner: nn.Module
@@ -33,20 +33,23 @@ class Slot:
             parameter.data = tensor
 
 
-def tensor_slots(module: nn.Module) -> list[Slot]:
-    """Return the slots of every parameter and buffer, in the module's own order, each tensor once."""
-    slots: list[Slot] = []
+def tensor_slots(module: nn.Module) -> list[TensorSlot]:
+    """Return the slots of every parameter and buffer in the module's order; a shared tensor comes once."""
+    slots: list[TensorSlot] = []
     seen: set[int] = set()
     for owner in module.modules():
         for name, tensor in [*owner._parameters.items(), *owner._buffers.items()]:
             if tensor is not None and id(tensor) not in seen:
                 seen.add(id(tensor))
-                slots.append(Slot(owner, name))
+                slots.append(TensorSlot(owner, name))
     return slots
 
 
 def find_generators(module: nn.Module) -> list[torch.Generator]:
-    """Return the generators of the module's own: attributes of its parts, in the module's order."""
+    """Return the generators that a module's parts hold as attributes, in the module's order.
+
+    Torch's default generators are left out.
+    """
     found = [value for part in module.modules() for value in vars(part).values()]
     return [value for value in found if isinstance(value, torch.Generator) and not _is_default(value)]
 
@@ -56,9 +59,10 @@ def _is_default(generator: torch.Generator) -> bool:
 
 
 def private_copy(module: Classifier) -> Classifier:
-    """Return a copy that shares no tensor and no generator of the module's own with it.
+    """Return a copy that shares no tensor with the module, and no generator but torch's default ones.
 
-    What the copy's step would read of a Trainer is frozen by a capture, so it is an error there.
+    The copy has no Trainer. A value that its step read from a Trainer would be frozen by a capture, so
+    reading one is an error.
     """
     defaults = (torch.default_generator, *torch.cuda.default_generators)
     memo: dict[int, Any] = {id(generator): generator for generator in defaults}
@@ -71,8 +75,8 @@ def private_copy(module: Classifier) -> Classifier:
     return twin_module
 
 
-class NoNumber:
-    """Stands where a step is told its number, which a replay does not know."""
+class NoBatchIndex:
+    """Takes the place of `batch_idx`, which a replay does not know. Each use raises `RuntimeError`."""
 
     def _refuse(self, *args: object) -> Any:
         raise RuntimeError("the step reads batch_idx, which a capture would freeze")
@@ -83,7 +87,7 @@ class NoNumber:
 
 
 class NoTrainer:
-    """Stands where a module has its Trainer and answers nothing."""
+    """Takes the place of a module's Trainer. Each use raises `RuntimeError`."""
 
     def __getattr__(self, name: str) -> Any:
         """Raise `RuntimeError`."""

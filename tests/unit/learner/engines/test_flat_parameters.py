@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from alframe.learner.engines.flat_parameters import ALIGNED, FlatWeights
+from alframe.learner.engines.flat_parameters import ALIGNED, FlatParameters
 
 OPTIMIZERS = {
     "Adadelta": partial(torch.optim.Adadelta, lr=1.0, rho=0.95, eps=1e-7),
@@ -24,7 +24,7 @@ def made() -> nn.Module:
     return network.to(memory_format=torch.channels_last)
 
 
-def steps(network: nn.Module, optimizer: torch.optim.Optimizer, flat: FlatWeights | None) -> None:
+def steps(network: nn.Module, optimizer: torch.optim.Optimizer, flat: FlatParameters | None) -> None:
     generator = torch.Generator().manual_seed(1)
     for _ in range(4):
         x = torch.randn(8, 2, 6, 6, generator=generator).contiguous(memory_format=torch.channels_last)
@@ -39,7 +39,7 @@ def steps(network: nn.Module, optimizer: torch.optim.Optimizer, flat: FlatWeight
 def test_steps_are_the_same_bits_as_with_each_parameter_by_itself(make) -> None:
     apart, together = made(), made()
     steps(apart, make(list(apart.parameters())), None)
-    flat = FlatWeights(together)
+    flat = FlatParameters(together)
     optimizer = make(list(together.parameters()))
     flat.merge(optimizer, scheduled=False)
     steps(together, optimizer, flat)
@@ -51,7 +51,7 @@ def test_steps_are_the_same_bits_as_with_each_parameter_by_itself(make) -> None:
 def test_parameters_keep_value_shape_and_strides_and_begin_where_memory_is_aligned() -> None:
     network = made()
     before = copy.deepcopy(network)
-    FlatWeights(network)
+    FlatParameters(network)
     parameters = list(network.parameters())
     for mine, theirs in zip(parameters, before.parameters(), strict=True):
         assert torch.equal(mine, theirs)
@@ -63,7 +63,7 @@ def test_parameters_keep_value_shape_and_strides_and_begin_where_memory_is_align
 def test_groups_of_neighbours_are_merged_and_others_left() -> None:
     network = made()
     weights, bias = list(network.parameters()), network[3].bias
-    flat = FlatWeights(network)
+    flat = FlatParameters(network)
     optimizer = torch.optim.SGD(
         [{"params": weights[:3]}, {"params": [bias]}, {"params": [weights[4]], "lr": 0.5}], lr=0.1
     )
@@ -79,7 +79,7 @@ def test_groups_of_neighbours_are_merged_and_others_left() -> None:
 
 def test_a_parameter_without_a_gradient_is_refused() -> None:
     network = made()
-    flat, unused = FlatWeights(network), torch.optim.SGD(network.parameters(), lr=0.1)
+    flat, unused = FlatParameters(network), torch.optim.SGD(network.parameters(), lr=0.1)
     flat.merge(unused, scheduled=False)
     network[0](torch.randn(1, 2, 6, 6)).sum().backward()
     with pytest.raises(RuntimeError, match="no gradient"):
@@ -89,7 +89,7 @@ def test_a_parameter_without_a_gradient_is_refused() -> None:
 def test_what_cannot_move_stays() -> None:
     network = nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 3).double(), nn.Linear(3, 3).requires_grad_(False))
     places = [each.data_ptr() for each in network.parameters()]
-    FlatWeights(network)
+    FlatParameters(network)
     moved = [each.data_ptr() != place for each, place in zip(network.parameters(), places, strict=True)]
     assert moved == [True, True, False, False, False, False]
-    FlatWeights(nn.ReLU())  # nothing to move
+    FlatParameters(nn.ReLU())  # nothing to move

@@ -280,7 +280,7 @@ class SetsAtTheEpoch(Classifier):
 
 
 FROZEN = {
-    Counts: "counts in Python",
+    Counts: "count in Python",
     ReadsItsNumber: "reads batch_idx",
     ReplacesABuffer: "other losses than the step itself",
     LogsASum: "logs total",
