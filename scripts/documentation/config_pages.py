@@ -1,0 +1,232 @@
+"""Pages of the reference that are made from conf/: options, groups and the keys of every trial."""
+
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from conf_files import ConfFile, Key, read
+from ranges import range_of
+
+# The folders of conf/ whose files are options, in the order in which a trial uses them.
+GROUPS = (
+    "data",
+    "initial",
+    "query",
+    "oracle",
+    "auto_label",
+    "learner",
+    "network",
+    "stopping",
+    "tracker",
+    "hydra/launcher",
+)
+FOLDER = "reference/config"
+_OWN_CLASSES = re.compile(r"alframe\.(query|auto_label|oracle|stopping|learner)\.\w+$")
+
+
+def config_pages(conf: Path) -> dict[str, str]:
+    """Return the Markdown of every page by its path below docs/.
+
+    Args:
+        conf: the folder of all config groups.
+    """
+    pages = {f"{FOLDER}/index.md": _trial_page(conf)}
+    for group in GROUPS:
+        pages[group_page(group)] = _group_page(conf, group)
+        for file in options(conf, group):
+            pages[option_page(group, file.path.stem)] = _option_page(conf, group, file)
+    links = _links(conf)
+    return {path: _with_links(text, path, links) for path, text in pages.items()}
+
+
+def options(conf: Path, group: str) -> list[ConfFile]:
+    """Return the files of a group, its default first and the others in the order of their names."""
+    default = default_of(conf, group)
+    files = sorted((conf / group).glob("*.yaml"), key=lambda path: (path.stem != default, path.stem))
+    return [read(path) for path in files]
+
+
+def default_of(conf: Path, group: str) -> str:
+    """Return the option that a trial takes unless told otherwise, empty for a group without one."""
+    return read(conf / "config.yaml").chosen.get(group, ("", ""))[0]
+
+
+def group_page(group: str) -> str:
+    """Return the path of a group's page."""
+    return f"{FOLDER}/{group.rpartition('/')[2]}/index.md"
+
+
+def option_page(group: str, option: str) -> str:
+    """Return the path of an option's page."""
+    return f"{FOLDER}/{group.rpartition('/')[2]}/{option}.md"
+
+
+def _trial_page(conf: Path) -> str:
+    file = read(conf / "config.yaml")
+    groups = [
+        (f"[`{group}`]({group.rpartition('/')[2]}/index.md)", f"`{default_of(conf, group) or '-'}`", comment)
+        for group in GROUPS
+        for comment in [_markdown(_purpose(conf, group))]
+    ]
+    return _page(
+        "Keys of every trial",
+        "A setting is typed as `key=value`, such as `seed=3`. A group is typed as `group=option`, such as "
+        "`query=badge`: the option brings keys of its own. `alframe --cfg job` prints every key with its "
+        "value.",
+        "## Groups",
+        _table(("group", "default", "what it chooses"), groups),
+        "[Experiments](../experiments.md) set many keys at once, [sweeps](../sweeps.md) run many trials.",
+        "## Keys",
+        *_keys("", file.keys),
+    )
+
+
+def _purpose(conf: Path, group: str) -> str:
+    return read(conf / "config.yaml").chosen.get(group, ("", ""))[1]
+
+
+def _group_page(conf: Path, group: str) -> str:
+    files = options(conf, group)
+    default = default_of(conf, group)
+    rows = [
+        (
+            f"[`{file.path.stem}`]({file.path.stem}.md)"
+            + (", the default" if file.path.stem == default else ""),
+            _markdown(_first_sentence(file)),
+        )
+        for file in files
+    ]
+    shared = _shared(files)
+    return _page(
+        f"{group}: {_purpose(conf, group).rstrip('.')}" if _purpose(conf, group) else group,
+        f"Type `{group}=OPTION`." + (f" Without it a trial takes `{default}`." if default else ""),
+        _table(("option", "what it does"), rows),
+        *(["## Keys of several options", *_keys(group, shared)] if shared else []),
+    )
+
+
+def _shared(files: Iterable[ConfFile]) -> list[Key]:
+    """Return the keys of shared files, such as conf/_amount.yaml, each once."""
+    keys = {key.name: key for file in files for key in file.keys if key.file.name.startswith("_")}
+    defaults = {name: {k.default for file in files for k in file.keys if k.name == name} for name in keys}
+    return [key for name, key in keys.items() if defaults[name]]
+
+
+def _option_page(conf: Path, group: str, file: ConfFile) -> str:
+    own = [key for key in file.keys if not key.file.name.startswith("_")]
+    shared = [key for key in file.keys if key.file.name.startswith("_") and key.default]
+    rows = [(f"`{_typed(group, key)}`", f"`{key.default}`", _range(group, key)) for key in shared]
+    return _page(
+        f"{group}={file.path.stem}",
+        *(_markdown(paragraph) for paragraph in _prose(file)),
+        f"```\n{_command(conf, group, file)}\n```",
+        *_classes(file),
+        *(["## Keys", *_keys(group, own)] if own else []),
+        *(
+            [
+                "## Keys shared with other options",
+                f"[{group}](index.md#keys-of-several-options) describes them.",
+                _table(("key", "default here", "takes"), rows),
+            ]
+            if rows
+            else []
+        ),
+    )
+
+
+def _command(conf: Path, group: str, file: ConfFile) -> str:
+    """Return a line to type: the option, the keys that it cannot do without, and one key as an example."""
+    prefix = "alframe -m" if group == "hydra/launcher" else "alframe"
+    needed = [f"{_typed(group, key)}=PATH" for key in file.keys if key.default == "???"]
+    plain = [key for key in file.keys if key.default and re.fullmatch(r"[\w.+-]+", key.default)]
+    example = [
+        f"{_typed(group, key)}={key.default}" for key in plain if key.default not in ("null", file.path.stem)
+    ]
+    return " ".join([prefix, f"{group}={file.path.stem}", *needed, *example[:1]])
+
+
+def _classes(file: ConfFile) -> Iterator[str]:
+    for name, target in file.targets.items():
+        if target is not None and not target.startswith("hydra."):
+            shown = f"[`{target}`][{target}]" if _OWN_CLASSES.match(target) else f"`{target}`"
+            yield f"{'Class' if not name else f'Class of `{name}`'}: {shown}"
+
+
+def _keys(group: str, keys: Iterable[Key]) -> Iterator[str]:
+    for key in keys:
+        typed = _typed(group, key)
+        yield f"### `{typed}` {{ #{typed} }}"
+        if key.default:
+            takes = _range(group, key)
+            default = "no default: it must be given" if key.default == "???" else f"default `{key.default}`"
+            yield f"{default}{f'; takes {takes}' if takes else ''}\n{{ .key-facts }}"
+        if key.description:
+            yield _markdown(key.description)
+
+
+def _typed(group: str, key: Key) -> str:
+    return f"{group.replace('/', '.')}.{key.name}" if group else key.name
+
+
+def _range(group: str, key: Key) -> str:
+    return _markdown(range_of(_typed(group, key)).replace("1048576", "2^20"))
+
+
+def _prose(file: ConfFile) -> list[str]:
+    """Return the paragraphs of a head without its fields (command, result, needs ...)."""
+    return [paragraph for paragraph in file.paragraphs if not re.match(r"(command|needs)\s", paragraph)]
+
+
+def _first_sentence(file: ConfFile) -> str:
+    text = " ".join(_prose(file)) or file.path.stem
+    return re.split(r"(?<=[.:])\s+(?=[A-Z])", text)[0].rstrip(":") if text else ""
+
+
+def _links(conf: Path) -> dict[str, str]:
+    """Return where each key and each group is described, as a path below docs/ with an anchor."""
+    links = {key.name: f"{FOLDER}/index.md#{key.name}" for key in read(conf / "config.yaml").keys}
+    for group in GROUPS:
+        links.setdefault(group, group_page(group))
+        for file in options(conf, group):
+            for key in file.keys:
+                shared = key.file.name.startswith("_")
+                page = group_page(group) if shared else option_page(group, file.path.stem)
+                links.setdefault(_typed(group, key), f"{page}#{_typed(group, key)}")
+            links.setdefault(f"{group}={file.path.stem}", option_page(group, file.path.stem))
+    return links
+
+
+def _with_links(text: str, path: str, links: dict[str, str]) -> str:
+    """Return a page whose keys in backticks link to their descriptions on other pages."""
+
+    def linked(match: re.Match[str]) -> str:
+        target = links.get(match.group(1), "")
+        if not target or target.partition("#")[0] == path:
+            return match.group(0)
+        up = "../" * path.count("/")
+        return f"[{match.group(0)}]({up}{target})"
+
+    kept = re.compile(r"```.*?```|^#.*$|\[`[^`]*`\]", re.DOTALL | re.MULTILINE)
+    pieces, last = [], 0
+    for block in kept.finditer(text):
+        pieces += [re.sub(r"`([^`\n]+)`", linked, text[last : block.start()]), block.group(0)]
+        last = block.end()
+    return "".join([*pieces, re.sub(r"`([^`\n]+)`", linked, text[last:])])
+
+
+def _markdown(text: str) -> str:
+    """Return a comment as Markdown: everything outside backticks is literal."""
+    parts = text.split("`")
+    return "`".join(
+        part if k % 2 else re.sub(r"([*<|\[\]$])|(?<![a-z])(_)", r"\\\1\2", part)
+        for k, part in enumerate(parts)
+    )
+
+
+def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    lines = [head, tuple("---" for _ in head), *rows]
+    return "\n".join(f"| {' | '.join(cell for cell in line)} |" for line in lines)
+
+
+def _page(title: str, *parts: str) -> str:
+    return "\n\n".join([f"# {title}", *(part for part in parts if part)]) + "\n"

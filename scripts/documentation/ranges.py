@@ -1,0 +1,22 @@
+"""The range of each key in plain text, which is the one that its error message names."""
+
+import re
+
+from alframe.config.ranges import RULES
+from alframe.core.errors import ConfigError
+
+
+def range_of(key: str) -> str:
+    """Return what a key takes, such as "a number of at least 1"; empty for a key without a range.
+
+    Args:
+        key: as typed, such as "query.spread".
+    """
+    rule = RULES.get(key)
+    if rule is None:
+        return ""
+    try:
+        rule(key, object())  # no key takes an object, so the check answers with what it expects
+    except ConfigError as error:
+        return re.sub(r", got '?<object.*", "", str(error).removeprefix(f"{key}: expected ")).rstrip(".")
+    return ""
