@@ -176,17 +176,17 @@ def test_needs_is_declared_and_its_lack_is_named(policy: AutoLabelPolicy) -> Non
 def test_the_threshold_is_strict() -> None:
     # logit(0.5) is 0: a sample exactly there is not accepted, the next float32 above is.
     pool = scores(0.0, 1e-45, 0.1, -0.1)
-    assert accept(ThresholdPolicy(0.5), pool).index_A.tolist() == [51, 52]
+    assert accept(ThresholdPolicy(threshold=0.5), pool).index_A.tolist() == [51, 52]
 
 
 @pytest.mark.parametrize(
     ("threshold", "below", "above"), [(0.999999, 13.8155, 13.8156), (1 - 1e-9, 20.7232, 20.7234)]
 )
 def test_thresholds_near_one_mean_what_they_say(threshold: float, below: float, above: float) -> None:
-    assert accept(ThresholdPolicy(threshold), scores(below, above)).index_A.tolist() == [51]
+    assert accept(ThresholdPolicy(threshold=threshold), scores(below, above)).index_A.tolist() == [51]
 
 
 @pytest.mark.parametrize("threshold", [0, 1, -0.1, 95, math.nan, "0.9", True, None])
 def test_a_threshold_that_is_no_probability_is_refused(threshold: object) -> None:
     with pytest.raises(ConfigError, match=r"auto_label.threshold: expected a probability strictly between"):
-        ThresholdPolicy(threshold)  # type: ignore[arg-type]
+        ThresholdPolicy(threshold=threshold)  # type: ignore[arg-type]

@@ -8,7 +8,7 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from alframe.config.command_line import check_command_line
-from alframe.config.ranges import RULES
+from alframe.config.ranges import RANGES
 from alframe.config.validate import GROUPS, _look_up, check, conf_directory
 from alframe.trial.instantiate import instantiate
 
@@ -138,5 +138,5 @@ def test_every_rule_is_for_a_key_that_some_choice_has() -> None:
             f"{group}={path.stem}" for group in groups for path in (conf_directory() / group).glob("*.yaml")
         ]
         nodes = [OmegaConf.to_container(compose("config", overrides=[choice])) for choice in choices]
-    unknown = [key for key in RULES if not any(_look_up(node, key)[0] for node in nodes)]
+    unknown = [key for key in RANGES if not any(_look_up(node, key)[0] for node in nodes)]
     assert unknown == []

@@ -248,13 +248,13 @@ def test_least_confidence_takes_the_smallest_log_odds() -> None:
         predicted_P=torch.zeros(4, dtype=torch.int64),
         log_odds_P=torch.tensor([2.0, -1.0, 0.5, 3.0]),
     )
-    assert ask(LeastConfidence(), pool, 2).tolist() == [6, 7]
+    assert ask(LeastConfidence(spread=1), pool, 2).tolist() == [6, 7]
 
 
 def test_margin_takes_the_smallest_margin_and_spread_draws_from_more() -> None:
     pool = scores(300)
     order = pool.index_P[pool.margin_P.argsort()]
-    assert set(ask(Margin(), pool, 10).tolist()) == set(order[:10].tolist())
+    assert set(ask(Margin(spread=1), pool, 10).tolist()) == set(order[:10].tolist())
     spread = ask(Margin(spread=3), pool, 10)
     assert set(spread.tolist()) <= set(order[:30].tolist())
     assert set(spread.tolist()) != set(order[:10].tolist())

@@ -17,8 +17,8 @@ from alframe.learner.scoring.test_time_augmentation import Views
 from alframe.oracle import SimulatedOracle
 from alframe.query import Bald, Coreset, Margin, ProbCover, TypiClust
 from alframe.query.seed_sets import RandomSeedSet
-from alframe.stopping import standard
 from tests.support.helpers import small_recipe
+from tests.support.settings import FREE, standard_rules
 
 
 def judged(bound: str = "sigma", **options) -> ValidatedPolicy:
@@ -56,8 +56,8 @@ def label(dataset, truth_N, cpu, keep="rejudge", order="auto_first", final=None,
     made = {
         "initial": RandomSeedSet(Amount(num=9)),
         "query": Margin(spread=2),
-        "auto_label": ThresholdPolicy(0.6),
-        "stopping": standard(share=0.01, max_rounds=3),
+        "auto_label": ThresholdPolicy(threshold=0.6),
+        "stopping": standard_rules(share=0.01, max_rounds=3),
     }
     components = Components(
         **{**made, **components},
@@ -71,6 +71,7 @@ def label(dataset, truth_N, cpu, keep="rejudge", order="auto_first", final=None,
         keep=keep,
         order=order,
         remainder="leave",
+        cost=FREE,
         final_fit=final is not None,
     )
     *_, last = label_dataset(components, plan, LabelLedger.empty(len(dataset)))
@@ -87,7 +88,7 @@ WAYS = {
     "coreset": {"query": Coreset(max_candidates=None)},
     "typiclust": {"query": TypiClust(max_candidates=None, max_clusters=9, min_cluster=2, neighbours=5)},
     "probcover": {"query": ProbCover(max_candidates=60, purity=0.9)},
-    "consensus": {"auto_label": ConsensusPolicy(0.9)},
+    "consensus": {"auto_label": ConsensusPolicy(threshold=0.9)},
 }
 
 

@@ -17,7 +17,7 @@ from alframe.core.records import FitReport, Labelled, PoolScores
 from alframe.oracle import SimulatedOracle
 from alframe.query import LeastConfidence
 from alframe.query.seed_sets import FirstSeedSet
-from alframe.stopping import standard
+from tests.support.settings import FREE, standard_rules
 
 # Ten samples; the learner's answer for each, the same in every round but for `gain` a round.
 TRUTH = torch.tensor([0, 1, 0, 1, 0, 1, 0, 1, 0, 1])
@@ -51,16 +51,16 @@ def components(
     return Components(
         initial=FirstSeedSet(Amount(num=2, key="initial")),
         learner=learner,
-        query=LeastConfidence() if ask else None,
-        auto_label=None if threshold is None else ThresholdPolicy(threshold),
+        query=LeastConfidence(spread=1) if ask else None,
+        auto_label=None if threshold is None else ThresholdPolicy(threshold=threshold),
         oracle=SimulatedOracle(TRUTH),
-        stopping=standard(**{"share": 0.15, **stop}),
+        stopping=standard_rules(**{"share": 0.15, **stop}),
         evaluator=TruthEvaluator(TRUTH),
     )
 
 
 def run(learner: FakeLearner, made: Components, **plan):
-    prose = {"keep": "permanent", "order": "auto_first", "remainder": "hand"}
+    prose = {"keep": "permanent", "order": "auto_first", "remainder": "hand", "cost": FREE}
     plan = LoopPlan(**{"seed": 0, "question": Amount(num=2), **prose, **plan})
     return list(label_dataset(made, plan, LabelLedger.empty(10)))
 

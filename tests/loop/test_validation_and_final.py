@@ -12,12 +12,12 @@ from alframe.core.components import Components
 from alframe.core.errors import ConfigError, TrialError
 from alframe.core.ledger import LabelLedger, Source
 from alframe.core.loop import RoundResult, label_dataset
-from alframe.core.plan import Amount, Cost, LoopPlan
+from alframe.core.plan import Amount, LoopPlan
 from alframe.core.records import Accepted, FitReport, Labelled, PoolScores, Validation
 from alframe.oracle import SimulatedOracle
 from alframe.query import LeastConfidence
 from alframe.query.seed_sets import FirstSeedSet
-from alframe.stopping import standard
+from tests.support.settings import FREE, standard_rules
 
 N = 200
 TRUTH = torch.arange(N) % 2
@@ -57,7 +57,7 @@ class JudgingPolicy:
 
     def accept(self, scores: PoolScores, validation: Validation, generator: torch.Generator) -> Accepted:
         self.seen.append(validation)
-        accepted = ThresholdPolicy(0.99).accept(scores, None, generator)
+        accepted = ThresholdPolicy(threshold=0.99).accept(scores, None, generator)
         return replace(accepted, inside_V=validation.scores.log_odds_P > 4.5951, note="judged")
 
 
@@ -80,13 +80,13 @@ def run(
     components = Components(
         initial=FirstSeedSet(Amount(num=10, key="initial")),
         learner=learner,
-        query=query or LeastConfidence(),
+        query=query or LeastConfidence(spread=1),
         auto_label=policy,
         oracle=oracle or SimulatedOracle(TRUTH),
-        stopping=standard(**{"share": 0.01, "max_rounds": 2, **(stop or {})}),
+        stopping=standard_rules(**{"share": 0.01, "max_rounds": 2, **(stop or {})}),
         evaluator=TruthEvaluator(TRUTH),
     )
-    readings = {"keep": "permanent", "order": "auto_first", "remainder": "leave"}
+    readings = {"keep": "permanent", "order": "auto_first", "remainder": "leave", "cost": FREE}
     plan = LoopPlan(**{"seed": 0, "question": Amount(num=20), **readings, **plan})
     return list(label_dataset(components, plan, LabelLedger.empty(N)))
 
@@ -110,7 +110,7 @@ def test_validation_labels_are_counted_and_never_learned_from() -> None:
 @pytest.mark.parametrize("order", ["auto_first", "hand_first"])
 def test_the_validation_set_loses_what_the_pool_loses(keep: str, order: str) -> None:
     policy = JudgingPolicy()
-    results = run(FakeLearner(), query=Least(), policy=policy, keep=keep, order=order)
+    results = run(FakeLearner(), query=Least(spread=1), policy=policy, keep=keep, order=order)
     drawn, left = results[0].validation_V, results[1].validation_V
     asked = (results[1].ledger.source_N == Source.QUERY).nonzero().flatten()
     cut = ODDS[asked].max()
@@ -161,7 +161,7 @@ def test_the_final_fit_asks_nothing_and_decides_the_remainder() -> None:
 
 
 def test_prices_add_up() -> None:
-    results = run(FakeLearner(), cost=Cost(hand_label=0.5))
+    results = run(FakeLearner(), cost=replace(FREE, hand_label=0.5))
     assert [result.report.cost for result in results] == [5.0, 15.0, 25.0, 25.0]
 
 

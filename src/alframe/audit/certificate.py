@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from alframe.core.errors import ConfigError
+from alframe.config.ranges import check_fields
 
 Method = Literal["auto", "uniform", "weighted"]
 
@@ -33,24 +33,14 @@ class CertificateSpec:
     """
 
     tolerance: float
-    confidence: float = 0.95
-    reach: bool = False
-    max_labels: int | None = None
-    method: Method = "auto"
-    oracle_error: float | None = None
+    confidence: float
+    reach: bool
+    max_labels: int | None
+    method: Method
+    oracle_error: float | None
 
     def __post_init__(self) -> None:
-        for key in ("tolerance", "confidence"):
-            if not 0 < getattr(self, key) < 1:
-                raise ConfigError(
-                    f"certificate.{key}", "a share strictly between 0 and 1", getattr(self, key)
-                )
-        if self.max_labels is not None and self.max_labels < 0:
-            raise ConfigError("certificate.max_labels", "a whole number of at least 0", self.max_labels)
-        if self.method not in ("auto", "uniform", "weighted"):
-            raise ConfigError("certificate.method", "auto or uniform or weighted", self.method)
-        if self.oracle_error is not None and not 0 <= self.oracle_error < 1:
-            raise ConfigError("certificate.oracle_error", "a share in [0, 1) or null", self.oracle_error)
+        check_fields("certificate", self)
 
     @property
     def alpha(self) -> float:
@@ -67,7 +57,8 @@ class CertificateSpec:
     def most_left(self, n_samples: int) -> int:
         """Return the number of wrong labels tolerated: floor(tolerance * N).
 
-        >>> CertificateSpec(tolerance=0.29).most_left(100)
+        >>> off = {"reach": False, "max_labels": None, "method": "auto", "oracle_error": None}
+        >>> CertificateSpec(tolerance=0.29, confidence=0.95, **off).most_left(100)
         29
         """
         return int(self.tolerance * n_samples + 1e-9)  # 0.29 * 100 is 28.999999999999996

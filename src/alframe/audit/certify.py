@@ -102,7 +102,8 @@ def feasibility(n_auto: int, n_samples: int, spec: CertificateSpec, budget: int 
         n_auto: auto-labels. n_samples: the data set's size.
         spec: what to prove. budget: hand labels left in the trial, None for no bound.
 
-    >>> spec = CertificateSpec(tolerance=0.005, max_labels=200)
+    >>> spec = CertificateSpec(tolerance=0.005, confidence=0.95, reach=False, max_labels=200, method="auto",
+    ...                        oracle_error=None)
     >>> print(feasibility(60_000, 60_000, spec, None))
     certificate.max_labels: 200 answers cannot prove that at most 0.5 % of 60,000 labels are wrong; \
 593 is the smallest number that could.

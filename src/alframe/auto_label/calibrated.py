@@ -11,7 +11,6 @@ from torch import Tensor
 
 from alframe.auto_label.base import check_finite, check_needed
 from alframe.auto_label.validated import Learned, ValidatedPolicy, part
-from alframe.config.checks import number, probability
 from alframe.core.records import PoolScores, Validation
 
 HALVINGS = 60  # of an interval of a few units: to the last bit of float64
@@ -32,11 +31,6 @@ class CalibratedPolicy(ValidatedPolicy):
     calibration_share: float
     max_temperature: float
     needs: frozenset[str] = field(default=frozenset({"log_probs"}), init=False)
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        probability("auto_label.calibration_share", self.calibration_share)
-        number(above=1)("auto_label.max_temperature", self.max_temperature)
 
     def learn(self, validation: Validation, generator: torch.Generator) -> Learned:
         """Return the log-odds at the temperature of a random part of the validation set."""

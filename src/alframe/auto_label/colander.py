@@ -16,7 +16,6 @@ from torch import Tensor
 from alframe.auto_label.base import check_finite, check_needed
 from alframe.auto_label.calibrated import log_odds_of
 from alframe.auto_label.validated import Learned, ValidatedPolicy, part
-from alframe.config.checks import number, whole
 from alframe.core.records import PoolScores, Validation
 
 CHUNK = 2**14  # samples whose hidden units are held at once
@@ -52,16 +51,6 @@ class ColanderPolicy(ValidatedPolicy):
     batch_size: int
     start_threshold: float
     needs: frozenset[str] = field(default=frozenset({"log_probs", "features"}), init=False)
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        number(least=0)("auto_label.penalty", self.penalty)
-        number(above=0)("auto_label.steepness", self.steepness)
-        number(above=0)("auto_label.learning_rate", self.learning_rate)
-        number(least=0)("auto_label.weight_decay", self.weight_decay)
-        whole(1)("auto_label.epochs", self.epochs)
-        whole(1)("auto_label.batch_size", self.batch_size)
-        number(least=0, most=1)("auto_label.start_threshold", self.start_threshold)
 
     def learn(self, validation: Validation, generator: torch.Generator) -> Learned:
         """Return g(x)[y] in log-odds, learned on a random half of the validation set."""

@@ -7,12 +7,12 @@ from torch import Tensor
 
 from alframe.auto_label.base import accepted, check_needed, nothing
 from alframe.auto_label.calibrated import log_odds_of
-from alframe.config.checks import probability
+from alframe.config.ranges import check_fields
 from alframe.core.log_odds import logit
 from alframe.core.records import Accepted, PoolScores, Validation
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ConsensusPolicy:
     """Accepts a prediction that all members share, where their mean log-odds are above the threshold's.
 
@@ -26,7 +26,7 @@ class ConsensusPolicy:
     needs: frozenset[str] = field(default=frozenset({"members"}), init=False)
 
     def __post_init__(self) -> None:
-        probability("auto_label.threshold", self.threshold)
+        check_fields("auto_label", self)
 
     def accept(
         self, scores: PoolScores, validation: Validation | None, generator: torch.Generator

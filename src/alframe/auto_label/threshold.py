@@ -11,14 +11,14 @@ import torch
 from torch import Tensor
 
 from alframe.auto_label.base import accepted
-from alframe.config.checks import class_thresholds, probability, share, whole
+from alframe.config.ranges import check_fields
 from alframe.core.errors import ConfigError
 from alframe.core.log_odds import logit
 from alframe.core.records import Accepted, PoolScores, Validation
 from alframe.core.selection import lowest
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ThresholdPolicy:
     """Accepts predictions whose probability is strictly above the upper threshold.
 
@@ -30,7 +30,7 @@ class ThresholdPolicy:
     needs: frozenset[str] = field(default=frozenset(), init=False)
 
     def __post_init__(self) -> None:
-        probability("auto_label.threshold", self.threshold)
+        check_fields("auto_label", self)
 
     def accept(
         self, scores: PoolScores, validation: Validation | None, generator: torch.Generator
@@ -47,7 +47,7 @@ class ThresholdPolicy:
         return scores.log_odds_P.double() > logit(self.threshold)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PerClassPolicy:
     """Accepts predictions whose probability is strictly above the threshold of the predicted class.
 
@@ -61,8 +61,7 @@ class PerClassPolicy:
     needs: frozenset[str] = field(default=frozenset(), init=False)
 
     def __post_init__(self) -> None:
-        probability("auto_label.threshold", self.threshold)
-        class_thresholds("auto_label.thresholds", self.thresholds)
+        check_fields("auto_label", self)
 
     def accept(
         self, scores: PoolScores, validation: Validation | None, generator: torch.Generator
@@ -103,7 +102,7 @@ class PerClassPolicy:
         return torch.tensor([logit(value) for value in values], dtype=torch.float64)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TopKPolicy:
     """Accepts the k most confident of the pool; of equally confident ones, the lowest indices.
 
@@ -116,8 +115,7 @@ class TopKPolicy:
     needs: frozenset[str] = field(default=frozenset(), init=False)
 
     def __post_init__(self) -> None:
-        whole(1, optional=True)("auto_label.num", self.num)
-        share()("auto_label.share", self.share)
+        check_fields("auto_label", self)
         if (self.num is None) == (self.share is None):
             came = "none" if self.num is None else f"num={self.num} and share={self.share:g}"
             raise ConfigError(

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from alframe.auto_label.base import accepted, check_finite, nothing
 from alframe.auto_label.cuts import Bound, Cut, cut_by_sigma, cut_by_tests
-from alframe.config.checks import number, one_of, probability, whole
+from alframe.config.ranges import check_fields
 from alframe.core.records import Accepted, PoolScores, Validation
 
 Confidence = Callable[[PoolScores], Tensor]  # (P,) float, the higher the surer; log-odds where it can be
@@ -62,14 +62,7 @@ class ValidatedPolicy:
     needs: frozenset[str] = field(default=frozenset(), init=False)
 
     def __post_init__(self) -> None:
-        whole(1)("auto_label.validation_size", self.validation_size)
-        probability("auto_label.tolerance", self.tolerance)
-        one_of("sigma", "clopper_pearson")("auto_label.bound", self.bound)
-        one_of("joint", "per_class")("auto_label.group", self.group)
-        probability("auto_label.delta", self.delta)
-        number(least=0)("auto_label.sigma_weight", self.sigma_weight)
-        whole(1)("auto_label.min_support", self.min_support)
-        whole(1)("auto_label.num_cuts", self.num_cuts)
+        check_fields("auto_label", self)
 
     def accept(
         self, scores: PoolScores, validation: Validation | None, generator: torch.Generator

@@ -11,7 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from alframe.config.checks import Check, number, whole
 from alframe.config.compose import first_line
-from alframe.config.ranges import RULES
+from alframe.config.ranges import RANGES
 from alframe.config.validate import conf_directory
 from alframe.core.errors import ConfigError, UserError
 
@@ -80,7 +80,7 @@ def check_values(overrides: Iterable[CommandOverride]) -> None:
     """
     for override in overrides:
         key = override.key.lstrip("+")
-        rule = None if override.chooses else RULES.get(key)
+        rule = None if override.chooses else RANGES.get(key)
         if rule is None:
             continue
         for value in override.ends or map(_value, override.each):

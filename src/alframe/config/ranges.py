@@ -1,168 +1,44 @@
-"""The range of every key of conf/, and what a few keys must look like."""
+"""The range of every key of conf/, once: for the command line and for objects made in Python; no torch."""
 
-import re
+from dataclasses import fields
 from typing import Any
 
+from alframe.config import key_checks as keys
 from alframe.config.checks import (
     Check,
-    class_thresholds,
     number,
     one_of,
     optional_text,
     positive,
     probability,
-    project,
     share,
-    tags,
     text,
     whole,
 )
-from alframe.core.errors import ConfigError
 
 MAX_BATCH = 2**20
-# Figures of summary.json that a search may optimise.
-FIGURES = (
-    "hand_labels",
-    "hand_share",
-    "mislabelled",
-    "mislabelled_share",
-    "mislabelled_share_macro",
-    "auto_label_error",
-    "test_accuracy",
-    "coverage",
-    "rounds",
-    "cost",
-    "seconds",
-)
 ENGINES = ("auto", "reference", "graph")
 
-
-def _device(key: str, value: Any) -> None:
-    if not isinstance(value, str) or not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", value):
-        raise ConfigError(key, "auto, cpu, cuda, cuda:N or mps", value)
-
-
-def _mapping(key: str, value: Any) -> None:
-    if not isinstance(value, dict):
-        raise ConfigError(key, "settings such as those of the file", str(value))
-
-
-def _settings(*names: str) -> Check:
-    """Return a check for a mapping that has exactly these keys."""
-    expected = f"the settings {', '.join(names)}"
-
-    def rule(key: str, value: Any) -> None:
-        if not isinstance(value, dict):
-            raise ConfigError(key, expected, value, f"Write {key}.{names[0]}={value}.")
-        if set(value) != set(names):
-            raise ConfigError(key, expected, ", ".join(map(str, value)))
-
-    return rule
-
-
-def _widths(key: str, value: Any) -> None:
-    whole_widths = isinstance(value, list) and all(
-        isinstance(width, int) and not isinstance(width, bool) and width > 0 for width in value
-    )
-    if not whole_widths or not value:
-        raise ConfigError(key, "a list of whole numbers of at least 1, such as [16, 32, 64]", str(value))
-
-
-def _names(key: str, value: Any) -> None:
-    if not isinstance(value, list) or not all(
-        isinstance(name, str) and re.fullmatch(r"[A-Za-z_][\w.]*", name) for name in value
-    ):
-        raise ConfigError(key, "a list of package names such as [my_package]", value)
-
-
-def _objective(key: str, value: Any) -> None:
-    names = value if isinstance(value, list) else [] if value is None else [value]
-    if any(name not in FIGURES for name in names) or value == []:
-        raise ConfigError(
-            key, f"one of {', '.join(FIGURES)}, or a list such as [hand_share,mislabelled_share]", str(value)
-        )
-
-
-def _learner(key: str, value: Any) -> None:
-    """Check what a recipe's settings have to say to each other."""
-    if not isinstance(value, dict):
-        return
-    known = _AUTO_LABELS.get(value.get("_target_", ""))
-    if known is not None and "auto_labels" in value:
-        one_of(*known)(f"{key}.auto_labels", value["auto_labels"])
-    if "patience" not in value or "validation_share" not in value:
-        return
-    patience, held_out = value["patience"], value["validation_share"]
-    if (patience is None) != (held_out is None):
-        both = f"patience={patience} and validation_share={held_out}".replace("None", "null")
-        raise ConfigError(
-            key, "early stopping with both patience and validation_share, or null for both", both
-        )
-    if patience is None and value.get("max_epochs") is None:
-        hint = f"Write {key}.max_epochs=50."
-        raise ConfigError(f"{key}.max_epochs", "a number of epochs without early stopping", "null", hint)
-
-
-# Recipes and what they can make of auto-labels; a recipe of the user's own may know other ways.
-_AUTO_LABELS = {
-    "alframe.learner.ConsistencyRecipe": ("consistency", "train"),
-    "alframe.learner.SupervisedRecipe": ("train", "ignore"),
-}
-
-
-def _one_noise(key: str, value: dict[str, Any]) -> None:
-    if value.get("rate") is not None and value.get("confusion") is not None:
-        raise ConfigError(
-            key, "a rate or a confusion matrix, not both", hint=f"Write {key}.rate=null to use the matrix."
-        )
-
-
-def _rows_or_file(key: str, value: Any) -> None:
-    if value is not None and not isinstance(value, (list, str)):
-        raise ConfigError(key, "rows such as [[0.9, 0.1], [0.2, 0.8]], a file or null", str(value))
-
-
-def _size(key: str, value: Any) -> None:
-    if value is None:
-        return
-    right = isinstance(value, list) and len(value) == 2
-    if not right or not all(type(side) is int and side >= 4 for side in value):
-        raise ConfigError(key, "[height,width] of at least 4 pixels each, or null", str(value))
-
-
-def _text_or_none(key: str, value: Any) -> None:
-    if value is not None:
-        text(key, value)
-
-
-def _names_or_none(key: str, value: Any) -> None:
-    if value is None:
-        return
-    names = value if isinstance(value, list) else []
-    if len({str(name) for name in names}) < 2 or len({str(name) for name in names}) != len(names):
-        raise ConfigError(key, "at least two names, all different, such as [cat,dog]", str(value))
-
-
-RULES: dict[str, Check] = {
+RANGES: dict[str, Check] = {
     "seed": whole(0),
     "data_dir": text,
-    "device": _device,
+    "device": keys.device,
     "precision": one_of("auto", "float32", "bfloat16"),
     "engine": one_of(*ENGINES),
     "threads": whole(1, most=1024, optional=True),
     "order": one_of("auto_first", "hand_first"),
     "remainder": one_of("hand", "auto", "leave"),
-    "trusted_packages": _names,
+    "trusted_packages": keys.package_names,
     "data.name": text,
     "data.download": one_of(True, False),
     "data.limit": whole(2, optional=True),
     "data.path": text,
     "data.in_memory": one_of(True, False),
-    "data.class_names": _names_or_none,
-    "data.size": _size,
+    "data.class_names": keys.class_names,
+    "data.size": keys.image_size,
     "data.channels": one_of(None, 1, 3),
-    "data.test_path": _text_or_none,
-    "data.imbalance": _mapping,
+    "data.test_path": optional_text,
+    "data.imbalance": keys.mapping,
     "data.imbalance.kind": one_of("none", "long_tail", "step"),
     "data.imbalance.ratio": number(least=1),
     "data.imbalance.shuffle_classes": one_of(True, False),
@@ -174,9 +50,9 @@ RULES: dict[str, Check] = {
     "initial.neighbours": whole(1),
     "initial.candidates": whole(1),
     "initial.side": whole(1),
-    "oracle": _one_noise,
+    "oracle": keys.one_noise,
     "oracle.rate": share(zero=True, one=False),
-    "oracle.confusion": _rows_or_file,
+    "oracle.confusion": keys.confusion,
     "oracle.reask": one_of("same", "fresh"),
     "query.share": share(),
     "query.num": whole(1, optional=True),
@@ -196,7 +72,7 @@ RULES: dict[str, Check] = {
     "query.purity": probability,
     "auto_label.threshold": probability,
     "auto_label.keep": one_of("permanent", "rejudge"),
-    "auto_label.thresholds": class_thresholds,
+    "auto_label.thresholds": keys.class_thresholds,
     "auto_label.num": whole(1, optional=True),
     "auto_label.share": share(),
     "auto_label.validation_size": whole(1),
@@ -234,9 +110,9 @@ RULES: dict[str, Check] = {
     "learner.pool_batch_size": whole(0, most=MAX_BATCH),
     "learner.average_decay": number(least=0, most=1),
     "learner.confident": number(least=0, most=1),
-    "learner.augment": _mapping,
-    "learner.one_cycle": _mapping,
-    "learner.optimizer": _mapping,
+    "learner.augment": keys.mapping,
+    "learner.one_cycle": keys.mapping,
+    "learner.optimizer": keys.mapping,
     "learner.augment.rotation": number(least=0, most=180),
     "learner.augment.scale": number(least=0),
     "learner.augment.shear": number(least=0),
@@ -245,7 +121,7 @@ RULES: dict[str, Check] = {
     "learner.one_cycle.pct_start": probability,
     "learner.one_cycle.div_factor": number(above=0),
     "learner.one_cycle.final_div_factor": number(above=0),
-    "network.widths": _widths,
+    "network.widths": keys.widths,
     "network.grid": whole(1),
     "network.dropout": number(least=0, most=1),
     "network.activation": one_of("relu", "tanh"),
@@ -256,26 +132,26 @@ RULES: dict[str, Check] = {
     "learner.patience": whole(1, optional=True),
     "learner.max_epochs": whole(1, optional=True),
     "learner.inputs": one_of("unit", "standard"),
-    "learner": _learner,
+    "learner": keys.learner,
     "learner.warm_start": one_of(True, False),
     "learner.crop": whole(0),
     "learner.ensemble": whole(1),
     "learner.scoring_batch_size": whole(1, most=MAX_BATCH, optional=True),
-    "learner.committee": _settings("kind", "passes", "dropout"),
+    "learner.committee": keys.settings("kind", "passes", "dropout"),
     "learner.committee.kind": one_of("ensemble", "last_layer", "dropout"),
     "learner.committee.passes": whole(2, most=1000),
     "learner.committee.dropout": probability,
-    "learner.final": _settings("networks", "warm", "steps", "views"),
+    "learner.final": keys.settings("networks", "warm", "steps", "views"),
     "learner.final.networks": whole(0, most=100),
     "learner.final.warm": whole(0),
     "learner.final.steps": whole(1, optional=True),
-    "learner.final.views": _settings("n", "share", "strength"),
+    "learner.final.views": keys.settings("n", "share", "strength"),
     "learner.final.views.n": whole(1, most=1000),
     "learner.final.views.share": share(),
     "learner.final.views.strength": number(least=0),
     "learner.optimizer.lr": number(above=0),
-    "certificate": _mapping,
-    "cost": _mapping,
+    "certificate": keys.mapping,
+    "cost": keys.mapping,
     "certificate.tolerance": share(one=False),
     "certificate.confidence": probability,
     "certificate.reach": one_of(True, False),
@@ -283,14 +159,27 @@ RULES: dict[str, Check] = {
     "certificate.method": one_of("auto", "uniform", "weighted"),
     "certificate.oracle_error": share(zero=True, one=False),
     "suspects": whole(0),
-    "objective": _objective,
+    "objective": keys.objective,
     "cost.hand_label": number(least=0),
     "cost.auto_label": number(least=0),
     "cost.hour": number(least=0),
     "tracker.mode": one_of("offline", "online"),
-    "tracker.project": project,
+    "tracker.project": keys.wandb_project,
     "tracker.entity": optional_text,
     "tracker.group": optional_text,
-    "tracker.tags": tags,
+    "tracker.tags": keys.wandb_tags,
     "tracker.max_images": whole(0),
 }
+
+
+def check_fields(group: str, settings: Any) -> None:
+    """Raise `ConfigError` for the first field of a dataclass that is outside the range of its key.
+
+    Args:
+        group: the config group, such as "query": the key of a field is `group.field`.
+        settings: an instance of a dataclass; fields without a range are not checked.
+    """
+    for field in fields(settings):
+        key = f"{group}.{field.name}"
+        if key in RANGES:
+            RANGES[key](key, getattr(settings, field.name))

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from alframe.config.moved_keys import check_moved_keys
-from alframe.config.ranges import RULES
+from alframe.config.ranges import RANGES
 from alframe.core.errors import ConfigError
 
 GROUPS = (
@@ -34,7 +34,7 @@ def check(config: dict[str, Any]) -> None:
     """
     _check_presence(config)
     check_moved_keys(config)
-    for key, rule in RULES.items():
+    for key, rule in RANGES.items():
         found, value = _look_up(config, key)
         if found:
             rule(key, value)
@@ -94,7 +94,7 @@ def _check_conflicts(config: dict[str, Any]) -> None:
 
 
 def _check_presence(config: dict[str, Any]) -> None:
-    for key in (*GROUPS, *(rule for rule in RULES if "." not in rule)):
+    for key in (*GROUPS, *(rule for rule in RANGES if "." not in rule)):
         value = config.get(key)
         if key not in config or (key in GROUPS and not (isinstance(value, dict) and "_target_" in value)):
             expected = "one of the group's choices" if key in GROUPS else "a value"

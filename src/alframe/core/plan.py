@@ -1,6 +1,6 @@
 """The plan that the loop follows: amounts, costs, and which reading of the seven steps a trial takes."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 from alframe.core.errors import ConfigError
@@ -66,9 +66,9 @@ class Cost:
             of computing.
     """
 
-    hand_label: float = 0.0
-    auto_label: float = 0.0
-    hour: float = 0.0
+    hand_label: float
+    auto_label: float
+    hour: float
 
     def total(self, counts: Counts, seconds: float) -> float:
         """Return the cost of the labels so far and of the seconds spent.
@@ -76,7 +76,7 @@ class Cost:
         >>> from alframe.core.records import Counts
         >>> counts = Counts(n_samples=9, hand_labels=5, auto_labels=4, unlabelled=0, mislabelled=None,
         ...                 mislabelled_share=None, auto_label_error=None)
-        >>> Cost(hand_label=0.04, hour=2.0).total(counts, seconds=1800)
+        >>> Cost(hand_label=0.04, auto_label=0.0, hour=2.0).total(counts, seconds=1800)
         1.2
         """
         labels = self.hand_label * counts.hand_labels + self.auto_label * counts.auto_labels
@@ -93,9 +93,9 @@ class LoopPlan:
         keep: "permanent" keeps auto-labels for good; "rejudge" withdraws them each round and decides anew.
         order: which picks first in a round: "auto_first" or "hand_first".
         remainder: what happens to the samples left at the end: "hand", "auto" or "leave".
+        cost: prices of labels and hours.
         max_hand_labels: upper limit of hand labels over the whole trial, None for no limit.
         final_fit: whether to train once more after the last question, before the remainder is decided.
-        cost: prices of labels and hours.
     """
 
     seed: int
@@ -103,9 +103,9 @@ class LoopPlan:
     keep: Literal["permanent", "rejudge"]
     order: Literal["auto_first", "hand_first"]
     remainder: Literal["hand", "auto", "leave"]
+    cost: Cost
     max_hand_labels: int | None = None
     final_fit: bool = False
-    cost: Cost = field(default_factory=Cost)
 
     def affordable(self, n: int, ledger: LabelLedger) -> int:
         """Return how many of `n` questions the budget of hand labels still allows."""

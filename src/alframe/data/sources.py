@@ -86,8 +86,8 @@ def arrays(
     path: str,
     data_dir: str,
     download: bool,
-    in_memory: bool = True,
-    class_names: Sequence[str] | None = None,
+    in_memory: bool,
+    class_names: Sequence[str] | None,
 ) -> ImageDataset:
     """Return arrays named `images` and, if there, `labels`, `test_images`, `test_labels`, `class_names`.
 

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from alframe.config.ranges import check_fields
 from alframe.core.errors import ConfigError
 from alframe.core.seeds import derive_seed
 from alframe.core.selection import rank_within
@@ -46,6 +47,7 @@ class NoisyOracle:
     _asked_N: Tensor = field(init=False)
 
     def __post_init__(self) -> None:
+        check_fields("oracle", self)
         if self.truth_N is None:
             raise ConfigError("oracle", "a data set with true labels for oracle=noisy")
         _check_one_noise(self.rate, self.confusion)
@@ -146,8 +148,6 @@ def _check_one_noise(rate: float | None, confusion: Any) -> None:
         raise ConfigError("oracle", "a rate or a confusion matrix, not both", hint="Write oracle.rate=null.")
     if rate is None and confusion is None:
         raise ConfigError("oracle", "oracle.rate or oracle.confusion", hint="Give one of them.")
-    if rate is not None and not 0 <= rate < 1:
-        raise ConfigError("oracle.rate", "a share in [0, 1)", rate)
 
 
 def _read(file: Path) -> np.ndarray[Any, Any]:

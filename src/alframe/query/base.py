@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from alframe.config.checks import whole
+from alframe.config.ranges import check_fields
 from alframe.core.errors import TrialError
 from alframe.core.records import Labelled, PoolScores
 from alframe.core.selection import lowest
@@ -35,7 +35,7 @@ class Subset:
     device: torch.device | str = "cpu"
 
     def __post_init__(self) -> None:
-        whole(1, optional=True)("query.max_candidates", self.max_candidates)
+        check_fields("query", self)
 
     def candidates(self, scores: PoolScores, n: int, generator: torch.Generator) -> Tensor:
         """Return int64 data-set indices, min(P, max(n, max_candidates)) random ones of the pool."""

@@ -22,7 +22,6 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from alframe.config.checks import number, whole
 from alframe.core.records import Labelled, PoolScores
 from alframe.query.base import Subset, finite
 from alframe.query.disagreement import bald, entropies
@@ -46,12 +45,6 @@ class BatchBald(Subset):
     configurations: int
     beta: float
     needs: frozenset[str] = field(default=frozenset({"members"}), init=False)
-
-    def __post_init__(self) -> None:
-        Subset.__post_init__(self)
-        whole(1)("query.joint", self.joint)
-        whole(1)("query.configurations", self.configurations)
-        number(least=0)("query.beta", self.beta)
 
     def select(self, scores: PoolScores, labelled: Labelled, n: int, generator: torch.Generator) -> Tensor:
         """Return index_Q, int64, min(n, P) samples; the joint ones first, in the order of the choice."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from alframe.config.checks import number, whole
+from alframe.config.ranges import check_fields
 from alframe.core.records import Labelled, PoolScores
 from alframe.core.selection import lowest, rank_within
 from alframe.query.base import finite
@@ -37,9 +37,7 @@ class ClusterMargin:
     needs: frozenset[str] = field(default=frozenset({"margin", "features"}), init=False)
 
     def __post_init__(self) -> None:
-        number(least=1)("query.spread", self.spread)
-        number(above=0)("query.clusters_per_sample", self.clusters_per_sample)
-        whole(1)("query.max_agglomerated", self.max_agglomerated)
+        check_fields("query", self)
 
     def candidates(self, scores: PoolScores, n: int, generator: torch.Generator) -> Tensor:
         """Return int64 data-set indices, the spread * n lowest margins of the pool."""

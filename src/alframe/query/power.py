@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from alframe.config.checks import number
+from alframe.config.ranges import check_fields
 from alframe.core.records import Labelled, PoolScores
 from alframe.query.base import Subset, finite, gumbel, top_of
 from alframe.query.disagreement import bald
@@ -34,7 +34,7 @@ class _Power:
     beta: float
 
     def __post_init__(self) -> None:
-        number(least=0)("query.beta", self.beta)
+        check_fields("query", self)
 
     def _log_score(self, scores: PoolScores) -> Tensor:
         raise NotImplementedError
@@ -91,10 +91,6 @@ class PowerBald(_Power, Subset):
     """Score BALD."""
 
     needs: frozenset[str] = field(default=frozenset({"members"}), init=False)
-
-    def __post_init__(self) -> None:
-        _Power.__post_init__(self)
-        Subset.__post_init__(self)
 
     def _log_score(self, scores: PoolScores) -> Tensor:
         return bald(finite(scores, "members_PKC")).log()

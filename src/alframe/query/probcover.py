@@ -13,7 +13,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from alframe.config.checks import probability
 from alframe.core.records import Labelled, PoolScores
 from alframe.query.base import Subset, finite
 from alframe.query.clustering import k_means
@@ -37,10 +36,6 @@ class ProbCover(Subset):
 
     purity: float
     needs: frozenset[str] = field(default=frozenset({"features", "labelled_features"}), init=False)
-
-    def __post_init__(self) -> None:
-        Subset.__post_init__(self)
-        probability("query.purity", self.purity)
 
     def candidates(self, scores: PoolScores, n: int, generator: torch.Generator) -> Tensor:
         """Return int64 data-set indices, a random part of the pool whose graph fits into memory."""

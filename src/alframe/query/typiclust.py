@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d
 
-from alframe.config.checks import whole
+from alframe.config.ranges import check_fields
 from alframe.core.plan import Amount
 from alframe.core.records import Labelled, PoolScores
 from alframe.core.selection import rank_within
@@ -44,12 +44,6 @@ class TypiClust(Subset):
     min_cluster: int
     neighbours: int
     needs: frozenset[str] = field(default=frozenset({"features", "labelled_features"}), init=False)
-
-    def __post_init__(self) -> None:
-        Subset.__post_init__(self)
-        whole(1)("query.max_clusters", self.max_clusters)
-        whole(1)("query.min_cluster", self.min_cluster)
-        whole(1)("query.neighbours", self.neighbours)
 
     def select(self, scores: PoolScores, labelled: Labelled, n: int, generator: torch.Generator) -> Tensor:
         """Return index_Q, int64, min(n, P) samples, the largest uncovered cluster's first."""
@@ -156,6 +150,9 @@ class TypiclustSeedSet:
     neighbours: int
     candidates: int
     side: int
+
+    def __post_init__(self) -> None:
+        check_fields("initial", self)
 
     def select(self, index_N: Tensor, generator: torch.Generator) -> Tensor:
         """Return members of `index_N`, int64, the most typical of each cluster; all where no more are there.

@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from alframe.config.checks import number
+from alframe.config.ranges import check_fields
 from alframe.core.records import Labelled, PoolScores
 from alframe.core.selection import lowest
 from alframe.query.base import finite
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class RandomQuery:
     """Uniform: the baseline of every comparison."""
 
@@ -26,7 +26,7 @@ class RandomQuery:
         return scores.index_P[torch.randperm(len(scores), generator=generator)[:n]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class LeastConfidence:
     """The samples whose most probable class is least probable.
 
@@ -35,11 +35,11 @@ class LeastConfidence:
             keeps near-duplicates from filling it. 1 asks the very lowest.
     """
 
-    spread: float = 1.0
+    spread: float
     needs: frozenset[str] = field(default=frozenset(), init=False)
 
     def __post_init__(self) -> None:
-        number(least=1)("query.spread", self.spread)
+        check_fields("query", self)
 
     def select(self, scores: PoolScores, labelled: Labelled, n: int, generator: torch.Generator) -> Tensor:
         """Return index_Q, int64, min(n, P) samples."""
@@ -50,7 +50,7 @@ class LeastConfidence:
         return scores.log_odds_P
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Margin:
     """The samples whose two most probable classes are closest, measured as log(p_1st / p_2nd).
 
@@ -58,11 +58,11 @@ class Margin:
         spread: as in `LeastConfidence`.
     """
 
-    spread: float = 1.0
+    spread: float
     needs: frozenset[str] = field(default=frozenset({"margin"}), init=False)
 
     def __post_init__(self) -> None:
-        number(least=1)("query.spread", self.spread)
+        check_fields("query", self)
 
     def select(self, scores: PoolScores, labelled: Labelled, n: int, generator: torch.Generator) -> Tensor:
         """Return index_Q, int64, min(n, P) samples."""
@@ -73,7 +73,7 @@ class Margin:
         return finite(scores, "margin_P")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Entropy:
     """The samples whose class probabilities have the largest entropy.
 
@@ -85,7 +85,7 @@ class Entropy:
     needs: frozenset[str] = field(default=frozenset({"entropy"}), init=False)
 
     def __post_init__(self) -> None:
-        number(least=1)("query.spread", self.spread)
+        check_fields("query", self)
 
     def select(self, scores: PoolScores, labelled: Labelled, n: int, generator: torch.Generator) -> Tensor:
         """Return index_Q, int64, min(n, P) samples."""

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from alframe.config.checks import number, probability, whole
+from alframe.config.ranges import check_fields
 from alframe.core.protocols import StoppingRule
 from alframe.core.records import RoundReport
 from alframe.stopping.rules import AnyOf, standard
@@ -53,7 +53,7 @@ class Prospect(NamedTuple):
     theta: float
 
 
-@dataclass
+@dataclass(kw_only=True)
 class MinimumCost:
     """Stops when no later round is predicted to end cheaper within the tolerance than this one.
 
@@ -80,10 +80,7 @@ class MinimumCost:
     seen: dict[int, Seen] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
-        probability("stopping.tolerance", self.tolerance)
-        whole(1)("stopping.validation_size", self.validation_size)
-        for name in ("hand_label", "auto_label", "hour"):
-            number(least=0)(f"stopping.{name}", getattr(self, name))
+        check_fields("stopping", self)
 
     def reason(self, report: RoundReport) -> str | None:
         """Return why the rounds end, or None."""
@@ -181,6 +178,7 @@ def mcal(
         min_rounds=min_rounds,
         max_rounds=max_rounds,
         max_hand_labels=max_hand_labels,
+        learn_last=False,
         max_cost=max_cost,
     )
     cheapest: StoppingRule = MinimumCost(

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from alframe.config.checks import positive
+from alframe.config.ranges import check_fields
 from alframe.core.protocols import StoppingRule
 from alframe.core.records import RoundReport
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class UnlabelledBelow:
     """Stops when less than `share` of the data set is unlabelled (strictly), after `min_rounds` rounds.
 
@@ -16,7 +16,10 @@ class UnlabelledBelow:
     """
 
     share: float
-    min_rounds: int = 1
+    min_rounds: int
+
+    def __post_init__(self) -> None:
+        check_fields("stopping", self)
 
     def reason(self, report: RoundReport) -> str | None:
         """Return why the rounds end, or None."""
@@ -30,11 +33,14 @@ class UnlabelledBelow:
         return None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class NoProgress:
     """Stops when a round asked nothing and left no less unlabelled, from round `min_rounds` on."""
 
-    min_rounds: int = 1
+    min_rounds: int
+
+    def __post_init__(self) -> None:
+        check_fields("stopping", self)
 
     def reason(self, report: RoundReport) -> str | None:
         """Return why the rounds end, or None."""
@@ -44,46 +50,57 @@ class NoProgress:
         return None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class MaxRounds:
     """Stops after `rounds` rounds."""
 
-    rounds: int
+    max_rounds: int
+
+    def __post_init__(self) -> None:
+        check_fields("stopping", self)
 
     def reason(self, report: RoundReport) -> str | None:
         """Return why the rounds end, or None."""
-        return f"stopping.max_rounds={self.rounds} was reached" if report.round >= self.rounds else None
+        if report.round >= self.max_rounds:
+            return f"stopping.max_rounds={self.max_rounds} was reached"
+        return None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class HandBudget:
     """Stops when `hand_labels` questions have been asked.
 
     With `learn_last`, one round later: once a classifier has learned from the last answers too.
     """
 
-    hand_labels: int
-    learn_last: bool = False
+    max_hand_labels: int
+    learn_last: bool
+
+    def __post_init__(self) -> None:
+        check_fields("stopping", self)
 
     def reason(self, report: RoundReport) -> str | None:
         """Return why the rounds end, or None."""
         if self.learn_last and report.hand_new > 0:
             return None
-        if report.counts.hand_labels >= self.hand_labels:
-            return f"stopping.max_hand_labels={self.hand_labels} was reached"
+        if report.counts.hand_labels >= self.max_hand_labels:
+            return f"stopping.max_hand_labels={self.max_hand_labels} was reached"
         return None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class MaxCost:
     """Stops when labels and hours have come to `cost`, in the currency of the prices."""
 
-    cost: float
+    max_cost: float
+
+    def __post_init__(self) -> None:
+        check_fields("stopping", self)
 
     def reason(self, report: RoundReport) -> str | None:
         """Return why the rounds end, or None."""
-        if report.cost is not None and report.cost >= self.cost:
-            return f"stopping.max_cost={self.cost:g} was reached: {report.cost:.2f}"
+        if report.cost is not None and report.cost >= self.max_cost:
+            return f"stopping.max_cost={self.max_cost:g} was reached: {report.cost:.2f}"
         return None
 
 
@@ -105,24 +122,26 @@ class AnyOf:
 
 def standard(
     *,
-    share: float | None = None,
-    min_rounds: int = 1,
-    max_rounds: int | None = None,
-    max_hand_labels: int | None = None,
-    learn_last: bool = False,
-    max_cost: float | None = None,
+    share: float | None,
+    min_rounds: int,
+    max_rounds: int | None,
+    max_hand_labels: int | None,
+    learn_last: bool,
+    max_cost: float | None,
 ) -> AnyOf:
     """Return the rules of conf/stopping/standard.yaml; a bound that is None is off.
 
     Raises:
-        ConfigError: the cost is not above 0.
+        ConfigError: a bound is out of range.
     """
-    positive("stopping.max_cost", max_cost)
-    rules: list[StoppingRule] = [UnlabelledBelow(share or 0.0, min_rounds), NoProgress(min_rounds)]
+    rules: list[StoppingRule] = [
+        UnlabelledBelow(share=share or 0.0, min_rounds=min_rounds),
+        NoProgress(min_rounds=min_rounds),
+    ]
     if max_hand_labels is not None:
-        rules.append(HandBudget(max_hand_labels, learn_last))
+        rules.append(HandBudget(max_hand_labels=max_hand_labels, learn_last=learn_last))
     if max_cost is not None:
-        rules.append(MaxCost(max_cost))
+        rules.append(MaxCost(max_cost=max_cost))
     if max_rounds is not None:
-        rules.append(MaxRounds(max_rounds))
+        rules.append(MaxRounds(max_rounds=max_rounds))
     return AnyOf(tuple(rules))

@@ -20,7 +20,7 @@ def scores(*said: list[float], predicted: list[int] | None = None) -> PoolScores
 
 
 def accept(threshold: float, pool: PoolScores, validation: Validation | None = None) -> Accepted:
-    return ConsensusPolicy(threshold).accept(pool, validation, torch.Generator())
+    return ConsensusPolicy(threshold=threshold).accept(pool, validation, torch.Generator())
 
 
 def test_all_members_and_their_mean_log_odds_decide() -> None:

@@ -30,7 +30,7 @@ def test_a_number_beyond_the_pool_takes_the_pool_and_says_so() -> None:
 
 
 def test_a_threshold_is_told_and_judged_by() -> None:
-    accepted = accept(ThresholdPolicy(0.5), scores([0.0, 0.1, -1.0]), scores([0.1, 0.0], first=50))
+    accepted = accept(ThresholdPolicy(threshold=0.5), scores([0.0, 0.1, -1.0]), scores([0.1, 0.0], first=50))
     assert (accepted.index_A.tolist(), accepted.threshold) == ([11], 0.5)
     assert accepted.inside_V.tolist() == [True, False]
 
@@ -39,14 +39,16 @@ def test_a_threshold_is_told_and_judged_by() -> None:
 def test_each_class_has_its_own_threshold(thresholds) -> None:
     # logit(0.9) = 2.197
     pool = scores([1.0, 1.0, 2.2, 2.19, -0.1, 0.1], [0, 1, 1, 1, 2, 2])
-    accepted = accept(PerClassPolicy(0.5, thresholds), pool, scores([1.0, 1.0], [1, 2], first=50))
+    accepted = accept(
+        PerClassPolicy(threshold=0.5, thresholds=thresholds), pool, scores([1.0, 1.0], [1, 2], first=50)
+    )
     assert accepted.index_A.tolist() == [10, 12, 15]
     assert accepted.label_A.tolist() == [0, 1, 2]
     assert (accepted.threshold, accepted.inside_V.tolist()) == (None, [False, True])
 
 
 def test_without_thresholds_of_their_own_the_classes_share_one() -> None:
-    accepted = accept(PerClassPolicy(0.9, None), scores([2.1, 2.2], [0, 4]))
+    accepted = accept(PerClassPolicy(threshold=0.9, thresholds=None), scores([2.1, 2.2], [0, 4]))
     assert (accepted.index_A.tolist(), accepted.threshold) == ([11], 0.9)
 
 
@@ -55,13 +57,13 @@ def test_per_class_agrees_with_a_slow_loop() -> None:
     pool = scores((4 * torch.randn(300, generator=generator)).tolist())
     pool.predicted_P[:] = torch.randint(5, (300,), generator=generator)
     thresholds = [0.5, 0.6, 0.9, 0.99, 0.2]
-    accepted = accept(PerClassPolicy(0.5, thresholds), pool)
+    accepted = accept(PerClassPolicy(threshold=0.5, thresholds=thresholds), pool)
     rows = zip(pool.index_P.tolist(), pool.predicted_P.tolist(), pool.log_odds_P.tolist(), strict=True)
     assert accepted.index_A.tolist() == [i for i, c, m in rows if m > logit(thresholds[c])]
 
 
 def test_a_list_that_is_too_short_is_refused_once_the_class_is_seen() -> None:
-    policy = PerClassPolicy(0.5, [0.9, 0.9])
+    policy = PerClassPolicy(threshold=0.5, thresholds=[0.9, 0.9])
     assert len(accept(policy, scores([3.0, 3.0], [0, 1])).index_A) == 2
     with pytest.raises(
         ConfigError, match=r"auto_label.thresholds: .*class 2 was predicted, got '2 thresholds'"
@@ -82,29 +84,29 @@ def test_a_list_that_is_too_short_is_refused_once_the_class_is_seen() -> None:
 )
 def test_thresholds_that_are_none_are_refused(thresholds, said: str) -> None:
     with pytest.raises(ConfigError, match=said):
-        PerClassPolicy(0.5, thresholds)
+        PerClassPolicy(threshold=0.5, thresholds=thresholds)
 
 
 def test_the_k_most_confident_and_of_equals_the_lowest_indices() -> None:
     pool = scores([1.0, 5.0, 3.0, 3.0, 3.0, 0.0])
-    assert accept(TopKPolicy(3, None), pool).index_A.tolist() == [11, 12, 13]
+    assert accept(TopKPolicy(num=3, share=None), pool).index_A.tolist() == [11, 12, 13]
     shuffled = pool.at(torch.tensor([5, 4, 3, 2, 1, 0]))
-    assert sorted(accept(TopKPolicy(3, None), shuffled).index_A.tolist()) == [11, 12, 13]
-    assert accept(TopKPolicy(None, 0.5), pool).index_A.tolist() == [11, 12, 13]
-    assert len(accept(TopKPolicy(None, 0.01), pool).index_A) == 1
-    assert len(accept(TopKPolicy(9, None), pool).index_A) == 6
+    assert sorted(accept(TopKPolicy(num=3, share=None), shuffled).index_A.tolist()) == [11, 12, 13]
+    assert accept(TopKPolicy(num=None, share=0.5), pool).index_A.tolist() == [11, 12, 13]
+    assert len(accept(TopKPolicy(num=None, share=0.01), pool).index_A) == 1
+    assert len(accept(TopKPolicy(num=9, share=None), pool).index_A) == 6
 
 
 def test_inside_the_top_k_with_ties() -> None:
     pool = scores([1.0, 5.0, 3.0, 3.0])  # the second is sample 12 at 3.0
     judged = scores([3.0, 3.1, 2.9], first=50)
-    assert accept(TopKPolicy(2, None), pool, judged).inside_V.tolist() == [False, True, False]
+    assert accept(TopKPolicy(num=2, share=None), pool, judged).inside_V.tolist() == [False, True, False]
     before = scores([3.0, 3.1, 2.9], first=0)
-    assert accept(TopKPolicy(2, None), pool, before).inside_V.tolist() == [True, True, False]
-    assert accept(TopKPolicy(5, None), pool, judged).inside_V.tolist() == [True, True, True]
+    assert accept(TopKPolicy(num=2, share=None), pool, before).inside_V.tolist() == [True, True, False]
+    assert accept(TopKPolicy(num=5, share=None), pool, judged).inside_V.tolist() == [True, True, True]
 
 
 @pytest.mark.parametrize(("num", "share"), [(None, None), (3, 0.1), (0, None), (None, 1.5), (None, 0)])
 def test_a_number_or_a_share(num, share) -> None:
     with pytest.raises(ConfigError, match="auto_label"):
-        TopKPolicy(num, share)
+        TopKPolicy(num=num, share=share)

@@ -6,6 +6,7 @@ from alframe.core.ledger import LabelLedger, Source
 from alframe.core.plan import Amount, LoopPlan
 from alframe.core.protocols import check_component
 from alframe.core.seeds import derive_generator, derive_seed
+from tests.support.settings import FREE
 
 
 @pytest.mark.parametrize(
@@ -55,6 +56,7 @@ def test_the_budget_counts_every_hand_label() -> None:
         keep="permanent",
         order="auto_first",
         remainder="hand",
+        cost=FREE,
         max_hand_labels=3,
     )
     ledger = LabelLedger.empty(9).commit(torch.tensor([0, 1]), torch.tensor([0, 1]), Source.SEED, 0)

@@ -213,7 +213,8 @@ def bundle():
 
 
 def load(data_dir, path="mine.npz", **options):
-    return arrays(name="mine", path=str(path), data_dir=str(data_dir), download=False, **options)
+    settings = {"in_memory": True, "class_names": None, **options}
+    return arrays(name="mine", path=str(path), data_dir=str(data_dir), download=False, **settings)
 
 
 def test_arrays_of_a_file_in_data_dir_are_read(tmp_path, bundle):
@@ -468,4 +469,4 @@ def test_pickled_objects_are_not_mapped(tmp_path, bundle, save):
 def test_a_file_that_is_no_npz_is_told_as_one(tmp_path, in_memory):
     (tmp_path / "notes.npz").write_text("# not arrays\n")
     with pytest.raises(DataError, match=r"data\.path: expected an \.npz file, .*notes\.npz is none"):
-        arrays(name="toy", path="notes.npz", data_dir=str(tmp_path), download=False, in_memory=in_memory)
+        load(tmp_path, "notes.npz", in_memory=in_memory)

@@ -131,7 +131,7 @@ def test_a_sum_within_the_tolerance_is_taken() -> None:
     [
         ({"rate": 0.1, "confusion": CONFUSION}, "oracle: expected a rate or a confusion matrix, not both"),
         ({"rate": None}, "oracle: expected oracle.rate or oracle.confusion"),
-        ({"rate": 1.0}, "oracle.rate: expected a share in .0, 1., got 1.0"),
+        ({"rate": 1.0}, "oracle.rate: expected a share in .0, 1. or null, got 1.0"),
         ({"rate": -0.1}, "oracle.rate: expected"),
         ({"rate": float("nan")}, "oracle.rate: expected"),
     ],

@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from alframe.core.records import Counts, RoundReport
-from alframe.stopping import HandBudget, standard
+from alframe.stopping import HandBudget
+from tests.support.settings import standard_rules
 
 COUNTS = Counts(
     n_samples=100,
@@ -37,11 +38,11 @@ def report(hand_labels: int, hand_new: int) -> RoundReport:
     ],
 )
 def test_a_spent_budget_ends_the_rounds(learn_last, hand_labels, hand_new, ends) -> None:
-    reason = HandBudget(20, learn_last).reason(report(hand_labels, hand_new))
+    reason = HandBudget(max_hand_labels=20, learn_last=learn_last).reason(report(hand_labels, hand_new))
     assert reason == ("stopping.max_hand_labels=20 was reached" if ends else None)
 
 
 @pytest.mark.parametrize("learn_last", [False, True])
 def test_the_standard_rules_pass_it_on(learn_last: bool) -> None:
-    reason = standard(max_hand_labels=20, learn_last=learn_last).reason(report(20, 5))
+    reason = standard_rules(max_hand_labels=20, learn_last=learn_last).reason(report(20, 5))
     assert (reason is None) == learn_last

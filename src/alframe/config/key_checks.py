@@ -1,0 +1,162 @@
+"""Checks of single keys whose values have a form of their own; no torch.
+
+Each takes the key as typed and the value, and raises `ConfigError`.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from alframe.config.checks import Check, one_of, probability
+from alframe.core.errors import ConfigError
+
+# Entries of summary.json that a search may optimise.
+FIGURES = (
+    "hand_labels",
+    "hand_share",
+    "mislabelled",
+    "mislabelled_share",
+    "mislabelled_share_macro",
+    "auto_label_error",
+    "test_accuracy",
+    "coverage",
+    "rounds",
+    "cost",
+    "seconds",
+)
+# The uses that each recipe has for auto-labels; a recipe of the user's own may have others.
+_AUTO_LABEL_USES = {
+    "alframe.learner.ConsistencyRecipe": ("consistency", "train"),
+    "alframe.learner.SupervisedRecipe": ("train", "ignore"),
+}
+
+
+def device(key: str, value: Any) -> None:
+    """Check for a device."""
+    if not isinstance(value, str) or not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", value):
+        raise ConfigError(key, "auto, cpu, cuda, cuda:N or mps", value)
+
+
+def mapping(key: str, value: Any) -> None:
+    """Check for a mapping from names to settings."""
+    if not isinstance(value, dict):
+        raise ConfigError(key, "settings such as those of the file", str(value))
+
+
+def settings(*names: str) -> Check:
+    """Return a check for a mapping that has exactly these keys."""
+    expected = f"the settings {', '.join(names)}"
+
+    def check(key: str, value: Any) -> None:
+        if not isinstance(value, dict):
+            raise ConfigError(key, expected, value, f"Write {key}.{names[0]}={value}.")
+        if set(value) != set(names):
+            raise ConfigError(key, expected, ", ".join(map(str, value)))
+
+    return check
+
+
+def widths(key: str, value: Any) -> None:
+    """Check for a non-empty list of whole numbers of at least 1."""
+    if not isinstance(value, list) or not value or not all(_is_whole(width, 1) for width in value):
+        raise ConfigError(key, "a list of whole numbers of at least 1, such as [16, 32, 64]", str(value))
+
+
+def image_size(key: str, value: Any) -> None:
+    """Check for [height, width] in pixels, at least 4 each, or null."""
+    if value is None:
+        return
+    pair = isinstance(value, (list, tuple)) and len(value) == 2
+    if not pair or not all(_is_whole(side, 4) for side in value):
+        raise ConfigError(key, "[height,width] of at least 4 pixels each, or null", str(value))
+
+
+def package_names(key: str, value: Any) -> None:
+    """Check for a list of names of Python packages."""
+    if not isinstance(value, list) or not all(
+        isinstance(name, str) and re.fullmatch(r"[A-Za-z_][\w.]*", name) for name in value
+    ):
+        raise ConfigError(key, "a list of package names such as [my_package]", value)
+
+
+def class_names(key: str, value: Any) -> None:
+    """Check for a list of at least two different names, or null."""
+    if value is None:
+        return
+    names = [str(name) for name in value] if isinstance(value, (list, tuple)) else []
+    if len(names) < 2 or len(set(names)) != len(names):
+        raise ConfigError(key, "at least two names, all different, such as [cat,dog]", str(value))
+
+
+def class_thresholds(key: str, value: Any) -> None:
+    """Check for a probability for each class: a list, a mapping from class to probability, or null."""
+    named = value if isinstance(value, Mapping) else dict(enumerate(value or [])) if _lists(value) else None
+    if named is None or (value is not None and not named):
+        raise ConfigError(key, "a list such as [0.9, 0.99], a mapping such as {3: 0.99}, or null", str(value))
+    for each, threshold in named.items():
+        if not re.fullmatch(r"\d+", str(each)):
+            raise ConfigError(key, "classes as whole numbers, such as {3: 0.99}", str(each))
+        probability(f"{key}[{each}]", threshold)
+
+
+def confusion(key: str, value: Any) -> None:
+    """Check for rows of numbers, an array, the name of a file, or null; its numbers are checked later."""
+    if value is not None and not isinstance(value, (list, str)) and not hasattr(value, "__array__"):
+        raise ConfigError(key, "rows such as [[0.9, 0.1], [0.2, 0.8]], a file or null", str(value))
+
+
+def one_noise(key: str, value: dict[str, Any]) -> None:
+    """Check that an oracle has a rate or a confusion matrix, not both."""
+    if value.get("rate") is not None and value.get("confusion") is not None:
+        raise ConfigError(
+            key, "a rate or a confusion matrix, not both", hint=f"Write {key}.rate=null to use the matrix."
+        )
+
+
+def learner(key: str, value: Any) -> None:
+    """Check settings of a recipe that depend on each other: auto-labels, early stopping and epochs."""
+    if not isinstance(value, dict):
+        return
+    uses = _AUTO_LABEL_USES.get(value.get("_target_", ""))
+    if uses is not None and "auto_labels" in value:
+        one_of(*uses)(f"{key}.auto_labels", value["auto_labels"])
+    if "patience" not in value or "validation_share" not in value:
+        return
+    patience, held_out = value["patience"], value["validation_share"]
+    if (patience is None) != (held_out is None):
+        both = f"patience={patience} and validation_share={held_out}".replace("None", "null")
+        raise ConfigError(
+            key, "early stopping with both patience and validation_share, or null for both", both
+        )
+    if patience is None and value.get("max_epochs") is None:
+        hint = f"Write {key}.max_epochs=50."
+        raise ConfigError(f"{key}.max_epochs", "a number of epochs without early stopping", "null", hint)
+
+
+def objective(key: str, value: Any) -> None:
+    """Check for an entry of summary.json to optimise, a non-empty list of them, or null."""
+    names = value if isinstance(value, list) else [] if value is None else [value]
+    if any(name not in FIGURES for name in names) or value == []:
+        raise ConfigError(
+            key, f"one of {', '.join(FIGURES)}, or a list such as [hand_share,mislabelled_share]", str(value)
+        )
+
+
+def wandb_tags(key: str, value: Any) -> None:
+    """Check for a list of texts that W&B accepts as tags: 1 to 64 characters each."""
+    if not isinstance(value, list) or not all(isinstance(tag, str) and 1 <= len(tag) <= 64 for tag in value):
+        raise ConfigError(key, "a list of texts of 1 to 64 characters, such as [nightly,paper]", str(value))
+
+
+def wandb_project(key: str, value: Any) -> None:
+    """Check for a name that W&B accepts for a project."""
+    if not isinstance(value, str) or not re.fullmatch(r"[^/\\#?%:]{1,128}", value) or not value.strip():
+        raise ConfigError(key, "at most 128 characters without any of / \\ # ? % :", value)
+
+
+def _is_whole(value: Any, least: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least
+
+
+def _lists(value: Any) -> bool:
+    return value is None or (isinstance(value, Sequence) and not isinstance(value, str))
