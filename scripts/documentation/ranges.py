@@ -2,7 +2,7 @@
 
 import re
 
-from alframe.config.ranges import RULES
+from alframe.config.ranges import RANGES
 from alframe.core.errors import ConfigError
 
 
@@ -12,7 +12,7 @@ def range_of(key: str) -> str:
     Args:
         key: as typed, such as "query.spread".
     """
-    rule = RULES.get(key)
+    rule = RANGES.get(key)
     if rule is None:
         return ""
     try:
