@@ -244,4 +244,4 @@ def test_the_closing_row_and_round_zero_add_up() -> None:
     reports = [result.report for result in run(learner, components(learner, max_rounds=1))]
     assert sum(report.hand_new for report in reports) == reports[-1].counts.hand_labels
     assert [report.round for report in reports] == [0, 1, 2]
-    assert list(reports[1].row())[:4] == ["round", "train_samples", "train_steps", "train_seconds"]
+    assert list(reports[1].row().to_csv())[:4] == ["round", "train_samples", "train_steps", "train_seconds"]

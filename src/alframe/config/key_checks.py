@@ -9,21 +9,8 @@ from typing import Any
 
 from alframe.config.checks import Check, one_of, probability
 from alframe.core.errors import ConfigError
+from alframe.core.trial_summary import OBJECTIVES
 
-# Entries of summary.json that a search may optimise.
-FIGURES = (
-    "hand_labels",
-    "hand_share",
-    "mislabelled",
-    "mislabelled_share",
-    "mislabelled_share_macro",
-    "auto_label_error",
-    "test_accuracy",
-    "coverage",
-    "rounds",
-    "cost",
-    "seconds",
-)
 # The uses that each recipe has for auto-labels; a recipe of the user's own may have others.
 _AUTO_LABEL_USES = {
     "alframe.learner.ConsistencyRecipe": ("consistency", "train"),
@@ -136,9 +123,11 @@ def learner(key: str, value: Any) -> None:
 def objective(key: str, value: Any) -> None:
     """Check for an entry of summary.json to optimise, a non-empty list of them, or null."""
     names = value if isinstance(value, list) else [] if value is None else [value]
-    if any(name not in FIGURES for name in names) or value == []:
+    if any(name not in OBJECTIVES for name in names) or value == []:
         raise ConfigError(
-            key, f"one of {', '.join(FIGURES)}, or a list such as [hand_share,mislabelled_share]", str(value)
+            key,
+            f"one of {', '.join(OBJECTIVES)}, or a list such as [hand_share,mislabelled_share]",
+            str(value),
         )
 
 

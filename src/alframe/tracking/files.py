@@ -4,6 +4,7 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import fields
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from alframe._files import replace_file
 from alframe.audit.label_issues import LabelIssue
 from alframe.audit.reliability import most_confident, to_dict
 from alframe.core.ledger import LabelLedger, Source
-from alframe.core.records import RoundReport
+from alframe.core.reports import RoundReport, RoundRow
 from alframe.tracking.base import Outcome, TrialInfo
 
 CHUNK = 2**16  # samples of labels.csv that are text at the same time
@@ -30,7 +31,7 @@ class FilesTracker:
     """Writes the contract's files into the trial's directory; each is replaced as a whole or not at all."""
 
     def __init__(self) -> None:
-        self._rows: list[dict[str, float | int | str | None]] = []
+        self._rows: list[RoundRow] = []
         self._directory = Path()
 
     def start(self, info: TrialInfo) -> None:
@@ -57,7 +58,7 @@ class FilesTracker:
         if outcome.suspects:
             replace_file(self._directory / "suspects.csv", suspect_lines(outcome.suspects))
         if outcome.summary is None:
-            n_rounds = sum(row["kind"] == "round" for row in self._rows)
+            n_rounds = sum(row.kind == "round" for row in self._rows)
             leave_failure(self._directory, outcome.status, outcome.reason, n_rounds)
             return
         self._explain(outcome)
@@ -94,12 +95,12 @@ def mislabelled_npz(outcome: Outcome) -> bytes:
     return file.getvalue()
 
 
-def rounds_csv(rows: list[dict[str, float | int | str | None]]) -> str:
+def rounds_csv(rows: Sequence[RoundRow]) -> str:
     """Return the rows as CSV with a header; None is an empty field."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
+    writer = csv.DictWriter(text, fieldnames=[field.name for field in fields(RoundRow)], lineterminator="\n")
     writer.writeheader()
-    writer.writerows({key: _cell(value) for key, value in row.items()} for row in rows)
+    writer.writerows(row.to_csv() for row in rows)
     return text.getvalue()
 
 
@@ -186,12 +187,6 @@ def _csv_lines(rows: Iterable[Sequence[Any]]) -> Iterator[str]:
         yield text.getvalue()
         text.seek(0)
         text.truncate()
-
-
-def _cell(value: float | int | str | None) -> str:
-    if value is None:
-        return ""
-    return repr(value) if isinstance(value, float) else str(value)
 
 
 def leave_failure(directory: Path, status: str, reason: str, n_rounds: int) -> None:

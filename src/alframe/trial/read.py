@@ -2,7 +2,6 @@
 
 import csv
 import json
-import math
 import re
 from collections.abc import Callable
 from functools import lru_cache
@@ -11,13 +10,11 @@ from typing import Any, TypeVar
 
 import yaml
 
+from alframe.core.layout import CONFIG, HYDRA, SUMMARY
+from alframe.core.trial_summary import TrialSummary
+
 # libyaml reads a trial's config in 0.7 ms, PyYAML's own code in 5.4.
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-
-_COUNTS = ("seed", "n_samples", "hand_labels", "auto_labels", "rounds")
-_FIGURES = ("hand_share", "coverage", "seconds", "train_seconds", "score_seconds")
-_KNOWN_OR_NULL = ("mislabelled", "mislabelled_share", "auto_label_error", "test_accuracy")
-_CERTIFICATE = ("asked", "found_wrong", "max_wrong_share")
 
 T = TypeVar("T")
 
@@ -27,28 +24,19 @@ class Damaged(Exception):
 
 
 def read_summary(directory: Path) -> dict[str, Any]:
-    """Return summary.json, with every figure that a report reads.
+    """Return the content of summary.json, checked as `TrialSummary` checks it.
 
     Raises:
-        Damaged: it is cut off, or a figure is missing or no number.
+        Damaged: the file is cut off, or a figure is missing or not a number.
     """
-    summary = parse_file(directory / "summary.json", json.loads)
-    if not isinstance(summary, dict):
-        raise Damaged(f"summary.json: expected an object, got {_shown(summary)}")
-    for key in (*_COUNTS, *_FIGURES, *_KNOWN_OR_NULL):
-        value = summary.get(key)
-        if not (_is_number(value) or (value is None and key in _KNOWN_OR_NULL and key in summary)):
-            raise Damaged(f"summary.json: expected a number as {key}, got {value!r}")
-    if summary["n_samples"] < 1:
-        raise Damaged(f"summary.json: expected samples, got n_samples {summary['n_samples']}")
-    certificate = summary.get("certificate")
-    if not (certificate is None or _is_certificate(certificate)):
-        raise Damaged(f"summary.json: expected a certificate with {', '.join(_CERTIFICATE)}, or null")
-    return summary
-
-
-def _is_certificate(content: Any) -> bool:
-    return isinstance(content, dict) and all(_is_number(content.get(key)) for key in _CERTIFICATE)
+    content = parse_file(directory / SUMMARY, json.loads)
+    if not isinstance(content, dict):
+        raise Damaged(f"{SUMMARY}: expected an object, got {_shown(content)}")
+    try:
+        TrialSummary.from_json(content)
+    except ValueError as error:
+        raise Damaged(f"{SUMMARY}: {error}") from None
+    return content
 
 
 def read_config(directory: Path) -> dict[str, Any]:
@@ -57,9 +45,9 @@ def read_config(directory: Path) -> dict[str, Any]:
     Raises:
         Damaged: it is cut off or no mapping.
     """
-    config = parse_file(directory / "config.yaml", _load_config)
+    config = parse_file(directory / CONFIG, _load_config)
     if not isinstance(config, dict):
-        raise Damaged(f"config.yaml: expected settings, got {_shown(config)}")
+        raise Damaged(f"{CONFIG}: expected settings, got {_shown(config)}")
     return config
 
 
@@ -95,7 +83,7 @@ def parse_file(file: Path, parse: Callable[[str], T]) -> T:
     Raises:
         Damaged: it is missing, or cannot be read or parsed.
     """
-    name = "/".join(file.parts[-2:]) if file.parent.name == ".hydra" else file.name
+    name = "/".join(file.parts[-2:]) if file.parent.name == HYDRA else file.name
     try:
         return parse(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -105,10 +93,6 @@ def parse_file(file: Path, parse: Callable[[str], T]) -> T:
     except (ValueError, TypeError, LookupError, RecursionError, yaml.YAMLError, csv.Error) as error:
         lines = str(error).split("\n")
         raise Damaged(f"{name}: cut off or damaged ({lines[0]})") from None
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _shown(content: Any) -> str:

@@ -242,7 +242,7 @@ def test_a_failure_that_cannot_be_written_stops_no_sweep(
     [
         ("summary.json", "[]", "summary.json: expected an object, got []"),
         ("summary.json", '{"seed": 1, "n_sam', "summary.json: cut off or damaged"),
-        ("summary.json", '{"seed": NaN}', "summary.json: expected a number as seed, got nan"),
+        ("summary.json", '{"seed": NaN}', "summary.json: expected a number as n_samples, got None"),
         ("config.yaml", "data: {", "config.yaml: cut off or damaged"),
         ("config.yaml", None, "config.yaml is missing"),
     ],

@@ -2,6 +2,7 @@ import csv
 import json
 import math
 import os
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -55,9 +56,9 @@ def test_rounds_csv_is_whole_after_every_round(started, reports, tmp_path):
 
 
 def test_a_comma_in_a_field_does_not_make_two(reports):
-    rows = [{**report.row(), "kind": "a, b"} for report in reports]
+    rows = [replace(report.row(), note="a, b") for report in reports]
     read = list(csv.DictReader(rounds_csv(rows).splitlines()))
-    assert [row["kind"] for row in read] == ["a, b"] * 3
+    assert [row["note"] for row in read] == ["a, b"] * 3
 
 
 def test_labels_csv_to_the_letter(started, make_outcome, tmp_path):

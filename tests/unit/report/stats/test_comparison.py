@@ -12,6 +12,7 @@ from alframe.report.naming.names import name_trials
 from alframe.report.output.json import to_dict
 from alframe.report.stats.comparison import compare_groups, front
 from alframe.report.stats.statistics import Estimate
+from tests.support.made_trial import CERTIFICATE
 from tests.support.report_trials import MARGIN, RANDOM, leave_trial, rows_of
 
 UNKNOWN = dict.fromkeys(("mislabelled", "mislabelled_share", "auto_label_error", "test_accuracy"))
@@ -161,9 +162,8 @@ def test_who_beats_whom_is_asked_over_the_seeds_that_all_have(tmp_path: Path) ->
 
 def test_certificates(tmp_path: Path) -> None:
     def certificate(asked: int, found: int, reached: bool) -> dict:
-        return {
-            "certificate": {"asked": asked, "found_wrong": found, "max_wrong_share": 0.01, "reached": reached}
-        }
+        changes = {"asked": asked, "found_wrong": found, "max_wrong_share": 0.01, "reached": reached}
+        return {"certificate": CERTIFICATE | changes}
 
     groups = sweep(
         tmp_path, {"margin": [certificate(10, 1, True), certificate(20, 2, False)], "random": [{}]}

@@ -1,0 +1,228 @@
+"""The reports of a fit, a round and a certificate: plain numbers and text, no tensor.
+
+Importing this module does not import torch, so that a report can read the records that a trial writes.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal, Self
+
+from alframe.core.plain_records import record_from_text, record_from_values
+
+
+@dataclass(frozen=True, kw_only=True)
+class FitReport:
+    """The training of one round.
+
+    Attributes:
+        samples: labels used for training, the held-out validation labels included.
+        steps: optimizer steps. epochs: passes over the labelled set, None if the budget is in steps.
+        loss: mean training loss of the last tenth of the steps, in nats.
+        seconds: wall-clock seconds.
+    """
+
+    samples: int
+    steps: int
+    epochs: int | None
+    loss: float
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Counts:
+    """Counts and rates of a ledger (METHODS: counts and rates); None where undefined.
+
+    Attributes:
+        mislabelled: labels that differ from the truth; mislabelled_share: over the whole data set.
+        auto_label_error: wrong auto-labels over auto-labels, None (never 0) when there are none.
+    """
+
+    n_samples: int
+    hand_labels: int
+    auto_labels: int
+    unlabelled: int
+    mislabelled: int | None
+    mislabelled_share: float | None
+    auto_label_error: float | None
+
+    @property
+    def hand_share(self) -> float:
+        """Hand labels over the data set's size, in [0, 1]."""
+        return self.hand_labels / self.n_samples
+
+    @property
+    def coverage(self) -> float:
+        """Auto-labels over the data set's size, in [0, 1]."""
+        return self.auto_labels / self.n_samples
+
+
+Kind = Literal["seed", "round", "closing"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RoundRow:
+    """A row of `rounds.csv`. The fields are the columns, in their order; None is an empty cell.
+
+    Attributes:
+        train_samples, train_steps, train_seconds, train_loss, train_epochs: as in `FitReport`.
+        mislabelled_share, coverage: over the data set. auto_label_error: over the auto-labels.
+            The other columns: as in `RoundReport` and `Counts`.
+    """
+
+    round: int
+    train_samples: int | None = None
+    train_steps: int | None = None
+    train_seconds: float | None = None
+    score_seconds: float | None = None
+    hand_new: int
+    auto_new: int
+    hand_labels: int
+    auto_labels: int
+    unlabelled: int
+    mislabelled: int | None = None
+    mislabelled_share: float | None = None
+    auto_label_error: float | None = None
+    coverage: float
+    threshold: float | None = None
+    test_accuracy: float | None = None
+    seconds: float
+    train_loss: float | None = None
+    train_epochs: int | None = None
+    kind: Kind
+    cost: float | None = None
+    note: str | None = None
+
+    def to_csv(self) -> dict[str, str]:
+        """Return the text of each cell by its column; floats keep every digit."""
+        return {name: _cell(value) for name, value in vars(self).items()}
+
+    @classmethod
+    def from_csv(cls, cells: Mapping[str, str]) -> Self:
+        """Return the row with these cells. Unknown columns are ignored; optional columns may be missing.
+
+        Raises:
+            ValueError: a cell cannot be read; the text names its column.
+        """
+        return record_from_text(cls, cells)
+
+
+def _cell(value: float | int | str | None) -> str:
+    if value is None:
+        return ""
+    return repr(value) if isinstance(value, float) else str(value)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RoundReport:
+    """All figures of one round. Trackers, the terminal, the CSV file and the plots read only this record.
+
+    Attributes:
+        kind: "seed" for round 0, "round" for a round that trained, "closing" for the last row, in which
+            the remainder gets its labels. The closing row is not counted as a round.
+        hand_new, auto_new: labels written in this round. If auto-labels are decided anew in each round,
+            `auto_new` counts all of them.
+        unlabelled_before: samples without a label when the round began.
+        score_seconds, seconds: wall-clock seconds of scoring and of the whole round.
+        cost: of the trial so far, in the currency of `cost.*`.
+        validation_errors: pairs (share of the pool, share of wrong predictions among the validation samples
+            that are at least as confident), the most confident first.
+    """
+
+    kind: Kind
+    round: int
+    counts: Counts
+    hand_new: int
+    auto_new: int
+    unlabelled_before: int
+    fit: FitReport | None = None
+    score_seconds: float | None = None
+    threshold: float | None = None
+    test_accuracy: float | None = None
+    seconds: float = 0.0
+    stopped_because: str | None = None
+    note: str | None = None
+    cost: float | None = None
+    validation_errors: tuple[tuple[float, float], ...] = ()
+
+    def without_truth(self) -> Self:
+        """Return the report without the figures that need the truth; stopping rules get this one."""
+        counts = replace(self.counts, mislabelled=None, mislabelled_share=None, auto_label_error=None)
+        return replace(self, counts=counts, test_accuracy=None)
+
+    def row(self) -> RoundRow:
+        """Return the report as one flat row of `rounds.csv`."""
+        counts, fit = self.counts, self.fit
+        return RoundRow(
+            round=self.round,
+            train_samples=fit.samples if fit else None,
+            train_steps=fit.steps if fit else None,
+            train_seconds=fit.seconds if fit else None,
+            score_seconds=self.score_seconds,
+            hand_new=self.hand_new,
+            auto_new=self.auto_new,
+            hand_labels=counts.hand_labels,
+            auto_labels=counts.auto_labels,
+            unlabelled=counts.unlabelled,
+            mislabelled=counts.mislabelled,
+            mislabelled_share=counts.mislabelled_share,
+            auto_label_error=counts.auto_label_error,
+            coverage=counts.coverage,
+            threshold=self.threshold,
+            test_accuracy=self.test_accuracy,
+            seconds=self.seconds,
+            train_loss=fit.loss if fit else None,
+            train_epochs=fit.epochs if fit else None,
+            kind=self.kind,
+            cost=self.cost,
+            note=self.note,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Certificate:
+    """What an audit proves about the labels, its corrections included.
+
+    Attributes:
+        tolerance, confidence: as set by certificate.tolerance and certificate.confidence.
+        audited: auto-labels drawn at random and checked.
+        asked: all questions, those beyond the random draws included; each answer is a hand label.
+        found_wrong: wrong auto-labels found and corrected, among all `asked`.
+        max_wrong: with probability `confidence`, at most this many wrong labels are left in the data set.
+        max_wrong_share: over the whole data set, samples without a label included in its size.
+        reached: `max_wrong` is within the tolerance, or with an `oracle_error` the bound that includes it.
+        method: "uniform" or "weighted"; "none" without auto-labels.
+        assumes: the assumption of the statement.
+        note: a remark for the reader, or None.
+        oracle_error: as set by certificate.oracle_error.
+        max_wrong_with_oracle_error: an upper bound when the oracle errs at that rate, each answer
+            independently: `max_wrong` plus the errors of as many answers as the data set has samples.
+        confidence_with_oracle_error: the probability with which that bound holds.
+    """
+
+    tolerance: float
+    confidence: float
+    audited: int
+    asked: int
+    found_wrong: int
+    max_wrong: int
+    max_wrong_share: float
+    reached: bool
+    method: str
+    assumes: str
+    note: str | None = None
+    oracle_error: float | None = None
+    max_wrong_with_oracle_error: int | None = None
+    confidence_with_oracle_error: float | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields as plain values, for `summary.json`."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> Self:
+        """Return the certificate with these values.
+
+        Raises:
+            ValueError: a value is missing or of another type.
+        """
+        return record_from_values(cls, content)

@@ -1,0 +1,98 @@
+"""The content of `summary.json`: the figures of a finished trial. Imports no torch."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+from alframe.core.plain_records import record_from_values
+from alframe.core.reports import Certificate
+
+# The figures that a search may optimise.
+OBJECTIVES = (
+    "hand_labels",
+    "hand_share",
+    "mislabelled",
+    "mislabelled_share",
+    "mislabelled_share_macro",
+    "auto_label_error",
+    "test_accuracy",
+    "coverage",
+    "rounds",
+    "cost",
+    "seconds",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrialSummary:
+    """The figures of a finished trial. The fields are the keys of `summary.json`, in their order.
+
+    A field is None if it is undefined, such as `test_accuracy` without a test set or `mislabelled` without
+    the truth. Fields with a default may be missing in the file of an older version.
+
+    Attributes:
+        n_samples, n_classes: of the data set, the samples outside data.limit left out.
+        rounds: that trained. hand_labels, auto_labels: labels of each kind at the end.
+        hand_share, coverage: hand labels and auto-labels over `n_samples`, in [0, 1].
+        mislabelled: labels that differ from the truth; mislabelled_share: over `n_samples`.
+        auto_label_error: wrong auto-labels over auto-labels.
+        test_accuracy: of the last round's classifier.
+        seconds: wall-clock time of the trial; train_seconds, score_seconds: parts of it.
+        device, engine, precision: what the trial computed with. data: name of the data set.
+        versions: by the name of the package, None if it is not installed.
+        stopped_because: why the rounds ended. certificate: of the final audit.
+        cost: in the currency of `cost.*`.
+        per_class: for each true class `class` (its name), `n_samples`, `hand_labels`, `auto_labels`,
+            `mislabelled` and `mislabelled_share`. mislabelled_share_macro: mean over the classes.
+    """
+
+    n_samples: int
+    n_classes: int | None = None
+    rounds: int
+    hand_labels: int
+    hand_share: float
+    auto_labels: int
+    coverage: float
+    mislabelled: int | None
+    mislabelled_share: float | None
+    auto_label_error: float | None
+    test_accuracy: float | None
+    seconds: float
+    train_seconds: float
+    score_seconds: float
+    seed: int
+    device: str | None = None
+    engine: str | None = None
+    precision: str | None = None
+    data: str | None = None
+    versions: Mapping[str, str | None] | None = None
+    stopped_because: str | None = None
+    certificate: Certificate | None = None
+    cost: float | None = None
+    per_class: Sequence[Mapping[str, Any]] | None = None
+    mislabelled_share_macro: float | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the content of `summary.json` as plain containers."""
+        certificate = None if self.certificate is None else self.certificate.to_dict()
+        return {**vars(self), "certificate": certificate}
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> Self:
+        """Return the summary with the content of `summary.json`; unknown keys are ignored.
+
+        Raises:
+            ValueError: a figure is missing or not a number; the text names it.
+        """
+        certificate = content.get("certificate")
+        if certificate is not None:
+            if not isinstance(certificate, Mapping):
+                raise ValueError(f"expected an object or null as certificate, got {certificate!r}")
+            try:
+                certificate = Certificate.from_dict(certificate)
+            except ValueError as error:
+                raise ValueError(f"certificate: {error}") from None
+        summary = record_from_values(cls, {**content, "certificate": certificate})
+        if summary.n_samples < 1:
+            raise ValueError(f"expected samples, got n_samples {summary.n_samples}")
+        return summary
