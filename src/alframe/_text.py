@@ -21,6 +21,15 @@ def counted(n: int, noun: str) -> str:
     return f"{n:,} {noun}{'s' * (n != 1)}"
 
 
+def one_line(error: BaseException) -> str:
+    """Return an error's text on one line, or the name of its class if it has no text.
+
+    >>> one_line(ValueError("two\\n  lines")), one_line(ValueError())
+    ('two lines', 'ValueError')
+    """
+    return " ".join(str(error).split()) or type(error).__name__
+
+
 def percent(share: float | None, digits: int = 2) -> str:
     """Return a share in percent, or an empty text for None; a small share keeps two significant digits.
 

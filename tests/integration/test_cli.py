@@ -161,7 +161,8 @@ def test_an_interrupt_closes_everything(tmp_path: Path, number: int, code: int) 
     assert process.returncode == code, errors
     assert "Traceback" not in errors
     assert len(read_rows(tmp_path / "trial" / "labels.csv")) == 300
-    assert WandbFile(tmp_path / "trial").of("exit")[0].exit_code == (130 if code == 130 else 1)
+    assert json.loads((tmp_path / "trial" / "failure.json").read_text())["status"] == "interrupted"
+    assert WandbFile(tmp_path / "trial").of("exit")[0].exit_code == 130
 
 
 def test_in_a_sweep_a_bad_trial_fails_alone(tmp_path: Path) -> None:
@@ -215,6 +216,12 @@ def test_a_strategy_from_outside_the_package(tmp_path: Path, monkeypatch: pytest
     assert done.returncode == 0, done.stderr
     rows = read_rows(tmp_path / "trial" / "rounds.csv")
     assert rows[1]["hand_new"] == "10"
+
+
+def test_the_package_runs_as_a_module(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "alframe", "--version"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("alframe ")
 
 
 def test_help_shows_the_groups_and_leaves_nothing(tmp_path: Path) -> None:

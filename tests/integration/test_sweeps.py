@@ -178,18 +178,23 @@ def until(what: Callable[[], bool], process: "subprocess.Popen[str] | None" = No
 def killed_while_two_run(place: Path, process: "subprocess.Popen[str]") -> str:
     """Kill one of two processes that have a trial at work and return its trial's name."""
 
-    def at_work() -> list[dict[str, Any]]:
-        words = [json.loads(file.read_text()) for file in sorted((place / ".jobs").glob("*.json"))]
-        return [word for word in words if word["status"] == "running"]
+    def at_work() -> list[tuple[int, dict[str, Any]]]:
+        jobs = [json.loads(file.read_text()) for file in sorted((place / ".jobs").glob("*.json"))]
+        locks = [(place / job["directory"] / "state" / "lock", job) for job in jobs]
+        numbers = [(lock.read_text().strip(), job) for lock, job in locks if lock.exists()]
+        workers = set(map(str, workers_of(process)))  # a lock keeps the number of an earlier process
+        return [
+            (int(number), job) for number, job in numbers if job["status"] == "running" and number in workers
+        ]
 
     until(lambda: len(at_work()) == 2, process)
-    one, _ = at_work()
-    os.kill(one["process"], signal.SIGKILL)
+    (number, one), _ = at_work()
+    os.kill(number, signal.SIGKILL)
     return f"{one['directory']} ({one['overrides']})"
 
 
 @pytest.mark.skipif(signal.getsignal(signal.SIGINT) is signal.SIG_IGN, reason="SIGINT is ignored here")
-def test_what_is_killed_or_interrupted_is_told_and_gone_on_with(tmp_path: Path) -> None:
+def test_a_sweep_that_is_killed_or_interrupted_continues(tmp_path: Path) -> None:
     place = tmp_path / "sweep"
     trials = ["-m", *TINY, "learner.steps=60", "threads=1", "seed=1,2,3"]
     line = [*trials, *CORES, f"hydra.sweep.dir={place}"]
@@ -201,27 +206,32 @@ def test_what_is_killed_or_interrupted_is_told_and_gone_on_with(tmp_path: Path) 
     assert len(workers) == 2
     process.kill()
     until(lambda: all(gone(worker) for worker in workers))
-    assert process.communicate()[1] == ""  # no words of joblib's own
+    process.communicate()
 
     # Ctrl-C in a terminal reaches every process: the trials end after their rounds and no other begins.
     process = alframe_process(*line, cwd=tmp_path)
     until(lambda: len(workers_of(process)) == 2 and told(place).count("running") == 2, process)
     for number in (process.pid, *workers_of(process)):
         os.kill(number, signal.SIGINT)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=120)
     assert process.returncode == 130, (out, err)
     assert err == (
         "\nalframe: the trials end after their rounds and no other begins; Ctrl-C again ends it at once.\n"
     )
     assert "interrupted" in out or "not begun" in out  # as many as were not finished before
 
-    # A process of its is killed: that trial is named, and what is missing begins once more.
+    # One of its processes is killed: its trial is reported as failed, and the same command does the rest.
     more = [each.replace("1,2,3", "1,2,3,4,5") for each in line]  # two at work, whatever was finished before
     process = alframe_process(*more, cwd=tmp_path)
     name = killed_while_two_run(place, process)
     out, err = process.communicate(timeout=120)
+    assert process.returncode == 1, (out, err)
+    assert f"  {place}/{name}: {sweep.KILLED}\n" in err
+    assert "Traceback" not in err
+    assert "The same command continues with what is missing." in out
+    process = alframe_process(*more, cwd=tmp_path)
+    out, err = process.communicate(timeout=120)
     assert process.returncode == 0, (out, err)
-    assert err == f"alframe: {name}: {sweep.KILLED}. What is missing begins once more.\n"
     assert "5 trials finished, 0 failed" in out
     alone = alframe(*trials, "hydra.sweep.dir=alone", cwd=tmp_path)
     assert alone.returncode == 0

@@ -39,7 +39,7 @@ ALLOWED = {
         "report/plots/draw_rounds.py",
         "report/plots/style.py",
     },
-    "optuna": {"cli/search.py"},
+    "optuna": {"cli/optuna_search.py"},
     "wandb": {
         "report/output/wandb.py",
         "tracking/wandb_history.py",

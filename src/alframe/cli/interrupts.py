@@ -1,4 +1,4 @@
-"""Ctrl-C in two steps: the first ends a trial after its round, the second at once."""
+"""Ctrl-C in two steps: the first ends a trial after its round, the second ends it at once."""
 
 import functools
 import os
@@ -15,33 +15,33 @@ SWEEP = "the trials end after their rounds and no other begins"
 
 
 @contextmanager
-def polite_interrupts(
-    line: str = TRIAL, then: Callable[[], None] = lambda: None
+def two_step_interrupts(
+    line: str = TRIAL, on_first: Callable[[], None] = lambda: None
 ) -> Iterator[Callable[[], bool]]:
-    """Yield a function that says whether Ctrl-C has been pressed while the block runs.
+    """Yield a function that returns True once Ctrl-C was pressed while the block runs.
 
-    The first is taken note of, the second raises KeyboardInterrupt. Where SIGINT is ignored, as in a job in
-    the background, it stays so; outside the main thread nothing is changed.
+    The second Ctrl-C raises KeyboardInterrupt. If SIGINT is ignored, as in a background job, it stays
+    ignored. Outside the main thread nothing is changed.
 
     Args:
-        line: printed at the first. then: called at the first.
+        line: printed at the first Ctrl-C. on_first: called at the first Ctrl-C.
     """
     pressed: list[int] = []
 
-    def take_note(number: int, frame: Any) -> None:
+    def handle(number: int, frame: Any) -> None:
         if pressed:
             raise KeyboardInterrupt
         pressed.append(number)
-        then()
+        on_first()
         sys.stderr.write(f"\nalframe: {line}; Ctrl-C again ends it at once.\n")
         sys.stderr.flush()
 
-    main = threading.current_thread() is threading.main_thread()
+    in_main_thread = threading.current_thread() is threading.main_thread()
     before = signal.getsignal(signal.SIGINT)
-    if not main or before is signal.SIG_IGN:
+    if not in_main_thread or before is signal.SIG_IGN:
         yield lambda: False
         return
-    signal.signal(signal.SIGINT, take_note)
+    signal.signal(signal.SIGINT, handle)
     try:
         yield lambda: bool(pressed)
     finally:
@@ -49,11 +49,12 @@ def polite_interrupts(
 
 
 @functools.cache
-def follow_the_command(every_seconds: float = 0.5) -> None:
-    """Leave Ctrl-C to the command and end when the command is gone; for a process that runs jobs for it.
+def end_with_parent(every_seconds: float = 0.5) -> None:
+    """Ignore Ctrl-C in this process, and end it when its parent has ended. For processes that run jobs.
 
-    Ctrl-C reaches every process of a terminal. A process whose command was killed would go on beside the next
-    command; it may end at any moment, since a trial keeps its state.
+    Ctrl-C reaches every process of a terminal, but only the command handles it. If the command was killed,
+    its processes would otherwise run on beside the next command. They may end at any moment, since a trial
+    saves its state after each round.
     """
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -64,4 +65,4 @@ def follow_the_command(every_seconds: float = 0.5) -> None:
             time.sleep(every_seconds)
         os._exit(1)
 
-    threading.Thread(target=watch, daemon=True, name="follow the command").start()
+    threading.Thread(target=watch, daemon=True, name="end with parent").start()

@@ -1,7 +1,7 @@
-"""One job of Hydra's: from a composed config to a trial in Hydra's output directory.
+"""One job of Hydra: from a composed config to a trial in Hydra's output directory.
 
-The job of a sweep may run in another process or on another machine than the command: what became of it goes
-into the sweep's directory; only the figure that a search optimises leaves it otherwise.
+A job of a sweep may run in another process or on another machine than the command. Its status goes into the
+sweep's directory; it returns only the metrics that a search optimises.
 """
 
 import os
@@ -18,12 +18,12 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from alframe._text import counted, duration, percent
+from alframe._text import counted, duration, one_line, percent
 from alframe.cli import sweep
-from alframe.cli.interrupts import follow_the_command, polite_interrupts
+from alframe.cli.interrupts import end_with_parent, two_step_interrupts
 from alframe.cli.sweep import Job, Launch, Status
 from alframe.config.compose import named_choices
-from alframe.core.errors import AlframeError, AnswersNeeded, TrialError, TrialNotice, UserError
+from alframe.core.errors import AlframeError, AnswersNeeded, Terminated, TrialError, TrialNotice, UserError
 from alframe.trial.directory import finished_summary
 
 Objective = float | list[float] | None
@@ -33,20 +33,21 @@ def run_job(node: DictConfig, launch: Launch) -> Objective:
     """Run the trial of a composed config in Hydra's output directory.
 
     Returns:
-        The figures that `objective` names, None where it names none or the trial of a sweep did not finish.
+        The metrics that `objective` names. None if it names none, or if a trial of a sweep did not finish.
 
     Raises:
-        AlframeError, KeyboardInterrupt: as `run_trial`; nothing in a sweep, so that the others go on.
+        AlframeError, KeyboardInterrupt: as `run_trial`, but not in a sweep, so that its other trials run.
+        Terminated: on SIGTERM.
     """
-    warnings.formatwarning = _in_one_line
+    warnings.formatwarning = _format_warning
     state = HydraConfig.get()
     directory = Path(state.runtime.output_dir)
     if state.mode != RunMode.MULTIRUN:
-        with polite_interrupts() as stop_wanted:
+        with two_step_interrupts() as stop_wanted:
             summary = _trial(node, directory, state.overrides.task, stop_wanted)
         return _objective(node, summary)
-    if not launch.is_here():
-        follow_the_command()
+    if not launch.in_this_process():
+        end_with_parent()
     return _job_of_sweep(node, Path(state.sweep.dir).absolute(), directory, launch)
 
 
@@ -54,34 +55,36 @@ def _job_of_sweep(node: DictConfig, sweep_directory: Path, directory: Path, laun
     state = HydraConfig.get()
     name, number = os.path.relpath(directory, sweep_directory), int(state.job.num)
 
-    def tell(status: Status, reason: str = "") -> Job:
+    def set_status(status: Status, reason: str = "") -> Job:
         job = Job(directory=name, overrides=launch.swept(state.overrides.task), status=status, reason=reason)
-        _leave_word(sweep_directory, number, job)
+        _write_status(sweep_directory, number, job)
         return job
 
-    if sweep.stopped(sweep_directory):
-        tell("not begun")
+    if sweep.stop_requested(sweep_directory):
+        set_status("not begun")
         return None
-    title = f"[{launch.numbered(number)}] {tell('running')}"
+    title = f"[{launch.position(number)}] {set_status('running')}"
     try:
         summary = _trial_of_sweep(node, sweep_directory, directory, title, launch)
         found = _objective(node, summary)
     except AnswersNeeded as error:
-        tell("waiting", _in_line(error))
-        print(f"{title}: {_in_line(error).partition('. ')[0]}", flush=True)
+        set_status("waiting", one_line(error))
+        print(f"{title}: {one_line(error).partition('. ')[0]}", flush=True)
         return None
-    except KeyboardInterrupt:
-        tell("interrupted")
-        sweep.stop(sweep_directory)
+    except (KeyboardInterrupt, Terminated) as error:
+        set_status("interrupted")
+        sweep.request_stop(sweep_directory)
+        if isinstance(error, Terminated):
+            raise
         return None
     except Exception as error:
         if not isinstance(error, AlframeError):
             traceback.print_exc()
-        _leave_failure(directory, error)
-        tell("failed", _in_line(error))
-        print(f"{title}: failed: {_in_line(error)}", flush=True)
+        _write_failure(directory, error)
+        set_status("failed", one_line(error))
+        print(f"{title}: failed: {one_line(error)}", flush=True)
         return None
-    tell("finished")
+    set_status("finished")
     return found
 
 
@@ -93,13 +96,13 @@ def _trial_of_sweep(
         print(f"{title}: finished before", flush=True)
         return summary
     (directory / "failure.json").unlink(missing_ok=True)
-    bar = None if launch.is_here() else False  # those of several trials at once would mix
+    bar = None if launch.in_this_process() else False  # the bars of several trials at once would mix
     overrides = HydraConfig.get().overrides.task
-    stop_wanted = partial(sweep.stopped, sweep_directory)
+    stop_wanted = partial(sweep.stop_requested, sweep_directory)
     summary = _trial(
         node, directory, overrides, stop_wanted, group=sweep_directory.name, title=title, bar=bar
     )
-    print(f"{title}: {_in_short(summary)}", flush=True)
+    print(f"{title}: {_short_summary(summary)}", flush=True)
     return summary
 
 
@@ -113,12 +116,12 @@ def _trial(
     title: str | None = None,
     bar: bool | None = None,
 ) -> dict[str, Any]:
-    from alframe.tracking import ConsoleTracker  # torch is imported here, not for --help
+    from alframe.tracking import ConsoleTracker  # imports torch, which --help must not load
     from alframe.trial.run import Replacements, run_trial
 
     config = _config(node)
     if config.get("trusted_packages"):
-        sys.path.insert(0, str(Path.cwd()))  # a package of the user's replacements, beside where they work
+        sys.path.insert(0, str(Path.cwd()))  # so that a package in the current directory can be imported
     name = " ".join(override for override in overrides if not override.startswith("+sweep="))
     return run_trial(
         config,
@@ -137,26 +140,26 @@ def _config(node: DictConfig) -> dict[str, Any]:
     return {str(key): value for key, value in content.items() if key != "experiment"}
 
 
-def _in_short(summary: Mapping[str, Any]) -> str:
+def _short_summary(summary: Mapping[str, Any]) -> str:
     """Return a finished trial in one line.
 
     >>> figures = {"hand_labels": 1438, "hand_share": 0.024, "mislabelled_share": None}
-    >>> _in_short({**figures, "rounds": 7, "seconds": 55})
+    >>> _short_summary({**figures, "rounds": 7, "seconds": 55})
     '1,438 hand labels (2.40 %) in 7 rounds and 55.0 s'
     """
     wrong = summary["mislabelled_share"]
-    told = "" if wrong is None else f", {percent(wrong)} mislabelled"
+    mislabelled = "" if wrong is None else f", {percent(wrong)} mislabelled"
     return (
-        f"{summary['hand_labels']:,} hand labels ({percent(summary['hand_share'])}){told} "
+        f"{summary['hand_labels']:,} hand labels ({percent(summary['hand_share'])}){mislabelled} "
         f"in {counted(summary['rounds'], 'round')} and {duration(summary['seconds'])}"
     )
 
 
 def _objective(node: DictConfig, summary: dict[str, Any]) -> Objective:
-    """Return the figures that a search optimises.
+    """Return the metrics that a search optimises.
 
     Raises:
-        UserError: the trial has no such figure, its value being null.
+        UserError: a metric is null for this trial.
     """
     asked = node.get("objective")
     if asked is None:
@@ -165,44 +168,39 @@ def _objective(node: DictConfig, summary: dict[str, Any]) -> Objective:
     for name in names:
         if summary.get(name) is None:
             raise UserError(
-                f"objective: expected a figure that is known of every trial, but {name} is null. Choose "
+                f"objective: expected a figure that is known for every trial, but {name} is null. Choose "
                 "another one, or give the data labels or a test set."
             )
     values = [float(summary[name]) for name in names]
     return values[0] if isinstance(asked, str) else values
 
 
-def _leave_word(place: Path, number: int, job: Job) -> None:
-    """Leave word of a job; on a full disk the terminal is all that is left for it."""
+def _write_status(sweep_directory: Path, number: int, job: Job) -> None:
+    """Write a job's status file. If the disk is full, print the status instead."""
     try:
-        sweep.tell(place, number, job)
+        sweep.write_status(sweep_directory, number, job)
     except (TrialError, OSError) as error:
-        print(
-            f"{job}: {job.status}, which could not be noted: {_in_line(error)}", file=sys.stderr, flush=True
-        )
+        line = f"{job}: {job.status}, but its status could not be written: {one_line(error)}"
+        print(line, file=sys.stderr, flush=True)
 
 
-def _leave_failure(directory: Path, error: Exception) -> None:
-    """Leave word of a failure in the trial's directory where the trial itself could not."""
-    taken = any((directory / name).exists() for name in ("summary.json", "failure.json"))
-    if taken or not directory.is_dir():
+def _write_failure(directory: Path, error: Exception) -> None:
+    """Write failure.json into the trial's directory, unless the trial has written how it ended."""
+    written = any((directory / name).exists() for name in ("summary.json", "failure.json"))
+    if written or not directory.is_dir():
         return
-    from alframe.tracking.files import leave_failure  # loads torch
+    from alframe.tracking.files import write_failure  # imports torch
 
     expected = isinstance(error, AlframeError)
     reason = str(error) if expected else "".join(traceback.format_exception(error))
-    with suppress(TrialError):  # on a full disk it is told on the terminal alone
-        leave_failure(directory, "failed", reason, 0)
+    with suppress(TrialError):  # if the disk is full, the terminal alone shows the reason
+        write_failure(directory, "failed", reason, 0)
 
 
-def _in_line(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
-
-
-def _in_one_line(
+def _format_warning(
     message: Warning | str, category: type[Warning], filename: str, lineno: int, line: str | None = None
 ) -> str:
-    """Return a warning as it is printed: ours are for the user, others for whoever mends the code."""
+    """Return a warning as it is printed: a notice to the user without its place in the code."""
     if issubclass(category, TrialNotice):
         return f"alframe: {message}\n"
     return f"{filename}:{lineno}: {category.__name__}: {message}\n"

@@ -1,6 +1,6 @@
-"""The `alframe` command: checks what was typed, hands it to Hydra, turns errors into exit codes.
+"""The `alframe` command: checks the arguments, passes them to Hydra, turns errors into exit codes.
 
-Exit codes: 0 done; 1 a trial failed; 2 the user's mistake; 130 interrupted (143 by SIGTERM).
+Exit codes: 0 finished; 1 a trial failed; 2 a mistake in what was asked for; 130 Ctrl-C; 143 SIGTERM.
 """
 
 import os
@@ -20,23 +20,18 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from alframe._text import counted
-from alframe.cli import search, sweep
-from alframe.cli.interrupts import SWEEP, polite_interrupts
+from alframe._text import counted, one_line
+from alframe.cli import optuna_search, sweep
+from alframe.cli.interrupts import SWEEP, two_step_interrupts
 from alframe.cli.job import Objective, run_job
 from alframe.cli.output_directory import RunTarget, run_target
 from alframe.cli.sweep import Job, Launch
-from alframe.cli.workers import watched
 from alframe.config.command_line import check_command_line
 from alframe.config.validate import conf_directory
-from alframe.core.errors import AnswersNeeded, TrialError, UserError
+from alframe.core.errors import AnswersNeeded, Terminated, TrialError, UserError
 from alframe.core.layout import shown, sync_line
 
-_OTHERS = ("interrupted", "waiting", "running", "not begun")  # statuses that are told where there are such
-
-
-class Terminated(BaseException):
-    """SIGTERM, on its way up so that trackers are closed."""
+_SHOWN_IF_ANY = ("interrupted", "waiting", "running", "not begun")  # statuses; the others are always shown
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -49,8 +44,13 @@ def main(arguments: list[str] | None = None) -> None:
     sys.exit(_run(arguments))
 
 
+def _terminate(number: int, frame: Any) -> None:
+    raise Terminated
+
+
 def _run(arguments: list[str]) -> int:
-    # So that Hydra passes on what a trial raises instead of printing it and leaving the process.
+    """Run the command line and return the exit code."""
+    # Hydra then raises a trial's error; otherwise it would print the error and exit.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     sys.argv[1:] = arguments
     begun: list[str] = []
@@ -59,19 +59,19 @@ def _run(arguments: list[str]) -> int:
         if line is None:
             _hydra(arguments, begun)
             return 0
-        place = run_target(line)
-        if place.sweep is not None:
-            return _sweep(place, place.sweep, [*arguments, *place.overrides])
-        _hydra([*arguments, *place.overrides], begun)
+        target = run_target(line)
+        if target.sweep is not None:
+            return _sweep(target, target.sweep, [*arguments, *target.overrides])
+        _hydra([*arguments, *target.overrides], begun)
     except BaseException as error:
-        return _code_of(error, bool(begun))
+        return _exit_code(error, bool(begun))
     return 0
 
 
 def _hydra(arguments: list[str], begun: list[str], n_trials: int | None = None) -> None:
-    """Hand a command line to Hydra; `begun` gets an entry when a trial begins."""
+    """Pass a command line to Hydra; `begun` gets an entry when a trial begins."""
     sys.argv[1:] = arguments
-    launch = Launch(typed=tuple(arguments), n_trials=n_trials)
+    launch = Launch(arguments=tuple(arguments), n_trials=n_trials)
     failure: list[Exception] = []
 
     def task(node: DictConfig) -> Objective:
@@ -79,7 +79,7 @@ def _hydra(arguments: list[str], begun: list[str], n_trials: int | None = None) 
         try:
             return run_job(node, launch)
         except Exception as error:
-            failure.append(error)  # kept from Hydra, which would print its own line about it
+            failure.append(error)  # Hydra would print a line of its own about it
             return None
 
     hydra.main(version_base="1.3", config_path=str(conf_directory()), config_name="config")(task)()
@@ -87,67 +87,52 @@ def _hydra(arguments: list[str], begun: list[str], n_trials: int | None = None) 
         raise failure[0]
 
 
-def _sweep(place: RunTarget, directory: Path, arguments: list[str]) -> int:
-    """Launch the trials of a sweep, say what became of them and return the exit code."""
+def _sweep(target: RunTarget, directory: Path, arguments: list[str]) -> int:
+    """Run the trials of a sweep, print their statuses and return the exit code."""
     try:
         with sweep.launching(directory):
-            if place.objective:
-                search.begin_search(directory)
-            print(_head(place, directory), flush=True)
-            sweep.hush_trackers()
-            code = _launched(place, directory, arguments)
-            code = _tell_jobs(directory, place.n_trials, code)
-            for line in search.told(directory, place.objective):
+            if target.objective:
+                optuna_search.prepare_search(directory)
+            trials = "Trials" if target.n_trials is None else counted(target.n_trials, "trial")
+            together = "" if target.at_a_time is None else f", {target.at_a_time} at a time"
+            print(f"{trials} in {shown(directory)}{together}", flush=True)
+            code = _launch(target, directory, arguments)
+            code = _report(directory, target.n_trials, code)
+            for line in optuna_search.best_lines(directory, target.objective):
                 print(line)
             return code
     except UserError as error:
-        return _code_of(error, False)
+        return _exit_code(error, False)
 
 
-def _head(place: RunTarget, directory: Path) -> str:
-    """Return what is about to be run and where."""
-    trials = "Trials" if place.n_trials is None else counted(place.n_trials, "trial")
-    together = "" if place.at_a_time is None else f", {place.at_a_time} at a time"
-    return f"{trials} in {shown(directory)}{together}"
-
-
-def _launched(place: RunTarget, directory: Path, arguments: list[str]) -> int:
-    """Hand a sweep to Hydra and return the exit code as far as its trials do not decide it."""
+def _launch(target: RunTarget, directory: Path, arguments: list[str]) -> int:
+    """Pass a sweep to Hydra. Return the exit code, which failed trials may still change."""
     try:
-        with polite_interrupts(SWEEP, partial(sweep.stop, directory)):
-            _launch(directory, arguments, place.n_trials)
+        with two_step_interrupts(SWEEP, partial(sweep.request_stop, directory)):
+            _hydra(arguments, [], target.n_trials)
+    except (KeyboardInterrupt, Terminated) as error:
+        sweep.request_stop(directory)
+        return _exit_code(error, True)
     except BaseException as error:
-        if isinstance(error, KeyboardInterrupt | Terminated):
-            sweep.stop(directory)
-        return _code_of(error, True, sweep.jobs(directory))
+        return 1 if _explained(error, sweep.read_statuses(directory)) else _exit_code(error, True)
     return 0
 
 
-def _launch(directory: Path, arguments: list[str], n_trials: int | None = None) -> None:
-    """Hand a sweep to Hydra, and what is missing once more where joblib ended all for one that was killed."""
-    for again in (True, False):
-        try:
-            with watched() as ended:
-                _hydra(arguments, [], n_trials)
-            return
-        except Exception as error:
-            if type(error).__name__ != "TerminatedWorkerError":  # joblib's, which may not be installed
-                raise
-            killed = sweep.tell_killed(directory, ended())
-            if sweep.stopped(directory) or not again:
-                raise
-            names = ", ".join(map(str, killed)) or "a trial"
-            _say(f"alframe: {names}: {sweep.KILLED}. What is missing begins once more.")
+def _explained(error: BaseException, jobs: Sequence[Job]) -> bool:
+    """Return True if an error of a launcher or sweeper follows from the trials' own failures."""
+    killed = any(job.reason == sweep.KILLED for job in jobs)
+    search_without_result = isinstance(error, ValueError) and all(job.status != "finished" for job in jobs)
+    return killed or (bool(jobs) and search_without_result)
 
 
-def _code_of(error: BaseException, started: bool, jobs: Sequence[Job] = ()) -> int:
-    """Say what ended the command, unless that is told of a sweep's jobs, and return the exit code."""
+def _exit_code(error: BaseException, started: bool) -> int:
+    """Print why the command ended and return its exit code; `started` is True once a trial has begun."""
     match error:
         case KeyboardInterrupt():
-            _say("interrupted")
+            _print_error("interrupted")
             return 130
         case Terminated():
-            _say("terminated")
+            _print_error("terminated")
             return 143
         case SystemExit():
             return error.code if isinstance(error.code, int) else 0 if error.code is None else 2
@@ -158,43 +143,35 @@ def _code_of(error: BaseException, started: bool, jobs: Sequence[Job] = ()) -> i
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 1 if started else 0
         case UserError():
-            _say(f"alframe: {error}")
+            _print_error(f"alframe: {error}")
             return 2
         case TrialError():
-            _say(f"alframe: {error}")
+            _print_error(f"alframe: {error}")
             return 1
         case HydraException() | OmegaConfBaseException():
-            _say(f"alframe: {' '.join(str(error).split())}")
+            _print_error(f"alframe: {one_line(error)}")
             return 1 if started else 2
         case OSError() if not started:  # Hydra makes the output directory before the trial begins
             key = "hydra.run.dir (hydra.sweep.dir in a sweep)"
-            _say(f"alframe: {key}: expected a directory that can be written, got {_place_of(error)}.")
+            got = f"{error.filename} ({error.strerror})" if error.filename else str(error)
+            _print_error(f"alframe: {key}: expected a directory that can be written, got {got}.")
             return 2
-        case _ if any(job.status == "killed" for job in jobs):  # the launcher's words for it
-            return 1
-        case ValueError() if jobs and all(job.status != "finished" for job in jobs):
-            return 1  # a search without a single figure
     traceback.print_exception(error)
     return 1
 
 
-def _place_of(error: OSError) -> str:
-    return f"{error.filename} ({error.strerror})" if error.filename else str(error)
-
-
-def _tell_jobs(directory: Path, n_trials: int | None, code: int) -> int:
-    """Say what became of a sweep's jobs and return the exit code, `code` being the launch's own."""
-    jobs = sweep.jobs(directory)
-    ended = code in (130, 143) or sweep.stopped(directory)
+def _report(directory: Path, n_trials: int | None, code: int) -> int:
+    """Print the statuses of a sweep's jobs. Return the exit code; `code` is that of the launch."""
+    jobs = sweep.read_statuses(directory)
+    ended = code in (130, 143) or sweep.stop_requested(directory)
     if ended:
-        jobs = [replace(job, status="interrupted") if job.status == "killed" else job for job in jobs]
+        jobs = [replace(job, status="interrupted") if job.reason == sweep.KILLED else job for job in jobs]
     counts = Counter[str](job.status for job in jobs)
-    counts["failed"] += counts.pop("killed", 0)
     counts["not begun"] += max(0, (n_trials or 0) - len(jobs))
-    missing = bool(counts["interrupted"] or counts["not begun"])
     _print_jobs(directory, jobs, counts)
-    if missing:
-        print("The same command goes on with what is missing.")
+    missing = bool(counts["interrupted"] or counts["not begun"])
+    if missing or any(job.reason == sweep.KILLED for job in jobs):
+        print("The same command continues with what is missing.")
     sys.stdout.flush()
     if ended and missing:
         return code if code == 143 else 130
@@ -202,23 +179,19 @@ def _tell_jobs(directory: Path, n_trials: int | None, code: int) -> int:
 
 
 def _print_jobs(directory: Path, jobs: Sequence[Job], counts: Counter[str]) -> None:
-    others = [f", {counts[status]} {status}" for status in _OTHERS if counts[status]]
+    others = [f", {counts[status]} {status}" for status in _SHOWN_IF_ANY if counts[status]]
     done = f"{counted(counts['finished'], 'trial')} finished, {counts['failed']} failed"
     print(f"\n{done}{''.join(others)}, in {directory}")
     for job in jobs:
         if job.status == "waiting":
             print(f"  {directory / str(job)}: {job.reason}")
-        if job.status in ("failed", "killed"):
-            _say(f"  {directory / str(job)}: {job.reason}")
+        if job.status == "failed":
+            _print_error(f"  {directory / str(job)}: {job.reason}")
     for line in sync_line(directory, "*/"):
         print(line)
 
 
-def _terminate(number: int, frame: Any) -> None:
-    raise Terminated
-
-
-def _say(line: str) -> None:
+def _print_error(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 

@@ -1,4 +1,4 @@
-"""Where a command works: the directory of its trial or sweep, and how many trials work there at a time."""
+"""The output directory of a command, and how many trials of a sweep run at a time."""
 
 import shutil
 from collections.abc import Mapping
@@ -9,26 +9,26 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from alframe._machine import n_cores
-from alframe.cli.search import check_search
+from alframe.cli.optuna_search import check_search
 from alframe.config.command_line import CommandLine
 from alframe.config.identity import digest, identity, trial_name
 from alframe.core.errors import UserError
 from alframe.trial.directory import unfinished
 
-NAMED_BY_CONFIG = "auto"  # the last part of a directory that is named after the config
+NAMED_BY_CONFIG = "auto"  # stands for a directory name that is made from the config
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunTarget:
-    """Where a command works.
+    """Where and how a command runs its trials.
 
     Attributes:
-        overrides: what names the directory after the config, empty where another one was given, and how many
-            processes a launcher takes that leaves it open.
+        overrides: to add to the command line. They set the directory if it is named after the config, and the
+            number of processes if the launcher leaves it open.
         sweep: the sweep's directory, None for a single trial.
-        n_trials: how many trials it has, None where only the sweeper knows.
-        at_a_time: how many of them its launcher runs at the same time, None for one after the other.
-        objective: the figures that a search optimises; none where trials are not searched for.
+        n_trials: in the sweep, None if only the sweeper knows.
+        at_a_time: how many trials the launcher runs at the same time, None for one after the other.
+        objective: the metrics that a search optimises, empty if the sweep is not a search.
     """
 
     overrides: list[str]
@@ -39,12 +39,13 @@ class RunTarget:
 
 
 def run_target(line: CommandLine) -> RunTarget:
-    """Return where a command works.
+    """Return where and how a command runs its trials.
 
-    A trial goes where an unfinished one of the same config lies, a sweep where the same sweep lies.
+    A trial takes the directory of an unfinished trial with the same config, if there is one. A sweep takes
+    the directory of the same sweep.
 
     Raises:
-        UserError: its launcher cannot work here, or its search has no objective.
+        UserError: the launcher cannot work on this machine, or a search has no objective.
     """
     node, config = line.hydra, line.config
     sweeps = line.multirun or str(node.mode) == "RunMode.MULTIRUN"
@@ -55,16 +56,16 @@ def run_target(line: CommandLine) -> RunTarget:
         return RunTarget(overrides=[f"hydra.run.dir={path}"] if named else [], sweep=None)
     sweeper = OmegaConf.to_container(node.sweeper, resolve=True, enum_to_str=True)
     assert isinstance(sweeper, dict)
-    n_trials = sweeper.get("n_trials", line.n_trials)  # a search has a number of its own
+    n_trials = sweeper.get("n_trials", line.n_trials)  # a search sets its own number
     at_a_time = _at_a_time(node.launcher, n_trials, sweeper.get("n_jobs"))
-    # Each process computes with its part of the cores: no more of them than there are trials at a time.
+    # Processes share the cores, so there are no more processes than trials at a time.
     open_ended = node.launcher.get("n_jobs") == -1
     overrides = [f"hydra.launcher.n_jobs={at_a_time}"] if open_ended else []
     path = given
     if given.name == NAMED_BY_CONFIG:
         chosen = [text.partition("=")[2] for text in line.overrides if text.startswith("+sweep=")]
-        asked = [identity(config), config["objective"], line.swept, _which_trials(sweeper)]
-        path = given.parent / f"{(chosen or ['sweep'])[0]}_{digest(asked)}"
+        content = [identity(config), config["objective"], line.swept, _which_trials(sweeper)]
+        path = given.parent / f"{(chosen or ['sweep'])[0]}_{digest(content)}"
         overrides.append(f"hydra.sweep.dir={path}")
     objective = check_search(config["objective"], {str(key): value for key, value in sweeper.items()})
     return RunTarget(
@@ -77,16 +78,20 @@ def run_target(line: CommandLine) -> RunTarget:
 
 
 def _which_trials(sweeper: Mapping[Any, Any]) -> dict[str, Any]:
-    """Return the part of a sweeper's settings that says which trials it asks for."""
-    amounts = ("n_trials", "max_failure_rate", "max_batch_size")  # with more trials it is the same search
+    """Return the settings of a sweeper that decide which trials it runs."""
+    amounts = (
+        "n_trials",
+        "max_failure_rate",
+        "max_batch_size",
+    )  # more of them do not make another search
     return {str(key): value for key, value in sweeper.items() if key not in amounts and value is not None}
 
 
 def _at_a_time(launcher: DictConfig, n_trials: int | None, together: int | None) -> int | None:
-    """Return how many trials a launcher runs at the same time, None where one after the other.
+    """Return how many trials a launcher runs at the same time, or None for one after the other.
 
     Raises:
-        UserError: the launcher hands trials to Slurm, which is not here.
+        UserError: the launcher needs Slurm, which this machine does not have.
     """
     name = str(launcher.get("_target_")).rpartition(".")[2]
     if name == "SlurmLauncher" and shutil.which("srun") is None:

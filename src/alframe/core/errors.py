@@ -39,6 +39,10 @@ class AnswersNeeded(AlframeError):
     """A question is with people; the trial goes on when they have answered. Its text says what to do."""
 
 
+class Terminated(BaseException):
+    """The process got SIGTERM. As an exception it lets trackers close, and the trial reads interrupted."""
+
+
 class TrialNotice(UserWarning):
     """What the user should know while there is time to act on it; told in one line."""
 

@@ -59,7 +59,7 @@ class FilesTracker:
             replace_file(self._directory / "suspects.csv", suspect_lines(outcome.suspects))
         if outcome.summary is None:
             n_rounds = sum(row.kind == "round" for row in self._rows)
-            leave_failure(self._directory, outcome.status, outcome.reason, n_rounds)
+            write_failure(self._directory, outcome.status, outcome.reason, n_rounds)
             return
         self._explain(outcome)
         content = json.dumps(outcome.summary, indent=2, allow_nan=False) + "\n"
@@ -189,7 +189,7 @@ def _csv_lines(rows: Iterable[Sequence[Any]]) -> Iterator[str]:
         text.truncate()
 
 
-def leave_failure(directory: Path, status: str, reason: str, n_rounds: int) -> None:
+def write_failure(directory: Path, status: str, reason: str, n_rounds: int) -> None:
     """Leave failure.json in the directory of a trial: how it ended without a summary, after how many rounds.
 
     Raises:

@@ -9,7 +9,7 @@ import torch
 from alframe.audit.evaluator import TruthEvaluator
 from alframe.audit.label_issues import LabelIssue, find_label_issues
 from alframe.core.components import Components
-from alframe.core.errors import AnswersNeeded
+from alframe.core.errors import AnswersNeeded, Terminated
 from alframe.core.ledger import LabelLedger
 from alframe.core.loop import RoundResult, label_dataset
 from alframe.core.round_report import Clock
@@ -127,4 +127,6 @@ def _told_of(error: BaseException) -> tuple[Status, str]:
     """Return how a trial ended that something ended, and why."""
     if isinstance(error, KeyboardInterrupt):
         return "interrupted", "interrupted by the user"
+    if isinstance(error, Terminated):
+        return "interrupted", "interrupted by SIGTERM"
     return "waiting" if isinstance(error, AnswersNeeded) else "failed", str(error) or type(error).__name__

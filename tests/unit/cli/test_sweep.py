@@ -2,23 +2,20 @@
 
 import errno
 import json
-import multiprocessing
 import os
 import shutil
-import time
 from pathlib import Path
 
 import pytest
 import yaml
 from hydra.core.config_store import ConfigStore
 
-from alframe.cli import main as cli
 from alframe.cli import output_directory as place_module
-from alframe.cli import search, sweep
-from alframe.cli.job import _leave_failure, _leave_word
+from alframe.cli import sweep
+from alframe.cli.job import _write_failure, _write_status
+from alframe.cli.optuna_search import RESULTS, best_lines, check_search, prepare_search
 from alframe.cli.output_directory import RunTarget, run_target
 from alframe.cli.sweep import Job, Launch
-from alframe.cli.workers import watched
 from alframe.config.command_line import check_command_line
 from alframe.config.compose import composed
 from alframe.core.errors import ConfigError, UserError
@@ -33,136 +30,54 @@ EXTRAS = {
 }
 
 
-def test_the_last_word_of_a_job_counts_and_they_come_in_their_order(tmp_path: Path) -> None:
+def test_the_last_status_of_a_job_counts_and_jobs_are_in_order(tmp_path: Path) -> None:
     with sweep.launching(tmp_path):
-        sweep.tell(tmp_path, 10, Job(directory="10", status="failed", reason="no"))
-        sweep.tell(tmp_path, 9, Job(directory="9", status="running"))
-        sweep.tell(tmp_path, 9, Job(directory="9", status="finished", overrides="seed=2"))
-        assert [str(job) for job in sweep.jobs(tmp_path)] == ["9 (seed=2)", "10"]
-        assert [job.status for job in sweep.jobs(tmp_path)] == ["finished", "failed"]
-        sweep.stop(tmp_path)
-        assert sweep.stopped(tmp_path)
+        sweep.write_status(tmp_path, 10, Job(directory="10", status="failed", reason="no"))
+        sweep.write_status(tmp_path, 9, Job(directory="9", status="running"))
+        sweep.write_status(tmp_path, 9, Job(directory="9", status="finished", overrides="seed=2"))
+        assert [str(job) for job in sweep.read_statuses(tmp_path)] == ["9 (seed=2)", "10"]
+        assert [job.status for job in sweep.read_statuses(tmp_path)] == ["finished", "failed"]
+        sweep.request_stop(tmp_path)
+        assert sweep.stop_requested(tmp_path)
     with sweep.launching(tmp_path):
-        assert sweep.jobs(tmp_path) == []
-        assert not sweep.stopped(tmp_path)
+        assert sweep.read_statuses(tmp_path) == []
+        assert not sweep.stop_requested(tmp_path)
 
 
-def test_a_job_without_a_last_word_was_killed_unless_its_directory_is_in_use(tmp_path: Path) -> None:
+def test_a_job_whose_process_died_reads_failed_unless_its_directory_is_in_use(tmp_path: Path) -> None:
     with sweep.launching(tmp_path):
-        sweep.tell(tmp_path, 0, Job(directory="0", status="running"))
-        [job] = sweep.jobs(tmp_path)  # of this process, which is alive
-        assert (job.status, job.reason) == ("killed", sweep.UNTOLD)
-        sweep.tell(tmp_path, 0, Job(directory="0", status="running", process=os.getpid() + 1))
-        [job] = sweep.jobs(tmp_path)
-        assert (job.status, job.reason) == ("killed", sweep.KILLED)
+        sweep.write_status(tmp_path, 0, Job(directory="0", status="running"))
+        [job] = sweep.read_statuses(tmp_path)
+        assert (job.status, job.reason) == ("failed", sweep.KILLED)
         with occupied(tmp_path / "0"):
             assert at_work(tmp_path / "0")
-            assert [job.status for job in sweep.jobs(tmp_path, patience_seconds=0.1)] == ["running"]
+            assert [job.status for job in sweep.read_statuses(tmp_path, 0.1)] == ["running"]
         assert not at_work(tmp_path / "0")
         assert not at_work(tmp_path / "nowhere")
         assert not (tmp_path / "nowhere").exists()
 
 
-@pytest.mark.parametrize(
-    ("ended", "killed"),
-    [
-        ([{9}, {2}, {1}], ["1"]),  # 9 had no trial at work
-        ([{1, 9}, {2}], ["0"]),
-        ([{1, 2}], ["0", "1"]),
-        ([], ["0", "1"]),
-    ],
-)
-def test_of_jobs_that_end_together_the_first_was_killed(
-    ended: list[set[int]], killed: list[str], tmp_path: Path
-) -> None:
-    with sweep.launching(tmp_path):
-        for number in (0, 1):
-            sweep.tell(tmp_path, number, Job(directory=str(number), status="running", process=number + 1))
-        sweep.tell(tmp_path, 2, Job(directory="2", status="finished", process=1))
-        sweep.tell(tmp_path, 3, Job(directory="3", status="killed", reason=sweep.KILLED, process=8))
-        assert [job.directory for job in sweep.tell_killed(tmp_path, ended)] == killed
-        statuses = ["killed" if name in killed else "interrupted" for name in "01"]
-        assert [job.status for job in sweep.jobs(tmp_path)] == [*statuses, "finished", "killed"]
-
-
-def test_processes_that_end_are_told_in_their_order() -> None:
-    context = multiprocessing.get_context("spawn")
-    with watched(0.02) as ended:
-        processes = [context.Process(target=time.sleep, args=(100,)) for _ in range(3)]
-        for process in processes:
-            process.start()
-        time.sleep(0.1)
-        for process in (processes[1], processes[0]):
-            process.kill()
-            process.join()
-            time.sleep(0.1)
-        assert ended() == [{processes[1].pid}, {processes[0].pid}]
-        processes[2].kill()
-        processes[2].join()
-
-
-class TerminatedWorkerError(Exception):
-    """As joblib's."""
-
-
-@pytest.mark.parametrize(("n_crashes", "passes"), [(1, True), (2, False)])
-def test_what_a_killed_process_left_begins_once_more_and_not_twice(
-    n_crashes: int, passes: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:  # fmt: skip
-    launches: list[list[str]] = []
-
-    def hydra(arguments: list[str], begun: list[str], n_trials: int | None) -> None:
-        launches.append(arguments)
-        sweep.tell(tmp_path, 0, Job(directory="0", overrides="seed=1", status="running", process=1))
-        if len(launches) <= n_crashes:
-            raise TerminatedWorkerError
-        sweep.tell(tmp_path, 0, Job(directory="0", status="finished"))
-
-    monkeypatch.setattr(cli, "_hydra", hydra)
-    with sweep.launching(tmp_path):
-        if passes:
-            cli._launch(tmp_path, ["-m"])
-        else:
-            with pytest.raises(TerminatedWorkerError):
-                cli._launch(tmp_path, ["-m"])
-        assert [job.status for job in sweep.jobs(tmp_path)] == ["finished" if passes else "killed"]
-    assert launches == [["-m"]] * 2
-    assert capsys.readouterr().err == (
-        f"alframe: 0 (seed=1): {sweep.KILLED}. What is missing begins once more.\n"
-    )
-
-
-def test_after_an_interrupt_nothing_begins_once_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def hydra(arguments: list[str], begun: list[str], n_trials: int | None) -> None:
-        assert not sweep.stopped(tmp_path)
-        sweep.stop(tmp_path)
-        raise TerminatedWorkerError
-
-    monkeypatch.setattr(cli, "_hydra", hydra)
-    with sweep.launching(tmp_path), pytest.raises(TerminatedWorkerError):
-        cli._launch(tmp_path, ["-m"])
-
-
-def test_a_word_that_cannot_be_written_is_told_on_the_terminal(
+def test_a_status_that_cannot_be_written_is_printed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def full(descriptor: int) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with sweep.launching(tmp_path):
-        _leave_word(tmp_path, 0, Job(directory="0", status="running"))
+        _write_status(tmp_path, 0, Job(directory="0", status="running"))
         monkeypatch.setattr(os, "fsync", full)
-        _leave_word(tmp_path, 0, Job(directory="0", status="failed", reason="no"))
-        assert capsys.readouterr().err.startswith("0: failed, which could not be noted: ")
-        assert [(job.status, job.reason) for job in sweep.jobs(tmp_path)] == [("killed", sweep.UNTOLD)]
+        _write_status(tmp_path, 0, Job(directory="0", status="failed", reason="no"))
+        assert capsys.readouterr().err.startswith("0: failed, but its status could not be written: ")
+        assert [(job.status, job.reason) for job in sweep.read_statuses(tmp_path)] == [
+            ("failed", sweep.KILLED)
+        ]
 
 
-def test_a_folder_among_the_words_of_jobs_is_left_alone(tmp_path: Path) -> None:
+def test_a_folder_among_the_status_files_is_ignored(tmp_path: Path) -> None:
     (tmp_path / ".jobs" / "000099.json").mkdir(parents=True)
     with sweep.launching(tmp_path):
-        sweep.tell(tmp_path, 0, Job(directory="0", status="finished"))
-        assert [job.directory for job in sweep.jobs(tmp_path)] == ["0"]
+        sweep.write_status(tmp_path, 0, Job(directory="0", status="finished"))
+        assert [job.directory for job in sweep.read_statuses(tmp_path)] == ["0"]
 
 
 def test_two_launches_of_a_sweep_are_kept_apart(tmp_path: Path) -> None:
@@ -178,7 +93,7 @@ def test_two_launches_of_a_sweep_are_kept_apart(tmp_path: Path) -> None:
 
 def test_a_launch_beside_the_trials_of_one_that_was_killed_is_refused_in_one_line(tmp_path: Path) -> None:
     for number in range(3):
-        sweep.tell(tmp_path, number, Job(directory=str(number), status="running"))
+        sweep.write_status(tmp_path, number, Job(directory=str(number), status="running"))
     with (
         occupied(tmp_path / "0"),
         occupied(tmp_path / "2"),
@@ -191,18 +106,7 @@ def test_a_launch_beside_the_trials_of_one_that_was_killed_is_refused_in_one_lin
     assert "\n" not in str(caught.value)
     assert len(list(tmp_path.glob(".jobs/*.json"))) == 3  # what is known of them is kept
     with sweep.launching(tmp_path):
-        assert sweep.jobs(tmp_path) == []
-
-
-def test_filters_of_warnings_that_were_given_stay(monkeypatch: pytest.MonkeyPatch) -> None:
-    for given, now in (
-        ("", "ignore:resource_tracker:UserWarning"),
-        ("error", "error,ignore:resource_tracker:UserWarning"),
-    ):
-        monkeypatch.setenv("PYTHONWARNINGS", given)
-        sweep.hush_trackers()
-        sweep.hush_trackers()
-        assert os.environ["PYTHONWARNINGS"] == now
+        assert sweep.read_statuses(tmp_path) == []
 
 
 def test_a_sweep_that_cannot_be_written_is_told(tmp_path: Path) -> None:
@@ -215,10 +119,10 @@ def test_a_sweep_that_cannot_be_written_is_told(tmp_path: Path) -> None:
 
 
 def test_a_launch_knows_its_own_process_and_what_was_swept() -> None:
-    launch = Launch(typed=("-m", "data=digits", "seed=1,2"))
-    assert launch.is_here()
-    assert not Launch(process=("another machine", launch.process[1])).is_here()
-    assert not Launch(process=(launch.process[0], launch.process[1] + 1)).is_here()
+    launch = Launch(arguments=("-m", "data=digits", "seed=1,2"))
+    assert launch.in_this_process()
+    assert not Launch(process=("another machine", launch.process[1])).in_this_process()
+    assert not Launch(process=(launch.process[0], launch.process[1] + 1)).in_this_process()
     assert launch.swept(["data=digits", "seed=1", "query.num=5"]) == "seed=1 query.num=5"
 
 
@@ -229,10 +133,10 @@ def test_a_failure_that_cannot_be_written_stops_no_sweep(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    _leave_failure(tmp_path, UserError("seed: no"))
+    _write_failure(tmp_path, UserError("seed: no"))
     assert list(tmp_path.iterdir()) == []
     monkeypatch.undo()
-    _leave_failure(tmp_path, UserError("seed: no"))
+    _write_failure(tmp_path, UserError("seed: no"))
     failure = json.loads((tmp_path / "failure.json").read_text())
     assert failure == {"status": "failed", "reason": "seed: no", "rounds": 0}
 
@@ -271,26 +175,29 @@ def summary_of() -> dict[str, object]:
 
 
 def test_a_search_needs_a_direction_for_each_figure() -> None:
-    assert search.check_search(None, {"params": None}) == ()
-    assert search.check_search("mislabelled_share", {"direction": "minimize"}) == ("mislabelled_share",)
+    assert check_search(None, {"params": None}) == ()
+    assert check_search("mislabelled_share", {"direction": "minimize"}) == ("mislabelled_share",)
     both = ["hand_share", "mislabelled_share"]
-    assert search.check_search(both, {"direction": ["minimize", "minimize"]}) == tuple(both)
+    assert check_search(both, {"direction": ["minimize", "minimize"]}) == tuple(both)
     with pytest.raises(ConfigError, match=r"objective: expected a figure .* Write objective="):
-        search.check_search(None, {"direction": "minimize"})
+        check_search(None, {"direction": "minimize"})
     with pytest.raises(ConfigError, match=r"got 1\. Write hydra\.sweeper\.direction=\[minimize,minimize\]"):
-        search.check_search(both, {"direction": "minimize"})
+        check_search(both, {"direction": "minimize"})
 
 
 def test_what_a_search_came_to_is_a_line_for_each_of_the_best(tmp_path: Path) -> None:
-    assert search.told(tmp_path, ["a"]) == []
-    file = tmp_path / search.RESULTS
+    assert best_lines(tmp_path, ["a"]) == []
+    file = tmp_path / RESULTS
     file.write_text(yaml.safe_dump({"best_params": {"query.num": 7, "x": 0.123456789}, "best_value": 0.5}))
-    assert search.told(tmp_path, ["a"]) == ["best a=0.5: query.num=7 x=0.123457"]
+    assert best_lines(tmp_path, ["a"]) == ["best a=0.5: query.num=7 x=0.123457"]
     solutions = [{"params": {"x": 1}, "values": [0.1, 0.4]}, {"params": {"x": 2}, "values": [0.2, 0.3]}]
     file.write_text(yaml.safe_dump({"name": "optuna", "solutions": solutions}))
-    assert search.told(tmp_path, ["a", "b"]) == ["best a=0.1 b=0.4: x=1", "best a=0.2 b=0.3: x=2"]
-    search.begin_search(tmp_path)
-    assert search.told(tmp_path, ["a", "b"]) == []
+    assert best_lines(tmp_path, ["a", "b"]) == [
+        "best a=0.1 b=0.4: x=1",
+        "best a=0.2 b=0.3: x=2",
+    ]
+    prepare_search(tmp_path)
+    assert best_lines(tmp_path, ["a", "b"]) == []
 
 
 def place(*arguments: str) -> RunTarget:

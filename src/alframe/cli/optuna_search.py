@@ -1,4 +1,4 @@
-"""A search over knobs by Optuna: what it must be told, and what it came to."""
+"""A search over settings by Optuna: checks before it, preparation, and its best trials as lines of text."""
 
 import contextlib
 import logging
@@ -11,14 +11,14 @@ import yaml
 
 from alframe.core.errors import ConfigError
 
-RESULTS = "optimization_results.yaml"  # as the sweeper names it
+RESULTS = "optimization_results.yaml"  # the name that the sweeper gives it
 
 
 def check_search(objective: str | Sequence[str] | None, sweeper: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the names of the figures that a sweeper optimises, none where it does not search.
+    """Return the names of the metrics that a sweeper optimises, empty if it does not search.
 
     Raises:
-        ConfigError: a search has no figure, or not as many as directions.
+        ConfigError: a search has no metric, or the numbers of metrics and directions differ.
     """
     if "direction" not in sweeper:
         return ()
@@ -39,18 +39,18 @@ def check_search(objective: str | Sequence[str] | None, sweeper: Mapping[str, An
     return names
 
 
-def begin_search(directory: Path) -> None:
-    """Take away what an earlier launch came to, and have Optuna say no more than warnings."""
+def prepare_search(directory: Path) -> None:
+    """Delete the results of an earlier launch, and reduce Optuna's log to warnings."""
     (directory / RESULTS).unlink(missing_ok=True)
     with contextlib.suppress(ImportError), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # what an old Optuna imports warns of newer libraries
+        warnings.simplefilter("ignore")  # an old Optuna imports newer libraries, which warn
         from optuna.logging import set_verbosity
 
         set_verbosity(logging.WARNING)
 
 
-def told(directory: Path, objective: Sequence[str]) -> list[str]:
-    """Return a line for each trial that no other one beats; none where the search did not come to its end."""
+def best_lines(directory: Path, objective: Sequence[str]) -> list[str]:
+    """Return a line for each trial that no other trial beats; empty if the search did not end."""
     file = directory / RESULTS
     if not file.exists():
         return []
