@@ -89,28 +89,38 @@ def read(path: Path) -> ConfFile:
 
 
 def _with_shared(own: ConfFile, entry: str) -> ConfFile:
-    """Return a file with the keys of one entry of its `defaults`, such as "/_final@final" or "margin"."""
+    """Return a file with the keys of one entry of its `defaults`, such as "/_final@final" or "validated"."""
     name, _, package = entry.partition("@")
-    prefix = "" if package in ("", "_here_") else f"{package}."
-    if not name.startswith("/_") and package == "":
-        file = own.path.parent / f"{name}.yaml"
-        if not file.exists() or own.path.parent.name in ("experiment", "sweep"):
-            return own
-        other = read(file)
-        return replace(own, keys=(*own.keys, *other.keys), targets=other.targets | own.targets, alias=name)
-    if not name.startswith("/"):
+    path = _shared_path(own.path, name)
+    if path is None:
         return own
-    conf = next(parent for parent in own.path.parents if (parent / "config.yaml").exists())
-    other = read(conf / f"{name[1:]}.yaml")
-    from_there = {f"{prefix}{key.name}": replace(key, name=f"{prefix}{key.name}") for key in other.keys}
-    mine = [
-        replace(key, description=from_there[key.name].description, file=from_there[key.name].file)
-        if key.name in from_there and not key.description
-        else key
-        for key in own.keys
-    ]
-    known = {key.name for key in mine}
-    return replace(own, keys=(*mine, *(key for name, key in from_there.items() if name not in known)))
+    other = read(path)
+    prefix = "" if package in ("", "_here_") else f"{package}."
+    there = {f"{prefix}{key.name}": replace(key, name=f"{prefix}{key.name}") for key in other.keys}
+    keys = [_described(key, there.get(key.name)) for key in own.keys]
+    known = {key.name for key in keys}
+    return replace(
+        own,
+        keys=(*keys, *(key for name, key in there.items() if name not in known)),
+        targets=own.targets if prefix or own.targets else other.targets,
+        alias=None if name.startswith("/") or own.targets else name,
+    )
+
+
+def _shared_path(path: Path, name: str) -> Path | None:
+    """Return the file that an entry of `defaults` names; None for `_self_`, Hydra's own and whole trials."""
+    if path.parent.name in ("experiment", "sweep", "policy") or name == "_self_":
+        return None
+    conf = next(parent for parent in path.parents if (parent / "config.yaml").exists())
+    shared = conf / f"{name[1:]}.yaml" if name.startswith("/") else path.parent / f"{name}.yaml"
+    return shared if shared.exists() else None
+
+
+def _described(key: Key, other: Key | None) -> Key:
+    """Return a key with the description that a shared file gives, unless its own file describes it."""
+    if key.description or other is None:
+        return key
+    return replace(key, description=other.description, file=other.file)
 
 
 def _walk(node: yaml.Node, prefix: str = "") -> Iterator[tuple[str, yaml.Node, yaml.Node]]:
