@@ -28,7 +28,7 @@ from alframe.learner.module import Normalize
 
 CPU = torch.device("cpu")
 NETWORKS: dict[str, tuple[Callable[..., nn.Module], int, int]] = {  # and images a step, and pixels a side
-    "default": (partial(FastCNN, widths=[16, 32, 64], grid=3), 128, 24),
+    "default": (partial(FastCNN, widths=[16, 32, 64], grid=3, dropout=0.0), 128, 24),
     "published": (PublishedCNN, 32, 28),
 }
 

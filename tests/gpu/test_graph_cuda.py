@@ -156,7 +156,7 @@ def test_scoring_goes_on_with_smaller_batches_when_memory_runs_out(cuda):
                 torch.empty(2**50, dtype=torch.uint8, device="cuda")
             return x_B.flatten(1)[:, :3].float()
 
-    with pytest.warns(EngineWarning, match="going on with 750"):
+    with pytest.warns(EngineWarning, match="continuing with 750"):
         scores = score_pool(
             [Hungry()], nn.Identity(), bank, torch.arange(3000), compute=cuda, batch_size=1500
         )

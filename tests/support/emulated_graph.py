@@ -1,8 +1,8 @@
-"""A CUDA graph's rules on a CPU: record every operation once, replay them without Python.
+"""A CUDA graph emulated on a CPU: every operation is recorded once and replayed without Python.
 
-A replay runs the recorded operations on the recorded tensors and writes what they give where it stood. So
-whatever a step does in Python happens once, at the capture; a value that reaches Python is an error, as it
-is in a capture on a GPU.
+A replay runs the recorded operations on the recorded tensors and writes the results into the same memory. So
+the Python code of a step runs only once, at the capture. A value that reaches Python is an error, as in a
+capture on a GPU.
 """
 
 from collections.abc import Callable, Sequence
@@ -29,7 +29,7 @@ class _Recorder(TorchDispatchMode):
 
 
 class EmulatedGraph:
-    """A `Capture` that counts how often it was asked for one."""
+    """A `Capture` that counts how often it was called."""
 
     def __init__(self) -> None:
         self.captures = 0
@@ -54,7 +54,7 @@ def _replay(func: Any, args: Any, kwargs: Any, out: Any) -> None:
     ins = {_storage(leaf) for leaf in pytree.tree_leaves((args, kwargs)) if isinstance(leaf, torch.Tensor)}
     written = func._schema.is_mutable
     if outs and not written and all(_storage(leaf) in ins for leaf in outs):
-        return  # views: they show what their base holds
+        return  # views of their base, which has the new values
     news = [leaf for leaf in pytree.tree_leaves(func(*args, **kwargs)) if isinstance(leaf, torch.Tensor)]
     for old, new in zip(outs, news, strict=True):
         if _storage(old) not in ins:

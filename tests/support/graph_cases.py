@@ -17,7 +17,7 @@ N, N_CLASSES = 400, 4
 
 
 def make_images():
-    """Return 400 noisy images of four classes, each darkened in a band of its own, and their labels."""
+    """Return 400 noisy images of four classes, each class darkened in another band, and their labels."""
     generator = torch.Generator().manual_seed(0)
     label_N = torch.randint(0, N_CLASSES, (N,), generator=generator)
     image_N = torch.randint(0, 256, (N, 1, 12, 12), dtype=torch.uint8, generator=generator)
@@ -27,7 +27,7 @@ def make_images():
 
 
 class Dense(nn.Sequential):
-    """A network without batch norm: what pads a batch cannot reach the other samples."""
+    """A network without batch norm: the padding of a batch does not affect the other samples."""
 
     def __init__(self, dropout=0.0):
         super().__init__(
@@ -41,7 +41,8 @@ class Dense(nn.Sequential):
 
 
 def normed():
-    return FastCNN(in_channels=1, image_size=(12, 12), n_classes=N_CLASSES, widths=[6, 8], grid=2)
+    sizes = {"in_channels": 1, "image_size": (12, 12), "n_classes": N_CLASSES}
+    return FastCNN(**sizes, widths=[6, 8], grid=2, dropout=0.0)
 
 
 def supervised(**options):
@@ -51,12 +52,14 @@ def supervised(**options):
         "validation_share": 0.2,
         "patience": 2,
         "max_epochs": 7,
+        "auto_labels": "train",
+        "inputs": "unit",
     }
     return SupervisedRecipe(**(settings | options))
 
 
 def epochs(**options):
-    """A number of epochs without early stopping, by SGD with momentum."""
+    """Train a number of epochs without early stopping, by SGD with momentum."""
     sgd = partial(torch.optim.SGD, lr=0.01, momentum=0.9, weight_decay=1e-2)
     return supervised(**({"optimizer": sgd, "validation_share": None, "patience": None} | options))
 
@@ -73,17 +76,19 @@ def consistency(**options):
         "weight": 1.0,
         "one_cycle": {"pct_start": 0.3, "div_factor": 25, "final_div_factor": 1000},
         "augment": {"rotation": 15, "scale": 0.15, "shear": 0.2, "shift": 0.06, "elastic": 0.04},
+        "max_pool_passes": None,
+        "auto_labels": "consistency",
     }
     return ConsistencyRecipe(**(settings | options))
 
 
 def run_rounds(engine, recipe, network, compute, sizes=(70, 83)):
-    """Fit a recipe for some rounds of a trial, as a learner does; return results and modules."""
+    """Fit a recipe for some rounds as a learner does, and return the results and modules."""
     image_N, label_N = make_images()
     bank, done = ImageBank(image_N.to(compute.device)), []
     for round, n in enumerate(sizes, 1):
         with compute.seeded(round):
-            lesson = FitInputs(
+            inputs = FitInputs(
                 bank=bank,
                 normalize=recipe.normalize(bank, torch.arange(N)).to(compute.device),
                 labelled=Labelled(
@@ -97,13 +102,13 @@ def run_rounds(engine, recipe, network, compute, sizes=(70, 83)):
                 augment_seed=100 + round,
             )
             made = network().to(compute.device).to(memory_format=torch.channels_last)
-            job = recipe.job(made, lesson)
+            job = recipe.job(made, inputs)
             done.append((engine.fit(job, lambda *_: None), job.module))
     return done
 
 
 def plain_job(module_class=Classifier, n=40, steps=10, device="cpu", **options):
-    """Return a supervised job of five batches an epoch, the same each time."""
+    """Return a supervised job of five batches per epoch, the same at each call."""
     image_N, label_N = make_images()
     bank = ImageBank(image_N.to(device))
     torch.manual_seed(3)
@@ -119,7 +124,7 @@ def plain_job(module_class=Classifier, n=40, steps=10, device="cpu", **options):
 
 
 def assert_same(expected, got, tolerance=1e-5):
-    """Assert that two engines' fits agree step by step and in what they leave."""
+    """Assert that two engines' fits have the same losses at each step and the same weights at the end."""
     for (wanted, module), (result, replayed) in zip(expected, got, strict=True):
         assert (result.steps, result.epochs) == (wanted.steps, wanted.epochs)
         torch.testing.assert_close(result.loss_S, wanted.loss_S, rtol=tolerance, atol=tolerance)

@@ -62,7 +62,7 @@ class Product:
         )
 
     def _job(self, steps: int) -> FitJob:
-        lesson = FitInputs(
+        inputs = FitInputs(
             bank=self._bank,
             normalize=self._normalize,
             labelled=self._task.labelled,
@@ -70,7 +70,7 @@ class Product:
             batches_seed=0,
             augment_seed=0,
         )
-        job = self._task.recipe.job(self._network(), lesson)
+        job = self._task.recipe.job(self._network(), inputs)
         return replace(job, max_steps=steps, validation=None, patience=None)
 
     def _network(self) -> nn.Module:

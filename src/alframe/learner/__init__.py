@@ -1,4 +1,15 @@
-"""The classifier: networks, recipes, the engine that runs them, batched scoring."""
+"""The learner: the classifier that is trained each round and scores the pool.
+
+- `learner.py`: `CNNLearner`, which the loop calls to fit and to score.
+- `networks.py`: networks. `module.py`: the LightningModule that trains one.
+- `batches.py`: batches by index from an image bank.
+- `interfaces.py`: the protocols of recipes and engines, and the records that pass between them.
+- `recipes`: how a round is trained. `engines`: what runs a fit. `scoring`: scores of images.
+- `compute`: device, precision, threads.
+
+This package may import `alframe.core`, `alframe.data` and the small helpers beside it. It never sees the true
+labels: it may not import `alframe.audit`.
+"""
 
 from alframe.learner.engines.reference import ReferenceEngine
 from alframe.learner.interfaces import FitInputs, FitJob, Recipe

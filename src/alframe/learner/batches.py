@@ -1,7 +1,7 @@
 """Batches by index from an image bank: iterables that a Trainer takes in place of a DataLoader.
 
-What is drawn is a table of integers, one row per step; what `training_step` takes is loaded from a row. The
-engines differ in where they load, never in what is drawn.
+Random choices make a table of integers, one row per step. A row is then loaded as the batch for
+`training_step`. All engines use the same tables and differ only in where they load.
 """
 
 from collections.abc import Iterator
@@ -14,17 +14,17 @@ from torch import Tensor
 
 from alframe.data.bank import Bank
 
-MASKED = -100  # the label of a padding sample: what `F.cross_entropy` ignores
+MASKED = -100  # the label of a padding sample, which `F.cross_entropy` ignores
 
 
 @dataclass(frozen=True, eq=False)
 class BatchTable:
-    """What S steps take, as integers.
+    """The batches of S steps as integers.
 
     Attributes:
         columns: tensors (S, B) int64, CPU, each with its own B; the label column of a padded row ends in
             `MASKED`.
-        last: samples of the last row that are no padding.
+        last: number of samples in the last row without its padding.
     """
 
     columns: tuple[Tensor, ...]
@@ -48,18 +48,18 @@ class BatchTable:
 
 @runtime_checkable
 class TabledBatches(Protocol):
-    """Batches whose drawing and loading are apart."""
+    """Batches that are drawn as tables first and loaded row by row."""
 
     bank: Bank
     batch_size: int
     generator: torch.Generator | None
 
     def tables(self) -> Iterator[BatchTable]:
-        """Yield the tables of an epoch; they never end where the batches do not."""
+        """Yield the tables of an epoch; endless if the batches are endless."""
         ...
 
     def load(self, *row: Tensor) -> Any:
-        """Return the batch of a row of a table, whose parts are where the bank takes its indices."""
+        """Return the batch of a row; the row's tensors are on the bank's `index_device`."""
         ...
 
     def __iter__(self) -> Iterator[Any]:
@@ -68,10 +68,10 @@ class TabledBatches(Protocol):
 
 
 class IndexStream:
-    """An endless stream of indices: one shuffled pass after another, cut where batches need it."""
+    """An endless stream of indices: one shuffled pass after another; a batch may span two passes."""
 
     def __init__(self, index: Tensor, generator: torch.Generator) -> None:
-        """Take the int64 indices to pass over and the CPU generator that shuffles them."""
+        """Take the int64 indices and the CPU generator that shuffles them."""
         if len(index) == 0:
             raise ValueError("Expected at least one index, but got none.")
         self._index = index
@@ -88,7 +88,7 @@ class IndexStream:
 
 
 class EpochBatches:
-    """(images, labels) once per sample and epoch, the last batch as small as it comes.
+    """(images, labels), each sample once per epoch; the last batch has the remaining samples.
 
     Args:
         bank: the images. index_L: int64. label_L: int64.
@@ -163,7 +163,7 @@ class ConsistencyBatches:
         self.generator = generator
 
     def tables(self) -> Iterator[BatchTable]:
-        """Yield tables without end: labelled indices, labels and, unless the pool is empty, pool indices."""
+        """Yield endless tables: labelled indices, labels and, unless the pool is empty, pool indices."""
         rows = self._rows()
         while True:
             columns = zip(*islice(rows, self.ROWS), strict=True)

@@ -1,4 +1,7 @@
-"""What an engine is: something that runs a fit."""
+"""The protocols of recipes and engines, and the records that pass between them.
+
+A recipe turns the `FitInputs` of a round into a `FitJob`. An engine runs the job and returns a `FitResult`.
+"""
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -13,25 +16,25 @@ from alframe.data.bank import Bank
 from alframe.learner.module import Classifier
 
 Progress = Callable[[str, int, int | None], None]
-"""Told (stage, done, total); total is None where nobody knows it."""
+"""Called with (stage, done, total); total is None if it is not known."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class FitJob:
-    """One fit.
+    """One fit, ready to run.
 
     Attributes:
-        module: the LightningModule to train, with the weights to start from.
-        n_labelled: labels that it learns from, those that validate included.
-        batches: what its training_step takes, on the device; an iterable of its own, not a list, which
-            Lightning would take for several loaders.
-        max_steps: optimizer steps, -1 where early stopping is the only end.
+        module: the LightningModule to train, with its initial weights.
+        n_labelled: number of labels that it learns from, including those for validation.
+        batches: batches for its training_step, on the device. The iterable must not be a list: Lightning
+            takes a list for several loaders.
+        max_steps: optimizer steps; -1 if only early stopping ends the fit.
         validation: batches for its validation_step, or None.
-        patience: epochs without a better `val_accuracy` before the fit ends with the best weights
-            restored; needs `validation`.
-        program: jobs with equal programs compute the same and differ in nothing but the values of tensors
-            and the states of generators, so that what was captured for one serves them all; None where
-            that is not known.
+        patience: epochs without a better `val_accuracy` before the fit ends; the best weights are then
+            restored. Needs `validation`.
+        program: a key. Jobs with equal keys run the same operations and differ only in the values of tensors
+            and the states of generators, so a recording made for one serves all of them. None if that
+            is not certain.
     """
 
     module: Classifier
@@ -45,10 +48,10 @@ class FitJob:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class FitResult:
-    """What was run.
+    """The result of a fit.
 
     Attributes:
-        steps, epochs: optimizer steps and passes over the batches.
+        steps, epochs: number of optimizer steps, and of passes over the batches.
         loss: mean loss of the last tenth of the steps, in nats.
         loss_S: (steps,) float32, CPU: the loss of each step, in nats.
     """
@@ -64,7 +67,7 @@ class NotFiniteError(AlframeError):
 
 
 class Forward(Protocol):
-    """Runs networks over images."""
+    """A function that runs networks over images."""
 
     def __call__(
         self, networks: Sequence[nn.Module], bank: Bank, index_P: Tensor, batch_size: int
@@ -74,11 +77,11 @@ class Forward(Protocol):
 
 
 class Engine(Protocol):
-    """Runs a fit, and networks over a pool."""
+    """Runs fits, and makes the function that runs networks over a pool."""
 
     @property
     def name(self) -> str:
-        """What ran, or would run: the name it is chosen by."""
+        """The name in the config of the engine that runs: "reference" after a fall-back."""
         ...
 
     def fit(self, job: FitJob, progress: Progress) -> FitResult:
@@ -91,21 +94,21 @@ class Engine(Protocol):
         ...
 
     def forward(self, normalize: nn.Module) -> Forward:
-        """Return what runs networks over images; `normalize` maps uint8 images to what they take."""
+        """Return a function that runs networks; `normalize` maps uint8 images to their input."""
         ...
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class FitInputs:
-    """What one round learns from.
+    """The data and seeds of one fit.
 
     Attributes:
-        bank: the images on the device.
+        bank: the images.
         normalize: maps uint8 images to the network's input.
-        labelled: the labels held and the pool.
-        round: 1-based.
-        batches_seed, augment_seed: draw what goes into batches and how images are altered.
-        steps: optimizer steps, for recipes that take a number of them; None takes the recipe's own.
+        labelled: the current labels and the pool.
+        round: the round, from 1.
+        batches_seed, augment_seed: seeds of the order of samples, and of the alterations of images.
+        steps: optimizer steps, for recipes with a number of steps; None takes the recipe's own number.
     """
 
     bank: Bank
@@ -121,9 +124,9 @@ class Recipe(Protocol):
     """How a round is trained."""
 
     def normalize(self, bank: Bank, index_N: Tensor) -> nn.Module:
-        """Return the map from uint8 images to the network's input, fitted on the images `index_N`."""
+        """Return the map from uint8 images to the network's input, fitted to the images `index_N`."""
         ...
 
-    def job(self, network: nn.Module, lesson: FitInputs) -> FitJob:
-        """Return the fit of one round for a network on the device, fresh or started from the last."""
+    def job(self, network: nn.Module, inputs: FitInputs) -> FitJob:
+        """Return the fit of one round; `network` is on the device and has its initial weights."""
         ...

@@ -1,9 +1,9 @@
-"""The learner's face to the loop: fit on a ledger's labels, score indices."""
+"""The learner that a trial uses: fit on a ledger's labels, score images by index."""
 
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
@@ -15,10 +15,11 @@ from alframe.core.seeds import derive_seed
 from alframe.data.bank import Bank
 from alframe.learner.compute.device import Compute
 from alframe.learner.interfaces import Engine, FitInputs, NotFiniteError, Progress, Recipe
-from alframe.learner.scoring.committee import DETAILS, Committee, score_details
-from alframe.learner.scoring.logit_cache import BatchSize, ScoreMemory
-from alframe.learner.scoring.pool import score_pool
-from alframe.learner.scoring.test_time_augmentation import Views, rescore_with_tta
+from alframe.learner.scoring.batch_size import BatchSize
+from alframe.learner.scoring.committee import DETAILS, Committee
+from alframe.learner.scoring.logit_cache import LogitCache
+from alframe.learner.scoring.scorer import Scorer
+from alframe.learner.scoring.test_time_augmentation import Views
 
 NetworkFactory = Callable[..., nn.Module]
 
@@ -28,17 +29,17 @@ class FinalFit:
     """The last fit of a trial, after the last question.
 
     Attributes:
-        networks: how many are trained, each from other random numbers; they score together with the networks
-            of the last rounds.
-        warm: how many of them start from the newest network of the rounds, the others from fresh weights.
-        steps: optimizer steps of each; None takes the recipe's own.
-        views: how the least confident are looked at when all are trained; None once, like the others.
+        networks: number of networks to train, each with other random numbers. They score together with the
+            networks of the last rounds.
+        warm: how many of them start from the newest network of the rounds; the others start from new weights.
+        steps: optimizer steps of each; None takes the recipe's own number.
+        views: test-time augmentation of the least confident images after this fit, or None.
     """
 
     networks: int
-    warm: int = 0
-    steps: int | None = None
-    views: Views | None = None
+    warm: int
+    steps: int | None
+    views: Views | None
 
 
 class CNNLearner:
@@ -46,19 +47,19 @@ class CNNLearner:
 
     Args:
         bank: the images to label. test_bank: the test images, or None.
-        member_N: bool, the samples that take part.
+        member_N: bool, the samples that take part in the trial.
         n_classes: number of classes.
         network: makes a network from in_channels, image_size and n_classes.
-        recipe: how a round is trained. engine: what runs it. compute: where.
+        recipe: how a round is trained. engine: runs the recipe's fits. compute: device and precision.
         seed: the trial's seed.
-        warm_start: False gives each round fresh weights; True starts from the network that scored last,
-            so that rounds add up to one long training.
-        ensemble: scores are the mean log-probabilities of the networks of this many last rounds;
-            1 scores with the newest alone. Costs no training.
-        scoring_batch_size: images per forward pass in scoring; halved where memory runs out.
-        committee: who the members are, where a strategy or policy asks for a committee.
-        final: what the last fit of a trial does otherwise; None for no such fit.
-        progress: told (stage, done, total).
+        warm_start: False gives each round new weights; True starts from the newest network, so that all
+            rounds together are one long training.
+        ensemble: scores are the mean log-probabilities of the networks of this many last rounds; 1 scores
+            with the newest network only. It costs no training.
+        scoring_batch_size: images per forward pass in scoring; halved if memory runs out.
+        committee: its members, for strategies and policies that need a committee.
+        final: the settings of the last fit of a trial; None trains it like every other fit.
+        progress: called with (stage, done, total).
     """
 
     def __init__(
@@ -73,10 +74,10 @@ class CNNLearner:
         engine: Engine,
         compute: Compute,
         seed: int,
-        warm_start: bool = False,
-        ensemble: int = 1,
-        scoring_batch_size: int = 512,
-        committee: Committee | None = None,
+        warm_start: bool,
+        ensemble: int,
+        scoring_batch_size: int,
+        committee: Committee,
         final: FinalFit | None = None,
         progress: Progress = lambda stage, done, total: None,
     ) -> None:
@@ -89,39 +90,44 @@ class CNNLearner:
         self._compute = compute
         self._seed = seed
         self._warm_start = warm_start
-        self._scoring_batch_size = BatchSize(scoring_batch_size)
-        self._committee = committee or Committee()
         self._final = final
         self._round, self._is_final = 0, False
         self._progress = progress
-        self._normalize = recipe.normalize(bank, member_N.nonzero().flatten()).to(compute.device)
+        normalize = recipe.normalize(bank, member_N.nonzero().flatten()).to(compute.device)
         self._networks: deque[nn.Module] = deque(maxlen=ensemble)
         n_scoring = max(ensemble, final.networks + ensemble if final else 0)
-        self._memory = ScoreMemory() if n_scoring > 1 else None
-        self._forward = engine.forward(self._normalize)
-        self._fitted: FitReport | None = None  # what the newest fit reported
-        self._restored_round: int | None = None  # whose fit another process has done
+        self._cache = LogitCache() if n_scoring > 1 else None
+        self._scorer = Scorer(
+            normalize=normalize,
+            forward=engine.forward(normalize),
+            compute=compute,
+            batch_size=BatchSize(scoring_batch_size),
+            committee=committee,
+            cache=self._cache,
+        )
+        self._fitted: FitReport | None = None  # of the newest fit
+        self._restored_round: int | None = None  # the round whose fit came with `load_state_dict`
 
     def state_dict(self) -> dict[str, Any]:
-        """Return what later rounds build on, as tensors and plain containers: networks and what they said.
+        """Return the networks and their cached log-probabilities, as tensors and plain containers.
 
-        What a network said of an image is kept as it is: said again in another batch, its last bits differ.
+        Later rounds build on them. The log-probabilities are saved because the same image, scored again in
+        another batch, gives other last bits.
         """
-        banks = [self._bank, *([self._test_bank] if self._test_bank is not None else [])]
         return {
             "round": self._round,
             "is_final": self._is_final,
             "fit": None if self._fitted is None else asdict(self._fitted),
-            "scoring_batch_size": self._scoring_batch_size.n,
+            "scoring_batch_size": self._scorer.batch_size.n,
             "networks": [
                 {name: value.cpu() for name, value in network.state_dict().items()}
                 for network in self._networks
             ],
-            "said": [] if self._memory is None else self._memory.export(list(self._networks), banks),
+            "said": [] if self._cache is None else self._cache.export(list(self._networks), self._banks),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take up where `state_dict` left off; the round that it fitted last is not fitted again.
+        """Continue from a state that `state_dict` returned; its last round is not fitted again.
 
         Raises:
             RuntimeError: the state is of another network.
@@ -129,20 +135,23 @@ class CNNLearner:
         self._round, self._is_final = state["round"], state["is_final"]
         self._restored_round = state["round"]
         self._fitted = None if state["fit"] is None else FitReport(**state["fit"])
-        self._scoring_batch_size.n = state["scoring_batch_size"]
+        self._scorer.batch_size.n = state["scoring_batch_size"]
         n_networks = len(state["networks"])
         self._networks = deque(maxlen=max(self._networks.maxlen or 1, n_networks))
         for weights in state["networks"]:
-            with self._compute.seeded(0):  # weights that are overwritten, from nobody else's random numbers
+            with self._compute.seeded(0):  # the initial weights are overwritten; the global state is kept
                 network = self._new_network()
             network.load_state_dict(weights)
             self._networks.append(network.eval().requires_grad_(False))
-        if self._memory is not None:
-            banks = [self._bank, *([self._test_bank] if self._test_bank is not None else [])]
-            self._memory.take_in(state["said"], list(self._networks), banks)
+        if self._cache is not None:
+            self._cache.restore(state["said"], list(self._networks), self._banks)
+
+    @property
+    def _banks(self) -> list[Bank]:
+        return [self._bank, *([self._test_bank] if self._test_bank is not None else [])]
 
     def fit(self, labelled: Labelled, round: int, *, final: bool = False) -> FitReport:
-        """Train a network on the labels held, or the several of the final fit.
+        """Train a network on the current labels, or the networks of the final fit.
 
         Raises:
             TrainingDiverged: the loss or a weight is NaN or infinite.
@@ -193,23 +202,23 @@ class CNNLearner:
             network = self._new_network()
             if start_from is not None:
                 network.load_state_dict(start_from.state_dict())
-            lesson = FitInputs(
+            inputs = FitInputs(
                 bank=self._bank,
-                normalize=self._normalize,
+                normalize=self._scorer.normalize,
                 labelled=labelled,
                 round=round,
                 batches_seed=derive_seed(self._seed, round, f"batches{of}"),
                 augment_seed=derive_seed(self._seed, round, f"augment{of}"),
                 steps=steps,
             )
-            job = self._recipe.job(network, lesson)
+            job = self._recipe.job(network, inputs)
             try:
                 result = self._engine.fit(job, self._progress)
             except NotFiniteError as error:
                 raise TrainingDiverged(round, str(error)) from error
         self._networks.append(job.module.scoring_network)
-        if self._memory is not None:
-            self._memory.forget_all_but(self._networks)
+        if self._cache is not None:
+            self._cache.drop_others(self._networks)
         return FitReport(
             samples=job.n_labelled,
             steps=result.steps,
@@ -228,58 +237,28 @@ class CNNLearner:
 
     def score(self, index_P: Tensor, needs: frozenset[str]) -> PoolScores:
         """Return the scores of `index_P`; see `score_pool` and `score_details`."""
-        scores = self._score(self._bank, index_P, needs - DETAILS, self._progress)
+        networks = list(self._networks)
+        scores = self._scorer.score(networks, self._bank, index_P, needs - DETAILS, self._progress)
         if self._is_final and self._final is not None and self._final.views is not None:
-            scores = self._look_again(scores, self._final.views)
+            alter = self._alter(self._final.views)
+            scores = self._scorer.rescore(scores, networks, self._bank, alter, self._final.views)
         if not needs & DETAILS:
             return scores
-        details = score_details(
-            list(self._networks),
-            self._normalize,
-            self._bank,
-            index_P,
-            compute=self._compute,
-            batch_size=self._scoring_batch_size,
-            needs=needs,
-            committee=self._committee,
-            seed=derive_seed(self._seed, self._round, "committee"),
-        )
-        return replace(scores, **details._asdict())
+        seed = derive_seed(self._seed, self._round, "committee")
+        return self._scorer.with_details(scores, networks, self._bank, needs, seed)
 
-    def _look_again(self, scores: PoolScores, views: Views) -> PoolScores:
+    def _alter(self, views: Views) -> Callable[[Tensor], Tensor]:
         alter = getattr(self._recipe, "alter", None)
         if alter is None:
             raise ConfigError("learner.final.views.n", "1 with a recipe that alters no images", views.n)
         seed = derive_seed(self._seed, self._round, "views")
-        return rescore_with_tta(
-            scores,
-            list(self._networks),
-            self._normalize,
-            alter(self._bank, self._normalize, seed, views.strength),
-            self._bank,
-            compute=self._compute,
-            batch_size=self._scoring_batch_size,
-            views=views,
-        )
+        altered: Callable[[Tensor], Tensor] = alter(self._bank, self._scorer.normalize, seed, views.strength)
+        return altered
 
     def predict_test(self) -> Tensor | None:
-        """Return the predicted class of each test image, None without a test set."""
+        """Return the predicted class of each test image: (T,) int64, CPU; None without a test set."""
         if self._test_bank is None:
             return None
-        return self._score(self._test_bank, torch.arange(len(self._test_bank)), frozenset(), None).predicted_P
-
-    def _score(
-        self, bank: Bank, index_P: Tensor, needs: frozenset[str], progress: Progress | None
-    ) -> PoolScores:
-        return score_pool(
-            list(self._networks),
-            self._normalize,
-            bank,
-            index_P,
-            compute=self._compute,
-            batch_size=self._scoring_batch_size,
-            needs=needs,
-            progress=progress,
-            memory=self._memory,
-            forward=self._forward,
-        )
+        index_T = torch.arange(len(self._test_bank))
+        networks = list(self._networks)
+        return self._scorer.score(networks, self._test_bank, index_T, frozenset(), None).predicted_P

@@ -1,4 +1,4 @@
-"""The plain LightningModule: cross-entropy on (images, labels), fit by any Trainer, made to be subclassed."""
+"""A plain LightningModule: cross-entropy on (images, labels). Any Trainer fits it; subclass it for more."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -12,13 +12,13 @@ OptimizerFactory = Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer]
 
 
 class Normalize(nn.Module):
-    """Turns uint8 images into normalised floats in channels-last layout, on the images' device."""
+    """Turns uint8 images into normalised float images in channels-last layout, on their device."""
 
     shift: Tensor
     scale: Tensor
 
     def __init__(self, mean: Tensor, std: Tensor) -> None:
-        """Take the (channels,) mean and standard deviation in units of 0 to 255."""
+        """Take the (channels,) mean and standard deviation, in units of 0 to 255."""
         super().__init__()
         self.register_buffer("shift", (mean / std.clamp_min(1e-3)).view(1, -1, 1, 1))
         self.register_buffer("scale", (1 / std.clamp_min(1e-3)).view(1, -1, 1, 1))
@@ -33,7 +33,7 @@ class Classifier(pl.LightningModule):
     """A network trained by cross-entropy; batches are (uint8 images, int64 labels) on the device.
 
     Override `training_step` for another loss; `forward` takes uint8 images and returns logits. A label
-    below zero marks a sample that pads a batch: it counts neither in the loss nor in the accuracy.
+    below zero marks a sample that pads a batch; it counts neither in the loss nor in the accuracy.
     """
 
     n_right: Tensor
@@ -51,9 +51,9 @@ class Classifier(pl.LightningModule):
 
         Args:
             network: maps normalised images to (B, C) logits.
-            normalize: maps uint8 images to what the network takes.
+            normalize: maps uint8 images to the network's input.
             optimizer: makes the optimizer from the parameters.
-            augment: maps normalised images to altered ones, in training only.
+            augment: maps normalised images to altered ones, in training only; or None.
             one_cycle: options of torch's OneCycleLR over the whole fit, or None for a constant rate.
         """
         super().__init__()
@@ -62,13 +62,13 @@ class Classifier(pl.LightningModule):
         self.augment = augment
         self._optimizer = optimizer
         self._one_cycle = one_cycle
-        # On the device and counted in place: no batch waits for it, and a captured graph can count.
+        # Counted in place on the device: no batch waits for them, and a captured graph can count.
         self.register_buffer("n_right", torch.zeros((), dtype=torch.int64), persistent=False)
         self.register_buffer("n_validated", torch.zeros((), dtype=torch.int64), persistent=False)
 
     @property
     def scoring_network(self) -> nn.Module:
-        """The network that scores: normalised images in, logits out, in evaluation mode."""
+        """The network that scores, in evaluation mode: it maps normalised images to logits."""
         return self.network.eval()
 
     def forward(self, image_B: Tensor) -> Tensor:
@@ -85,19 +85,19 @@ class Classifier(pl.LightningModule):
         return F.cross_entropy(self.network(x), label_B)
 
     def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
-        """Count the images classified rightly; `val_accuracy` is logged once per validation run."""
+        """Count the correctly classified images; `val_accuracy` is logged once per validation run."""
         image_B, label_B = batch
         self.n_right += (self(image_B).argmax(dim=1) == label_B).sum()
         self.n_validated += (label_B >= 0).sum()
 
     def on_validation_epoch_end(self) -> None:
-        """Log `val_accuracy`, counted in whole images so that equal counts compare as equal."""
+        """Log `val_accuracy`, computed from whole counts so that equal counts give equal accuracies."""
         self.log("val_accuracy", self.n_right / self.n_validated)
         self.n_right.zero_()
         self.n_validated.zero_()
 
     def configure_optimizers(self) -> Any:
-        """Return the optimizer over the network's parameters, with the one-cycle schedule if asked for."""
+        """Return the optimizer of the network's parameters, with the one-cycle schedule if there is one."""
         optimizer = self._optimizer(list(self.network.parameters()))
         if self._one_cycle is None:
             return optimizer

@@ -1,6 +1,6 @@
-"""Networks: a class or function of (in_channels, image_size, n_classes) that maps images to logits.
+"""Networks: classes or functions of (in_channels, image_size, n_classes) that make a module.
 
-Input: (B, in_channels, height, width) float, normalised. Output: (B, n_classes) float32 logits.
+The module maps (B, in_channels, height, width) normalised float images to (B, n_classes) float32 logits.
 """
 
 from collections.abc import Sequence
@@ -22,9 +22,9 @@ class Head(nn.Linear):
 
 
 class StemConv2d(nn.Conv2d):
-    """A convolution of one-channel images, on CUDA as one matrix product with their patches.
+    """A convolution that is computed for one-channel images on CUDA as one matrix product with their patches.
 
-    Of cuDNN's ways to its weights' gradient the one that gives the same bits each time took 126 us for the
+    cuDNN's algorithm for the gradient of the weights that gives the same bits each time took 126 us for the
     published network at batch 32, a quarter of a training step on an H100.
     """
 
@@ -36,7 +36,7 @@ class StemConv2d(nn.Conv2d):
         return super().forward(input)
 
     def by_patches(self, input: Tensor) -> Tensor:
-        """Return what `forward` returns, for one channel and stride 1."""
+        """Return the same as `forward`, for one channel and stride 1."""
         assert not isinstance(self.padding, str)
         (height, width), (rows, columns) = self.kernel_size, self.padding
         x = F.pad(input[:, 0], (columns, columns, rows, rows))
@@ -47,8 +47,8 @@ class StemConv2d(nn.Conv2d):
 class PublishedCNN(nn.Sequential):
     """The published script's classifier, 1,199,882 parameters on 28 x 28 grey images and ten classes.
 
-    Two 3 x 3 convolutions without padding, max-pooling, dropout and two dense layers; Glorot-uniform
-    weights and zero biases.
+    Two 3 x 3 convolutions without padding, max-pooling, dropout and two dense layers. The initial weights are
+    Glorot-uniform, the biases zero.
     """
 
     def __init__(self, *, in_channels: int, image_size: tuple[int, int], n_classes: int) -> None:
@@ -57,7 +57,7 @@ class PublishedCNN(nn.Sequential):
             StemConv2d(in_channels, 32, 3),
             nn.ReLU(),
             nn.Conv2d(32, 64, 3),
-            # Max-pooling and ReLU commute; pooling first hands ReLU a quarter of the values.
+            # Max-pooling and ReLU commute; with pooling first, ReLU processes a quarter of the values.
             nn.MaxPool2d(2),
             nn.ReLU(),
             nn.Dropout(0.25),
@@ -77,14 +77,14 @@ class LeNet5(nn.Sequential):
     """LeNet-5, 61,706 parameters on 28 x 28 grey images and ten classes.
 
     Convolution 6@5x5 on the image with a border of 2, pooling, convolution 16@5x5, pooling, dense layers of
-    120 and 84. An image of less than 12 pixels a side gets a border before the second convolution too.
+    120 and 84. An image with fewer than 12 pixels per side gets a border before the second convolution too.
 
     Args:
         in_channels, image_size, n_classes: of the data.
         activation: "relu" or "tanh". pooling: "max" or "average", of 2 x 2.
 
     Source: LeCun et al., Gradient-based learning applied to document recognition, Proc. IEEE 1998, figure 2;
-    its output layer and partial connections replaced by dense ones, as is usual.
+    its output layer and partial connections are replaced by dense ones, as usual.
     """
 
     def __init__(
@@ -119,12 +119,13 @@ class LeNet5(nn.Sequential):
 class FastCNN(nn.Module):
     """A small network for few labels: 3 x 3 convolutions with batch norm, pooling before activation.
 
-    The first two blocks halve the image, the rest keep it; the last layer sees the largest response of
-    each channel in each cell of a coarse grid over the image.
+    The first two blocks halve the image, the others keep its size. The input of the last layer is the largest
+    response of each channel in each cell of a coarse grid over the image.
 
     Args:
         in_channels, image_size, n_classes: of the data.
-        widths: channels of each convolution. grid: cells along each side. dropout: before the last layer.
+        widths: channels of each convolution. grid: cells along each side.
+        dropout: share of features dropped before the last layer in training.
     """
 
     def __init__(
@@ -135,7 +136,7 @@ class FastCNN(nn.Module):
         n_classes: int,
         widths: Sequence[int],
         grid: int,
-        dropout: float = 0.0,
+        dropout: float,
     ) -> None:
         super().__init__()
         channels = [in_channels, *widths]
@@ -163,8 +164,8 @@ class FastCNN(nn.Module):
 def largest_in_cells(x: Tensor, grid: int) -> Tensor:
     """Return (B, C, grid, grid): the largest value in each cell of a grid over (B, C, height, width).
 
-    What `F.adaptive_max_pool2d` returns. Where the cells overlap, its gradient on CUDA is summed in an order
-    that varies, so that a trial could not be repeated bit for bit; here it is cut and summed cell by cell.
+    `F.adaptive_max_pool2d` returns the same. But if cells overlap, its gradient on CUDA is summed in varying
+    order, and a trial could not be repeated bit for bit. Here overlapping cells are computed one by one.
 
     >>> largest_in_cells(torch.arange(9.0).view(1, 1, 3, 3), 2).flatten().tolist()
     [4.0, 5.0, 7.0, 8.0]
@@ -193,7 +194,7 @@ def resnet18(*, in_channels: int, image_size: tuple[int, int], n_classes: int) -
 
 
 def _halvings(side: int) -> int:
-    """Return how often an image can be halved and still be 2 pixels wide."""
+    """Return how often an image can be halved and still be at least 2 pixels wide."""
     n = 0
     while side >= 4:
         side, n = side // 2, n + 1

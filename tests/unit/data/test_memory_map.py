@@ -246,9 +246,9 @@ MEASURE = """
 import sys, numpy as np, torch
 from torch import nn
 from alframe.data import MappedBank, map_images
-from alframe.device import Compute
+from alframe.learner.compute.device import Compute
 from alframe.learner.module import Normalize
-from alframe.learner.scoring import score_pool
+from alframe.learner.scoring.pool import score_pool
 
 def resident(key):
     [line] = [line for line in open("/proc/self/status") if line.startswith(key)]

@@ -12,6 +12,7 @@ from alframe.learner.compute.device import Compute
 from alframe.learner.interfaces import FitResult, NotFiniteError
 from alframe.learner.learner import FinalFit
 from alframe.learner.module import Classifier
+from alframe.learner.scoring.committee import Committee
 from alframe.learner.scoring.pool import EagerForward
 from alframe.learner.scoring.test_time_augmentation import Views
 from tests.support.helpers import small_recipe
@@ -42,20 +43,26 @@ def linear(*, in_channels, image_size, n_classes):
 class StepsRecipe(SupervisedRecipe):
     """The supervised recipe with a budget of steps and no validation."""
 
-    def job(self, network, lesson):
-        job = super().job(network, lesson)
+    def job(self, network, inputs):
+        job = super().job(network, inputs)
         steps = self.max_epochs * len(job.batches)
         return FitJob(module=job.module, batches=job.batches, max_steps=steps, n_labelled=job.n_labelled)
 
 
-def recipe(max_epochs=2):
-    return StepsRecipe(
+def recipe(max_epochs=2, kind=StepsRecipe):
+    return kind(
         optimizer=partial(torch.optim.SGD, lr=0.1),
         batch_size=4,
         validation_share=0.2,
         patience=5,
         max_epochs=max_epochs,
+        auto_labels="train",
+        inputs="unit",
     )
+
+
+def final_fit(**settings):
+    return FinalFit(**({"networks": 1, "warm": 0, "steps": None, "views": None} | settings))
 
 
 @pytest.fixture
@@ -71,6 +78,10 @@ def make_learner(bank, cpu):
             "engine": ReferenceEngine(cpu),
             "compute": cpu,
             "seed": seed,
+            "warm_start": False,
+            "ensemble": 1,
+            "scoring_batch_size": 512,
+            "committee": Committee(kind="last_layer", passes=10, dropout=0.25),
         }
         return CNNLearner(**(defaults | options))
 
@@ -217,18 +228,12 @@ def test_a_learning_rate_beyond_reason_diverges(make_learner, labelled):
             return super().training_step(batch, batch_idx) * math.inf
 
     class ExplodingRecipe(StepsRecipe):
-        def job(self, network, lesson):
-            job = super().job(network, lesson)
-            module = Exploding(network, lesson.normalize, self.optimizer)
+        def job(self, network, inputs):
+            job = super().job(network, inputs)
+            module = Exploding(network, inputs.normalize, self.optimizer)
             return FitJob(module=module, batches=job.batches, max_steps=job.max_steps)
 
-    exploding = ExplodingRecipe(
-        optimizer=partial(torch.optim.SGD, lr=0.1),
-        batch_size=4,
-        validation_share=0.2,
-        patience=1,
-        max_epochs=1,
-    )
+    exploding = recipe(max_epochs=1, kind=ExplodingRecipe)
     with pytest.raises(TrainingDiverged, match="round 2"):
         make_learner(recipe=exploding).fit(labelled, 2)
 
@@ -285,7 +290,7 @@ def test_normalisation_is_fitted_on_the_samples_that_take_part(make_learner):
             seen.append(index_N.tolist())
             return super().normalize(bank, index_N)
 
-    watched = Watched(optimizer=torch.optim.SGD, batch_size=4, validation_share=0.2, patience=5, max_epochs=1)
+    watched = recipe(max_epochs=1, kind=Watched)
     member_N = torch.zeros(N, dtype=torch.bool)
     member_N[[3, 5, 8]] = True
     make_learner(recipe=watched, member_N=member_N)
@@ -294,7 +299,7 @@ def test_normalisation_is_fitted_on_the_samples_that_take_part(make_learner):
 
 def test_the_final_networks_score_with_those_of_the_last_rounds(make_learner, labelled):
     engine = ConstantEngine([[9.0, 0.0], [3.0, 0.0], [0.0, 1.0], [0.0, 6.0]])
-    learner = make_learner(engine=engine, ensemble=2, final=FinalFit(networks=2, warm=1))
+    learner = make_learner(engine=engine, ensemble=2, final=final_fit(networks=2, warm=1))
     for round in (1, 2):
         learner.fit(labelled, round)
     report = learner.fit(labelled, 3, final=True)
@@ -318,7 +323,7 @@ def test_final_networks_differ_and_take_their_own_number_of_steps(make_learner, 
     learner = make_learner(
         engine=Watching(make_learner()._compute),
         recipe=small_recipe(augment=dict.fromkeys(NO_CHANGE, 0.0), steps=2),
-        final=FinalFit(networks=2, steps=3),
+        final=final_fit(networks=2, steps=3),
     )
     learner.fit(labelled, 1)
     learner.fit(labelled, 2, final=True)
@@ -330,7 +335,7 @@ def test_final_networks_differ_and_take_their_own_number_of_steps(make_learner, 
 def test_views_are_for_the_final_fit_alone_and_need_a_recipe_that_alters(make_learner, labelled):
     views = Views(n=3, share=1.0, strength=1.0)
     augment = {**dict.fromkeys(NO_CHANGE, 0.0), "shift": 0.2}
-    options = {"recipe": small_recipe(augment=augment, steps=3), "final": FinalFit(networks=1, views=views)}
+    options = {"recipe": small_recipe(augment=augment, steps=3), "final": final_fit(networks=1, views=views)}
     learner = make_learner(**options)
     learner.fit(labelled, 1)
     once = learner.score(POOL, frozenset())
@@ -338,7 +343,7 @@ def test_views_are_for_the_final_fit_alone_and_need_a_recipe_that_alters(make_le
     again = learner.score(POOL, frozenset())
     assert torch.equal(again.log_odds_P, learner.score(POOL, frozenset()).log_odds_P)
     assert not torch.equal(again.log_odds_P, once.log_odds_P)
-    plain = make_learner(final=FinalFit(networks=1, views=views))
+    plain = make_learner(final=final_fit(networks=1, views=views))
     plain.fit(labelled, 1, final=True)
     with pytest.raises(ConfigError, match=r"learner.final.views.n: expected 1 with a recipe that alters no"):
         plain.score(POOL, frozenset())

@@ -17,7 +17,7 @@ def published(**shape):
 
 
 def fast(**shape):
-    return FastCNN(**shape, widths=[16, 32, 64], grid=3)
+    return FastCNN(**shape, widths=[16, 32, 64], grid=3, dropout=0.0)
 
 
 def lenet(activation="relu", pooling="max", **shape):

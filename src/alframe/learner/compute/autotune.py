@@ -1,7 +1,7 @@
-"""What `auto` leaves to a measurement: bfloat16 or float32, and how many images a scoring pass takes.
+"""Settings that `auto` chooses by measurement: bfloat16 or float32, and images per scoring pass.
 
-A probe takes a second or two, once for a network on a machine; its answer is kept there, and in the trial's
-config, so that a resumed trial computes the same bits.
+A measurement takes a second or two, once per network and machine. Its result is stored on the machine, and in
+the trial's config, so that a resumed trial computes the same bits.
 """
 
 import json
@@ -21,16 +21,16 @@ from alframe.learner.compute.device import Compute
 SCORING_BATCHES = (128, 256, 512, 1024, 2048)
 DEFAULT_SCORING_BATCH = {"cpu": 512, "cuda": 4096, "mps": 1024}
 REPEATS = 7
-BUDGET_SECONDS = 2.0  # per question; a network too slow for it gets the default
+BUDGET_SECONDS = 2.0  # per measurement; a network that is too slow for it gets the default
 
 
 @dataclass(frozen=True, kw_only=True)
 class Subject:
-    """What is to be run.
+    """The network to measure.
 
     Attributes:
-        network: makes it. config: its settings, by which it is known again.
-        image_shape: (channels, height, width). n_classes: C. batch_size: images of a training step.
+        network: makes it. config: its settings, part of the key under which the result is stored.
+        image_shape: (channels, height, width). n_classes: C. batch_size: images per training step.
     """
 
     network: Callable[..., nn.Module]
@@ -40,36 +40,36 @@ class Subject:
     batch_size: int
 
     def make(self) -> nn.Module:
-        """Return a network; the global random state is left alone."""
+        """Return a new network; the global random state does not change."""
         n_channels, height, width = self.image_shape
         with torch.random.fork_rng(devices=[]):
             return self.network(in_channels=n_channels, image_size=(height, width), n_classes=self.n_classes)
 
 
 def choose_precision(device: torch.device, asked: str, subject: Subject) -> Compute:
-    """Return the compute for a trial; on a processor that multiplies in bfloat16, the faster of the two."""
+    """Return device and precision; `auto` on a processor with bfloat16 takes the faster precision."""
     compute = Compute.choose(str(device), asked)
     if asked != "auto" or device.type != "cpu" or compute.precision == "float32":
         return compute
-    answer = _remembered("precision", subject, lambda: _faster_precision(device, subject))
-    return Compute(device=device, precision=answer["precision"])
+    result = _measured_once("precision", subject, lambda: _measure_precision(device, subject))
+    return Compute(device=device, precision=result["precision"])
 
 
 def choose_scoring_batch(compute: Compute, asked: int | None, subject: Subject) -> int:
-    """Return images per scoring pass; on a CPU the fastest of a few, which is where the caches end."""
+    """Return the images per scoring pass; on a CPU the fastest of a few, which depends on its caches."""
     if asked is not None:
         return asked
     if compute.device.type != "cpu":
         return DEFAULT_SCORING_BATCH[compute.device.type]
     name = f"scoring batch in {compute.precision}"
-    return int(_remembered(name, subject, lambda: _fastest_batch(compute, subject))["images"])
+    return int(_measured_once(name, subject, lambda: _measure_batch(compute, subject))["images"])
 
 
-def _remembered(question: str, subject: Subject, ask: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+def _measured_once(setting: str, subject: Subject, measure: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     shape = "x".join(map(str, subject.image_shape))
     key = " | ".join(
         [
-            question,
+            setting,
             processor()[0],
             f"{torch.get_num_threads()} threads",
             f"torch {torch.__version__}",
@@ -77,34 +77,34 @@ def _remembered(question: str, subject: Subject, ask: Callable[[], dict[str, Any
             f"{shape}, {subject.n_classes} classes, batch {subject.batch_size}",
         ]
     )
-    answer = recall(key)
-    if answer is None or not _fits(question, answer):
+    result = recall(key)
+    if result is None or not _fits(setting, result):
         with torch.random.fork_rng(devices=[]):
-            answer = ask()
-        remember(key, answer)
-    return answer
+            result = measure()
+        remember(key, result)
+    return result
 
 
-def _fits(question: str, answer: dict[str, Any]) -> bool:
-    if question == "precision":
-        return answer.get("precision") in ("float32", "bfloat16")
-    return isinstance(answer.get("images"), int) and answer["images"] > 0
+def _fits(setting: str, result: dict[str, Any]) -> bool:
+    if setting == "precision":
+        return result.get("precision") in ("float32", "bfloat16")
+    return isinstance(result.get("images"), int) and result["images"] > 0
 
 
-def _faster_precision(device: torch.device, subject: Subject) -> dict[str, Any]:
+def _measure_precision(device: torch.device, subject: Subject) -> dict[str, Any]:
     steps = {
         precision: _training_step(Compute(device=device, precision=precision), subject)
         for precision in ("float32", "bfloat16")
     }
-    seconds = _interleaved(steps)
+    seconds = _median_seconds(steps)
     if not seconds:
         return {"precision": "bfloat16"}
     return {"precision": min(seconds, key=lambda each: seconds[each]), "seconds": seconds}
 
 
-def _fastest_batch(compute: Compute, subject: Subject) -> dict[str, Any]:
+def _measure_batch(compute: Compute, subject: Subject) -> dict[str, Any]:
     network = _made(subject).eval()
-    x = _images(subject, max(SCORING_BATCHES))
+    x = _random_images(subject, max(SCORING_BATCHES))
 
     def passes(batch_size: int) -> Callable[[], None]:
         def run() -> None:
@@ -114,7 +114,7 @@ def _fastest_batch(compute: Compute, subject: Subject) -> dict[str, Any]:
 
         return run
 
-    seconds = _interleaved({str(n): passes(n) for n in SCORING_BATCHES})
+    seconds = _median_seconds({str(n): passes(n) for n in SCORING_BATCHES})
     if not seconds:
         return {"images": DEFAULT_SCORING_BATCH["cpu"]}
     return {"images": int(min(seconds, key=lambda each: seconds[each])), "seconds": seconds}
@@ -122,7 +122,7 @@ def _fastest_batch(compute: Compute, subject: Subject) -> dict[str, Any]:
 
 def _training_step(compute: Compute, subject: Subject) -> Callable[[], None]:
     network = _made(subject)
-    x_B = _images(subject, subject.batch_size)
+    x_B = _random_images(subject, subject.batch_size)
     label_B = torch.arange(subject.batch_size) % subject.n_classes
 
     def run() -> None:
@@ -138,16 +138,16 @@ def _made(subject: Subject) -> nn.Module:
     return channels_last
 
 
-def _images(subject: Subject, n: int) -> Tensor:
+def _random_images(subject: Subject, n: int) -> Tensor:
     return torch.randn(n, *subject.image_shape).to(memory_format=torch.channels_last)
 
 
-def _interleaved(contestants: dict[str, Callable[[], None]]) -> dict[str, float]:
-    """Return each one's median seconds, taken in turns after a warm-up; nothing when time runs short."""
-    seconds: dict[str, list[float]] = {name: [] for name in contestants}
+def _median_seconds(runs: dict[str, Callable[[], None]]) -> dict[str, float]:
+    """Return the median seconds of each run, measured in turns after a warm-up; {} if a run is too slow."""
+    seconds: dict[str, list[float]] = {name: [] for name in runs}
     begun = time.perf_counter()
     for repeat in range(REPEATS + 1):
-        for name, run in contestants.items():
+        for name, run in runs.items():
             start = time.perf_counter()
             run()
             if repeat:

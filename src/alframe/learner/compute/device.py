@@ -1,4 +1,4 @@
-"""Where a trial computes and in what precision: `auto` resolved once, written into the trial's config."""
+"""Device and precision of a trial. `auto` is resolved once and written into the trial's config."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,8 +16,8 @@ class Compute:
     """A device and a precision.
 
     Attributes:
-        device: where tensors live.
-        precision: "float32" or "bfloat16" (the body of the network, under autocast).
+        device: of the tensors.
+        precision: "float32" or "bfloat16" (for the body of the network, under autocast).
     """
 
     device: torch.device
@@ -25,10 +25,10 @@ class Compute:
 
     @classmethod
     def choose(cls, device: str, precision: str) -> "Compute":
-        """Resolve `auto`: CUDA, then MPS, then CPU; bfloat16 where the hardware multiplies in it.
+        """Resolve `auto`: CUDA, then MPS, then CPU; bfloat16 if the hardware computes in it.
 
         Raises:
-            ConfigError: a device that is not there.
+            ConfigError: this machine does not have the device.
         """
         chosen = _device(device)
         if precision == "auto":
@@ -37,15 +37,15 @@ class Compute:
 
     @contextmanager
     def autocast(self) -> Iterator[None]:
-        """Run the body of a network in this precision."""
+        """Run the body of a network in this precision inside the block."""
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bfloat16"):
             yield
 
     @contextmanager
     def seeded(self, seed: int) -> Iterator[None]:
-        """Seed torch's global generators, which weights and dropout draw from, and put them back after.
+        """Seed torch's global generators, which weights and dropout draw from; restore them after the block.
 
-        Within, cuDNN takes only algorithms that give the same bits each time.
+        Inside the block cuDNN uses only algorithms that give the same bits each time.
         """
         devices = [self.device] if self.device.type == "cuda" else []
         same = torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True)
@@ -74,19 +74,19 @@ def _device(name: str) -> torch.device:
     if device.type == "cuda":
         n_devices = torch.cuda.device_count() if torch.cuda.is_available() else 0
         if (device.index or 0) >= n_devices:
-            there = f"{n_devices} CUDA device{'s' * (n_devices != 1)}" if n_devices else "no CUDA device"
-            raise ConfigError("device", f"a device of this machine, which has {there}", name, _WAY_OUT)
+            found = f"{n_devices} CUDA device{'s' * (n_devices != 1)}" if n_devices else "no CUDA device"
+            raise ConfigError("device", f"a device of this machine, which has {found}", name, _WAY_OUT)
         return torch.device("cuda", device.index or 0)
     if device.type == "mps" and not torch.backends.mps.is_available():
         raise ConfigError("device", "a device of this machine, which has no MPS", name, _WAY_OUT)
     return device
 
 
-_WAY_OUT = "Write device=auto to take the best there is, or device=cpu."
+_WAY_OUT = "Write device=auto to take the best one, or device=cpu."
 
 
 def _multiplies_bfloat16(device: torch.device) -> bool:
-    """Emulated bfloat16 is much slower than float32, so ask the hardware."""
+    """Return whether the hardware computes in bfloat16; if it is emulated, it is much slower than float32."""
     if device.type == "cuda":
         return torch.cuda.get_device_capability(device) >= (8, 0)
     if device.type != "cpu":

@@ -1,1 +1,9 @@
-"""Recipes: what a fit is."""
+"""Recipes: how the network of a round is trained.
+
+- `supervised.py`: cross-entropy on the labels, for a number of epochs or until early stopping.
+- `consistency.py`: labels and pool together (FixMatch with an averaged network).
+- `augment.py`: random deformations of a batch. `ema.py`: the averaged network.
+
+A recipe returns a `FitJob`, which an engine runs. Recipes may import `alframe.core`, `alframe.data` and the
+`interfaces`, `module` and `batches` of the learner. They import no engine and no scoring.
+"""

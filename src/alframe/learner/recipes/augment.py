@@ -1,4 +1,4 @@
-"""Random deformations of a batch on its device: one grid sample, no per-sample work."""
+"""Random deformations of a batch on its device: one grid sample for the whole batch."""
 
 import math
 
@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-N_FIELDS = 2000  # elastic displacement fields drawn once; each image takes one of them
+N_FIELDS = 2000  # elastic displacement fields, drawn once; each image uses one of them
 FIELD_NODES = 5  # nodes along a side between which a field is interpolated
 
 
@@ -21,7 +21,7 @@ class RandomDeformation(nn.Module):
         elastic: standard deviation of the bends at the nodes of a coarse grid, as a share of the side; 0
             for none.
         image_size: (height, width).
-        fill: (channels, 1, 1), the normalised value of what comes in from outside.
+        fill: (channels, 1, 1), the normalised value of pixels from outside the image.
         generator: on the images' device.
 
     Source: Simard et al., Best practices for convolutional neural networks, ICDAR 2003 (the bends).
@@ -64,7 +64,7 @@ class RandomDeformation(nn.Module):
         return moved.add_(self.fill).contiguous(memory_format=torch.channels_last)
 
     def _grid(self, size: int, device: torch.device) -> Tensor:
-        """Return (size, height, width, 2): where in the input each output pixel comes from."""
+        """Return (size, height, width, 2): the input coordinates of each output pixel."""
         uniform = torch.rand(size, 6, generator=self._generator, device=device) * 2 - 1
         theta = affine_matrices(uniform * self.limits)
         # Two outer sums instead of a matrix product per pixel.

@@ -1,8 +1,8 @@
 """The consistency recipe: the unlabelled pool is training data too.
 
-An averaged copy of the network predicts each pool image as it is; where it is confident, the network
-must predict the same for an altered copy of the image. A wrong pseudo-label inside a step costs nothing
-later, while a wrong auto-label in the ledger stays.
+An averaged copy of the network predicts the class of each pool image. If it is confident, the network must
+predict the same class for an altered copy of the image. A wrong pseudo-label affects only one step, while a
+wrong auto-label in the ledger stays.
 
 Source: FixMatch (Sohn et al., NeurIPS 2020) with the averaged network as the teacher (Tarvainen &
 Valpola, Mean teachers, NeurIPS 2017).
@@ -46,9 +46,9 @@ class ConsistencyClassifier(Classifier):
 
         Args:
             network, normalize, optimizer, augment, one_cycle: as for `Classifier`.
-            average_decay: the averaged weights keep this share of themselves at each step.
-            confident: pool images whose averaged prediction is above this probability take part.
-            weight: of the pool's loss against the labelled samples' loss.
+            average_decay: share of the averaged weights that each step keeps.
+            confident: only pool images whose averaged prediction is above this probability take part.
+            weight: weight of the pool's loss relative to the labelled samples' loss.
         """
         super().__init__(network, normalize, optimizer, augment, one_cycle)
         self.average = AveragedNetwork(network, average_decay)
@@ -62,7 +62,7 @@ class ConsistencyClassifier(Classifier):
         return network
 
     def on_train_start(self) -> None:
-        """Let the averaged network evaluate: it teaches, and takes its statistics from the average."""
+        """Put the averaged network into evaluation mode: its statistics are averages, not a batch's."""
         self.average.eval()
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
@@ -89,19 +89,19 @@ class ConsistencyClassifier(Classifier):
 
 @dataclass(frozen=True, kw_only=True)
 class ConsistencyRecipe:
-    """Trains a number of steps on labels and pool alike, with a one-cycle learning rate.
+    """Trains a number of steps on labels and pool together, with a one-cycle learning rate.
 
     Attributes:
         optimizer: makes the optimizer from the parameters.
         steps, steps_growth: a fit takes steps + steps_growth * (round - 1) optimizer steps.
-        max_pool_passes: fewer steps where they would pass over the pool more often than this: a small pool
-            seen many times is learned by heart, wrong pseudo-labels included. None for no cap.
+        max_pool_passes: the steps pass over the pool at most this often, because a network memorises a small
+            pool, wrong pseudo-labels included. None for no limit.
         batch_size, pool_batch_size: labelled and pool images per step.
         average_decay, confident, weight: see `ConsistencyClassifier`.
         one_cycle: options of torch's OneCycleLR.
         augment: limits of `RandomDeformation`.
-        auto_labels: "train" learns auto-labels as if a hand had given them; "consistency" treats their
-            images as part of the pool and learns from hand labels alone.
+        auto_labels: "train" uses auto-labels like hand labels; "consistency" treats their images as part of
+            the pool and uses only hand labels.
     """
 
     optimizer: OptimizerFactory
@@ -113,16 +113,16 @@ class ConsistencyRecipe:
     weight: float
     one_cycle: dict[str, Any]
     augment: dict[str, float]
-    steps_growth: int = 0
-    max_pool_passes: float | None = None
-    auto_labels: Literal["train", "consistency"] = "consistency"
+    steps_growth: int
+    max_pool_passes: float | None
+    auto_labels: Literal["train", "consistency"]
 
     def normalize(self, bank: Bank, index_N: Tensor) -> nn.Module:
-        """Return per-channel standardisation by the trial's own images."""
+        """Return the per-channel standardisation by the trial's own images."""
         return Normalize(*bank.channel_statistics(index_N))
 
     def alter(self, bank: Bank, normalize: nn.Module, seed: int, strength: float = 1.0) -> RandomDeformation:
-        """Return what alters normalised images of a bank; `strength` scales its limits."""
+        """Return the module that alters normalised images of a bank; `strength` scales its limits."""
         n_channels, height, width = bank.image_shape
         black = torch.zeros(1, n_channels, 1, 1, dtype=torch.uint8, device=bank.device)
         return RandomDeformation(
@@ -132,9 +132,9 @@ class ConsistencyRecipe:
             generator=torch.Generator(bank.device).manual_seed(seed),
         )
 
-    def job(self, network: nn.Module, lesson: FitInputs) -> FitJob:
+    def job(self, network: nn.Module, inputs: FitInputs) -> FitJob:
         """Return the fit of one round."""
-        labelled, bank = lesson.labelled, lesson.bank
+        labelled, bank = inputs.labelled, inputs.bank
         trusted_L = labelled.hand_L if self.auto_labels == "consistency" else torch.ones_like(labelled.hand_L)
         batches = ConsistencyBatches(
             bank,
@@ -143,20 +143,20 @@ class ConsistencyRecipe:
             torch.cat([labelled.pool_P, labelled.index_L[~trusted_L]]),
             self.batch_size,
             self.pool_batch_size,
-            torch.Generator().manual_seed(lesson.batches_seed),
+            torch.Generator().manual_seed(inputs.batches_seed),
         )
         module = ConsistencyClassifier(
             network,
-            lesson.normalize,
+            inputs.normalize,
             self.optimizer,
-            self.alter(bank, lesson.normalize, lesson.augment_seed),
+            self.alter(bank, inputs.normalize, inputs.augment_seed),
             self.one_cycle,
             average_decay=self.average_decay,
             confident=self.confident,
             weight=self.weight,
         )
         n_pool = len(labelled.pool_P) + int((~trusted_L).sum())
-        steps = self._steps(lesson, n_pool)
+        steps = self._steps(inputs, n_pool)
         return FitJob(
             module=module,
             n_labelled=int(trusted_L.sum()),
@@ -165,8 +165,8 @@ class ConsistencyRecipe:
             program=("consistency", id(self), id(bank), bool(n_pool and self.pool_batch_size)),
         )
 
-    def _steps(self, lesson: FitInputs, n_pool: int) -> int:
-        steps = lesson.steps or self.steps + self.steps_growth * (lesson.round - 1)
+    def _steps(self, inputs: FitInputs, n_pool: int) -> int:
+        steps = inputs.steps or self.steps + self.steps_growth * (inputs.round - 1)
         if self.max_pool_passes is None or n_pool == 0 or self.pool_batch_size == 0:
             return steps
         return min(steps, max(1, math.ceil(self.max_pool_passes * n_pool / self.pool_batch_size)))

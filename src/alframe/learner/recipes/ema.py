@@ -1,4 +1,4 @@
-"""The averaged copy of a network that teaches it, without a value that Python must see."""
+"""The averaged copy of a network, which teaches it. Its update needs no value on the CPU."""
 
 import copy
 
@@ -12,8 +12,8 @@ class AveragedNetwork(nn.Module):
     After the update with t others before it, average <- decay' * average + (1 - decay') * network with
     decay' = min(decay, (1 + t) / (10 + t)); the first update is a plain copy.
 
-    What torch's `AveragedModel` does with `use_buffers=True` and this decay; but the count of updates
-    stays on the device, so that a step needs no synchronisation and can be captured.
+    Torch's `AveragedModel` does the same with `use_buffers=True` and this decay. Here the count of updates
+    stays on the device, so that a step does not wait for the device and can be captured.
 
     Source: Tarvainen & Valpola, Mean teachers, NeurIPS 2017.
     """
@@ -21,7 +21,7 @@ class AveragedNetwork(nn.Module):
     n_updates: Tensor
 
     def __init__(self, network: nn.Module, decay: float) -> None:
-        """Copy `network`; `decay` is the share that the average keeps of itself."""
+        """Copy `network`; `decay` is the share of the average that an update keeps."""
         super().__init__()
         self.module = copy.deepcopy(network).requires_grad_(False)
         self._decay = decay
@@ -35,10 +35,10 @@ class AveragedNetwork(nn.Module):
 
     @torch.no_grad()
     def update(self, network: nn.Module) -> None:
-        """Move the average towards `network`; whole-number buffers are copied."""
+        """Move the average towards `network`; integer buffers are copied."""
         t = self.n_updates
         share = torch.where(t == 0, 1.0, 1 - ((1 + t) / (10 + t)).clamp_max(self._decay))
-        mine, theirs = _tensors(self.module), _tensors(network)
+        mine, theirs = _parameters_and_buffers(self.module), _parameters_and_buffers(network)
         floats = [i for i, tensor in enumerate(mine) if tensor.is_floating_point()]
         torch._foreach_lerp_([mine[i] for i in floats], [theirs[i] for i in floats], [share] * len(floats))
         for i in set(range(len(mine))) - set(floats):
@@ -46,5 +46,5 @@ class AveragedNetwork(nn.Module):
         self.n_updates += 1
 
 
-def _tensors(module: nn.Module) -> list[Tensor]:
+def _parameters_and_buffers(module: nn.Module) -> list[Tensor]:
     return [*module.parameters(), *module.buffers()]

@@ -1,7 +1,7 @@
-"""What is dearer than a score: features before the last layer, and what the members of a committee say.
+"""Scores that cost more: features before the last layer, and the predictions of a committee's members.
 
 A member is the same classifier for every sample: a network of the last rounds, or one network with one fixed
-set of dropped units, so that what members say of several samples can be taken together.
+set of dropped units. So the predictions of one member for several samples can be combined.
 
 Sources: dropout as a committee, Gal & Ghahramani, ICML 2016; one mask for all samples ("consistent MC
 dropout"), Kirsch et al., BatchBALD, NeurIPS 2019.
@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from alframe.core.errors import ConfigError, TrialError
 from alframe.data.bank import Bank
 from alframe.learner.compute.device import Compute
-from alframe.learner.scoring.logit_cache import BatchSize, fitting_batches
+from alframe.learner.scoring.batch_size import BatchSize, fitting_batches
 
 Members = Callable[[Tensor], Tensor]  # (B, ...) images to (B, K, C) logits
 DETAILS = frozenset({"features", "members"})
@@ -27,32 +27,33 @@ DETAILS = frozenset({"features", "members"})
 
 @dataclass(frozen=True, kw_only=True)
 class Committee:
-    """Who the members are.
+    """The members of a committee.
 
     Attributes:
         kind: "ensemble": the networks of the last rounds; "last_layer": the newest network with units before
             its last layer dropped, which costs one pass over the images for all members; "dropout": the
-            newest network with its own dropout layers at work, one pass a member.
-        passes: members of the two latter kinds. dropout: share of units dropped by "last_layer".
+            newest network with its own dropout layers active, one pass per member.
+        passes: number of members of "last_layer" and "dropout".
+        dropout: share of units, in [0, 1), that "last_layer" drops.
     """
 
-    kind: Literal["ensemble", "last_layer", "dropout"] = "ensemble"
-    passes: int = 10
-    dropout: float = 0.25
+    kind: Literal["ensemble", "last_layer", "dropout"]
+    passes: int
+    dropout: float
 
 
 class Details(NamedTuple):
-    """(P, D) features and (P, K, C) log-probabilities on the CPU, None where not asked for."""
+    """(P, D) features and (P, K, C) log-probabilities on the CPU; None if they are not needed."""
 
     features_PD: Tensor | None
     members_PKC: Tensor | None
 
 
 def last_linear(network: nn.Module) -> nn.Linear:
-    """Return the last `nn.Linear` of a network, whose input are the features.
+    """Return the last `nn.Linear` of a network; its input is the features.
 
     Raises:
-        ConfigError: there is none.
+        ConfigError: the network has no `nn.Linear`.
     """
     layers = [module for module in network.modules() if isinstance(module, nn.Linear)]
     if not layers:
@@ -63,7 +64,7 @@ def last_linear(network: nn.Module) -> nn.Linear:
 
 
 def check_network(network: nn.Module, needs: frozenset[str], committee: Committee) -> None:
-    """Raise `ConfigError` where a network cannot give what is needed of it."""
+    """Raise `ConfigError` if a network cannot give the scores that are needed."""
     if needs & {"features", "labelled_features"}:
         last_linear(network)
     if "members" in needs:
@@ -88,16 +89,16 @@ def score_details(
         networks: in evaluation mode, the newest last.
         normalize, bank, index_P, compute, batch_size: as for `score_pool`.
         needs: "features", "members" or both.
-        committee: who the members are. seed: draws their dropped units.
+        committee: the members. seed: of the random choice of dropped units.
 
     Raises:
-        ConfigError: the network has no last linear layer, or no dropout where that is asked for.
+        ConfigError: the network has no linear layer, or no dropout layer for a committee of that kind.
         TrialError: a feature is NaN or infinite.
     """
     generator = torch.Generator().manual_seed(seed)
     members = _members(networks, committee, generator) if "members" in needs else None
     features: list[Tensor] = []
-    said: list[Tensor] = []
+    log_probs: list[Tensor] = []
     with torch.inference_mode():
         for image_B in fitting_batches(bank.stream, index_P, batch_size, len):
             with compute.autocast():
@@ -105,18 +106,18 @@ def score_details(
                 if "features" in needs:
                     features.append(_features(networks[-1], x_B).cpu())
                 if members is not None:
-                    said.append(F.log_softmax(members(x_B).float(), dim=-1).cpu())
+                    log_probs.append(F.log_softmax(members(x_B).float(), dim=-1).cpu())
     return Details(
-        features_PD=_checked(_whole(features), index_P) if "features" in needs else None,
-        members_PKC=_whole(said) if members is not None else None,
+        features_PD=_check_finite(_joined(features), index_P) if "features" in needs else None,
+        members_PKC=_joined(log_probs) if members is not None else None,
     )
 
 
-def _whole(parts: list[Tensor]) -> Tensor:
+def _joined(parts: list[Tensor]) -> Tensor:
     return torch.cat(parts).clone() if parts else torch.empty(0)
 
 
-def _checked(features_PD: Tensor, index_P: Tensor) -> Tensor:
+def _check_finite(features_PD: Tensor, index_P: Tensor) -> Tensor:
     bad_P = ~features_PD.isfinite().flatten(1).all(dim=1) if len(features_PD) else torch.empty(0).bool()
     if bool(bad_P.any()):
         index = int(index_P[bad_P][0])
@@ -127,7 +128,7 @@ def _checked(features_PD: Tensor, index_P: Tensor) -> Tensor:
 
 
 def _features(network: nn.Module, x_B: Tensor) -> Tensor:
-    """Return (B, D) float32: what the last linear layer sees."""
+    """Return (B, D) float32: the input of the last linear layer."""
     seen: list[Tensor] = []
     hook = last_linear(network).register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
     try:
@@ -141,12 +142,12 @@ def _members(networks: Sequence[nn.Module], committee: Committee, generator: tor
     if committee.kind == "ensemble":
         return lambda x_B: torch.stack([network(x_B).float() for network in networks], dim=1)
     if committee.kind == "last_layer":
-        return _LastLayer(networks[-1], committee, generator)
-    return _Dropout(networks[-1], committee, generator)
+        return _LastLayerMembers(networks[-1], committee, generator)
+    return _DropoutMembers(networks[-1], committee, generator)
 
 
-class _LastLayer:
-    """Members that differ in the features that the last layer is shown."""
+class _LastLayerMembers:
+    """Members that differ in the features that are dropped before the last layer."""
 
     def __init__(self, network: nn.Module, committee: Committee, generator: torch.Generator) -> None:
         self._network, self._layer = network, last_linear(network)
@@ -156,11 +157,11 @@ class _LastLayer:
     def __call__(self, x_B: Tensor) -> Tensor:
         features_BD = _features(self._network, x_B)
         mask_KD = self._mask_KD.to(features_BD.device)
-        said = [F.linear(features_BD * mask_D, self._layer.weight, self._layer.bias) for mask_D in mask_KD]
-        return torch.stack(said, dim=1)
+        weight, bias = self._layer.weight, self._layer.bias
+        return torch.stack([F.linear(features_BD * mask_D, weight, bias) for mask_D in mask_KD], dim=1)
 
 
-class _Dropout:
+class _DropoutMembers:
     """Members that differ in the units that the network's own dropout layers drop."""
 
     def __init__(self, network: nn.Module, committee: Committee, generator: torch.Generator) -> None:
@@ -176,9 +177,9 @@ class _Dropout:
             )
 
     def __call__(self, x_B: Tensor) -> Tensor:
-        return torch.stack([self._said(x_B, k) for k in range(self._passes)], dim=1)
+        return torch.stack([self._logits(x_B, k) for k in range(self._passes)], dim=1)
 
-    def _said(self, x_B: Tensor, k: int) -> Tensor:
+    def _logits(self, x_B: Tensor, k: int) -> Tensor:
         hooks = [layer.register_forward_hook(partial(self._drop, k)) for layer in self._layers]
         try:
             logits_BC: Tensor = self._network(x_B)
@@ -202,5 +203,5 @@ def _drops(layer: nn.Module) -> bool:
 
 
 def _mask(shape: tuple[int, ...], share: float, generator: torch.Generator) -> Tensor:
-    """Return zeros at a share of the places and 1 / (1 - share) at the others, as dropout does."""
+    """Return zeros for a share of the elements and 1 / (1 - share) for the others, as dropout does."""
     return (torch.rand(shape, generator=generator) >= share).float() / (1 - share)

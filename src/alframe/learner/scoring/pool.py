@@ -1,4 +1,4 @@
-"""Batched softmax inference over the pool: O(P) numbers come back, in one transfer."""
+"""Scores of the pool, batch by batch: O(P) numbers, moved to the CPU in one transfer."""
 
 from collections.abc import Iterator, Sequence
 
@@ -11,12 +11,13 @@ from alframe.core.records import PoolScores
 from alframe.data.bank import Bank
 from alframe.learner.compute.device import Compute
 from alframe.learner.interfaces import Forward, Progress
-from alframe.learner.scoring.logit_cache import BatchSize, ScoreMemory, fitting_batches
+from alframe.learner.scoring.batch_size import BatchSize, fitting_batches
+from alframe.learner.scoring.logit_cache import LogitCache
 
-# Fields of PoolScores that come with the logits at O(P), and with them as they are.
+# Optional fields of PoolScores that are computed from the logits, without another forward pass.
 SCORES = frozenset({"margin", "entropy", "log_probs"})
-# Numbers of log-probabilities that are worked on at once. With what is computed on the way and what the heap
-# loses between activations each takes about 250 bytes on a CPU: 63 MB measured, 248 MB at 2**20.
+# Log-probabilities that are processed at once. Each takes about 250 bytes on a CPU, with intermediate results
+# and gaps in the heap between activations: 63 MB measured, 248 MB at 2**20.
 BLOCK = 2**18
 
 
@@ -24,7 +25,7 @@ class EagerForward:
     """Runs networks batch by batch."""
 
     def __init__(self, normalize: nn.Module, compute: Compute) -> None:
-        """Take the map from uint8 images to the networks' input, and where and how to compute."""
+        """Take the map from uint8 images to the networks' input, and the device and precision."""
         self._normalize = normalize
         self._compute = compute
 
@@ -49,33 +50,33 @@ def score_pool(
     batch_size: int | BatchSize,
     needs: frozenset[str] = frozenset(),
     progress: Progress | None = None,
-    memory: ScoreMemory | None = None,
+    cache: LogitCache | None = None,
     forward: Forward | None = None,
 ) -> PoolScores:
     """Return the scores of `index_P` (int64, CPU), in that order.
 
     Args:
-        networks: in evaluation mode; the mean of their log-probabilities is what is scored.
-        normalize: maps uint8 images to what the networks take.
+        networks: in evaluation mode; the scores are those of the mean of their log-probabilities.
+        normalize: maps uint8 images to the networks' input.
         bank: the images.
-        index_P: what to score.
+        index_P: the images to score.
         compute: device and precision.
-        batch_size: images per forward pass; halved, and tried again, where memory runs out.
-        needs: optional fields of `PoolScores` to fill in.
-        progress: told "score", images done, P.
-        memory: what networks have said before, and where it is kept for the next time.
+        batch_size: images per forward pass; halved, and tried again, if memory runs out.
+        needs: optional fields of `PoolScores` to compute.
+        progress: called with ("score", images done, P).
+        cache: log-probabilities from earlier calls; new ones are stored in it.
         forward: runs the networks; None runs them batch by batch.
 
     Raises:
-        ValueError: a need that scoring does not know.
+        ValueError: a need that is not in `SCORES`.
     """
     unknown = needs - SCORES
     if unknown:
         raise ValueError(f"Expected needs among {sorted(SCORES)}, but got {sorted(unknown)}.")
     done = 0
     size = batch_size if isinstance(batch_size, BatchSize) else BatchSize(batch_size)
-    # Whole from the start: small results kept between the activations of millions of images tear the heap
-    # apart. Made outside inference mode, they are ordinary tensors.
+    # Allocated whole at the start: small results between the activations of millions of images would fragment
+    # the heap. They are made outside inference mode, so they are ordinary tensors.
     predicted_P = torch.empty(len(index_P), dtype=torch.int64, device=bank.device)
     log_odds_P = torch.empty(len(index_P), dtype=torch.float32, device=bank.device)
     margin_P = torch.empty_like(log_odds_P) if "margin" in needs else None
@@ -83,7 +84,7 @@ def score_pool(
     log_probs: list[Tensor] = []
     with torch.inference_mode():
         blocks = log_probabilities(
-            networks, bank, index_P, size, forward or EagerForward(normalize, compute), memory, progress
+            networks, bank, index_P, size, forward or EagerForward(normalize, compute), cache, progress
         )
         for logits_BC in blocks:
             part = slice(done, done + len(logits_BC))
@@ -111,26 +112,26 @@ def log_probabilities(
     index_P: Tensor,
     size: BatchSize,
     forward: Forward,
-    memory: ScoreMemory | None = None,
+    cache: LogitCache | None = None,
     progress: Progress | None = None,
 ) -> Iterator[Tensor]:
     """Yield (B, C) float32 blocks: one network's logits, or the networks' mean log-probabilities.
 
     Args: as for `score_pool`.
     """
-    fresh = [each for each in networks if memory is None or not memory.knows(each, bank, index_P)]
+    fresh = [each for each in networks if cache is None or not cache.holds(each, bank, index_P)]
     for index_B, logits in _blocks(fresh, bank, index_P, size, forward, progress):
-        if len(networks) == 1 and memory is None:
+        if len(networks) == 1 and cache is None:
             yield logits[0]
         else:
-            told = dict(zip(fresh, (F.log_softmax(each, dim=1) for each in logits), strict=True))
-            for network, log_probs_BC in told.items():
-                if memory is not None:
-                    memory.remember(network, bank, index_B, log_probs_BC)
+            log_probs = dict(zip(fresh, (F.log_softmax(each, dim=1) for each in logits), strict=True))
+            for network, log_probs_BC in log_probs.items():
+                if cache is not None:
+                    cache.store(network, bank, index_B, log_probs_BC)
             for network in networks:
-                if memory is not None and network not in told:
-                    told[network] = memory.recall(network, bank, index_B)
-            yield torch.stack([told[network] for network in networks]).mean(dim=0)
+                if cache is not None and network not in log_probs:
+                    log_probs[network] = cache.read(network, bank, index_B)
+            yield torch.stack([log_probs[network] for network in networks]).mean(dim=0)
 
 
 def _blocks(
@@ -141,9 +142,9 @@ def _blocks(
     forward: Forward,
     progress: Progress | None,
 ) -> Iterator[tuple[Tensor, list[Tensor]]]:
-    """Yield indices and the networks' logits of them, in blocks large enough to be worked on together.
+    """Yield indices and the networks' logits for them, in blocks of about `BLOCK` numbers.
 
-    The blocks share their memory: what is yielded is good until the next.
+    The blocks share their memory: a block is valid until the next one.
     """
     if not networks:
         for index_B in index_P.split(BLOCK // 16):

@@ -1,7 +1,7 @@
-"""Scoring by several views: the mean log-probabilities of an image and of altered copies of it.
+"""Test-time augmentation: the mean log-probabilities of an image and of altered copies of it.
 
-Test-time augmentation, for those samples alone where it can matter: what a classifier is sure of in one view
-it is sure of in several.
+Only the least confident samples are scored again. A classifier that is sure of an image is also sure of its
+altered copies.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,16 +17,17 @@ from alframe.core.records import PoolScores
 from alframe.core.selection import lowest
 from alframe.data.bank import Bank
 from alframe.learner.compute.device import Compute
-from alframe.learner.scoring.logit_cache import BatchSize, fitting_batches
+from alframe.learner.scoring.batch_size import BatchSize, fitting_batches
 
 
 @dataclass(frozen=True, kw_only=True)
 class Views:
-    """How often to look.
+    """The views of an image: the image itself and altered copies.
 
     Attributes:
-        n: views of an image, the image as it is among them. share: of the pool, the least confident.
-        strength: of the alterations, against those of training.
+        n: number of views, the image itself included.
+        share: share of the pool in [0, 1], the least confident first, that is scored again.
+        strength: of the alterations; 1 alters as in training.
     """
 
     n: int
@@ -45,12 +46,12 @@ def rescore_with_tta(
     batch_size: BatchSize,
     views: Views,
 ) -> PoolScores:
-    """Return the scores with those of the least confident share replaced by means over views.
+    """Return the scores; those of the least confident share are computed from means over views.
 
     Args:
-        scores: of the pool. networks: in evaluation mode. normalize, bank, compute, batch_size: as in
-            scoring.
-        alter: maps normalised images to altered copies.
+        scores: of the pool. networks: in evaluation mode.
+        normalize, bank, compute, batch_size: as for `score_pool`.
+        alter: maps normalised images to altered copies. views: number, share and strength.
     """
     low = lowest(scores.log_odds_P, round(views.share * len(scores)))
     if views.n < 2 or len(low) == 0:
@@ -60,23 +61,25 @@ def rescore_with_tta(
         for image_B in fitting_batches(bank.stream, scores.index_P[low], batch_size, len):
             with compute.autocast():
                 x_B = normalize(image_B)
-                seen = [x_B, *(alter(x_B) for _ in range(views.n - 1))]
-                said = [F.log_softmax(network(x).float(), dim=1) for x in seen for network in networks]
-            parts.append(torch.stack(said).mean(dim=0).cpu())
-    return _with(scores, low, torch.cat(parts).clone())
+                views_B = [x_B, *(alter(x_B) for _ in range(views.n - 1))]
+                logits = [network(view_B) for view_B in views_B for network in networks]
+                log_probs = [F.log_softmax(each.float(), dim=1) for each in logits]
+            parts.append(torch.stack(log_probs).mean(dim=0).cpu())
+    return _replaced(scores, low, torch.cat(parts).clone())
 
 
-def _with(scores: PoolScores, position: Tensor, log_probs_BC: Tensor) -> PoolScores:
+def _replaced(scores: PoolScores, position: Tensor, log_probs_BC: Tensor) -> PoolScores:
+    """Return the scores with those at `position` computed from `log_probs_BC`."""
     predicted_B, log_odds_B = log_odds(log_probs_BC)
-    said = {"predicted_P": predicted_B, "log_odds_P": log_odds_B}
+    new = {"predicted_P": predicted_B, "log_odds_P": log_odds_B}
     if scores.margin_P is not None:
-        said["margin_P"] = log_margin(log_probs_BC)
+        new["margin_P"] = log_margin(log_probs_BC)
     if scores.entropy_P is not None:
-        said["entropy_P"] = entropy(log_probs_BC)
+        new["entropy_P"] = entropy(log_probs_BC)
     if scores.log_probs_PC is not None:
-        said["log_probs_PC"] = F.log_softmax(log_probs_BC, dim=1)
-    put: dict[str, Any] = {name: _put(getattr(scores, name), position, part) for name, part in said.items()}
-    return replace(scores, **put)
+        new["log_probs_PC"] = F.log_softmax(log_probs_BC, dim=1)
+    fields: dict[str, Any] = {name: _put(getattr(scores, name), position, part) for name, part in new.items()}
+    return replace(scores, **fields)
 
 
 def _put(value_P: Tensor, position: Tensor, part: Tensor) -> Tensor:

@@ -20,7 +20,7 @@ def own_cache(tmp_path, monkeypatch):
 @pytest.fixture
 def subject():
     return Subject(
-        network=partial(FastCNN, widths=[4], grid=2),
+        network=partial(FastCNN, widths=[4], grid=2, dropout=0.0),
         config={"widths": [4]},
         image_shape=(1, 8, 8),
         n_classes=3,
@@ -30,7 +30,7 @@ def subject():
 
 @pytest.fixture
 def timed(monkeypatch):
-    """Replaces the clockwork: contestants take the seconds they are given, and are counted."""
+    """Replaces the clock: each run takes the seconds that the test sets; names of runs are recorded."""
     asked = []
 
     def set_seconds(**seconds):
@@ -40,7 +40,7 @@ def timed(monkeypatch):
                 run()
             return {name: seconds.get(name, 9.0) for name in contestants}
 
-        monkeypatch.setattr(probe, "_interleaved", interleaved)
+        monkeypatch.setattr(probe, "_median_seconds", interleaved)
         return asked
 
     return set_seconds
@@ -109,7 +109,7 @@ def test_the_real_clockwork_takes_turns_and_leaves_the_generator_alone(subject):
     )
     assert torch.equal(torch.get_rng_state(), before)
     turns = []
-    seconds = probe._interleaved({"a": lambda: turns.append("a"), "b": lambda: turns.append("b")})
+    seconds = probe._median_seconds({"a": lambda: turns.append("a"), "b": lambda: turns.append("b")})
     assert turns == ["a", "b"] * (probe.REPEATS + 1)
     assert set(seconds) == {"a", "b"}
 

@@ -25,6 +25,7 @@ from alframe.learner.compute.device import Compute
 from alframe.learner.engines.graph import GraphEngine
 from alframe.learner.engines.tensor_slots import find_generators, private_copy, tensor_slots
 from alframe.learner.interfaces import NotFiniteError
+from alframe.learner.scoring.committee import Committee
 from tests.support.emulated_graph import EmulatedGraph
 from tests.support.graph_cases import (
     Dense,
@@ -171,6 +172,7 @@ def test_a_learner_scores_alike_round_after_round(cpu, recipe, network):
             seed=5,
             warm_start=recipe is consistency,
             ensemble=2,
+            committee=Committee(kind="ensemble", passes=10, dropout=0.25),
             scoring_batch_size=64,
         )
         for round, n in enumerate((60, 83, 101), 1):

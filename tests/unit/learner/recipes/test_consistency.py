@@ -9,7 +9,7 @@ from torch import nn
 
 from alframe.learner import ConsistencyClassifier, ConsistencyRecipe, FitInputs, FitJob, ReferenceEngine
 from alframe.learner.recipes.augment import RandomDeformation
-from alframe.learner.recipes.consistency import ConsistencyRecipe as Recipe
+from tests.support.helpers import config_of
 
 SGD = partial(torch.optim.SGD, lr=0.1)
 STILL = {"rotation": 0.0, "scale": 0.0, "shear": 0.0, "shift": 0.0, "elastic": 0.0}
@@ -201,8 +201,11 @@ def recipe(**settings):
         "weight": 1.0,
         "one_cycle": {"pct_start": 0.3, "div_factor": 25, "final_div_factor": 1000},
         "augment": STILL,
+        "steps_growth": 0,
+        "max_pool_passes": None,
+        "auto_labels": "consistency",
     }
-    return Recipe(**(defaults | settings))
+    return ConsistencyRecipe(**(defaults | settings))
 
 
 @pytest.fixture
@@ -315,8 +318,8 @@ def test_two_fits_of_the_same_seed_are_the_same(make_job, cpu, ignore_progress):
     assert torch.equal(*weights)
 
 
-def test_auto_labels_are_part_of_the_pool_unless_said_otherwise():
-    assert ConsistencyRecipe.auto_labels == "consistency"
+def test_the_config_leaves_auto_labels_in_the_pool():
+    assert config_of()["learner"]["auto_labels"] == "consistency"
 
 
 def test_in_a_fit_the_network_trains_and_the_averaged_one_evaluates(cpu, listed, ignore_progress):

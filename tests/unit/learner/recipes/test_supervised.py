@@ -72,7 +72,7 @@ def test_the_published_optimizer_steps_as_keras_adadelta_does():
 
 
 @pytest.fixture
-def lesson(make_labelled):
+def inputs(make_labelled):
     """50 noise images of 6 x 6 pixels; 40 of them labelled, in a shuffled order."""
     generator = torch.Generator().manual_seed(3)
     images = torch.randint(0, 256, (50, 1, 6, 6), generator=generator, dtype=torch.uint8)
@@ -88,7 +88,14 @@ def lesson(make_labelled):
 
 
 def recipe(**settings):
-    defaults = {"batch_size": 8, "validation_share": 0.2, "patience": 50, "max_epochs": 3}
+    defaults = {
+        "batch_size": 8,
+        "validation_share": 0.2,
+        "patience": 50,
+        "max_epochs": 3,
+        "auto_labels": "train",
+        "inputs": "unit",
+    }
     return SupervisedRecipe(optimizer=published_optimizer(), **(defaults | settings))
 
 
@@ -105,7 +112,7 @@ def small_network():
     )
 
 
-def test_training_equals_a_plain_loop_step_by_step(lesson, cpu, ignore_progress, monkeypatch):
+def test_training_equals_a_plain_loop_step_by_step(inputs, cpu, ignore_progress, monkeypatch):
     losses = []
     plain_step = Classifier.training_step
 
@@ -117,22 +124,22 @@ def test_training_equals_a_plain_loop_step_by_step(lesson, cpu, ignore_progress,
     monkeypatch.setattr(Classifier, "training_step", watched_step)
     network = small_network()
     by_hand = copy.deepcopy(network)
-    result = ReferenceEngine(cpu).fit(recipe().job(network, lesson), ignore_progress)
+    result = ReferenceEngine(cpu).fit(recipe().job(network, inputs), ignore_progress)
 
     optimizer = torch.optim.Adadelta(by_hand.parameters(), lr=1.0, rho=0.95, eps=1e-7)
-    index_L, label_L = lesson.labelled.index_L, lesson.labelled.label_L
-    generator = torch.Generator().manual_seed(lesson.batches_seed)
+    index_L, label_L = inputs.labelled.index_L, inputs.labelled.label_L
+    generator = torch.Generator().manual_seed(inputs.batches_seed)
     expected, states, accuracies = [], [], []
     for _ in range(3):
         for position_B in torch.randperm(32, generator=generator).split(8):
-            x = lesson.bank.images_N[index_L[position_B]].float() / 255
+            x = inputs.bank.images_N[index_L[position_B]].float() / 255
             loss = F.cross_entropy(by_hand(x), label_L[position_B])
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
             expected.append(loss.item())
         with torch.no_grad():
-            held_out = by_hand(lesson.bank.images_N[index_L[32:]].float() / 255).argmax(1)
+            held_out = by_hand(inputs.bank.images_N[index_L[32:]].float() / 255).argmax(1)
         accuracies.append((held_out == label_L[32:]).sum().item())
         states.append(copy.deepcopy(by_hand.state_dict()))
     assert losses == pytest.approx(expected, rel=1e-5)
@@ -143,10 +150,10 @@ def test_training_equals_a_plain_loop_step_by_step(lesson, cpu, ignore_progress,
         torch.testing.assert_close(weight, best[name], rtol=1e-4, atol=1e-5)
 
 
-def test_the_job_learns_from_the_first_labels_and_validates_on_the_last(lesson, make_bank, indices_of):
-    lesson = replace(lesson, bank=make_bank(50), normalize=nn.Identity())
-    job = recipe().job(small_network(), lesson)
-    index_L, label_L = lesson.labelled.index_L, lesson.labelled.label_L
+def test_the_job_learns_from_the_first_labels_and_validates_on_the_last(inputs, make_bank, indices_of):
+    inputs = replace(inputs, bank=make_bank(50), normalize=nn.Identity())
+    job = recipe().job(small_network(), inputs)
+    index_L, label_L = inputs.labelled.index_L, inputs.labelled.label_L
     trained = torch.cat([indices_of(images) for images, _ in job.batches])
     assert sorted(trained.tolist()) == sorted(index_L[:32].tolist())
     validated = torch.cat([indices_of(images) for images, _ in job.validation])
@@ -154,34 +161,34 @@ def test_the_job_learns_from_the_first_labels_and_validates_on_the_last(lesson, 
     assert torch.cat([labels for _, labels in job.validation]).tolist() == label_L[32:].tolist()
 
 
-def test_the_cap_on_epochs_is_counted_in_steps(lesson):
-    assert recipe(max_epochs=3, batch_size=10).job(small_network(), lesson).max_steps == 3 * 4
-    assert recipe(max_epochs=None).job(small_network(), lesson).max_steps == -1
-    assert recipe(patience=7).job(small_network(), lesson).patience == 7
+def test_the_cap_on_epochs_is_counted_in_steps(inputs):
+    assert recipe(max_epochs=3, batch_size=10).job(small_network(), inputs).max_steps == 3 * 4
+    assert recipe(max_epochs=None).job(small_network(), inputs).max_steps == -1
+    assert recipe(patience=7).job(small_network(), inputs).patience == 7
 
 
 def test_without_early_stopping_every_label_is_learned_for_all_epochs(
-    lesson, cpu, ignore_progress, make_bank, indices_of
+    inputs, cpu, ignore_progress, make_bank, indices_of
 ):
     fixed = recipe(validation_share=None, patience=None, max_epochs=4)
-    job = fixed.job(small_network(), lesson)
+    job = fixed.job(small_network(), inputs)
     assert (job.validation, job.patience, job.max_steps, job.n_labelled) == (None, None, 4 * 5, 40)
     result = ReferenceEngine(cpu).fit(job, ignore_progress)
     assert (result.steps, result.epochs) == (20, 4)
-    seen = fixed.job(small_network(), replace(lesson, bank=make_bank(50), normalize=nn.Identity()))
+    seen = fixed.job(small_network(), replace(inputs, bank=make_bank(50), normalize=nn.Identity()))
     trained = torch.cat([indices_of(images) for images, _ in seen.batches])
-    assert sorted(trained.tolist()) == sorted(lesson.labelled.index_L.tolist())
+    assert sorted(trained.tolist()) == sorted(inputs.labelled.index_L.tolist())
 
 
 @pytest.mark.parametrize(("auto_labels", "learned"), [("train", 40), ("ignore", 30)])
 @pytest.mark.parametrize("share", [0.2, None])
-def test_auto_labels_are_learned_or_ignored(lesson, make_bank, indices_of, auto_labels, learned, share):
+def test_auto_labels_are_learned_or_ignored(inputs, make_bank, indices_of, auto_labels, learned, share):
     hand_L = torch.arange(40) % 4 != 0
-    labelled = replace(lesson.labelled, hand_L=hand_L)
-    lesson = replace(lesson, labelled=labelled, bank=make_bank(50), normalize=nn.Identity())
+    labelled = replace(inputs.labelled, hand_L=hand_L)
+    inputs = replace(inputs, labelled=labelled, bank=make_bank(50), normalize=nn.Identity())
     patience = None if share is None else 5
     job = recipe(auto_labels=auto_labels, validation_share=share, patience=patience).job(
-        small_network(), lesson
+        small_network(), inputs
     )
     batches = [*job.batches, *(job.validation or [])]
     expected_L = torch.ones_like(hand_L) if auto_labels == "train" else hand_L
@@ -192,14 +199,14 @@ def test_auto_labels_are_learned_or_ignored(lesson, make_bank, indices_of, auto_
     assert job.n_labelled == len(seen) == learned
 
 
-def test_images_are_divided_by_255(lesson):
-    normalize = recipe().normalize(lesson.bank, torch.arange(3))
-    torch.testing.assert_close(normalize(lesson.bank.images_N), lesson.bank.images_N.float() / 255)
+def test_images_are_divided_by_255(inputs):
+    normalize = recipe().normalize(inputs.bank, torch.arange(3))
+    torch.testing.assert_close(normalize(inputs.bank.images_N), inputs.bank.images_N.float() / 255)
 
 
-def test_images_are_standardised_by_those_of_the_trial(lesson):
+def test_images_are_standardised_by_those_of_the_trial(inputs):
     members = torch.arange(7)
-    out = recipe(inputs="standard").normalize(lesson.bank, members)(lesson.bank.images_N[members])
+    out = recipe(inputs="standard").normalize(inputs.bank, members)(inputs.bank.images_N[members])
     assert (out.mean().item(), out.std(correction=0).item()) == pytest.approx((0, 1), abs=1e-4)
 
 
@@ -222,5 +229,5 @@ def test_a_channel_without_contrast_stays_finite():
     assert out.abs().max() < 0.1
 
 
-def test_a_final_fit_takes_its_own_number_of_steps(lesson):
-    assert recipe(max_epochs=3).job(small_network(), replace(lesson, steps=7)).max_steps == 7
+def test_a_final_fit_takes_its_own_number_of_steps(inputs):
+    assert recipe(max_epochs=3).job(small_network(), replace(inputs, steps=7)).max_steps == 7

@@ -11,8 +11,8 @@ from alframe.core.errors import ConfigError, TrialError
 from alframe.data.bank import ImageBank
 from alframe.learner.compute.device import Compute
 from alframe.learner.module import Normalize
+from alframe.learner.scoring.batch_size import BatchSize
 from alframe.learner.scoring.committee import Committee, Details, last_linear, score_details
-from alframe.learner.scoring.logit_cache import BatchSize
 
 CPU = Compute.choose("cpu", "float32")
 IMAGES = torch.randint(0, 256, (40, 1, 4, 4), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
@@ -44,10 +44,14 @@ def pixels(index: torch.Tensor) -> torch.Tensor:
     return normalize()(IMAGES[index])
 
 
+def committee_of(**settings: Any) -> Committee:
+    return Committee(**{"kind": "ensemble", "passes": 10, "dropout": 0.25, **settings})
+
+
 def look(*networks: nn.Module, index: torch.Tensor | None = None, batch: int = 7, **changes: Any) -> Details:
     options: dict[str, Any] = {
         "needs": frozenset({"features", "members"}),
-        "committee": Committee(),
+        "committee": committee_of(),
         "seed": 3,
     }
     return score_details(
@@ -80,7 +84,7 @@ def test_the_ensembles_members_are_its_networks() -> None:
 @pytest.mark.parametrize("kind", ["last_layer", "dropout"])
 def test_a_member_drops_the_same_units_for_every_sample(kind: str) -> None:
     # The one network's dropout layer comes right before its last layer: both kinds draw masks (K, 8).
-    net, committee = Net(1), Committee(kind=kind, passes=4, dropout=0.5)
+    net, committee = Net(1), committee_of(kind=kind, passes=4, dropout=0.5)
     members = look(net, committee=committee).members_PKC
     assert members is not None
     assert members.shape == (9, 4, 3)
@@ -96,7 +100,7 @@ def test_a_member_drops_the_same_units_for_every_sample(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", ["ensemble", "last_layer", "dropout"])
 def test_neither_batches_nor_company_change_what_is_said(kind: str) -> None:
-    committee = Committee(kind=kind, passes=3, dropout=0.3)
+    committee = committee_of(kind=kind, passes=3, dropout=0.3)
     whole = look(Net(1), committee=committee, batch=9)
     parts = look(Net(1), committee=committee, batch=2)
     alone = look(Net(1), committee=committee, index=INDEX[4:5])
@@ -107,7 +111,7 @@ def test_neither_batches_nor_company_change_what_is_said(kind: str) -> None:
 
 
 def test_the_mean_over_many_members_comes_near_the_network_itself() -> None:
-    members = look(Net(1), committee=Committee(kind="last_layer", passes=4000, dropout=0.2)).members_PKC
+    members = look(Net(1), committee=committee_of(kind="last_layer", passes=4000, dropout=0.2)).members_PKC
     logits = Net(1).eval()(pixels(INDEX))
     mean_logits = members.mean(dim=1)
     centred = (mean_logits - mean_logits.mean(1, keepdim=True), logits - logits.mean(1, keepdim=True))
@@ -125,7 +129,7 @@ def test_nothing_is_computed_unasked_and_nothing_is_left_behind() -> None:
 
 def test_a_network_without_dropout_or_last_layer_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"learner.committee.kind: expected a network with dropout"):
-        look(Net(1, dropout=0.0), committee=Committee(kind="dropout"))
+        look(Net(1, dropout=0.0), committee=committee_of(kind="dropout"))
     with pytest.raises(ConfigError, match=r"ends in a torch.nn.Linear"):
         last_linear(nn.Conv2d(1, 1, 1))
 

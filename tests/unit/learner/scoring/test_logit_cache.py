@@ -1,4 +1,4 @@
-"""What scoring remembers, what it does when memory runs out, and scoring by replay."""
+"""The cache of log-probabilities, scoring when memory runs out, and scoring by replay."""
 
 import pytest
 import torch
@@ -8,7 +8,8 @@ from alframe.core.errors import EngineWarning
 from alframe.data import ImageBank
 from alframe.learner.engines.capture import run_aside
 from alframe.learner.engines.graph_forward import ReplayedForward
-from alframe.learner.scoring.logit_cache import BatchSize, ScoreMemory
+from alframe.learner.scoring.batch_size import BatchSize
+from alframe.learner.scoring.logit_cache import LogitCache
 from alframe.learner.scoring.pool import EagerForward, score_pool
 from tests.support.emulated_graph import EmulatedGraph
 
@@ -64,36 +65,36 @@ def assert_close(a, b):
 
 
 def test_a_network_sees_each_image_once_however_often_it_scores(score):
-    networks, memory = [Counting(0)], ScoreMemory()
+    networks, cache = [Counting(0)], LogitCache()
     pools = [torch.arange(N), torch.arange(10, 90), torch.tensor([15, 80, 33])]
     for round, pool in enumerate(pools):
         if round:
             networks.append(Counting(round))
-        scores = score(networks, pool, memory=memory)
+        scores = score(networks, pool, cache=cache)
         assert_close(scores, score([Counting(seed) for seed in range(round + 1)], pool))
     assert [network.seen for network in networks] == [100, 80, 3]
 
 
 def test_an_image_that_an_earlier_network_has_not_seen_is_scored_by_all(score):
-    networks, memory = [Counting(0), Counting(1)], ScoreMemory()
-    score(networks, torch.arange(50), memory=memory)
-    scores = score(networks, torch.arange(40, 60), memory=memory)
+    networks, cache = [Counting(0), Counting(1)], LogitCache()
+    score(networks, torch.arange(50), cache=cache)
+    scores = score(networks, torch.arange(40, 60), cache=cache)
     assert_equal(scores, score([Counting(0), Counting(1)], torch.arange(40, 60)))
 
 
-def test_memory_has_a_limit_beyond_which_all_score_again(score):
-    networks, memory = [Counting(0), Counting(1)], ScoreMemory(limit_bytes=4 * N * 3)  # one network's worth
+def test_beyond_the_limit_of_the_cache_all_networks_score_again(score):
+    networks, cache = [Counting(0), Counting(1)], LogitCache(limit_bytes=4 * N * 3)  # one network's worth
     for _ in range(2):
-        assert_equal(score(networks, memory=memory), score([Counting(0), Counting(1)]))
+        assert_equal(score(networks, cache=cache), score([Counting(0), Counting(1)]))
     assert [network.seen for network in networks] == [N, 2 * N]
 
 
-def test_what_dropped_networks_said_is_forgotten(score, bank):
-    networks, memory = [Counting(0), Counting(1)], ScoreMemory()
-    score(networks, memory=memory)
-    memory.forget_all_but(networks[1:])
-    assert not memory.knows(networks[0], bank, torch.arange(3))
-    assert memory.knows(networks[1], bank, torch.arange(3))
+def test_the_values_of_dropped_networks_are_dropped(score, bank):
+    networks, cache = [Counting(0), Counting(1)], LogitCache()
+    score(networks, cache=cache)
+    cache.drop_others(networks[1:])
+    assert not cache.holds(networks[0], bank, torch.arange(3))
+    assert cache.holds(networks[1], bank, torch.arange(3))
 
 
 @pytest.mark.parametrize(
@@ -101,7 +102,7 @@ def test_what_dropped_networks_said_is_forgotten(score, bank):
 )
 def test_out_of_memory_halves_the_batch_and_goes_on(score, error):
     size = BatchSize(64)
-    with pytest.warns(EngineWarning, match="going on with") as caught:
+    with pytest.warns(EngineWarning, match="continuing with") as caught:
         scores = score([Counting(0, most=20, error=error)], batch_size=size)
     assert [str(each.message).split("with ")[1][:2] for each in caught] == ["32", "16"]
     assert_equal(scores, score([Counting(0)]))

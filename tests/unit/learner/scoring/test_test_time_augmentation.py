@@ -8,7 +8,7 @@ from alframe.core.log_odds import log_odds
 from alframe.data.bank import ImageBank
 from alframe.learner.compute.device import Compute
 from alframe.learner.module import Normalize
-from alframe.learner.scoring.logit_cache import BatchSize
+from alframe.learner.scoring.batch_size import BatchSize
 from alframe.learner.scoring.pool import score_pool
 from alframe.learner.scoring.test_time_augmentation import Views, rescore_with_tta
 
@@ -33,8 +33,9 @@ def test_the_least_confident_get_the_mean_over_views_and_networks() -> None:
     low = scores.log_odds_P.argsort()[:5]
     x = normalize(IMAGES[low])
     with torch.no_grad():
-        said = [F.log_softmax(net(view), dim=1) for view in (x, x.flip(-1), x.flip(-1)) for net in networks]
-    predicted, odds = log_odds(torch.stack(said).mean(dim=0))
+        logits = [net(view) for view in (x, x.flip(-1), x.flip(-1)) for net in networks]
+        log_probs = [F.log_softmax(each, dim=1) for each in logits]
+    predicted, odds = log_odds(torch.stack(log_probs).mean(dim=0))
     assert torch.equal(again.predicted_P[low], predicted)
     torch.testing.assert_close(again.log_odds_P[low], odds)
     probs = again.log_probs_PC.exp()
