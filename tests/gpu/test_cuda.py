@@ -1,4 +1,4 @@
-"""The same trial on CUDA; skipped where there is none."""
+"""Trials on CUDA; skipped without a CUDA device."""
 
 import json
 import threading

@@ -1,4 +1,4 @@
-"""The graph engine on a GPU against the reference engine there; skipped where there is none."""
+"""The graph engine compared with the reference engine on a GPU; skipped without one."""
 
 import json
 from functools import partial

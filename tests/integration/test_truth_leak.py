@@ -11,7 +11,7 @@ from alframe.core.loop import label_dataset
 from alframe.core.plan import Amount, LoopPlan
 from alframe.data import ImageBank
 from alframe.learner import CNNLearner, FastCNN, ReferenceEngine
-from alframe.learner.learner import FinalFit
+from alframe.learner.final_fit import FinalFit
 from alframe.learner.scoring.committee import Committee
 from alframe.learner.scoring.test_time_augmentation import Views
 from alframe.oracle import SimulatedOracle

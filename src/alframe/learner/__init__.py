@@ -1,6 +1,6 @@
 """The learner: the classifier that is trained each round and scores the pool.
 
-- `learner.py`: `CNNLearner`, which the loop calls to fit and to score.
+- `learner.py`: `CNNLearner`, which the loop calls to fit and to score. `final_fit.py`: its last fit.
 - `networks.py`: networks. `module.py`: the LightningModule that trains one.
 - `batches.py`: batches by index from an image bank.
 - `interfaces.py`: the protocols of recipes and engines, and the records that pass between them.

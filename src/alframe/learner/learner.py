@@ -3,7 +3,7 @@
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 import torch
@@ -14,6 +14,7 @@ from alframe.core.records import FitReport, Labelled, PoolScores
 from alframe.core.seeds import derive_seed
 from alframe.data.bank import Bank
 from alframe.learner.compute.device import Compute
+from alframe.learner.final_fit import FinalFit
 from alframe.learner.interfaces import Engine, FitInputs, NotFiniteError, Progress, Recipe
 from alframe.learner.scoring.batch_size import BatchSize
 from alframe.learner.scoring.committee import DETAILS, Committee
@@ -22,24 +23,6 @@ from alframe.learner.scoring.scorer import Scorer
 from alframe.learner.scoring.test_time_augmentation import Views
 
 NetworkFactory = Callable[..., nn.Module]
-
-
-@dataclass(frozen=True, kw_only=True)
-class FinalFit:
-    """The last fit of a trial, after the last question.
-
-    Attributes:
-        networks: number of networks to train, each with other random numbers. They score together with the
-            networks of the last rounds.
-        warm: how many of them start from the newest network of the rounds; the others start from new weights.
-        steps: optimizer steps of each; None takes the recipe's own number.
-        views: test-time augmentation of the least confident images after this fit, or None.
-    """
-
-    networks: int
-    warm: int
-    steps: int | None
-    views: Views | None
 
 
 class CNNLearner:

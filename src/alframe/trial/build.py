@@ -19,8 +19,8 @@ from alframe.learner import CNNLearner
 from alframe.learner.compute.autotune import Subject, choose_precision, choose_scoring_batch
 from alframe.learner.compute.device import Compute
 from alframe.learner.engines.choose import choose_engine
+from alframe.learner.final_fit import FinalFit
 from alframe.learner.interfaces import Engine, Progress
-from alframe.learner.learner import FinalFit
 from alframe.learner.scoring.committee import DETAILS, Committee, check_network
 from alframe.learner.scoring.pool import SCORES
 from alframe.learner.scoring.test_time_augmentation import Views

@@ -1,4 +1,4 @@
-"""Images that carry their index, networks that look logits up, and whole toy fits."""
+"""Images that contain their index, and networks that look up their logits by it."""
 
 import pytest
 import torch
@@ -14,7 +14,7 @@ def read_indices(image_B):
 
 
 class LogitTable(nn.Module):
-    """Answers with row i of a table for the image with index i."""
+    """Returns row i of a table for the image with index i."""
 
     def __init__(self, logits_NC):
         super().__init__()
@@ -25,7 +25,7 @@ class LogitTable(nn.Module):
 
 
 class ListedBatches:
-    """Batches from a list; a Trainer takes a bare list for several loaders."""
+    """Batches from a list; a Trainer would take the list itself for several loaders."""
 
     def __init__(self, batches):
         self.batches = batches
@@ -67,7 +67,7 @@ def make_bank():
 
 @pytest.fixture(scope="session")
 def make_labelled():
-    """Makes what a classifier may learn from; all labels are a hand's unless said otherwise."""
+    """Makes the labels of a fit; all are hand labels unless `hand` is given."""
 
     def make(index, label, pool=(), hand=None):
         return Labelled(

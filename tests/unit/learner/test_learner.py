@@ -9,8 +9,8 @@ from alframe.core.errors import ConfigError, TrainingDiverged
 from alframe.data import ImageBank
 from alframe.learner import CNNLearner, FitJob, ReferenceEngine, SupervisedRecipe
 from alframe.learner.compute.device import Compute
+from alframe.learner.final_fit import FinalFit
 from alframe.learner.interfaces import FitResult, NotFiniteError
-from alframe.learner.learner import FinalFit
 from alframe.learner.module import Classifier
 from alframe.learner.scoring.committee import Committee
 from alframe.learner.scoring.pool import EagerForward
@@ -260,18 +260,18 @@ def test_without_test_images_there_is_nothing_to_predict(make_learner, labelled)
     assert learner.predict_test() is None
 
 
-def test_progress_is_told_of_training_and_scoring_but_not_of_the_test(make_learner, labelled, bank):
-    told = []
+def test_progress_is_reported_in_training_and_scoring_but_not_on_the_test_set(make_learner, labelled, bank):
+    reported = []
     learner = make_learner(
         engine=ConstantEngine(BIASES),
         test_bank=bank,
         scoring_batch_size=8,
-        progress=lambda *args: told.append(args),
+        progress=lambda *args: reported.append(args),
     )
     learner.fit(labelled, 1)
     learner.score(POOL, frozenset())
     learner.predict_test()
-    assert told == [("train", 1, 1), ("score", 8, 20), ("score", 16, 20), ("score", 20, 20)]
+    assert reported == [("train", 1, 1), ("score", 8, 20), ("score", 16, 20), ("score", 20, 20)]
 
 
 def test_needs_are_passed_on(make_learner, labelled):

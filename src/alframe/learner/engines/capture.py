@@ -99,3 +99,9 @@ def device_generator(device: torch.device) -> torch.Generator:
 def reason_of(error: Exception) -> str:
     """Return the first 40 words of an error's message, in one line."""
     return " ".join(str(error).split()[:40])
+
+
+def repeat(work: Callable[[], None], times: int) -> None:
+    """Call `work` `times` times."""
+    for _ in range(times):
+        work()

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from alframe.learner.engines.tensor_slots import find_generators, tensor_slots
 
@@ -67,3 +67,12 @@ def copy_modes(source: nn.Module, target: nn.Module) -> None:
     """Put each part of `target` into the mode, training or evaluation, of the same part of `source`."""
     for theirs, ours in zip(source.modules(), target.modules(), strict=True):
         ours.training = theirs.training
+
+
+def zero_state(optimizer: torch.optim.Optimizer | None) -> None:
+    """Set the tensors of an optimizer's state to zero, where they begin."""
+    assert optimizer is not None
+    for state in optimizer.state.values():
+        for value in state.values():
+            if isinstance(value, Tensor):
+                value.zero_()

@@ -6,7 +6,7 @@ that reads it during the fit sees the weights being trained. Batches come from t
 rates from a table too; a counter on the device selects the next row.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any
@@ -24,11 +24,12 @@ from alframe.learner.engines.capture import (
     device_generator,
     outside_a_capture,
     reason_of,
+    repeat,
     run_aside,
 )
 from alframe.learner.engines.flat_parameters import FlatParameters
 from alframe.learner.engines.index_table import TABLE_ROWS, IndexTable
-from alframe.learner.engines.lending import copy_modes, tie, undone
+from alframe.learner.engines.lending import copy_modes, tie, undone, zero_state
 from alframe.learner.engines.tensor_slots import NoBatchIndex, find_generators, private_copy
 from alframe.learner.engines.value_tables import LogTable, RateTable
 from alframe.learner.module import Classifier
@@ -108,7 +109,7 @@ class RecordedStep:
             if scheduled:
                 self._rates.attach(self._optimizer)
             self._record("train", self._step, table)
-        self._reset_optimizer()
+        zero_state(self._optimizer)
 
     def autocast(self) -> AbstractContextManager[None]:
         """Return a block in the precision of the recorded steps."""
@@ -230,7 +231,7 @@ class RecordedStep:
         losses = []
         for step in (work, self._replays["step"]):
             with self._undone():
-                self._reset_optimizer()
+                zero_state(self._optimizer)
                 self._tables["train"].fill(table.first(CHECKED_STEPS))
                 with outside_a_capture():
                     repeat(step, n)
@@ -242,20 +243,5 @@ class RecordedStep:
                 "replayed steps give other losses than the step itself. Does the step count in Python?"
             )
 
-    def _reset_optimizer(self) -> None:
-        for state in self._optimizer_state():
-            state.zero_()
-
-    def _optimizer_state(self) -> Iterable[Tensor]:
-        assert self._optimizer is not None
-        for state in self._optimizer.state.values():
-            yield from (value for value in state.values() if isinstance(value, Tensor))
-
     def _undone(self) -> AbstractContextManager[None]:
         return undone(self._module, [*self._generators, device_generator(self._compute.device)])
-
-
-def repeat(work: Callable[[], None], times: int) -> None:
-    """Call `work` `times` times."""
-    for _ in range(times):
-        work()

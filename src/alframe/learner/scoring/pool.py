@@ -73,37 +73,53 @@ def score_pool(
     unknown = needs - SCORES
     if unknown:
         raise ValueError(f"Expected needs among {sorted(SCORES)}, but got {sorted(unknown)}.")
-    done = 0
     size = batch_size if isinstance(batch_size, BatchSize) else BatchSize(batch_size)
-    # Allocated whole at the start: small results between the activations of millions of images would fragment
-    # the heap. They are made outside inference mode, so they are ordinary tensors.
-    predicted_P = torch.empty(len(index_P), dtype=torch.int64, device=bank.device)
-    log_odds_P = torch.empty(len(index_P), dtype=torch.float32, device=bank.device)
-    margin_P = torch.empty_like(log_odds_P) if "margin" in needs else None
-    entropy_P = torch.empty_like(log_odds_P) if "entropy" in needs else None
-    log_probs: list[Tensor] = []
+    columns = _ScoreColumns(len(index_P), needs, bank.device)
     with torch.inference_mode():
         blocks = log_probabilities(
             networks, bank, index_P, size, forward or EagerForward(normalize, compute), cache, progress
         )
         for logits_BC in blocks:
-            part = slice(done, done + len(logits_BC))
-            predicted_P[part], log_odds_P[part] = log_odds(logits_BC)
-            if margin_P is not None:
-                margin_P[part] = log_margin(logits_BC)
-            if entropy_P is not None:
-                entropy_P[part] = entropy(logits_BC)
-            if "log_probs" in needs:
-                log_probs.append(F.log_softmax(logits_BC, dim=1).cpu())
-            done = part.stop
-    return PoolScores(
-        index_P=index_P,
-        predicted_P=predicted_P.cpu(),
-        log_odds_P=log_odds_P.cpu(),
-        margin_P=None if margin_P is None else margin_P.cpu(),
-        entropy_P=None if entropy_P is None else entropy_P.cpu(),
-        log_probs_PC=torch.cat(log_probs).clone() if log_probs else None,
-    )
+            columns.append(logits_BC)
+    return columns.scores(index_P)
+
+
+class _ScoreColumns:
+    """The columns of `PoolScores`, filled block by block.
+
+    They are allocated whole: small results between the activations of millions of images would fragment the
+    heap. They are made outside inference mode, so they are ordinary tensors.
+    """
+
+    def __init__(self, n: int, needs: frozenset[str], device: torch.device) -> None:
+        self._done = 0
+        self._predicted_P = torch.empty(n, dtype=torch.int64, device=device)
+        self._log_odds_P = torch.empty(n, dtype=torch.float32, device=device)
+        self._margin_P = torch.empty_like(self._log_odds_P) if "margin" in needs else None
+        self._entropy_P = torch.empty_like(self._log_odds_P) if "entropy" in needs else None
+        self._log_probs: list[Tensor] | None = [] if "log_probs" in needs else None
+
+    def append(self, logits_BC: Tensor) -> None:
+        part = slice(self._done, self._done + len(logits_BC))
+        self._predicted_P[part], self._log_odds_P[part] = log_odds(logits_BC)
+        if self._margin_P is not None:
+            self._margin_P[part] = log_margin(logits_BC)
+        if self._entropy_P is not None:
+            self._entropy_P[part] = entropy(logits_BC)
+        if self._log_probs is not None:
+            self._log_probs.append(F.log_softmax(logits_BC, dim=1).cpu())
+        self._done = part.stop
+
+    def scores(self, index_P: Tensor) -> PoolScores:
+        """Return the columns on the CPU."""
+        return PoolScores(
+            index_P=index_P,
+            predicted_P=self._predicted_P.cpu(),
+            log_odds_P=self._log_odds_P.cpu(),
+            margin_P=None if self._margin_P is None else self._margin_P.cpu(),
+            entropy_P=None if self._entropy_P is None else self._entropy_P.cpu(),
+            log_probs_PC=torch.cat(self._log_probs).clone() if self._log_probs else None,
+        )
 
 
 def log_probabilities(

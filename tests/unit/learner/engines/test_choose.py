@@ -17,7 +17,7 @@ def test_on_a_processor_auto_is_the_reference(cpu):
         assert choice.reason is None
 
 
-def test_the_graph_engine_needs_cuda_and_says_so(cpu):
+def test_the_graph_engine_without_cuda_is_an_error(cpu):
     with pytest.raises(ConfigError, match=r"auto or reference on cpu, got 'graph'.*device=cuda"):
         choose_engine("graph", cpu)
 

@@ -1,7 +1,7 @@
 """The graph engine against the reference engine, on a graph emulated on the CPU.
 
-An emulated replay runs no Python of the step (see emulated_graph.py), so these tests hold for whatever a
-capture on a GPU freezes; that CUDA captures what they capture is tested in tests/gpu.
+An emulated replay runs no Python code of the step (see emulated_graph.py), so these tests find everything
+that a capture on a GPU would freeze. tests/gpu has the tests of captures by CUDA itself.
 """
 
 import copy
@@ -134,7 +134,7 @@ class Listening(Callback):
 
 
 def test_callbacks_see_the_same_module_weights_steps_and_logged_values(cpu, monkeypatch):
-    told = {}
+    reported = {}
     for name, engine in (("reference", ReferenceEngine(cpu)), ("graph", GraphEngine(cpu, EmulatedGraph()))):
         listening, build = Listening(), pl.Trainer.__init__
 
@@ -145,10 +145,10 @@ def test_callbacks_see_the_same_module_weights_steps_and_logged_values(cpu, monk
             patch.setattr(pl.Trainer, "__init__", with_listener)
             job = plain_job(Logging, n=43, steps=18)
             engine.fit(job, lambda *_: None)
-        told[name] = listening.seen
+        reported[name] = listening.seen
         assert {seen[4] for seen in listening.seen} == {id(job.module)}
-    assert len(told["graph"]) == len(told["reference"]) == 3
-    for expected, got in zip(told["reference"], told["graph"], strict=True):
+    assert len(reported["graph"]) == len(reported["reference"]) == 3
+    for expected, got in zip(reported["reference"], reported["graph"], strict=True):
         assert got[0] == pytest.approx(expected[0], abs=1e-5)
         assert got[1] == pytest.approx(expected[1], abs=1e-5)
         assert got[2:4] == expected[2:4]
@@ -158,7 +158,7 @@ def test_callbacks_see_the_same_module_weights_steps_and_logged_values(cpu, monk
 def test_a_learner_scores_alike_round_after_round(cpu, recipe, network):
     image_N, label_N = make_images()
     bank, capture = ImageBank(image_N), EmulatedGraph()
-    told = []
+    reported = []
     for engine in (ReferenceEngine(cpu), GraphEngine(cpu, capture)):
         learner = CNNLearner(
             bank=bank,
@@ -181,12 +181,12 @@ def test_a_learner_scores_alike_round_after_round(cpu, recipe, network):
             learner.fit(
                 Labelled(index_L=torch.arange(n), label_L=label_N[:n], hand_L=hand_L, pool_P=pool_P), round
             )
-            told.append((learner.score(pool_P, frozenset({"margin"})), learner.predict_test()))
-    for (expected, tests), (got, replayed_tests) in zip(told[:3], told[3:], strict=True):
+            reported.append((learner.score(pool_P, frozenset({"margin"})), learner.predict_test()))
+    for (expected, tests), (got, replayed_tests) in zip(reported[:3], reported[3:], strict=True):
         torch.testing.assert_close(got.log_odds_P, expected.log_odds_P, rtol=1e-3, atol=1e-3)
         torch.testing.assert_close(got.margin_P, expected.margin_P, rtol=1e-3, atol=1e-3)
         assert torch.equal(tests, replayed_tests)
-    # The step, a chunk of them, the validation where there is one; a pass over the pool, one over the test.
+    # One step, a chunk of steps, a validation step in the supervised recipe; passes over pool and test set.
     assert capture.captures == (5 if recipe is supervised else 4)
 
 
@@ -476,10 +476,10 @@ def test_a_loss_that_is_not_finite_ends_a_replayed_fit(cpu, ignore_progress):
         GraphEngine(cpu, EmulatedGraph()).fit(plain_job(Exploding), ignore_progress)
 
 
-def test_progress_tells_the_steps_done(cpu):
-    told = []
-    GraphEngine(cpu, EmulatedGraph()).fit(plain_job(steps=12), lambda *args: told.append(args))
-    assert told == [("train", 5, 12), ("train", 10, 12), ("train", 12, 12)]
+def test_progress_counts_the_steps_done(cpu):
+    reported = []
+    GraphEngine(cpu, EmulatedGraph()).fit(plain_job(steps=12), lambda *args: reported.append(args))
+    assert reported == [("train", 5, 12), ("train", 10, 12), ("train", 12, 12)]
 
 
 def test_a_private_copy_shares_no_tensor_and_no_generator(fits, cpu):

@@ -20,7 +20,7 @@ class Counter(nn.Module):
 
 
 class Scripted(Classifier):
-    """Counts its steps, reports a scripted validation accuracy, does what it is told at a step."""
+    """Counts its steps, reports a scripted validation accuracy, calls a function at a step."""
 
     def __init__(self, accuracies=(), at_step=None, losses=None):
         super().__init__(Counter(), nn.Identity(), lambda parameters: torch.optim.SGD(parameters, lr=1.0))
@@ -118,7 +118,7 @@ def test_batches_without_an_end_are_cut_at_the_budget(fit):
     assert fit(Scripted(), max_steps=5, batches=Endless()).steps == 5
 
 
-def test_the_loss_told_is_the_mean_of_the_last_tenth_of_the_steps(fit):
+def test_the_reported_loss_is_the_mean_of_the_last_tenth_of_the_steps(fit):
     assert fit(Scripted(losses=float), max_steps=40).loss == pytest.approx((37 + 38 + 39 + 40) / 4)
     assert fit(Scripted(losses=float), max_steps=5).loss == pytest.approx(5)
 
@@ -171,11 +171,11 @@ def test_a_fit_prints_nothing_and_leaves_no_file(fit, tmp_path, monkeypatch, cap
 
 
 @pytest.mark.parametrize(("max_steps", "total"), [(4, 4), (-1, None)])
-def test_progress_is_told_after_each_step(fit, max_steps, total):
-    told = []
+def test_progress_is_reported_after_each_step(fit, max_steps, total):
+    reported = []
     module = Scripted([0.5, 0.4])
-    fit(module, patience=1, max_steps=max_steps, progress=lambda *args: told.append(args))
-    assert told == [("train", step, total) for step in (1, 2, 3, 4)]
+    fit(module, patience=1, max_steps=max_steps, progress=lambda *args: reported.append(args))
+    assert reported == [("train", step, total) for step in (1, 2, 3, 4)]
 
 
 def test_the_module_is_left_where_it_was_trained(engine, fit):

@@ -1,4 +1,4 @@
-"""Features and committees against what their definitions say."""
+"""Features and committees, compared with their definitions."""
 
 from typing import Any
 
@@ -99,7 +99,7 @@ def test_a_member_drops_the_same_units_for_every_sample(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["ensemble", "last_layer", "dropout"])
-def test_neither_batches_nor_company_change_what_is_said(kind: str) -> None:
+def test_batches_and_other_samples_do_not_change_a_prediction(kind: str) -> None:
     committee = committee_of(kind=kind, passes=3, dropout=0.3)
     whole = look(Net(1), committee=committee, batch=9)
     parts = look(Net(1), committee=committee, batch=2)

@@ -116,12 +116,12 @@ def test_out_of_memory_in_the_middle_scores_nothing_twice(score):
                 self.most = 8
             return super().forward(x_B)
 
-    told = []
+    reported = []
     network = Shrinking(0)
     with pytest.warns(EngineWarning):
-        scores = score([network], progress=lambda *args: told.append(args))
+        scores = score([network], progress=lambda *args: reported.append(args))
     assert network.seen == N
-    assert [done for _, done, _ in told] == [16, 32, 48, *range(56, 101, 8), 100]
+    assert [done for _, done, _ in reported] == [16, 32, 48, *range(56, 101, 8), 100]
     assert_equal(scores, score([Counting(0)]))
 
 

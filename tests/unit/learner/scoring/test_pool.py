@@ -151,10 +151,10 @@ def test_what_comes_back_are_ordinary_tensors_on_the_cpu(score, logits):
     scores.log_odds_P.add_(1).mul_(torch.ones((), requires_grad=True).detach())  # may be altered in place
 
 
-def test_progress_is_told_after_each_batch(score, logits):
-    told = []
-    score(logits[:10], batch_size=4, progress=lambda *args: told.append(args))
-    assert told == [("score", 4, 10), ("score", 8, 10), ("score", 10, 10)]
+def test_progress_is_reported_after_each_batch(score, logits):
+    reported = []
+    score(logits[:10], batch_size=4, progress=lambda *args: reported.append(args))
+    assert reported == [("score", 4, 10), ("score", 8, 10), ("score", 10, 10)]
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])

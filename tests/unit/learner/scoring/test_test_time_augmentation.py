@@ -1,4 +1,4 @@
-"""Scores over several views: what is replaced, by what, and what is not."""
+"""Scores over several views: the least confident are replaced, the others are not."""
 
 import torch
 import torch.nn.functional as F
