@@ -5,8 +5,6 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from alframe.config.compose import composed
 from alframe.config.validate import conf_directory
@@ -14,8 +12,6 @@ from alframe.core.errors import TrialError
 from alframe.core.log_odds import entropy, log_margin, log_odds
 from alframe.core.protocols import QueryStrategy
 from alframe.core.records import Labelled, PoolScores
-from alframe.core.selection import lowest
-from alframe.query import LeastConfidence, Margin, RandomQuery
 from alframe.trial.instantiate import instantiate
 
 NAMES = sorted(path.stem for path in (conf_directory() / "query").glob("*.yaml") if path.stem != "none")
@@ -28,7 +24,7 @@ FIELDS = {
     "features": "features_PD",
 }
 NEEDS = {*FIELDS, "labelled_features"}
-# What nobody's random numbers decide, as long as no two samples are alike.
+# Strategies that are deterministic if no two samples are equal.
 DETERMINISTIC = {"bald", "coreset", "kcentergreedy", "least_confidence", "variation_ratio", "vote_entropy"}
 
 
@@ -53,7 +49,7 @@ def strategy(name: str) -> QueryStrategy:
 
 
 def pool_of(features_PD: torch.Tensor, *, equal: bool = False, seed: int = 0) -> PoolScores:
-    """A pool whose fields follow from features and the last layers of five members."""
+    """Return a pool whose scores follow from features and the last layers of five members."""
     generator = torch.Generator().manual_seed(seed)
     weight_KCD = torch.randn(5, 3, features_PD.shape[1], generator=generator) * (0 if equal else 1)
     members_PKC = torch.einsum("pd,kcd->pkc", features_PD, weight_KCD).log_softmax(dim=2)
@@ -89,7 +85,7 @@ def labelled(n: int = 2) -> Labelled:
 def ask(
     strategy: QueryStrategy, pool: PoolScores, n: int, seed: int = 7, held: Labelled | None = None
 ) -> torch.Tensor:
-    """Ask as the loop does: candidates first, and no field that is not declared."""
+    """Ask as the loop does: candidates first, then the strategy with the fields that it declares."""
     generator, held = torch.Generator().manual_seed(seed), held or labelled()
     cheap = {"margin", "entropy"} & strategy.needs
     choose = getattr(strategy, "candidates", None)
@@ -122,11 +118,11 @@ def test_size_subset_and_no_repeats(strategy: QueryStrategy, n_pool: int, n: int
 
 
 @pytest.mark.parametrize("n", [9, 45])
-def test_bad_pools_break_nothing(strategy: QueryStrategy, n: int) -> None:
+def test_degenerate_pools_are_accepted(strategy: QueryStrategy, n: int) -> None:
     features_PD = torch.randn(20, 6, generator=torch.Generator().manual_seed(3))
     for pool in (
-        scores(40, equal=True),  # nothing to tell by
-        pool_of(features_PD.repeat(2, 1)),  # each twice
+        scores(40, equal=True),  # all scores equal
+        pool_of(features_PD.repeat(2, 1)),  # each sample twice
         pool_of(features_PD[:1].repeat(40, 1)),  # one image
         pool_of(torch.zeros(40, 6)),
         pool_of(torch.zeros(40, 6), equal=True),
@@ -136,12 +132,12 @@ def test_bad_pools_break_nothing(strategy: QueryStrategy, n: int) -> None:
         check(ask(strategy, pool, n), pool, n)
 
 
-def test_nothing_labelled_breaks_nothing(strategy: QueryStrategy) -> None:
+def test_no_labelled_sample_is_accepted(strategy: QueryStrategy) -> None:
     for n_pool, n in ((40, 9), (1, 1), (0, 2)):
         check(ask(strategy, scores(n_pool), n, held=labelled(0)), scores(n_pool), n)
 
 
-def test_the_pool_itself_labelled_already_breaks_nothing(strategy: QueryStrategy) -> None:
+def test_labelled_samples_equal_to_the_pool_are_accepted(strategy: QueryStrategy) -> None:
     pool = scores(40)
     held = replace(labelled(40), features_LD=pool.features_PD)
     check(ask(strategy, pool, 9, held=held), pool, 9)
@@ -152,12 +148,12 @@ def test_same_seed_same_choice(strategy: QueryStrategy) -> None:
         assert torch.equal(ask(strategy, scores(40), n), ask(strategy, scores(40), n))
 
 
-def test_ties_are_decided_alike(strategy: QueryStrategy) -> None:
+def test_ties_are_broken_the_same_way_each_time(strategy: QueryStrategy) -> None:
     pool = scores(40, equal=True)
     assert torch.equal(ask(strategy, pool, 9), ask(strategy, pool, 9))
 
 
-def test_the_order_of_the_pool_decides_nothing_where_nothing_is_drawn(name: str) -> None:
+def test_a_deterministic_strategy_does_not_depend_on_the_order_of_the_pool(name: str) -> None:
     if name not in DETERMINISTIC:
         pytest.skip("draws by position")
     pool = scores(200)
@@ -179,7 +175,7 @@ def test_all_random_numbers_come_from_the_generator(strategy: QueryStrategy) -> 
     assert np.random.get_state()[1].tolist() == before[2]  # noqa: NPY002
 
 
-def test_records_are_left_as_they_were(strategy: QueryStrategy) -> None:
+def test_the_records_are_not_changed(strategy: QueryStrategy) -> None:
     pool, held = scores(40), labelled()
     ask(strategy, pool, 9, held=held)
     for record, fresh in ((pool, scores(40)), (held, labelled())):
@@ -190,30 +186,30 @@ def test_records_are_left_as_they_were(strategy: QueryStrategy) -> None:
             )
 
 
-def test_needs_are_those_that_a_learner_knows(strategy: QueryStrategy) -> None:
+def test_needs_are_scores_that_a_learner_has(strategy: QueryStrategy) -> None:
     assert isinstance(strategy.needs, frozenset)
     assert strategy.needs <= NEEDS
 
 
 @pytest.mark.parametrize("bad", [torch.nan, torch.inf])
-def test_what_is_not_finite_is_refused_with_the_sample(strategy: QueryStrategy, bad: float) -> None:
-    said = "NaN" if bad != bad else "infinite"
+def test_scores_that_are_not_finite_are_refused_with_the_sample(strategy: QueryStrategy, bad: float) -> None:
+    kind = "NaN" if bad != bad else "infinite"
     for field in [FIELDS[need] for need in sorted(strategy.needs & set(FIELDS))]:
         pool = scores(40)
         value = getattr(pool, field).clone()
         value[4] = bad
-        with pytest.raises(TrialError, match=rf"^query: expected finite .* sample 112 are {said}\. \w+"):
+        with pytest.raises(TrialError, match=rf"^query: expected finite .* sample 112 are {kind}\. \w+"):
             strategy.select(
                 only(replace(pool, **{field: value}), strategy.needs), labelled(), 5, torch.Generator()
             )
     if "labelled_features" in strategy.needs:
         held = labelled()
         held.features_LD[1] = bad
-        with pytest.raises(TrialError, match=rf"^query: expected finite features, .* sample 2 are {said}\."):
+        with pytest.raises(TrialError, match=rf"^query: expected finite features, .* sample 2 are {kind}\."):
             ask(strategy, scores(40), 5, held=held)
 
 
-def test_a_value_is_lower_for_what_is_asked_sooner(strategy: QueryStrategy) -> None:
+def test_the_value_is_lower_for_asked_samples(strategy: QueryStrategy) -> None:
     value = getattr(strategy, "value", None)
     if value is None:
         pytest.skip("no score")
@@ -223,9 +219,9 @@ def test_a_value_is_lower_for_what_is_asked_sooner(strategy: QueryStrategy) -> N
     assert value(pool)[asked].mean() < value(pool)[~asked].mean()
 
 
-def test_a_random_part_of_the_pool_is_enough(name: str) -> None:
+def test_max_candidates_takes_a_random_part_of_the_pool(name: str) -> None:
     if "max_candidates" not in node(name):
-        pytest.skip("looks at all of the pool")
+        pytest.skip("uses the whole pool")
     part = made(name, max_candidates=30)
     pool = scores(300)
     first, second = (part.candidates(pool, 9, torch.Generator().manual_seed(seed)) for seed in (0, 1))
@@ -238,39 +234,5 @@ def test_a_random_part_of_the_pool_is_enough(name: str) -> None:
 
 
 @pytest.mark.parametrize(("alias", "of"), ALIASES.items())
-def test_another_name_is_the_same_strategy(alias: str, of: str) -> None:
+def test_an_alias_is_the_same_strategy(alias: str, of: str) -> None:
     assert node(alias) == node(of)
-
-
-def test_least_confidence_takes_the_smallest_log_odds() -> None:
-    pool = PoolScores(
-        index_P=torch.tensor([5, 6, 7, 8]),
-        predicted_P=torch.zeros(4, dtype=torch.int64),
-        log_odds_P=torch.tensor([2.0, -1.0, 0.5, 3.0]),
-    )
-    assert ask(LeastConfidence(spread=1), pool, 2).tolist() == [6, 7]
-
-
-def test_margin_takes_the_smallest_margin_and_spread_draws_from_more() -> None:
-    pool = scores(300)
-    order = pool.index_P[pool.margin_P.argsort()]
-    assert set(ask(Margin(spread=1), pool, 10).tolist()) == set(order[:10].tolist())
-    spread = ask(Margin(spread=3), pool, 10)
-    assert set(spread.tolist()) <= set(order[:30].tolist())
-    assert set(spread.tolist()) != set(order[:10].tolist())
-
-
-def test_random_is_uniform() -> None:
-    pool = scores(10)
-    drawn = torch.cat([ask(RandomQuery(), pool, 3, seed) for seed in range(2000)])
-    counts = torch.bincount((drawn - 100) // 3, minlength=10)
-    # 600 expected each, standard deviation 20.5; five of them on either side.
-    assert counts.min() > 497
-    assert counts.max() < 703
-
-
-@given(st.lists(st.integers(-5, 5), max_size=40), st.integers(0, 45))
-@settings(max_examples=200, deadline=None)
-def test_lowest_is_the_head_of_a_stable_sort(values: list[int], n: int) -> None:
-    expected = sorted(range(len(values)), key=lambda position: (values[position], position))[:n]
-    assert lowest(torch.tensor(values, dtype=torch.float32), n).tolist() == expected

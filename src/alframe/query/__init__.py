@@ -1,4 +1,4 @@
-"""What to ask: seed sets before the first training, then a query strategy each round."""
+"""Seed sets, which choose the first hand labels, and query strategies, which choose those of each round."""
 
 from alframe.query.badge import Badge
 from alframe.query.batchbald import BatchBald

@@ -1,4 +1,4 @@
-"""Queries that are uncertain and unlike each other: k-means++ on gradient embeddings.
+"""BADGE: queries that are uncertain and different from each other, by k-means++ on gradient embeddings.
 
 The gradient of the cross-entropy of the predicted class y with respect to the last layer's weights is
 g = a (x) h with a = p - onehot(y) and h the layer's input. Its C * D numbers are never written down:
@@ -7,8 +7,8 @@ g = a (x) h with a = p - onehot(y) and h the layer's input. Its C * D numbers ar
 Axes: P the pool, C the classes, D the features.
 
 Source: Ash, Zhang, Krishnamurthy, Langford & Agarwal, BADGE, ICLR 2020, algorithm 1. The paper seeds
-k-means++ as Arthur & Vassilvitskii 2007 do; its published code takes the embedding with the largest norm as
-the first centre instead of a random one, and so does this.
+k-means++ as Arthur & Vassilvitskii 2007 do. Its published code takes the embedding with the largest norm as
+the first centre instead of a random one; this module does the same.
 """
 
 from dataclasses import dataclass, field
@@ -23,12 +23,19 @@ from alframe.query.clustering import embedding_norms, plus_plus
 
 @dataclass(frozen=True, kw_only=True)
 class Badge(Subset):
-    """The centres that k-means++ would begin with among the gradient embeddings."""
+    """Asks samples that are uncertain and different from each other, by k-means++ on gradient embeddings.
+
+    Attributes:
+        max_candidates: at least 1, the size of the random part of the pool that is looked at; None takes all.
+        device: where distances are computed; the trial passes it.
+
+    Source: Ash, Zhang, Krishnamurthy, Langford & Agarwal, BADGE, ICLR 2020, algorithm 1.
+    """
 
     needs: frozenset[str] = field(default=frozenset({"log_probs", "features"}), init=False)
 
     def select(self, scores: PoolScores, labelled: Labelled, n: int, generator: torch.Generator) -> Tensor:
-        """Return index_Q, int64, min(n, P) samples in the order of the choice."""
+        """Return (min(n, P),) int64, the data-set indices to ask, in the order of the choice."""
         errors_PC = output_errors(
             finite(scores, "log_probs_PC"), scores.predicted_P, finite(scores, "log_odds_P")
         )
@@ -42,7 +49,7 @@ class Badge(Subset):
 
 
 def output_errors(log_probs_PC: Tensor, predicted_P: Tensor, log_odds_P: Tensor) -> Tensor:
-    """Return (P, C) float32, p - onehot(predicted), exact also where the top probability rounds to 1.
+    """Return (P, C) float32, p - onehot(predicted), exact even if the top probability rounds to 1.
 
     >>> p = torch.tensor([[0.7, 0.2, 0.1]])
     >>> output_errors(p.log(), torch.tensor([0]), torch.tensor([0.7]).logit()).mul(10).round().tolist()

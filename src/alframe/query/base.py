@@ -1,4 +1,4 @@
-"""What the strategies share: finite numbers, a part of the pool, ranks and random numbers."""
+"""Parts that several strategies use: a random part of the pool, finite scores, ties and random numbers."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from alframe.core.errors import TrialError
 from alframe.core.records import Labelled, PoolScores
 from alframe.core.selection import lowest
 
-_SAID = {
+_DESCRIPTIONS = {
     "log_odds_P": "log-odds",
     "margin_P": "margins",
     "entropy_P": "entropies",
@@ -23,12 +23,13 @@ _SAID = {
 
 @dataclass(frozen=True, kw_only=True)
 class Subset:
-    """A strategy that looks closely at a random part of the pool.
+    """A strategy that needs costly scores, and so looks at a random part of the pool only.
 
     Attributes:
-        max_candidates: at most so many samples, and at least the question; None for the whole pool.
-        device: where large products are computed; given by the trial. Another device, like another number of
-            threads, may round the last bits of a distance otherwise, and so decide ties otherwise.
+        max_candidates: at least 1, the size of the random part, or the number of questions if that is more;
+            None takes the whole pool.
+        device: where large products are computed; the trial passes it. Another device or another number of
+            threads may round the last bits of a distance differently, and so decide ties differently.
     """
 
     max_candidates: int | None
@@ -38,46 +39,48 @@ class Subset:
         check_fields("query", self)
 
     def candidates(self, scores: PoolScores, n: int, generator: torch.Generator) -> Tensor:
-        """Return int64 data-set indices, min(P, max(n, max_candidates)) random ones of the pool."""
+        """Return (min(P, max(n, max_candidates)),) int64, random data-set indices of the pool."""
         if self.max_candidates is None or len(scores) <= self.max_candidates:
             return scores.index_P
         return scores.index_P[torch.randperm(len(scores), generator=generator)[: max(n, self.max_candidates)]]
 
 
 def finite(record: PoolScores | Labelled, field: str) -> Tensor:
-    """Return a field of the record that a strategy needs.
+    """Return a field of the record and make sure that its values are finite.
 
     Args:
-        record: the pool's scores or what is labelled.
-        field: the name of the attribute, whose first axis is that of the record's indices.
+        record: scores of the pool, or the labelled samples.
+        field: the name of an attribute whose first axis is that of the record's indices.
 
     Raises:
         TrialError: a value is NaN or infinite.
     """
     value = getattr(record, field)
     assert value is not None, f"needs declares {field}"
-    # One pass without a mask as large as the field; NaN is both its lowest and its highest.
+    # One pass without a mask as large as the field: a NaN becomes both the minimum and the maximum.
     if value.numel() == 0 or bool(torch.stack(torch.aminmax(value)).isfinite().all()):
         return value
     index = record.index_P if isinstance(record, PoolScores) else record.index_L
     bad = ~value.isfinite().reshape(len(value), -1).all(dim=1)
-    said = "NaN" if bool(value[bad].isnan().any()) else "infinite"
+    kind = "NaN" if bool(value[bad].isnan().any()) else "infinite"
     raise TrialError(
-        f"query: expected finite {_SAID[field]}, but those of sample {int(index[bad][0])} are {said}. "
-        "Lower the learning rate (learner.optimizer.lr) or check its image."
+        f"query: expected finite {_DESCRIPTIONS[field]}, but those of sample {int(index[bad][0])} are "
+        f"{kind}. Lower the learning rate (learner.optimizer.lr) or check its image."
     )
 
 
 def soonest(value_P: Tensor, scores: PoolScores, n: int) -> Tensor:
-    """Return index_Q, int64, the n lowest values; ties go to the least confident, then to the first.
+    """Return (min(n, P),) int64, the data-set indices of the n lowest values, the lowest first.
+
+    Ties go to the least confident sample, then to the first.
 
     Args:
-        value_P: (P,) the lower, the sooner asked. scores: of the same samples.
+        value_P: (P,) float. scores: of the same samples. n: how many.
     """
     n = min(n, len(scores))
     if n == 0:
         return scores.index_P[:0]
-    ahead_P = value_P <= value_P.kthvalue(n).values  # all that ties with the n-th is still in
+    ahead_P = value_P <= value_P.kthvalue(n).values  # samples that tie with the n-th are still in
     positions = ahead_P.nonzero().flatten()
     positions = positions[finite(scores, "log_odds_P")[positions].argsort(stable=True)]
     return scores.index_P[positions[value_P[positions].argsort(stable=True)[:n]]]
@@ -89,15 +92,15 @@ def gumbel(n: int, generator: torch.Generator) -> Tensor:
     >>> gumbel(200_000, torch.Generator().manual_seed(0)).mean().sub(0.5772).abs().item() < 0.01
     True
     """
-    # The smallest normal number keeps a draw of exactly zero finite.
+    # Clamping to the smallest normal number keeps the logarithm of a draw of exactly 0 finite.
     waiting_n = torch.empty(n, dtype=torch.float64).exponential_(generator=generator)
     return -waiting_n.clamp_min(torch.finfo(torch.float64).tiny).log()
 
 
-def top_of(score_P: Tensor, n: int) -> Tensor:
+def highest(score_P: Tensor, n: int) -> Tensor:
     """Return (min(n, P),) int64 positions of the n highest scores; ties go to the lowest position.
 
-    >>> top_of(torch.tensor([1.0, 3.0, 3.0]), 2).tolist()
+    >>> highest(torch.tensor([1.0, 3.0, 3.0]), 2).tolist()
     [1, 2]
     """
     return lowest(-score_P, n)

@@ -1,20 +1,20 @@
-"""Queries whose labels together tell most about which member of a committee is right.
+"""BatchBALD: queries whose labels together carry most information about which committee member is right.
 
 Greedy: each sample is the one that adds most to I(y_1, ..., y_b; member), which is at least 1 - 1/e of the
 best batch's, since the mutual information is submodular. What x adds to the batch A is
 
     H[y_x | y_A] - mean_k H[y_x | k]     with  H[y_x | y_A] = sum_s p(y_A = s) H[p(y_x | y_A = s)].
 
-The C^b configurations s of a batch's labels are all gone through while they are few; from there on so many
-are drawn from their joint distribution, as published. The batch is taken jointly up to `joint` samples, the
-rest of it by `power_bald`: the conditional entropies of so long a batch are known by few configurations, and
-a committee of K members has at most log K nats to tell.
+All C^b configurations s of a batch's labels are used while there are at most `configurations`. For longer
+batches, `configurations` of them are drawn from their joint distribution, as published. Only the first
+`joint` samples are chosen jointly and the rest as by `power_bald`: in a longer batch too few configurations
+estimate the conditional entropies, and a committee of K members carries at most log K nats of information.
 
 Axes: P the pool, K the members, C the classes, S the configurations of the labels of the batch so far, B a
 block.
 
-Source: Kirsch, van Amersfoort & Gal, BatchBALD, NeurIPS 2019. What a sample adds can
-only shrink as the batch grows, so an old figure bounds the new one from above: "lazy" greedy, Minoux 1978.
+Source: Kirsch, van Amersfoort & Gal, BatchBALD, NeurIPS 2019. A sample's gain can only shrink as the batch
+grows, so an old gain bounds the new one from above: "lazy" greedy, Minoux 1978.
 """
 
 from dataclasses import dataclass, field
@@ -32,13 +32,16 @@ BLOCK = 2**20  # probabilities of one block of candidates at once: 8 MB in float
 
 @dataclass(frozen=True, kw_only=True)
 class BatchBald(Subset):
-    """The samples whose labels together tell most about which member is right.
+    """Asks samples whose labels together carry most information about which committee member is right.
 
     Attributes:
-        joint: how many samples are taken jointly; the rest of the question is drawn as by `PowerBald`.
-        configurations: how many configurations of the joint's labels are looked at: exact while there are
-            no more, else so many drawn from their distribution.
-        beta: the power of the rest, as in `PowerBald`.
+        max_candidates: at least 1, the size of the random part of the pool that is looked at; None takes all.
+        joint: at least 1, how many samples are chosen jointly; the rest are drawn as by `PowerBald`.
+        configurations: at least 1, how many configurations of the batch's labels are used: all of them while
+            there are no more, otherwise a draw from their joint distribution.
+        beta: at least 0, the power for the rest, as in `PowerBald`.
+
+    Source: Kirsch, van Amersfoort & Gal, BatchBALD, NeurIPS 2019, algorithm 1.
     """
 
     joint: int
@@ -47,7 +50,7 @@ class BatchBald(Subset):
     needs: frozenset[str] = field(default=frozenset({"members"}), init=False)
 
     def select(self, scores: PoolScores, labelled: Labelled, n: int, generator: torch.Generator) -> Tensor:
-        """Return index_Q, int64, min(n, P) samples; the joint ones first, in the order of the choice."""
+        """Return (min(n, P),) int64, the data-set indices to ask: the jointly chosen first, in order."""
         members_PKC = finite(scores, "members_PKC")
         bald_P = bald(members_PKC)
         n_joint = min(n, self.joint, len(scores))
@@ -85,7 +88,7 @@ class Joint:
         return total_B
 
     def add(self, log_probs_KC: Tensor, most: int, generator: torch.Generator) -> None:
-        """Take a sample into the batch; where there are more than `most` configurations, draw so many."""
+        """Add a sample to the batch; if that makes more than `most` configurations, draw `most` of them."""
         n_configurations, n_members = self.log_likelihood_SK.shape
         log_probs_CK = log_probs_KC.double().T
         given_SC = self.log_likelihood_SK.softmax(dim=1) @ log_probs_CK.exp().T
@@ -106,13 +109,13 @@ def greedy_batch(
 
     Args:
         members_PKC: (P, K, C) float, log-probabilities. bald_P: (P,) float64, their BALD scores.
-        n: at most P. configurations: as in `BatchBald`. generator: draws configurations.
+        n: at most P. configurations: at least 1, as in `BatchBald`. generator: draws configurations.
     """
     bound_P = bald_P.clone()
     batch: list[int] = []
     joint = Joint(members_PKC.shape[1] if members_PKC.dim() == 3 else 1)
     for _ in range(n):
-        position = _adds_most(members_PKC, bound_P, joint, first=not batch)
+        position = _largest_gain(members_PKC, bound_P, joint, first=not batch)
         batch.append(position)
         bound_P[position] = -torch.inf
         if len(batch) < n:
@@ -120,8 +123,8 @@ def greedy_batch(
     return torch.tensor(batch, dtype=torch.int64)
 
 
-def _adds_most(members_PKC: Tensor, bound_P: Tensor, joint: Joint, *, first: bool) -> int:
-    """Return the position of what adds most to the joint, and lower the bounds of what was looked at."""
+def _largest_gain(members_PKC: Tensor, bound_P: Tensor, joint: Joint, *, first: bool) -> int:
+    """Return the position with the largest gain; lower the bounds of the samples that were looked at."""
     if first:
         return int(bound_P.argmax())
     best, best_position = -1.0, -1
@@ -129,7 +132,8 @@ def _adds_most(members_PKC: Tensor, bound_P: Tensor, joint: Joint, *, first: boo
         open_part = part[bound_P[part] > -torch.inf]
         if len(open_part) == 0 or bound_P[open_part[0]] <= best:
             break
-        bound_P[open_part] = torch.minimum(bound_P[open_part], adds(members_PKC[open_part], joint))
+        gain_B = information_gain(members_PKC[open_part], joint)
+        bound_P[open_part] = torch.minimum(bound_P[open_part], gain_B)
         top = open_part[bound_P[open_part].argmax()]
         if float(bound_P[top]) > best:
             best, best_position = float(bound_P[top]), int(top)
@@ -137,22 +141,21 @@ def _adds_most(members_PKC: Tensor, bound_P: Tensor, joint: Joint, *, first: boo
 
 
 def _block(members_PKC: Tensor, joint: Joint) -> int:
-    """Return how many candidates to look at together: few at first, since mostly few are needed."""
+    """Return how many candidates to look at together: few, since few are needed in most cases."""
     return max(64, BLOCK // (len(joint.probability_S) * members_PKC.shape[2]))
 
 
-def adds(members_BKC: Tensor, joint: Joint) -> Tensor:
-    """Return (B,) float64 >= 0, nats: what each sample adds to the joint's mutual information."""
+def information_gain(members_BKC: Tensor, joint: Joint) -> Tensor:
+    """Return (B,) float64 >= 0, nats: how much each sample adds to the mutual information."""
     probs_BKC = members_BKC.double().exp()
-    said_B = entropies(probs_BKC).mean(dim=1)
-    return (joint.conditional_entropies(probs_BKC) - said_B).clamp_min_(0)
+    mean_entropy_B = entropies(probs_BKC).mean(dim=1)
+    return (joint.conditional_entropies(probs_BKC) - mean_entropy_B).clamp_min_(0)
 
 
 def stratified_draw(probability_S: Tensor, n: int, generator: torch.Generator) -> Tensor:
     """Return (n,) int64 positions drawn with these probabilities, one from each n-th of their sum.
 
-    The draws within the n-ths are independent: configurations that all have probability 1/n each get a label
-    of their own.
+    The draws within the n-ths are independent. If all probabilities are 1/n, each position is drawn once.
 
     >>> stratified_draw(torch.tensor([0.25, 0.75]), 4, torch.Generator().manual_seed(0)).tolist()
     [0, 1, 1, 1]

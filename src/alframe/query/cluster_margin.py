@@ -1,11 +1,11 @@
-"""Queries of close calls from many places: the lowest margins, spread round-robin over clusters.
+"""Cluster-Margin: the lowest margins, taken in turns from the clusters of the features.
 
 Axes: P the candidates, D the features.
 
 Source: Citovsky et al., Batch active learning at scale, NeurIPS 2021, algorithms 1 and 2. There the whole
-pool is clustered once, by average linkage up to a distance; here the candidates of each round are, in the
-features of the round's classifier, into a number of clusters: distances of one classifier are no measure for
-the next.
+pool is clustered once, by average linkage up to a distance. Here the candidates are clustered in each round,
+in the features of the round's classifier, into a given number of clusters, because the distances of one
+classifier say nothing about those of the next.
 """
 
 from dataclasses import dataclass, field
@@ -22,13 +22,16 @@ from alframe.query.clustering import average_linkage, k_means
 
 @dataclass(frozen=True, kw_only=True)
 class ClusterMargin:
-    """The candidates with the lowest margins, in turns from each cluster, the smallest cluster first.
+    """Asks samples with low margins, in turns from each cluster, the smallest cluster first.
 
     Attributes:
         spread: at least 1; the candidates are the spread * n lowest margins.
-        clusters_per_sample: above 0; clusters are made for so many times the question.
-        max_agglomerated: up to so many candidates are clustered by average linkage, as published; more by
-            k-means, because every pair's distance would have to be in memory.
+        clusters_per_sample: above 0; n questions are taken from clusters_per_sample * n clusters.
+        max_agglomerated: at least 1; up to this number of candidates, clusters come from average linkage, as
+            published. More candidates are clustered by k-means, because average linkage keeps every pair's
+            distance in memory.
+
+    Source: Citovsky et al., Batch active learning at scale, NeurIPS 2021, algorithms 1 and 2.
     """
 
     spread: float
@@ -40,17 +43,16 @@ class ClusterMargin:
         check_fields("query", self)
 
     def candidates(self, scores: PoolScores, n: int, generator: torch.Generator) -> Tensor:
-        """Return int64 data-set indices, the spread * n lowest margins of the pool."""
-        n_candidates = max(n, round(min(self.spread * n, len(scores))))
-        return scores.index_P[lowest(finite(scores, "margin_P"), n_candidates)]
+        """Return int64 data-set indices, those of the spread * n lowest margins of the pool."""
+        return scores.index_P[self._lowest_margins(scores, n)]
 
     def value(self, scores: PoolScores) -> Tensor:
-        """Return (P,) float32, the lower, the sooner asked."""
+        """Return (P,) float32, the lower, the earlier it is asked."""
         return finite(scores, "margin_P")
 
     def select(self, scores: PoolScores, labelled: Labelled, n: int, generator: torch.Generator) -> Tensor:
-        """Return index_Q, int64, min(n, P) samples out of the candidates."""
-        candidates = lowest(finite(scores, "margin_P"), max(n, round(min(self.spread * n, len(scores)))))
+        """Return (min(n, P),) int64, the data-set indices to ask."""
+        candidates = self._lowest_margins(scores, n)
         features_PD = finite(scores, "features_PD")[candidates]
         n_clusters = max(1, round(self.clusters_per_sample * n))
         if len(candidates) <= self.max_agglomerated:
@@ -59,12 +61,17 @@ class ClusterMargin:
             cluster_P = k_means(features_PD, n_clusters, generator)
         return scores.index_P[candidates[in_turns(cluster_P, n, generator)]]
 
+    def _lowest_margins(self, scores: PoolScores, n: int) -> Tensor:
+        """Return int64 positions of the spread * n lowest margins."""
+        n_candidates = max(n, round(min(self.spread * n, len(scores))))
+        return lowest(finite(scores, "margin_P"), n_candidates)
+
 
 def in_turns(cluster_P: Tensor, n: int, generator: torch.Generator) -> Tensor:
-    """Return (min(n, P),) int64 positions: one of each cluster in turns, random within it.
+    """Return (min(n, P),) int64 positions: in turns a random sample of each cluster.
 
-    The smallest cluster is first in every turn; clusters of the same size are in the order of their first
-    sample.
+    The smallest cluster is first in every turn; clusters of the same size follow the order of their first
+    samples.
 
     Args:
         cluster_P: (P,) int64 >= 0. n: how many. generator: orders the samples of a cluster.
@@ -78,7 +85,7 @@ def in_turns(cluster_P: Tensor, n: int, generator: torch.Generator) -> Tensor:
     turn_P = rank_within(cluster_P[order_P])
     size_P = torch.bincount(cluster_P)[cluster_P[order_P]]
     first_P = first_positions(cluster_P)[order_P]
-    # The last key first: sorts are stable.
+    # Stable sorts, the least important key first.
     ranked = first_P.argsort(stable=True)
     ranked = ranked[size_P[ranked].argsort(stable=True)]
     ranked = ranked[turn_P[ranked].argsort(stable=True)]

@@ -1,4 +1,4 @@
-"""Queries that cover the features: each sample is the one farthest from everything labelled or asked.
+"""Core-set: each query is the sample that is farthest from all labelled and all asked samples.
 
 Axes: P the pool, L the labelled, D the features, T the samples at the top of the pool.
 
@@ -13,22 +13,32 @@ import torch
 from torch import Tensor
 
 from alframe.core.records import Labelled, PoolScores
-from alframe.query.base import Subset, finite, top_of
+from alframe.query.base import Subset, finite, highest
 from alframe.query.distances import nearest, squared_distances
 
-TOP = 512  # samples whose distances are kept up to date in between
+TOP = 512  # samples whose distances are updated after every choice
 
 
 @dataclass(frozen=True, kw_only=True)
 class Coreset(Subset):
-    """Farthest-first in feature space, from everything labelled, by a hand or not."""
+    """Asks the sample that is farthest, in features, from all labelled and all asked samples.
+
+    Auto-labels count as labelled.
+
+    Attributes:
+        max_candidates: at least 1, the size of the random part of the pool that is looked at; None takes all.
+        device: where distances are computed; the trial passes it.
+
+    Source: Sener & Savarese, Active learning for convolutional neural networks: a core-set approach, ICLR
+    2018, algorithm 1 (k-center greedy).
+    """
 
     needs: frozenset[str] = field(default=frozenset({"features", "labelled_features"}), init=False)
 
     def select(self, scores: PoolScores, labelled: Labelled, n: int, generator: torch.Generator) -> Tensor:
-        """Return index_Q, int64, min(n, P) samples in the order of the choice.
+        """Return (min(n, P),) int64, the data-set indices to ask, in the order of the choice.
 
-        Without anything labelled the first is random.
+        If nothing is labelled, the first is random.
         """
         device = self.device
         features_PD = finite(scores, "features_PD").to(device)
@@ -45,13 +55,14 @@ class Coreset(Subset):
 def farthest_first(features_PD: Tensor, distance_P: Tensor, n: int) -> Tensor:
     """Return (min(n, P),) int64 positions on the CPU, in the order of the choice.
 
-    Distances only shrink as samples are chosen, so an old one bounds the new one from above: while the
-    farthest of the few at the top, kept up to date, is at least as far as the others' old distances, it is
-    the farthest of all. The others are brought up to date by one product for many choices.
+    Distances only shrink as samples are chosen, so an old distance bounds the new one from above. The TOP
+    farthest samples are updated after every choice. As long as the farthest of them is at least as far as the
+    old distances of the others, it is the farthest of all. The others are updated by one product for many
+    choices.
 
     Args:
         features_PD: (P, D) float, finite.
-        distance_P: (P,) squared distance to what is covered already, infinite where nothing is.
+        distance_P: (P,) squared distance to the nearest labelled sample, infinite if there is none.
         n: how many. Ties go to the lowest position.
     """
     distance_P, chosen = distance_P.clone(), torch.empty(0, dtype=torch.int64, device=distance_P.device)
@@ -65,9 +76,9 @@ def farthest_first(features_PD: Tensor, distance_P: Tensor, n: int) -> Tensor:
 
 
 def _choose_from_top(features_PD: Tensor, distance_P: Tensor, n: int) -> Tensor:
-    """Return at least one and at most n positions, the next choices."""
-    top_T = top_of(distance_P.cpu(), TOP + 1).to(distance_P.device)
-    # Positions ascend, so that ties go to the lowest of them; the one beyond the top is the others' bound.
+    """Return the next 1 to n choices, as positions."""
+    top_T = highest(distance_P.cpu(), TOP + 1).to(distance_P.device)
+    # Positions ascend, so that ties go to the lowest; the first one below the top bounds all others.
     bound = float(distance_P[top_T[-1]]) if len(top_T) > TOP else -torch.inf
     top_T = top_T[:TOP].sort().values
     features_TD, distance_T = features_PD[top_T], distance_P[top_T]

@@ -1,4 +1,4 @@
-"""Queries by the disagreement of a committee: networks, or one network with different units dropped.
+"""Queries by the disagreement of a committee: of several networks, or of one network with dropout.
 
 Axes: P the pool, K the members, C the classes.
 
@@ -18,42 +18,62 @@ from alframe.query.distances import blocks
 
 @dataclass(frozen=True, kw_only=True)
 class VariationRatio(Subset):
-    """The samples on whose class the fewest members agree: 1 - (votes of the class with most) / K.
+    """Asks samples on whose class the fewest members agree: 1 - (votes of the class with most) / K.
 
-    K members know K values, so many samples tie: among equals the least confident go first.
+    K members give at most K different values, so that many samples tie. Ties go to the least confident.
+
+    Attributes:
+        max_candidates: at least 1, the size of the random part of the pool that is looked at; None takes all.
+
+    Source: Freeman, Elementary applied statistics, 1965.
     """
 
     needs: frozenset[str] = field(default=frozenset({"members"}), init=False)
 
     def select(self, scores: PoolScores, labelled: Labelled, n: int, generator: torch.Generator) -> Tensor:
-        """Return index_Q, int64, min(n, P) samples."""
+        """Return (min(n, P),) int64, the data-set indices to ask."""
         return soonest(-variation_ratio(finite(scores, "members_PKC")), scores, n)
 
 
 @dataclass(frozen=True, kw_only=True)
 class VoteEntropy(Subset):
-    """The samples with the largest entropy of the members' votes; ties as in `VariationRatio`."""
+    """Asks samples with the largest entropy of the members' votes; ties go to the least confident.
+
+    Attributes:
+        max_candidates: at least 1, the size of the random part of the pool that is looked at; None takes all.
+
+    Source: Dagan & Engelson, Committee-based sampling for training probabilistic classifiers, ICML 1995.
+    """
 
     needs: frozenset[str] = field(default=frozenset({"members"}), init=False)
 
     def select(self, scores: PoolScores, labelled: Labelled, n: int, generator: torch.Generator) -> Tensor:
-        """Return index_Q, int64, min(n, P) samples."""
+        """Return (min(n, P),) int64, the data-set indices to ask."""
         return soonest(-vote_entropy(finite(scores, "members_PKC")), scores, n)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Bald(Subset):
-    """The samples whose label tells most about which member is right; ties as in `VariationRatio`."""
+    """Asks samples whose label carries most information about which member is right (BALD).
+
+    The score is H[mean p] - mean H[p] over the members. Ties go to the least confident.
+
+    Attributes:
+        max_candidates: at least 1, the size of the random part of the pool that is looked at; None takes all.
+
+    Source: Houlsby et al. 2011, arXiv 1112.5745; with dropout as the committee, Gal, Islam & Ghahramani, ICML
+    2017.
+    """
 
     needs: frozenset[str] = field(default=frozenset({"members"}), init=False)
 
     def select(self, scores: PoolScores, labelled: Labelled, n: int, generator: torch.Generator) -> Tensor:
-        """Return index_Q, int64, min(n, P) samples."""
+        """Return (min(n, P),) int64, the data-set indices to ask."""
         return soonest(-bald(finite(scores, "members_PKC")), scores, n)
 
 
 def votes(members_PKC: Tensor) -> Tensor:
-    """Return (P, C) int64, how many members hold each class most probable; ties go to the lowest class."""
+    """Return (P, C) int64, how many members vote for each class; ties go to the lowest class."""
     n_pool, _, n_classes = members_PKC.shape
     votes_PC = torch.zeros(n_pool, n_classes, dtype=torch.int64)
     vote_PK = members_PKC.argmax(dim=2)
@@ -61,7 +81,7 @@ def votes(members_PKC: Tensor) -> Tensor:
 
 
 def variation_ratio(members_PKC: Tensor) -> Tensor:
-    """Return (P,) float64 in [0, 1): the share of the members that do not vote with the most.
+    """Return (P,) float64 in [0, 1), the share of members that do not vote for the class with most votes.
 
     Args:
         members_PKC: (P, K, C) float, log-probabilities.
@@ -85,7 +105,7 @@ def vote_entropy(members_PKC: Tensor) -> Tensor:
     """
     if len(members_PKC) == 0:
         return torch.empty(0, dtype=torch.float64)
-    # Sorted: the same votes for other classes are to give the same sum to the last bit.
+    # Sorted, so that the same counts for other classes give the same sum to the last bit.
     share_PC = votes(members_PKC).sort(dim=1).values.double() / members_PKC.shape[1]
     return -torch.xlogy(share_PC, share_PC).sum(dim=1)
 
@@ -93,7 +113,7 @@ def vote_entropy(members_PKC: Tensor) -> Tensor:
 def bald(members_PKC: Tensor) -> Tensor:
     """Return (P,) float64 >= 0, nats: H[mean p] - mean H[p] over the members.
 
-    Float64 throughout: where members agree both terms are large and their difference is not.
+    Computed in float64: if members agree, both terms are large and their difference is small.
 
     Args:
         members_PKC: (P, K, C) float, log-probabilities.
@@ -106,8 +126,8 @@ def bald(members_PKC: Tensor) -> Tensor:
     bald_P = torch.zeros(len(members_PKC), dtype=torch.float64)
     for rows in blocks(len(members_PKC), members_PKC[:1].numel()):
         probs_BKC = members_PKC[rows].double().exp()
-        said_B = entropies(probs_BKC).mean(dim=1)
-        bald_P[rows] = entropies(probs_BKC.mean(dim=1)) - said_B
+        mean_entropy_B = entropies(probs_BKC).mean(dim=1)
+        bald_P[rows] = entropies(probs_BKC.mean(dim=1)) - mean_entropy_B
     return bald_P.clamp_min_(0)
 
 

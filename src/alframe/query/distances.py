@@ -1,6 +1,6 @@
-"""Squared Euclidean distances in blocks, so that no P x L matrix is ever in memory.
+"""Squared Euclidean distances in blocks, so that the whole P x L matrix is never in memory.
 
-Axes: P what distances are measured from, L what they are measured to, D the features.
+Axes: P the samples that distances are measured from, L those that they are measured to, D the features.
 """
 
 from collections.abc import Iterator
@@ -12,9 +12,9 @@ BLOCK = 2**24  # distances at once: 64 MB in float32
 
 
 def squared_distances(a_PD: Tensor, b_LD: Tensor) -> Tensor:
-    """Return (P, L) >= 0, of the dtype and on the device of both.
+    """Return (P, L) >= 0, the squared distances, with the dtype and on the device of the arguments.
 
-    Computed as |a|^2 + |b|^2 - 2<a, b>: in float32 distances below about 1e-3 of the norms are rounding.
+    Computed as |a|^2 + |b|^2 - 2<a, b>: in float32, distances below about 1e-3 of the norms are rounding.
 
     >>> squared_distances(torch.tensor([[0.0, 0.0]]), torch.tensor([[3.0, 4.0], [0.0, 0.0]])).tolist()
     [[25.0, 0.0]]
@@ -32,7 +32,7 @@ def blocks(n_rows: int, n_columns: int) -> Iterator[slice]:
 
 
 def nearest(a_PD: Tensor, b_LD: Tensor) -> Tensor:
-    """Return (P,) the squared distance to the nearest of b, infinite where b is empty."""
+    """Return (P,), the squared distance to the nearest row of b, infinite if b is empty."""
     nearest_P = a_PD.new_full((len(a_PD),), torch.inf)
     if len(b_LD) == 0:
         return nearest_P

@@ -1,10 +1,10 @@
-"""Queries that cover the pool with balls: for trials with few labels.
+"""ProbCover: queries that cover the pool with balls, for trials with few labels.
 
 Axes: P the pool (its candidates), L the labelled, D the features.
 
 Source: Yehuda, Dekel, Hacohen & Weinshall, Active learning through a covering lens, NeurIPS 2022, algorithm 1
-(ProbCover) and its choice of the radius. There features are those of a network trained without labels; here
-they are the input of the last layer of the round's classifier, so the radius is chosen anew each round.
+(ProbCover) and its choice of the radius. There the features are those of a network trained without labels.
+Here they are the input of the last layer of the round's classifier, so the radius is chosen anew each round.
 """
 
 from dataclasses import dataclass, field
@@ -18,20 +18,24 @@ from alframe.query.base import Subset, finite
 from alframe.query.clustering import k_means
 from alframe.query.distances import blocks, nearest, squared_distances
 
-MOST = 2**16  # samples whose graph, a byte for each pair, is made at most: 4 GB
-JUDGED = 2048  # random samples whose balls are judged for the radius; each against all candidates
+MAX_GRAPH = 2**16  # samples in the graph, which has a byte for each pair: 4 GB
+JUDGED = 2048  # random samples whose balls decide the radius, each compared with all candidates
 
 
 @dataclass(frozen=True, kw_only=True)
 class ProbCover(Subset):
-    """The samples whose balls of one radius together hold most of what no label's ball holds.
+    """Asks samples whose balls cover most of the pool that no labelled sample's ball covers; for few labels.
 
     Attributes:
-        max_candidates: as in `Subset`; the graph has a byte for each pair of candidates, so that at most
-            65,536 are taken, random ones of more, also where it is None.
-        purity: the radius is the largest with this share of the balls pure, that is, without a sample of
-            another k-means cluster; k is the number of classes among labels held and predictions, and no
-            truth is looked at.
+        max_candidates: at least 1, the size of the random part of the pool that is looked at. It is 65,536 at
+            most, and if it is None, because the graph has a byte for each pair of candidates.
+        purity: in (0, 1); all balls have the largest radius at which this share of them is pure, that is,
+            without a sample of another k-means cluster. k is the number of classes among the labels and the
+            predictions; no truth is used.
+        device: where distances are computed; the trial passes it.
+
+    Source: Yehuda, Dekel, Hacohen & Weinshall, Active learning through a covering lens, NeurIPS 2022,
+    algorithm 1.
     """
 
     purity: float
@@ -39,11 +43,11 @@ class ProbCover(Subset):
 
     def candidates(self, scores: PoolScores, n: int, generator: torch.Generator) -> Tensor:
         """Return int64 data-set indices, a random part of the pool whose graph fits into memory."""
-        most = Subset(max_candidates=min(self.max_candidates or MOST, MOST))
+        most = Subset(max_candidates=min(self.max_candidates or MAX_GRAPH, MAX_GRAPH))
         return most.candidates(scores, n, generator)
 
     def select(self, scores: PoolScores, labelled: Labelled, n: int, generator: torch.Generator) -> Tensor:
-        """Return index_Q, int64, min(n, P) samples in the order of the choice."""
+        """Return (min(n, P),) int64, the data-set indices to ask, in the order of the choice."""
         features_PD = F.normalize(finite(scores, "features_PD"), dim=1)
         labelled_LD = F.normalize(finite(labelled, "features_LD"), dim=1)
         if len(scores) == 0 or n == 0:
@@ -60,11 +64,11 @@ class ProbCover(Subset):
 def largest_pure_radius(
     features_PD: Tensor, pseudo_P: Tensor, purity: float, generator: torch.Generator
 ) -> float:
-    """Return the squared radius, the largest with at least `purity` of the balls pure.
+    """Return the largest squared radius at which a share `purity` of the balls is pure.
 
-    An open ball is pure while its radius is at most the distance to the nearest sample of another cluster, so
-    the radius is a quantile of those distances, over JUDGED random samples where there are more. With one
-    cluster alone it holds everything.
+    An open ball is pure if its radius is at most the distance to the nearest sample of another cluster, so
+    the radius is a quantile of those distances, over at most JUDGED random samples. It is infinite if there
+    is a single cluster.
 
     Args:
         features_PD: (P, D) float, P > 0. pseudo_P: (P,) int64, the clusters. purity: in (0, 1).
@@ -91,7 +95,7 @@ def impure_at_most(n_balls: int, purity: float) -> int:
 
 
 def ball_graph(features_PD: Tensor, radius: float) -> Tensor:
-    """Return (P, P) bool, True where the squared distance is below `radius`, and for each with itself."""
+    """Return (P, P) bool, True where the squared distance is below `radius`, and on the diagonal."""
     graph_PP = torch.zeros(len(features_PD), len(features_PD), dtype=torch.bool, device=features_PD.device)
     for rows in blocks(len(features_PD), len(features_PD)):
         graph_PP[rows] = squared_distances(features_PD[rows], features_PD) < radius
@@ -99,10 +103,10 @@ def ball_graph(features_PD: Tensor, radius: float) -> Tensor:
 
 
 def greedy_cover(graph_PP: Tensor, covered_P: Tensor, n: int, generator: torch.Generator) -> Tensor:
-    """Return (min(n, P),) int64 positions on the CPU: each covers most of what is not covered yet.
+    """Return (min(n, P),) int64 positions on the CPU; each covers most of the samples not yet covered.
 
-    When all is covered the rest is random: what was covered tells no one of them from the others. Ties go to
-    the lowest position. Each row of the graph is read once, when its sample is covered.
+    When all samples are covered, the rest is random, because coverage then ranks all samples alike. Ties go
+    to the lowest position. Each row of the graph is read once, when its sample is covered.
 
     Args:
         graph_PP: (P, P) bool, symmetric, True on the diagonal. covered_P: (P,) bool. n: how many.
@@ -118,7 +122,7 @@ def greedy_cover(graph_PP: Tensor, covered_P: Tensor, n: int, generator: torch.G
         open_P[newly] = False
         for rows in newly.split(1024):
             gain_P -= graph_PP[rows].sum(dim=0)
-        gain_P[chosen[-1]] = 0  # also where rounding has left the graph not quite symmetric
+        gain_P[chosen[-1]] = 0  # rounding may leave the graph not quite symmetric
     left_P = torch.ones(len(graph_PP), dtype=torch.bool)
     left_P[chosen] = False
     rest_P = left_P.nonzero().flatten()

@@ -1,4 +1,4 @@
-"""Seed sets: what is hand labelled before the first training."""
+"""Seed sets: the samples that are hand labelled before the first training."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,11 @@ from alframe.core.selection import lowest, rank_within
 
 @dataclass(frozen=True)
 class FirstSeedSet:
-    """The first samples in file order, as in the published script."""
+    """Labels the first samples in file order, as in the published script.
+
+    Attributes:
+        amount: the size of the seed set.
+    """
 
     amount: Amount
 
@@ -24,7 +28,11 @@ class FirstSeedSet:
 
 @dataclass(frozen=True)
 class RandomSeedSet:
-    """Samples drawn uniformly without replacement."""
+    """Labels samples drawn uniformly without replacement.
+
+    Attributes:
+        amount: the size of the seed set.
+    """
 
     amount: Amount
 
@@ -36,10 +44,11 @@ class RandomSeedSet:
 
 @dataclass(frozen=True, eq=False)
 class StratifiedSeedSet:
-    """Equal numbers of each class, as far as they go. Looks at the truth: for simulations only.
+    """Labels equal numbers of each class, as far as possible. It uses the truth: only for simulations.
 
     Attributes:
-        truth_N: (N,) int64.
+        amount: the size of the seed set.
+        truth_N: (N,) int64, the true classes.
     """
 
     amount: Amount
@@ -54,9 +63,12 @@ class StratifiedSeedSet:
             )
 
     def select(self, index_N: Tensor, generator: torch.Generator) -> Tensor:
-        """Return random members of `index_N`, int64; no class has two more than one that has some left."""
+        """Return random members of `index_N`, int64, in equal numbers by class.
+
+        No class has two more than a class of which samples are left.
+        """
         n = self.amount.first_count(len(index_N), len(index_N))
         shuffled_N = index_N[torch.randperm(len(index_N), generator=generator)]
-        # The first of every class, then the second of every class ...: the last row, of which not all may
-        # fit, is in random order.
+        # The first of every class, then the second of every class, and so on. The last row, of which not all
+        # may fit, is in random order.
         return shuffled_N[lowest(rank_within(self.truth_N[shuffled_N]), n)]

@@ -1,10 +1,8 @@
-"""Queries of what is typical of regions without a label: for trials with few labels.
+"""TypiClust: typical samples of clusters without a label, as a query strategy and as a seed set.
 
-Axes: P the pool, L the labelled, M the pool's samples of one cluster, D the features.
+Axes: P the pool or the candidates, L the labelled, D the features, F the numbers of one image, B a batch.
 
-Source: Hacohen, Dekel & Weinshall, Active learning on a budget, ICML 2022, algorithm 1 (TPC_RP). There
-features are those of a network trained without labels; here they are the input of the last layer of the
-round's classifier, which has learned from few labels and groups by what it has learned.
+Source: Hacohen, Dekel & Weinshall, Active learning on a budget, ICML 2022, algorithm 1 (TPC_RP).
 """
 
 from dataclasses import dataclass, field
@@ -16,28 +14,33 @@ from torch.nn.functional import adaptive_avg_pool2d
 from alframe.config.ranges import check_fields
 from alframe.core.plan import Amount
 from alframe.core.records import Labelled, PoolScores
-from alframe.core.selection import rank_within
 from alframe.data import MappedImages, make_bank
 from alframe.query.base import Subset, finite
 from alframe.query.clustering import k_means, sklearn_seed
-from alframe.query.clustering import most_typical as most_typical_of_each
-from alframe.query.distances import squared_distances
+from alframe.query.typicality import mean_neighbour_distance, most_typical, typicality
 
-LARGEST = 4096  # samples of a cluster that are compared with each other; of more, so many random ones are
+BATCH = 1024  # images read at once
 
 
 @dataclass(frozen=True, kw_only=True)
 class TypiClust(Subset):
-    """The most typical sample of each of the largest clusters that hold nothing labelled.
+    """Asks the most typical sample of each of the largest clusters without a label; for few labels.
 
-    Pool and labelled samples are clustered together by k-means into as many clusters as there will be labels.
-    Where fewer clusters than questions are uncovered, those with the fewest labels follow, and then second
-    samples, in turns.
+    Pool and labelled samples are clustered together by k-means, into as many clusters as there will be
+    labels. If there are fewer clusters without a label than questions, the clusters with the fewest labels
+    follow, and then the second samples of each cluster, in turns.
+
+    In the source the features are those of a network that was trained without labels. Here they are the input
+    of the last layer of the round's classifier, which has learned from few labels.
 
     Attributes:
-        max_clusters: at most so many clusters.
-        min_cluster: clusters with fewer samples are asked last: what is in none of the others is an outlier.
-        neighbours: typical is what has a small mean distance to so many nearest samples of its cluster.
+        max_candidates: at least 1, the size of the random part of the pool that is clustered; None takes all.
+        max_clusters: at least 1, the upper limit of the number of clusters.
+        min_cluster: at least 1; smaller clusters come last, because their samples are probably outliers.
+        neighbours: at least 1, how many nearest samples of its cluster a sample's typicality is measured by.
+        device: where distances are computed; the trial passes it.
+
+    Source: Hacohen, Dekel & Weinshall, Active learning on a budget, ICML 2022, algorithm 1 (TPC_RP).
     """
 
     max_clusters: int
@@ -59,10 +62,14 @@ class TypiClust(Subset):
 
 
 def cluster_order(cluster_P: Tensor, cluster_L: Tensor, n_clusters: int, min_cluster: int) -> Tensor:
-    """Return (n_clusters,) int64, all clusters in the order in which they are asked.
+    """Return (n_clusters,) int64, all cluster numbers in the order in which they are asked.
 
-    Small ones last; then by how many of their samples are labelled, fewest first; then by their size, largest
-    first; then by number.
+    Clusters of fewer than `min_cluster` samples come last. Otherwise: fewest labelled samples first, then
+    largest first, then lowest number first.
+
+    Args:
+        cluster_P, cluster_L: int64 in [0, n_clusters), the clusters of the pool and of the labelled samples.
+        n_clusters: how many. min_cluster: at least 1.
 
     >>> cluster_order(torch.tensor([0, 0, 1, 1, 1, 2]), torch.tensor([1]), 3, min_cluster=2).tolist()
     [0, 1, 2]
@@ -74,74 +81,22 @@ def cluster_order(cluster_P: Tensor, cluster_L: Tensor, n_clusters: int, min_clu
     return order[(size[order] < min_cluster).long().argsort(stable=True)]
 
 
-def typicality(
-    features_PD: Tensor,
-    cluster_P: Tensor,
-    neighbours: int,
-    generator: torch.Generator,
-    device: torch.device | str = "cpu",
-) -> Tensor:
-    """Return (P,) float32 > 0: 1 / mean distance to the nearest neighbours in the sample's cluster.
-
-    Infinite where that distance is 0 or the cluster has no other sample; 0 in a cluster of more than LARGEST
-    samples but for so many random ones, which are compared with each other alone.
-
-    Args:
-        features_PD: (P, D) float32. cluster_P: (P,) int64. neighbours: at most so many.
-
-    Source: Hacohen et al. 2022, typicality.
-
-    >>> x = torch.tensor([[0.0], [1.0], [3.0]])
-    >>> typicality(x, torch.zeros(3).long(), 2, torch.Generator()).mul(100).round().tolist()
-    [50.0, 67.0, 40.0]
-    """
-    typical_P = torch.zeros(len(cluster_P))
-    order = cluster_P.argsort(stable=True)
-    for members_M in order.split(torch.bincount(cluster_P).tolist()):
-        if len(members_M) > LARGEST:
-            members_M = members_M[torch.randperm(len(members_M), generator=generator)[:LARGEST]]
-        if len(members_M):
-            typical_P[members_M] = 1 / _mean_distance(features_PD[members_M].to(device), neighbours).cpu()
-    return typical_P
-
-
-def _mean_distance(features_MD: Tensor, neighbours: int) -> Tensor:
-    """Return (M,) float32, the mean distance of each to its nearest neighbours; 0 for a sample alone."""
-    distance_MM = squared_distances(features_MD, features_MD).sqrt_().fill_diagonal_(torch.inf)
-    n_neighbours = min(neighbours, len(features_MD) - 1)
-    if n_neighbours == 0:
-        return torch.zeros(len(features_MD), device=features_MD.device)
-    return distance_MM.topk(n_neighbours, dim=1, largest=False).values.mean(dim=1)
-
-
-def most_typical(typical_P: Tensor, cluster_P: Tensor, order: Tensor, n: int) -> Tensor:
-    """Return (min(n, P),) int64 positions: the most typical of each cluster in `order`, then the second, ...
-
-    Ties go to the lowest position.
-
-    >>> most_typical(torch.tensor([1.0, 2.0, 3.0]), torch.tensor([0, 0, 1]), torch.tensor([0, 1]), 3).tolist()
-    [1, 2, 0]
-    """
-    by_typicality = typical_P.argsort(descending=True, stable=True)
-    turn = rank_within(cluster_P[by_typicality])
-    rank_of_cluster = order.argsort()
-    ranked = rank_of_cluster[cluster_P[by_typicality]].argsort(stable=True)
-    return by_typicality[ranked[turn[ranked].argsort(stable=True)][:n]]
-
-
-BATCH = 1024
-
-
 @dataclass(frozen=True, eq=False)
 class TypiclustSeedSet:
-    """The most typical sample of each of as many clusters as samples are asked.
+    """Labels the most typical sample of each of n clusters first, where n is the size of the seed set.
+
+    The clusters are found by k-means on the principal components of the pixels. No label is needed for it.
 
     Attributes:
+        amount: the size of the seed set.
         images_N: (N, channels, height, width) uint8, a tensor or images that stay in their file.
-        components: principal components of the pixels.
-        neighbours: nearest neighbours whose mean distance says how typical a sample is.
-        candidates: from how many random samples of a larger data set it chooses (never fewer than asked).
-        side: pixels; larger images are averaged down to so many a side before their components are found.
+        components: at least 1, the number of principal components of the pixels.
+        neighbours: at least 1, how many nearest samples of its cluster a sample's typicality is measured by.
+        candidates: at least 1; a larger data set is reduced to this many random samples, or to n if that is
+            more.
+        side: at least 1, pixels; larger images are averaged down to this height and width.
+
+    Source: Hacohen, Dekel & Weinshall, Active learning on a budget, ICML 2022, algorithm 1 (TPC_RP).
     """
 
     amount: Amount
@@ -155,21 +110,22 @@ class TypiclustSeedSet:
         check_fields("initial", self)
 
     def select(self, index_N: Tensor, generator: torch.Generator) -> Tensor:
-        """Return members of `index_N`, int64, the most typical of each cluster; all where no more are there.
+        """Return members of `index_N`, int64, the most typical of each cluster; all if there are no more.
 
-        Where samples repeat there are fewer clusters than asked: random candidates fill up.
+        If samples repeat, there may be fewer clusters than asked for; random candidates make up the number.
         """
         n = self.amount.first_count(len(index_N), len(index_N))
         if n >= len(index_N):
             return index_N
-        index_P = _subset(index_N, max(n, self.candidates), generator)
+        index_P = _random_part(index_N, max(n, self.candidates), generator)
         features_PD = principal_components(self._pixels(index_P), self.components, generator)
         cluster_P = k_means(features_PD, n, generator)
-        chosen = most_typical_of_each(features_PD, cluster_P, self.neighbours)
+        typical_P = -mean_neighbour_distance(features_PD, cluster_P, self.neighbours)
+        chosen = most_typical(typical_P, cluster_P, torch.arange(n), n=len(cluster_P.unique()))
         return index_P[_filled(chosen, len(index_P), n, generator)]
 
     def _pixels(self, index_P: Tensor) -> Tensor:
-        """Return (P, channels * height * width) float32 in [0, 1] of the images, averaged down if large."""
+        """Return (P, channels * height * width) float32 in [0, 1], the images, averaged down if large."""
         n_channels, *sides = self.images_N.shape[1:]
         height, width = (min(side, self.side) for side in sides)
         pixels_PF = torch.empty(len(index_P), n_channels * height * width)
@@ -181,7 +137,9 @@ class TypiclustSeedSet:
 
 
 def principal_components(pixels_PF: Tensor, n_components: int, generator: torch.Generator) -> Tensor:
-    """Return features_PD, float32: projections on the first principal components, as many as there are.
+    """Return (P, D) float32, the projections on the first principal components.
+
+    D is the smallest of `n_components`, P and F.
 
     Args:
         pixels_PF: (P, F) float32, finite.
@@ -193,13 +151,13 @@ def principal_components(pixels_PF: Tensor, n_components: int, generator: torch.
 
     n_components = min(n_components, *pixels_PF.shape)
     if n_components == 0 or bool((pixels_PF == pixels_PF[0]).all()):
-        return torch.zeros(len(pixels_PF), max(1, n_components))  # nothing to tell apart
+        return torch.zeros(len(pixels_PF), max(1, n_components))  # all samples are equal
     method = PCA(n_components, svd_solver="randomized", random_state=sklearn_seed(generator))
     with threadpool_limits(1):
         return torch.from_numpy(method.fit_transform(pixels_PF.numpy()))
 
 
-def _subset(index_N: Tensor, n: int, generator: torch.Generator) -> Tensor:
+def _random_part(index_N: Tensor, n: int, generator: torch.Generator) -> Tensor:
     """Return `n` random members of `index_N` in file order, or all of them."""
     if n >= len(index_N):
         return index_N

@@ -1,4 +1,4 @@
-"""Queries by one score per sample, a partial selection instead of a sort of the pool.
+"""Queries by one score per sample, with a partial selection instead of a sort of the pool.
 
 Sources: least confidence, Lewis & Gale 1994; margin (breaking ties), Scheffer et al. 2001; entropy, Shannon
 1948.
@@ -15,89 +15,87 @@ from alframe.core.selection import lowest
 from alframe.query.base import finite
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class RandomQuery:
-    """Uniform: the baseline of every comparison."""
+    """Asks uniformly random samples: the baseline of every comparison."""
 
     needs: frozenset[str] = field(default=frozenset(), init=False)
 
     def select(self, scores: PoolScores, labelled: Labelled, n: int, generator: torch.Generator) -> Tensor:
-        """Return index_Q, int64: min(n, P) random samples of the pool."""
+        """Return (min(n, P),) int64, random data-set indices of the pool."""
         return scores.index_P[torch.randperm(len(scores), generator=generator)[:n]]
 
 
 @dataclass(frozen=True, kw_only=True)
-class LeastConfidence:
-    """The samples whose most probable class is least probable.
-
-    Attributes:
-        spread: at least 1; the question is a random 1/spread of the spread * n least confident, which
-            keeps near-duplicates from filling it. 1 asks the very lowest.
-    """
+class _LowestValues:
+    """Asks samples with the lowest values, of which a subclass defines the value."""
 
     spread: float
-    needs: frozenset[str] = field(default=frozenset(), init=False)
 
     def __post_init__(self) -> None:
         check_fields("query", self)
 
-    def select(self, scores: PoolScores, labelled: Labelled, n: int, generator: torch.Generator) -> Tensor:
-        """Return index_Q, int64, min(n, P) samples."""
-        return scores.index_P[_spread_lowest(finite(scores, "log_odds_P"), n, self.spread, generator)]
-
     def value(self, scores: PoolScores) -> Tensor:
-        """Return (P,) float32, the lower, the sooner asked."""
-        return scores.log_odds_P
+        raise NotImplementedError
+
+    def select(self, scores: PoolScores, labelled: Labelled, n: int, generator: torch.Generator) -> Tensor:
+        """Return (min(n, P),) int64, the data-set indices to ask."""
+        value_P = self.value(scores)
+        candidates = lowest(value_P, max(n, round(min(self.spread * n, len(value_P)))))
+        if len(candidates) > n and self.spread != 1:
+            candidates = candidates[torch.randperm(len(candidates), generator=generator)]
+        return scores.index_P[candidates[:n]]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Margin:
-    """The samples whose two most probable classes are closest, measured as log(p_1st / p_2nd).
+class LeastConfidence(_LowestValues):
+    """Asks samples whose most probable class is least probable.
 
     Attributes:
-        spread: as in `LeastConfidence`.
+        spread: at least 1; n random ones of the spread * n least confident samples are asked, which keeps
+            near-duplicates from filling a question. 1 asks the very lowest.
+
+    Source: Lewis & Gale, A sequential algorithm for training text classifiers, SIGIR 1994.
     """
 
-    spread: float
-    needs: frozenset[str] = field(default=frozenset({"margin"}), init=False)
-
-    def __post_init__(self) -> None:
-        check_fields("query", self)
-
-    def select(self, scores: PoolScores, labelled: Labelled, n: int, generator: torch.Generator) -> Tensor:
-        """Return index_Q, int64, min(n, P) samples."""
-        return scores.index_P[_spread_lowest(finite(scores, "margin_P"), n, self.spread, generator)]
+    needs: frozenset[str] = field(default=frozenset(), init=False)
 
     def value(self, scores: PoolScores) -> Tensor:
-        """Return (P,) float32, the lower, the sooner asked."""
+        """Return (P,) float32, the log-odds of the predicted class; the lower, the earlier it is asked."""
+        return finite(scores, "log_odds_P")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Margin(_LowestValues):
+    """Asks samples whose two most probable classes are closest, measured as log(p_1st / p_2nd).
+
+    Attributes:
+        spread: at least 1; n random ones of the spread * n lowest margins are asked, which keeps
+            near-duplicates from filling a question. 1 asks the very lowest.
+
+    Source: Scheffer, Decomain & Wrobel, Active hidden Markov models for information extraction, IDA 2001.
+    """
+
+    needs: frozenset[str] = field(default=frozenset({"margin"}), init=False)
+
+    def value(self, scores: PoolScores) -> Tensor:
+        """Return (P,) float32, the margin; the lower, the earlier it is asked."""
         return finite(scores, "margin_P")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Entropy:
-    """The samples whose class probabilities have the largest entropy.
+class Entropy(_LowestValues):
+    """Asks samples whose class probabilities have the largest entropy.
 
     Attributes:
-        spread: as in `LeastConfidence`.
+        spread: at least 1; n random ones of the spread * n largest entropies are asked, which keeps
+            near-duplicates from filling a question. 1 asks the very largest.
+
+    Source: Shannon, A mathematical theory of communication, 1948.
     """
 
-    spread: float
     needs: frozenset[str] = field(default=frozenset({"entropy"}), init=False)
 
-    def __post_init__(self) -> None:
-        check_fields("query", self)
-
-    def select(self, scores: PoolScores, labelled: Labelled, n: int, generator: torch.Generator) -> Tensor:
-        """Return index_Q, int64, min(n, P) samples."""
-        return scores.index_P[_spread_lowest(self.value(scores), n, self.spread, generator)]
-
     def value(self, scores: PoolScores) -> Tensor:
-        """Return (P,) float32, the lower, the sooner asked."""
+        """Return (P,) float32, minus the entropy; the lower, the earlier it is asked."""
         return -finite(scores, "entropy_P")
-
-
-def _spread_lowest(value_P: Tensor, n: int, spread: float, generator: torch.Generator) -> Tensor:
-    candidates = lowest(value_P, max(n, round(min(spread * n, len(value_P)))))
-    if len(candidates) <= n or spread == 1:
-        return candidates[:n]
-    return candidates[torch.randperm(len(candidates), generator=generator)[:n]]

@@ -9,9 +9,8 @@ from alframe.query import Coreset
 from alframe.query.batchbald import greedy_batch
 from alframe.query.disagreement import bald, variation_ratio, vote_entropy
 from alframe.query.power import log_closeness, log_error
+from tests.support.pool_scores import generator, labelled, normal, pool
 from tests.unit.query.test_batchbald import random_members
-from tests.unit.query.test_features import held, normal
-from tests.unit.query.test_scores import generator, pool
 
 theirs = pytest.importorskip("skactiveml.pool", reason="scikit-activeml is not installed")
 
@@ -53,5 +52,6 @@ def test_k_center_greedy() -> None:
     y = np.full(106, np.nan)
     y[:6] = 0
     expected, _ = theirs.k_greedy_center(torch.cat([start, x]).numpy(), y, batch_size=20)
-    asked = Coreset(max_candidates=None).select(pool(100, features_PD=x), held(start), 20, generator()) - 10
+    strategy = Coreset(max_candidates=None)
+    asked = strategy.select(pool(100, features_PD=x), labelled(start), 20, generator()) - 10
     assert asked.tolist() == (expected - 6).tolist()

@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from alframe.query import Bald, BatchBald
-from alframe.query.batchbald import Joint, adds, greedy_batch, stratified_draw
+from alframe.query.batchbald import Joint, greedy_batch, information_gain, stratified_draw
 from alframe.query.disagreement import bald
-from tests.unit.query.test_scores import NOBODY, generator, pool
+from tests.support.pool_scores import NO_LABELS, generator, pool
 
 
 def random_members(n: int, n_members: int = 4, n_classes: int = 3, seed: int = 0) -> torch.Tensor:
@@ -49,14 +49,14 @@ def test_the_batch_is_that_of_a_search_over_all_configurations(seed: int) -> Non
 def test_what_a_sample_adds_is_the_difference_of_the_joint_information() -> None:
     said = random_members(6)
     joint = Joint(4)
-    assert torch.allclose(adds(said, joint), bald(said), atol=1e-12)
+    assert torch.allclose(information_gain(said, joint), bald(said), atol=1e-12)
     batch: list[int] = []
     for position in (2, 5):
         joint.add(said[position], 10**6, generator())
         batch.append(position)
         for other in (0, 1, 3, 4):
             expected = joint_information(said, [*batch, other]) - joint_information(said, batch)
-            assert adds(said[other, None], joint).item() == pytest.approx(expected, abs=1e-10)
+            assert information_gain(said[other, None], joint).item() == pytest.approx(expected, abs=1e-10)
     assert len(joint.probability_S) == 9
 
 
@@ -67,7 +67,7 @@ def test_drawn_configurations_estimate_what_all_of_them_say() -> None:
         exact.add(said[position], 10**6, generator())
         drawn.add(said[position], 200, generator(position))
     assert (len(exact.probability_S), len(drawn.probability_S)) == (729, 200)
-    error = adds(said[6:], drawn) - adds(said[6:], exact)
+    error = information_gain(said[6:], drawn) - information_gain(said[6:], exact)
     assert error.abs().max() < 0.03
     assert error.abs().max() > 0
 
@@ -75,8 +75,8 @@ def test_drawn_configurations_estimate_what_all_of_them_say() -> None:
 def test_one_sample_is_balds() -> None:
     scores = pool(30, members_PKC=random_members(30))
     strategy = BatchBald(max_candidates=None, joint=1, configurations=10, beta=1.0)
-    first = strategy.select(scores, NOBODY, 1, generator())
-    assert torch.equal(first, Bald(max_candidates=None).select(scores, NOBODY, 1, generator()))
+    first = strategy.select(scores, NO_LABELS, 1, generator())
+    assert torch.equal(first, Bald(max_candidates=None).select(scores, NO_LABELS, 1, generator()))
 
 
 def test_a_copy_of_what_is_asked_is_not_asked() -> None:
@@ -85,15 +85,15 @@ def test_a_copy_of_what_is_asked_is_not_asked() -> None:
     twice = torch.cat([said, said[best, None]])
     strategy = BatchBald(max_candidates=None, joint=2, configurations=100, beta=1.0)
     scores = pool(11, members_PKC=twice)
-    by_bald = Bald(max_candidates=None).select(scores, NOBODY, 2, generator())
+    by_bald = Bald(max_candidates=None).select(scores, NO_LABELS, 2, generator())
     assert set(by_bald.tolist()) == {int(best) + 10, 20}
-    assert set(strategy.select(scores, NOBODY, 2, generator()).tolist()) != {int(best) + 10, 20}
+    assert set(strategy.select(scores, NO_LABELS, 2, generator()).tolist()) != {int(best) + 10, 20}
 
 
 def test_beyond_the_joint_samples_the_rest_is_drawn() -> None:
     scores = pool(60, members_PKC=random_members(60))
     strategy = BatchBald(max_candidates=None, joint=4, configurations=100, beta=1.0)
-    asked = [strategy.select(scores, NOBODY, 20, generator(seed)).tolist() for seed in range(2)]
+    asked = [strategy.select(scores, NO_LABELS, 20, generator(seed)).tolist() for seed in range(2)]
     assert asked[0][:4] == asked[1][:4] == (greedy_batch(
         scores.members_PKC, bald(scores.members_PKC), 4, 100, generator()
     ) + 10).tolist()  # fmt: skip

@@ -1,50 +1,32 @@
+"""K-means++, k-means and average linkage on samples whose clusters are known."""
+
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from alframe.core.selection import rank_within
-from alframe.query import clustering as typicality
-from alframe.query.clustering import MANY, k_means, mean_neighbour_distance, most_typical
+from alframe.query import clustering
+from alframe.query.clustering import MANY, average_linkage, k_means, plus_plus
+from tests.support.pool_scores import generator, normal
 
 
-@given(st.lists(st.integers(-2, 3), max_size=30))
-@settings(max_examples=100, deadline=None)
-def test_rank_within_counts_those_before(groups: list[int]) -> None:
-    expected = [groups[:place].count(group) for place, group in enumerate(groups)]
-    assert rank_within(torch.tensor(groups, dtype=torch.int64)).tolist() == expected
+def test_k_means_plus_plus_draws_with_squared_distances_as_odds() -> None:
+    x, draws = torch.tensor([[0.0], [1.0], [3.0]]), generator()
+    second = torch.stack([plus_plus(torch.ones(3, 1), x, 2, 0, draws)[1] for _ in range(4000)])
+    assert (second == 1).double().mean().item() == pytest.approx(0.1, abs=0.02)
+    assert not (second == 0).any()
 
 
-@pytest.mark.parametrize("distances", [1, 100, typicality.DISTANCES])
-def test_the_mean_distance_is_that_of_two_loops(monkeypatch: pytest.MonkeyPatch, distances: int) -> None:
-    monkeypatch.setattr(typicality, "DISTANCES", distances)  # however many are held at once
-    generator = torch.Generator().manual_seed(0)
-    features_PD = torch.randn(40, 5, generator=generator)
-    features_PD[7] = features_PD[3]
-    cluster_P = torch.randint(0, 4, (40,), generator=generator)
-    cluster_P[0] = 9  # alone
-    mean_P = mean_neighbour_distance(features_PD, cluster_P, neighbours=3)
-    for place in range(40):
-        others = [p for p in range(40) if p != place and cluster_P[p] == cluster_P[place]]
-        nearest = sorted(float((features_PD[p] - features_PD[place]).norm()) for p in others)[:3]
-        expected = sum(nearest) / len(nearest) if nearest else float("inf")
-        assert float(mean_P[place]) == pytest.approx(expected, rel=1e-5)
+def test_k_means_finds_clusters_that_are_there() -> None:
+    truth = torch.arange(300) % 5
+    x = torch.eye(5)[truth] * 20 + normal(300, 5)
+    found = k_means(x, 5, generator())
+    assert len(torch.stack([truth, found]).unique(dim=1).T) == 5
 
 
-def test_the_most_typical_has_the_densest_surroundings_not_the_centre() -> None:
-    # On a line: a clump at 0, 0.1, 0.3 and a far 4; the mean is 1.1, nobody is there.
-    features_PD = torch.tensor([[4.0], [0.3], [0.0], [0.1], [50.0]])
-    cluster_P = torch.tensor([0, 0, 0, 0, 1])
-    # Two nearest: 0.1 has 0.1 and 0.2, mean 0.15; 0 has 0.2 (0.1, 0.3); 0.3 has 0.25 (0.2, 0.3).
-    assert mean_neighbour_distance(features_PD, cluster_P, 2)[1:4].tolist() == pytest.approx(
-        [0.25, 0.2, 0.15]
-    )
-    assert most_typical(features_PD, cluster_P, 2).tolist() == [3, 4]
-
-
-def test_ties_and_equal_samples_go_to_the_lowest_position() -> None:
-    assert most_typical(torch.ones(6, 2), torch.tensor([1, 1, 0, 0, 1, 0]), 20).tolist() == [2, 0]
-    assert most_typical(torch.empty(0, 2), torch.empty(0, dtype=torch.int64), 20).tolist() == []
+def test_k_means_is_a_fixed_point_of_lloyds_iterations() -> None:
+    x = normal(200, 3)
+    cluster = k_means(x, 4, generator())
+    centres = torch.stack([x[cluster == c].mean(dim=0) for c in range(4)])
+    assert torch.equal(torch.cdist(x, centres).argmin(dim=1), cluster)
 
 
 @pytest.mark.parametrize("n_clusters", [4, MANY + 10])
@@ -62,7 +44,7 @@ def test_k_means_finds_blobs_with_few_and_many_clusters(n_clusters: int) -> None
     assert len(cluster_P.unique()) > n_clusters // 2
 
 
-def test_k_means_of_fewer_different_samples_than_clusters_warns_nobody() -> None:
+def test_k_means_of_fewer_different_samples_than_clusters_does_not_warn() -> None:
     features_PD = torch.tensor([[0.0], [5.0]]).repeat(10, 1)
     cluster_P = k_means(features_PD, 6, torch.Generator().manual_seed(0))
     assert len(cluster_P.unique()) == 2
@@ -71,8 +53,13 @@ def test_k_means_of_fewer_different_samples_than_clusters_warns_nobody() -> None
 
 
 def test_more_clusters_than_samples_that_centres_are_found_from(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(typicality, "FITTED", 16)
+    monkeypatch.setattr(clustering, "FITTED", 16)
     x = torch.randn(100, 2, generator=torch.Generator().manual_seed(0))
     assert len(k_means(x, 30, torch.Generator().manual_seed(0)).unique()) > 20
     few = k_means(torch.eye(4)[torch.arange(100) % 4] * 9, 4, torch.Generator().manual_seed(0))
     assert len(few.unique()) == 4
+
+
+def test_average_linkage_by_hand() -> None:
+    # 0, 1 | 4 | 10: 4 is 3.5 from the pair's mean distance, 6 from 10.
+    assert len(average_linkage(torch.tensor([[0.0], [1.0], [4.0], [10.0]]), 2)[:3].unique()) == 1

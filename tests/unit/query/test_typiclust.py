@@ -1,8 +1,15 @@
+"""TypiClust as a seed set and as a query strategy."""
+
+import math
+
 import pytest
 import torch
 
 from alframe.core.plan import Amount
-from alframe.query.typiclust import TypiclustSeedSet, principal_components
+from alframe.query import TypiClust
+from alframe.query.typicality import most_typical
+from alframe.query.typiclust import TypiclustSeedSet, cluster_order, principal_components
+from tests.support.pool_scores import generator, labelled, pool
 
 SETTINGS = {"components": 4, "neighbours": 5, "candidates": 1000, "side": 32}
 
@@ -74,3 +81,23 @@ def test_principal_components_span_what_an_exact_decomposition_spans() -> None:
     assert torch.allclose(torch.pdist(features_PD), torch.pdist(centred), atol=1e-4)
     assert principal_components(pixels_PF[:2], 30, generator).shape == (2, 2)
     assert principal_components(torch.ones(5, 20), 30, generator).abs().max() == 0
+
+
+def test_clusters_without_labels_come_first_the_largest_of_them_first() -> None:
+    cluster_P = torch.tensor([0] * 5 + [1] * 9 + [2] * 7 + [3] * 2)
+    # Cluster 1 holds a label; 3 is small.
+    assert cluster_order(cluster_P, torch.tensor([1]), 4, min_cluster=3).tolist() == [2, 0, 1, 3]
+    order = torch.tensor([2, 0, 1, 3])
+    typical = torch.arange(23).float()
+    assert most_typical(typical, cluster_P, order, 5).tolist() == [20, 4, 13, 22, 19]
+
+
+def test_typiclust_asks_the_middle_of_what_is_not_covered() -> None:
+    angle = torch.arange(8) * math.pi / 4
+    around = torch.cat([torch.zeros(1, 2), torch.stack([angle.cos(), angle.sin()], dim=1)])
+    x = torch.cat([around + 100, around - 100, around + torch.tensor([100.0, -100.0])])
+    strategy = TypiClust(max_candidates=None, max_clusters=500, min_cluster=1, neighbours=20)
+    for seed in range(5):
+        scores, labels = pool(27, features_PD=x), labelled(torch.full((1, 2), 100.2))
+        asked = strategy.select(scores, labels, 2, generator(seed)) - 10
+        assert set(asked.tolist()) == {9, 18}

@@ -1,0 +1,54 @@
+"""BADGE against k-means++ on gradients that are written down."""
+
+import math
+
+import pytest
+import torch
+
+from alframe.query import Badge
+from alframe.query.badge import output_errors
+from tests.support.pool_scores import generator, labelled, normal, pool
+
+
+def slow_badge(log_probs: torch.Tensor, features: torch.Tensor, n: int, draws: torch.Tensor) -> list[int]:
+    """K-means++ as published, with the embeddings written down and the same uniform draws."""
+    probs = log_probs.double().exp()
+    onehot = torch.nn.functional.one_hot(probs.argmax(dim=1), probs.shape[1])
+    g = ((probs - onehot)[:, :, None] * features.double()[:, None, :]).flatten(1)
+    chosen = [int(g.norm(dim=1).argmax())]
+    for draw in draws[: n - 1]:
+        squared = (g[:, None] - g[chosen][None]).square().sum(dim=2).amin(dim=1)
+        upto = squared.cumsum(0)
+        chosen.append(int((upto > draw * upto[-1]).nonzero()[0]))
+    return chosen
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_badge_is_k_means_plus_plus_on_gradients_that_are_written_down(seed: int) -> None:
+    features, log_probs = normal(120, 7, seed=seed), normal(120, 4, seed=seed + 50).mul(2).log_softmax(dim=1)
+    scores = pool(
+        120,
+        features_PD=features,
+        log_probs_PC=log_probs,
+        predicted_P=log_probs.argmax(dim=1),
+        log_odds_P=log_probs.exp().amax(dim=1).double().logit().float(),
+    )
+    asked = Badge(max_candidates=None).select(scores, labelled(features), 30, generator(seed)) - 10
+    draws = torch.rand(29, dtype=torch.float64, generator=generator(seed))
+    assert asked.tolist() == slow_badge(log_probs, features, 30, draws)
+
+
+def test_gradient_embeddings_are_the_gradients_of_the_last_layer() -> None:
+    layer, x = torch.nn.Linear(6, 4, bias=False), normal(1, 6)
+    logits = layer(x)
+    predicted = logits.argmax(dim=1)
+    torch.nn.functional.cross_entropy(logits, predicted).backward()
+    log_probs = logits.detach().log_softmax(dim=1)
+    odds = log_probs.exp().amax(dim=1).logit()
+    errors = output_errors(log_probs, predicted, odds)
+    assert torch.allclose(errors.T @ x, layer.weight.grad, atol=1e-6)
+
+
+def test_an_error_that_float32_probabilities_round_away_is_kept() -> None:
+    errors = output_errors(torch.tensor([[0.0, -30.0]]), torch.tensor([0]), torch.tensor([30.0]))
+    assert errors[0, 0].item() == pytest.approx(-math.exp(-30), rel=1e-5)

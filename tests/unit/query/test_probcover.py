@@ -1,0 +1,64 @@
+"""ProbCover: the radius by search, the cover by a plain loop."""
+
+import pytest
+import torch
+
+from alframe.query import ProbCover
+from alframe.query.probcover import ball_graph, greedy_cover, largest_pure_radius
+from tests.support.pool_scores import generator, labelled, normal, pool
+
+
+def slow_radius(x: torch.Tensor, pseudo: torch.Tensor, purity: float) -> float:
+    """The largest distance between two samples at which enough of the open balls are pure."""
+    distances = torch.cdist(x, x)
+    other = pseudo[:, None] != pseudo[None]
+    fits = [
+        radius
+        for radius in distances.unique().tolist()
+        if (((distances < radius) & other).any(dim=1)).double().mean() <= 1 - purity + 1e-9
+    ]
+    return max(fits)
+
+
+@pytest.mark.parametrize("purity", [0.5, 0.8, 0.95])
+def test_the_radius_is_that_of_a_search_over_all_distances(purity: float) -> None:
+    x, pseudo = normal(60, 2), torch.arange(60) % 2
+    x[:, 0] += pseudo * 2
+    found = largest_pure_radius(x, pseudo, purity, generator()) ** 0.5
+    assert found == pytest.approx(slow_radius(x, pseudo, purity), rel=1e-4)
+
+
+def test_one_cluster_alone_is_covered_by_one_ball() -> None:
+    x = normal(9, 2)
+    radius = largest_pure_radius(x, torch.zeros(9).long(), 0.95, generator())
+    assert ball_graph(x, radius).all()
+
+
+def test_the_greedy_cover_is_that_of_a_plain_loop() -> None:
+    x = normal(80, 2)
+    graph, covered = ball_graph(x, 0.3), torch.zeros(80, dtype=torch.bool)
+    covered[[3, 5, 8]] = True
+    expected, open_ = [], ~covered
+    for _ in range(10):
+        gains = (graph & open_).sum(dim=1)
+        expected.append(int(gains.argmax()))
+        open_ &= ~graph[expected[-1]]
+    before = covered.clone()
+    assert greedy_cover(graph, covered, 10, generator()).tolist() == expected
+    assert torch.equal(covered, before)
+
+
+def test_prob_cover_leaves_out_what_labels_cover() -> None:
+    place = torch.tensor([0] * 20 + [1] * 15 + [2] * 10)
+    x = torch.eye(3)[place] + 0.01 * normal(45, 3)
+    labels = labelled(torch.tensor([[1.0, 0, 0], [5.0, 0, 0], [9.0, 0, 0]]))
+    scores = pool(45, features_PD=x * 7, predicted_P=place)
+    asked = ProbCover(max_candidates=None, purity=0.95).select(scores, labels, 2, generator()) - 10
+    assert place[asked].tolist() == [1, 2]
+
+
+def test_a_graph_that_rounding_left_lopsided_is_covered_without_a_sample_twice() -> None:
+    # 1 and 2 see 0, which sees neither.
+    graph = torch.tensor([[1, 0, 0], [1, 1, 0], [1, 0, 1]], dtype=torch.bool)
+    chosen = greedy_cover(graph, torch.zeros(3, dtype=torch.bool), 3, generator())
+    assert sorted(chosen.tolist()) == [0, 1, 2]
