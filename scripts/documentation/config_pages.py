@@ -5,7 +5,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from conf_files import ConfFile, Key, read
+from page_text import page, plain, table
 from ranges import range_of
+from trial_pages import header_of
 
 # The folders of conf/ whose files are options, in the order in which a trial uses them.
 GROUPS = (
@@ -66,15 +68,15 @@ def _trial_page(conf: Path) -> str:
     groups = [
         (f"[`{group}`]({group.rpartition('/')[2]}/index.md)", f"`{default_of(conf, group) or '-'}`", comment)
         for group in GROUPS
-        for comment in [_markdown(_purpose(conf, group))]
+        for comment in [plain(_purpose(conf, group))]
     ]
-    return _page(
+    return page(
         "Keys of every trial",
         "A setting is typed as `key=value`, such as `seed=3`. A group is typed as `group=option`, such as "
         "`query=badge`: the option brings keys of its own. `alframe --cfg job` prints every key with its "
         "value.",
         "## Groups",
-        _table(("group", "default", "what it chooses"), groups),
+        table(("group", "default", "what it chooses"), groups),
         "[Experiments](../experiments.md) set many keys at once, [sweeps](../sweeps.md) run many trials.",
         "## Keys",
         *_keys("", file.keys),
@@ -92,15 +94,15 @@ def _group_page(conf: Path, group: str) -> str:
         (
             f"[`{file.path.stem}`]({file.path.stem}.md)"
             + (", the default" if file.path.stem == default else ""),
-            _markdown(_first_sentence(file)),
+            plain(_first_sentence(file)),
         )
         for file in files
     ]
     shared = _shared(files)
-    return _page(
+    return page(
         f"{group}: {_purpose(conf, group).rstrip('.')}" if _purpose(conf, group) else group,
         f"Type `{group}=OPTION`." + (f" Without it a trial takes `{default}`." if default else ""),
-        _table(("option", "what it does"), rows),
+        table(("option", "what it does"), rows),
         *(["## Keys of several options", *_keys(group, shared)] if shared else []),
     )
 
@@ -116,17 +118,18 @@ def _option_page(conf: Path, group: str, file: ConfFile) -> str:
     own = [key for key in file.keys if not key.file.name.startswith("_")]
     shared = [key for key in file.keys if key.file.name.startswith("_") and key.default]
     rows = [(f"`{_typed(group, key)}`", f"`{key.default}`", _range(group, key)) for key in shared]
-    return _page(
+    return page(
         f"{group}={file.path.stem}",
-        *(_markdown(paragraph) for paragraph in _prose(file)),
+        *(plain(paragraph) for paragraph in _prose(file)),
         f"```\n{_command(conf, group, file)}\n```",
+        *(f"Needs: `{lines[0]}`" for name, lines in header_of(file.head).fields if name == "needs"),
         *_classes(file),
         *(["## Keys", *_keys(group, own)] if own else []),
         *(
             [
                 "## Keys shared with other options",
                 f"[{group}](index.md#keys-of-several-options) describes them.",
-                _table(("key", "default here", "takes"), rows),
+                table(("key", "default here", "takes"), rows),
             ]
             if rows
             else []
@@ -136,13 +139,15 @@ def _option_page(conf: Path, group: str, file: ConfFile) -> str:
 
 def _command(conf: Path, group: str, file: ConfFile) -> str:
     """Return a line to type: the option, the keys that it cannot do without, and one key as an example."""
-    prefix = "alframe -m" if group == "hydra/launcher" else "alframe"
+    commands = [lines for name, lines in header_of(file.head).fields if name == "command"]
+    if commands:
+        return "\n".join(commands[0])
     needed = [f"{_typed(group, key)}=PATH" for key in file.keys if key.default == "???"]
     plain = [key for key in file.keys if key.default and re.fullmatch(r"[\w.+-]+", key.default)]
     example = [
         f"{_typed(group, key)}={key.default}" for key in plain if key.default not in ("null", file.path.stem)
     ]
-    return " ".join([prefix, f"{group}={file.path.stem}", *needed, *example[:1]])
+    return " ".join([f"alframe {group}={file.path.stem}", *needed, *example[:1]])
 
 
 def _classes(file: ConfFile) -> Iterator[str]:
@@ -161,7 +166,7 @@ def _keys(group: str, keys: Iterable[Key]) -> Iterator[str]:
             default = "no default: it must be given" if key.default == "???" else f"default `{key.default}`"
             yield f"{default}{f'; takes {takes}' if takes else ''}\n{{ .key-facts }}"
         if key.description:
-            yield _markdown(key.description)
+            yield plain(key.description)
 
 
 def _typed(group: str, key: Key) -> str:
@@ -169,12 +174,12 @@ def _typed(group: str, key: Key) -> str:
 
 
 def _range(group: str, key: Key) -> str:
-    return _markdown(range_of(_typed(group, key)).replace("1048576", "2^20"))
+    return plain(range_of(_typed(group, key)).replace("1048576", "2^20"))
 
 
 def _prose(file: ConfFile) -> list[str]:
-    """Return the paragraphs of a head without its fields (command, result, needs ...)."""
-    return [paragraph for paragraph in file.paragraphs if not re.match(r"(command|needs)\s", paragraph)]
+    """Return the paragraphs of a head without its fields (command, needs ...)."""
+    return header_of(file.head).paragraphs
 
 
 def _first_sentence(file: ConfFile) -> str:
@@ -212,21 +217,3 @@ def _with_links(text: str, path: str, links: dict[str, str]) -> str:
         pieces += [re.sub(r"`([^`\n]+)`", linked, text[last : block.start()]), block.group(0)]
         last = block.end()
     return "".join([*pieces, re.sub(r"`([^`\n]+)`", linked, text[last:])])
-
-
-def _markdown(text: str) -> str:
-    """Return a comment as Markdown: everything outside backticks is literal."""
-    parts = text.split("`")
-    return "`".join(
-        part if k % 2 else re.sub(r"([*<|\[\]$])|(?<![a-z])(_)", r"\\\1\2", part)
-        for k, part in enumerate(parts)
-    )
-
-
-def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
-    lines = [head, tuple("---" for _ in head), *rows]
-    return "\n".join(f"| {' | '.join(cell for cell in line)} |" for line in lines)
-
-
-def _page(title: str, *parts: str) -> str:
-    return "\n\n".join([f"# {title}", *(part for part in parts if part)]) + "\n"

@@ -1,15 +1,29 @@
-"""Hooks of the documentation site (mkdocs.yml): pages that are generated when the site is built."""
+"""Hooks of the documentation site (mkdocs.yml): the parts that are generated when the site is built.
 
+A line "{{ name: arguments }}" in a page stands for what `_PARTS` makes of it.
+"""
+
+import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
 
 from alframe.config.validate import conf_directory
+from alframe.report.main import _parser as report_parser
+from command_options import options_of
 from config_pages import GROUPS, config_pages, group_page, option_page, options
+from page_text import plain, table
+from python_source import exit_codes, fields_of, logged_keys, names_of_files
+from trial_pages import policies, trials
 
-_GENERATED = "generated"  # the entry of `nav` in mkdocs.yml that stands for these pages
+ROOT = Path(__file__).parents[2]
+SOURCE = ROOT / "src" / "alframe"
+_GENERATED = "generated"  # the entry of `nav` in mkdocs.yml that stands for the pages of conf/
+_PART = re.compile(r"^\{\{ (\w+)(?:: (.*?))? \}\}$", re.MULTILINE)
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
@@ -30,8 +44,13 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     return files
 
 
+def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """Return a page with its generated parts."""
+    return _PART.sub(lambda part: _PARTS[part.group(1)](*(part.group(2) or "").split()), markdown)
+
+
 def _nav() -> list[dict[str, Any]]:
-    conf: Path = conf_directory()
+    conf = conf_directory()
     groups = [
         {
             group: [
@@ -42,3 +61,45 @@ def _nav() -> list[dict[str, Any]]:
         for group in GROUPS
     ]
     return [{"Config": ["reference/config/index.md", *groups]}]
+
+
+def _fields(module: str, name: str) -> str:
+    rows = [
+        (f"`{field.name}`", f"`{field.type}`".replace("|", "or"), plain(field.description))
+        for field in fields_of(SOURCE / module, name)
+    ]
+    return table(("name", "type", "meaning"), rows)
+
+
+def _files() -> str:
+    rows = [(f"`{name}`", plain(text)) for name, text in names_of_files(SOURCE / "core" / "layout.py")]
+    return table(("file or folder", "content"), rows)
+
+
+def _logged() -> str:
+    described = {
+        field.name: field.description
+        for module, name in (("core/trial_summary.py", "TrialSummary"), ("core/reports.py", "RoundRow"))
+        for field in fields_of(SOURCE / module, name)
+    }
+    rows = [
+        (f"`{key}`", plain(described[column]))
+        for key, column in logged_keys(SOURCE / "tracking" / "metrics.py")
+    ]
+    return table(("key", "meaning"), rows)
+
+
+def _exit_codes(module: str) -> str:
+    rows = [(f"`{code}`", plain(meaning)) for code, meaning in exit_codes(SOURCE / module)]
+    return table(("exit code", "meaning"), rows)
+
+
+_PARTS: dict[str, Callable[..., str]] = {
+    "fields": _fields,
+    "files": _files,
+    "logged": _logged,
+    "exit_codes": _exit_codes,
+    "options_of_report": lambda: options_of(report_parser()),
+    "trials": lambda folder: trials(conf_directory() / folder),
+    "policies": lambda: policies(conf_directory() / "sweep" / "policy"),
+}

@@ -5,24 +5,24 @@ from pathlib import Path
 
 KEY = "hydra.run.dir"  # the key that sets the directory
 
-CONFIG = "config.yaml"
-ROUNDS = "rounds.csv"
-LABELS = "labels.csv"
-LABELS_BY_NAME = "labels_by_name.csv"  # only if classes or images have names
-FILES = "files.csv"  # only if each image is a file
-SUMMARY = "summary.json"  # only in a finished trial
-FAILURE = "failure.json"  # only in a trial that failed, was interrupted or waits for answers
-DIAGNOSIS = "diagnosis.json"
-MISLABELLED = "mislabelled.npz"  # only if the truth is known and labels are wrong
-SUSPECTS = "suspects.csv"  # only if suspects > 0
+CONFIG = "config.yaml"  # the resolved config, with what `auto` chose under `chosen`
+ROUNDS = "rounds.csv"  # one row per round
+LABELS = "labels.csv"  # one row per sample
+LABELS_BY_NAME = "labels_by_name.csv"  # labels for people, only if classes or images have names
+FILES = "files.csv"  # the file of each index, only if each image is a file
+SUMMARY = "summary.json"  # the figures of the trial, only if it is finished
+FAILURE = "failure.json"  # status and reason, only if it failed, was interrupted or waits for answers
+DIAGNOSIS = "diagnosis.json"  # confusion matrix and reliability of the auto-labels, null without the truth
+MISLABELLED = "mislabelled.npz"  # up to 100 mislabelled images, only if the truth is known
+SUSPECTS = "suspects.csv"  # the least likely hand labels, only if `suspects` is above 0
 
-STATE = "state"  # folder: the state files that a trial resumes from
+STATE = "state"  # folder: what the trial resumes from, until it is finished
 LOCK = "lock"  # in state/: held by the process that runs the trial
-STATE_FILES = "round-*.state"  # in state/
+STATE_FILES = "round-*.state"  # in state/: the state after a round
 
-QUESTIONS = "questions"  # folder: the questions of oracle=files
-WANDB = "wandb"  # folder
-TENSORBOARD = "tensorboard"  # folder
+QUESTIONS = "questions"  # folder: the questions of `oracle=files`, to be answered by people
+WANDB = "wandb"  # folder: the W&B run, only with `tracker=wandb`
+TENSORBOARD = "tensorboard"  # folder: TensorBoard's files, only with `tracker=tensorboard`
 HYDRA = ".hydra"  # folder: Hydra's own record of the command
 OFFLINE_RUNS = f"{WANDB}/offline-run-*"  # a folder for each process that logged for W&B without a network
 

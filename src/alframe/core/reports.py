@@ -64,9 +64,23 @@ class RoundRow:
     """A row of `rounds.csv`. The fields are the columns, in their order; None is an empty cell.
 
     Attributes:
-        train_samples, train_steps, train_seconds, train_loss, train_epochs: as in `FitReport`.
-        mislabelled_share, coverage: over the data set. auto_label_error: over the auto-labels.
-            The other columns: as in `RoundReport` and `Counts`.
+        round: 0 for the seed set, then 1, 2 and so on.
+        train_samples: labels used for training. train_steps: optimizer steps.
+        train_seconds, score_seconds, seconds: wall-clock seconds of training, of scoring, of the whole round.
+        hand_new, auto_new: labels written in this round. If auto-labels are decided anew in each round,
+            `auto_new` counts all of them.
+        hand_labels, auto_labels: labels of each kind after the round.
+        unlabelled: samples without a label after the round.
+        mislabelled: labels that differ from the truth. mislabelled_share: over the data set, in [0, 1].
+        auto_label_error: wrong auto-labels over auto-labels, in [0, 1].
+        coverage: auto-labels over the data set, in [0, 1].
+        threshold: the probability above which predictions were accepted.
+        test_accuracy: of this round's classifier on the test set, in [0, 1].
+        train_loss: mean training loss of the last tenth of the steps, in nats.
+        train_epochs: passes over the labelled set, if the training is measured in epochs.
+        kind: "seed" (round 0), "round", or "closing" (the last row: the remainder gets its labels).
+        cost: of the trial so far, in the currency of `cost.*`.
+        note: a remark for people, such as why no auto-label was accepted.
     """
 
     round: int

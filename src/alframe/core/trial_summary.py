@@ -31,16 +31,17 @@ class TrialSummary:
     the truth. Fields with a default may be missing in the file of an older version.
 
     Attributes:
-        n_samples, n_classes: of the data set, the samples outside data.limit left out.
-        rounds: that trained. hand_labels, auto_labels: labels of each kind at the end.
-        hand_share, coverage: hand labels and auto-labels over `n_samples`, in [0, 1].
-        mislabelled: labels that differ from the truth; mislabelled_share: over `n_samples`.
-        auto_label_error: wrong auto-labels over auto-labels.
-        test_accuracy: of the last round's classifier.
-        seconds: wall-clock time of the trial; train_seconds, score_seconds: parts of it.
+        n_samples, n_classes: samples that take part and classes of the data set.
+        rounds: rounds that trained. hand_labels, auto_labels: labels of each kind at the end.
+        hand_share: hand labels over `n_samples`, in [0, 1]. coverage: auto-labels over it, in [0, 1].
+        mislabelled: labels that differ from the truth; mislabelled_share: over `n_samples`, in [0, 1].
+        auto_label_error: wrong auto-labels over auto-labels, in [0, 1].
+        test_accuracy: of the last round's classifier, in [0, 1].
+        seconds: wall-clock time of the trial; train_seconds, score_seconds: training and scoring alone.
+        seed: of the trial.
         device, engine, precision: what the trial computed with. data: name of the data set.
         versions: by the name of the package, None if it is not installed.
-        stopped_because: why the rounds ended. certificate: of the final audit.
+        stopped_because: why the rounds ended. certificate: result of the final audit.
         cost: in the currency of `cost.*`.
         per_class: for each true class `class` (its name), `n_samples`, `hand_labels`, `auto_labels`,
             `mislabelled` and `mislabelled_share`. mislabelled_share_macro: mean over the classes.
