@@ -23,13 +23,13 @@ def sweep(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "sweep"
 
 
-def test_the_tables_hold_what_the_trials_came_to(sweep: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_tables_hold_the_results_of_the_trials(sweep: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as end:
         main([str(sweep)])
     assert end.value.code == 0
     printed = capsys.readouterr().out
     assert "Paired differences from random" in printed
-    assert "Warning: Fewer than 5 seeds for every group." in printed
+    assert "Warning: Fewer than 5 seeds in every group." in printed
     content = json.loads((sweep / "report" / "report.json").read_text())
     assert content["seeds"] == {"random": [1, 2], "margin": [1, 2]}
     summaries = [json.loads((sweep / name / "summary.json").read_text()) for name in "0123"]
@@ -40,7 +40,7 @@ def test_the_tables_hold_what_the_trials_came_to(sweep: Path, capsys: pytest.Cap
     # scikit-learn's digits have no test set.
     assert content["means"]["random"]["test_accuracy"] is None
     assert content["ranges"]["accuracy"] is None
-    assert "No AUBC of test accuracy: it is not known." in printed
+    assert "No AUBC of test accuracy: it is unknown." in printed
     assert (sweep / "report" / "pictures" / "learning_curves_mislabelled.svg").exists()
 
 

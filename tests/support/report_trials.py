@@ -1,4 +1,4 @@
-"""Directories like those that trials leave, written in a moment."""
+"""Directories as trials leave them, without running a trial."""
 
 import json
 from pathlib import Path
@@ -49,9 +49,9 @@ def leave_trial(
     figures: dict[str, Any] | None = None,
     **config: Any,
 ) -> Path:
-    """Leave a finished trial in a new directory and return that.
+    """Write a finished trial into a new directory and return the directory.
 
-    choices: of Hydra's config groups; None leaves no folder of Hydra's. figures: what differs from `SUMMARY`.
+    choices: of Hydra's config groups; None writes no .hydra folder. figures: differences from `SUMMARY`.
     """
     directory.mkdir(parents=True)
     (directory / "rounds.csv").write_text(rounds)
@@ -65,11 +65,11 @@ def leave_trial(
     return directory
 
 
-def rows_of(hand: list[int], wrong: list[float], accuracy: list[float]) -> str:
-    """Return a rounds.csv of rounds that end with so many hand labels, without seed set and closing row."""
-    lines = ["round,hand_new,hand_labels,mislabelled_share,test_accuracy,kind"]
+def rows_of(hand: list[int], wrong: list[float], accuracy: list[float], auto: int = 30) -> str:
+    """Return a rounds.csv of rounds that end with these hand labels, without seed set and closing row."""
+    lines = ["round,hand_new,hand_labels,auto_labels,mislabelled_share,test_accuracy,kind"]
     before = 0
     for number, (count, share, score) in enumerate(zip(hand, wrong, accuracy, strict=True), start=1):
-        lines.append(f"{number},{count - before},{count},{share},{score},round")
+        lines.append(f"{number},{count - before},{count},{auto},{share},{score},round")
         before = count
     return "\n".join(lines) + "\n"

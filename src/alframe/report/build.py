@@ -1,15 +1,16 @@
-"""A report put together from its parts: which tables and pictures, in which order, under which headings."""
+"""The order of tables and pictures in a report, and the headings above them."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import get_args
 
+from alframe._text import count
 from alframe.report.document import Picture, Report, Section, Table
 from alframe.report.load.trials import Found, LeftOut, Status, Trial
 from alframe.report.naming.names import Naming
-from alframe.report.numbers import count
 from alframe.report.stats.comparison import GroupComparison
+from alframe.report.stats.ranking import in_order
 from alframe.report.tables import comparison_tables as tables
 from alframe.report.tables.naming_tables import differing_table, left_out_table, trials_table
 
@@ -20,73 +21,80 @@ def comparison_sections(comparison: GroupComparison, naming: Naming, pictures: P
     """Return the sections of a comparison.
 
     Args:
-        naming: of its groups. pictures: as `comparison_pictures` returns them, or empty.
+        comparison: of the groups.
+        naming: of the groups.
+        pictures: as returned by `comparison_pictures`, or empty.
     """
 
     def section(title: str, text: str, made: Sequence[Table | None], drawn: str) -> Section:
         return Section(title=title, text=text, parts=[*pictures.get(drawn, ()), *tables.present(made)])
 
-    differing = differing_table(naming, tables.in_order(comparison))
+    differing = differing_table(naming, in_order(comparison))
     sections = [
         section(
             "Results",
-            "What the trials came to: how many labels hands gave, and how many of all labels are wrong.",
+            "Hand labels are given by the oracle (a person or the known labels), auto-labels by the model. "
+            "Mislabelled: share of all labels that are wrong. Coverage: share of the data set that is "
+            "auto-labelled. Auto-label error: share of the auto-labels that are wrong.",
             [tables.front_table(comparison), tables.means_table(comparison)],
             "results",
         ),
-        section("What differs", "The settings of each group, those in its name too.", [differing], ""),
+        section("Differing settings", "The settings of each group, also those in its name.", [differing], ""),
         section(
             "Differences",
-            f"Each group against {comparison.baseline}, in pairs of trials with the same seed.",
+            f"Each group is compared with {comparison.baseline}, in pairs of trials with the same seed.",
             [tables.differences_table(comparison)],
             "",
         ),
         section("Learning curves", _curves_text(comparison), [], "curves"),
         section(
-            "Who beats whom",
-            "Along the learning curves of test accuracy, at the same numbers of hand labels.",
+            "Pairwise comparison",
+            "How often one group has a better test accuracy than another, at equal numbers of hand labels.",
             [tables.penalties_table(comparison)],
             "penalties",
         ),
         section(
             "Certificates",
-            "What was proven at the end by an audit at random, and what the truth says about it.",
+            "The upper bound on the mislabelled share that a random audit proves, and the true share.",
             [tables.certificates_table(comparison)],
             "",
         ),
-        section("Time", "What a trial took.", [tables.times_table(comparison)], "seconds"),
+        section("Time", "", [tables.times_table(comparison)], "seconds"),
     ]
     return [each for each in sections if each.parts]
 
 
 def _curves_text(comparison: GroupComparison) -> str:
-    text = "What each hand label bought along the way."
-    if comparison.curves["accuracy"]:
-        return text
-    return f"{text} Curves of test accuracy and the penalty matrix need a test set, which these trials lack."
+    text = ["Quality against the number of hand labels."]
+    if not comparison.curves["accuracy"]:
+        text.append(
+            "Curves of test accuracy and the pairwise comparison need a test set; these trials have none."
+        )
+    return " ".join(filter(None, [*text, tables.late_labels_note(comparison)]))
 
 
 def closing_sections(found: Found, naming: Naming) -> list[Section]:
-    """Return what a reader may want to look up: the trials that are in no figure, the settings of all."""
+    """Return the last sections: trials left out of the figures, all trials, and their common settings."""
     sections = []
     if found.left_out:
-        text = "Trials that are not finished or cannot be read, and what became of them."
-        sections.append(
-            Section(title="Not in the figures", text=text, parts=[left_out_table(found.left_out)])
-        )
+        text = "These trials are not finished or cannot be read."
+        parts = [left_out_table(found.left_out)]
+        sections.append(Section(title="Left out", text=text, parts=parts))
     settings = Table(
-        name="settings", title="The same in all trials", head=["key", "value"], rows=list(naming.same)
+        name="settings",
+        title="Settings that are equal in all trials",
+        head=["key", "value"],
+        rows=naming.same,
     )
     if sum(len(each) for each in naming.groups.values()) > 1:
-        text = "The figures of summary.json, shares as fractions."
-        sections.append(Section(title="Trials", text=text, parts=[trials_table(naming, worded=True)]))
-    where = 'under "What differs"' if naming.hidden else "in the groups' names"
-    text = f"Config groups, then settings. What differs is {where}." if naming.keys else ""
+        sections.append(Section(title="Trials", parts=[trials_table(naming)]))
+    where = 'under "Differing settings"' if naming.hidden else "in the names of the groups"
+    text = f"Config groups, then settings. Settings that differ are {where}." if naming.keys else ""
     return [*sections, Section(title="Settings", text=text, parts=[settings])]
 
 
-def trial_sections_of(sections: Sequence[Section], title: str, prefix: str) -> list[Section]:
-    """Return a trial's sections as parts of a larger report: its title in theirs, names of their own."""
+def prefixed(sections: Sequence[Section], title: str, prefix: str) -> list[Section]:
+    """Return a trial's sections for a larger report, titled and named after it."""
     return [
         replace(
             each,
@@ -97,23 +105,24 @@ def trial_sections_of(sections: Sequence[Section], title: str, prefix: str) -> l
     ]
 
 
-def facts(trials: Sequence[Trial], naming: Naming, left_out: Sequence[LeftOut]) -> list[tuple[str, str]]:
+def header_facts(
+    trials: Sequence[Trial], naming: Naming, left_out: Sequence[LeftOut]
+) -> list[tuple[str, str]]:
     """Return (name, value) pairs about all trials of a report."""
-    told = [("trials", str(len(trials)))]
+    facts = [("trials", str(len(trials)))]
     if left_out:
-        counts = Counter[str](each.status for each in left_out)
-        told.append(("not in the figures", _counts(counts)))
+        facts.append(("left out", _counts(Counter[str](each.status for each in left_out))))
     if naming.keys:
-        told += [("groups", str(len(naming.groups))), ("named by", ", ".join(naming.keys))]
+        facts += [("groups", str(len(naming.groups))), ("named by", ", ".join(naming.keys))]
     seeds = sorted({trial.seed for trial in trials})
-    told.append(("seeds", _numbers(seeds)))
+    facts.append(("seed" if len(seeds) == 1 else "seeds", _seeds(seeds)))
     for name, key in (("data", "data"), ("samples", "n_samples"), ("device", "device")):
-        told.append((name, _counts(Counter[str](_said(trial.summary.get(key)) for trial in trials))))
+        facts.append((name, _counts(Counter[str](_text(trial.summary.get(key)) for trial in trials))))
     versions = Counter[str](_version(trial) for trial in trials)
-    return [*told, ("alframe", _counts(versions))]
+    return [*facts, ("alframe", _counts(versions))]
 
 
-def _said(value: object) -> str:
+def _text(value: object) -> str:
     return count(value) if isinstance(value, int) else str(value)
 
 
@@ -123,7 +132,7 @@ def _version(trial: Trial) -> str:
 
 
 def _counts(counts: Counter[str]) -> str:
-    """Return what was counted, with counts where there are several things.
+    """Return the distinct values, with their counts if they differ.
 
     >>> _counts(Counter(["cpu", "cpu"])), _counts(Counter(["cpu", "cuda", "cpu"]))
     ('cpu', 'cpu (2), cuda (1)')
@@ -134,17 +143,20 @@ def _counts(counts: Counter[str]) -> str:
     return ", ".join(f"{each} ({n})" for each, n in counts.most_common())
 
 
-def _numbers(numbers: Sequence[int]) -> str:
-    """Return sorted numbers in short.
+def _seeds(seeds: Sequence[int]) -> str:
+    """Return sorted seeds in short.
 
-    >>> _numbers([1, 2, 3, 7]), _numbers([4])
-    ('1, 2, 3, 7', '4')
-    >>> _numbers(range(41, 100))
-    '41 to 99 (59)'
+    >>> _seeds([0]), _seeds([1, 2, 3, 7])
+    ('0', '4 (1, 2, 3, 7)')
+    >>> _seeds(range(41, 100)), _seeds([1, *range(7, 18)])
+    ('59 (41 to 99)', '12 (1 to 17, with gaps)')
     """
-    if len(numbers) <= 10:
-        return ", ".join(map(str, numbers))
-    return f"{numbers[0]} to {numbers[-1]} ({len(numbers)})"
+    if len(seeds) == 1:
+        return str(seeds[0])
+    if len(seeds) <= 10:
+        return f"{len(seeds)} ({', '.join(map(str, seeds))})"
+    gaps = "" if seeds[-1] - seeds[0] == len(seeds) - 1 else ", with gaps"
+    return f"{len(seeds)} ({seeds[0]} to {seeds[-1]}{gaps})"
 
 
 def report_of(
@@ -152,14 +164,12 @@ def report_of(
 ) -> Report:
     """Return the whole report."""
     trials = [trial for each in naming.groups.values() for trial in each]
-    told = list(warnings)
-    if found.left_out:
-        n = len(found.left_out)
-        what = "1 trial is" if n == 1 else f"{n} trials are"
-        told.append(f'{what} in none of the figures: see "Not in the figures".')
+    n = len(found.left_out)
+    what = "1 trial is" if n == 1 else f"{n} trials are"
+    left_out = [f'{what} left out of all figures: see "Left out".'] if n else []
     return Report(
         title=title,
-        facts=facts(trials, naming, found.left_out),
-        warnings=told,
+        facts=header_facts(trials, naming, found.left_out),
+        warnings=[*warnings, *left_out],
         sections=[*sections, *closing_sections(found, naming)],
     )

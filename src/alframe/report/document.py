@@ -1,4 +1,4 @@
-"""What a report is made of: tables and pictures, in sections; who prints, saves or shows it needs no more."""
+"""The parts of a report: tables and pictures, in sections. Every output format is made from them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -9,10 +9,11 @@ class Table:
     """A table of text.
 
     Attributes:
-        name: of its files, such as "means". title: one line above it.
+        name: of its files, such as "means".
+        title: one line above it.
         head: titles of the columns; the first column names the rows.
-        rows: as many cells each as the head has; plain text, an empty cell where there is nothing to say.
-        note: what a reader must know to read it, below it.
+        rows: plain text, one cell for each column; a cell may be empty.
+        note: explanation below it.
     """
 
     name: str
@@ -27,9 +28,11 @@ class Picture:
     """A drawn picture.
 
     Attributes:
-        name: of its files, such as "learning_curves". title: one line above it.
-        svg: a whole SVG document. png: the same picture's bytes.
-        description: what it shows, for who cannot see it. note: what a reader must know, below it.
+        name: of its files, such as "learning_curves".
+        title: one line above it.
+        svg, png: the picture as an SVG document and as PNG bytes.
+        description: its content in words, for people who cannot see it.
+        note: explanation below it.
     """
 
     name: str
@@ -42,7 +45,7 @@ class Picture:
 
 @dataclass(frozen=True, kw_only=True)
 class Section:
-    """A part of a report: a heading, a few sentences, then tables and pictures in their order."""
+    """A part of a report: a heading, a few sentences, then tables and pictures."""
 
     title: str
     text: str = ""
@@ -54,8 +57,9 @@ class Report:
     """A whole report.
 
     Attributes:
-        title: one line. facts: (name, value) pairs about all that is in it, such as ("trials", "85").
-        warnings: what must be said before anything is believed, a sentence each.
+        title: one line.
+        facts: (name, value) pairs about the whole report, such as ("trials", "85").
+        warnings: sentences to read before the figures.
         sections: in the order of reading.
     """
 

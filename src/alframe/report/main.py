@@ -14,38 +14,39 @@ from pathlib import Path
 from typing import Literal, NoReturn
 
 from alframe.core.errors import AlframeError, UserError
-from alframe.report.build import comparison_sections, report_of, trial_sections_of
+from alframe.report.build import comparison_sections, prefixed, report_of
 from alframe.report.document import Picture, Report, Section, Table
 from alframe.report.load.trials import Found, Trial, find_trials
 from alframe.report.naming.names import Naming, name_trials
-from alframe.report.output.json import for_a_machine
+from alframe.report.output.json import report_figures
 from alframe.report.output.terminal import to_text, wrapped
 from alframe.report.output.write import write_json, write_report
-from alframe.report.plots.trial_pictures import trial_sections
 from alframe.report.stats.comparison import GroupComparison, compare_groups
+from alframe.report.tables.comparison_tables import penalties_table
 from alframe.report.tables.naming_tables import trials_table
+from alframe.report.trial_sections import trial_sections
 
-FEW_TRIALS = 4  # up to which a comparison has each of its trials behind it: six pictures a trial
-_BEHIND = "trial"  # before the names of what is behind a comparison
-_NOT_PRINTED = ("settings", _BEHIND)  # "trial" is the beginning of "trials" too
+FEW_TRIALS = 4  # a comparison of at most this many also contains the report of each trial (six pictures)
+_OF_TRIAL = "trial"  # prefix of the file names of those reports
+_NOT_PRINTED = ("settings", _OF_TRIAL)  # the prefix also covers the table "trials"
 
 _DESCRIPTION = """\
-Tables and pictures from the finished trials in DIR and below it; nothing is trained.
+Make tables and pictures from the finished trials in DIR and its folders. Nothing is trained.
 
-  alframe-report multirun/DIR                    a sweep: what differs names the groups
+  alframe-report multirun/DIR                    a sweep; groups are named by the settings that differ
   alframe-report outputs/DIR                     one trial
   alframe-report A B --by query --against random
-  alframe-report multirun/DIR --wandb            the same as a W&B run, to build a W&B report on
+  alframe-report multirun/DIR --wandb            also log the report as a W&B run
 """
 _EPILOG = """\
-Trials are paired by seed. Intervals are Student's t over the seeds, 95 %; p values are Holm's over the
-groups that a column compares. Trials that are not finished or are damaged are named and left out.
+Trials are paired by seed. Intervals are Student's t over the seeds, 95 %; p values have Holm's correction
+over the groups of a column. Trials that are not finished or damaged are listed and left out.
 """
 
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        raise UserError(f"{message}. alframe-report --help lists what there is.")
+        raise UserError(f"{message}. See alframe-report --help.")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -53,12 +54,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         _run(_parser().parse_args(arguments))
     except KeyboardInterrupt:
-        _say("interrupted")
+        _print_error("interrupted")
         sys.exit(130)
-    except BrokenPipeError:  # as in alframe-report DIR | head; the files are written
+    except BrokenPipeError:  # for example alframe-report DIR | head; the files are written
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except AlframeError as error:
-        _say(str(error))
+        _print_error(str(error))
         sys.exit(2 if isinstance(error, UserError) else 1)
     sys.exit(0)
 
@@ -76,36 +77,36 @@ def _parser() -> argparse.ArgumentParser:
         "--out",
         type=Path,
         metavar="FOLDER",
-        help="where it goes; report/ in DIR, of several DIRs in the current directory",
+        help="folder of the report; default: report/ in DIR, or in the current directory for several DIRs",
     )
     parser.add_argument(
         "--by",
         nargs="+",
         default=[],
         metavar="KEY",
-        help="config groups (query) or settings (auto_label.threshold) that name the groups",
+        help="config groups (query) or settings (auto_label.threshold) to name the groups by",
     )
     parser.add_argument(
-        "--against", metavar="NAME", help="the baseline; else random or none where there is one, or the first"
+        "--against", metavar="NAME", help="the baseline; default: the group random or none, else the first"
     )
     parser.add_argument(
         "--family",
         choices=["matrix", "cell"],
         default="matrix",
-        help="what Holm's correction takes together in the penalty matrix: all cells, or the points of one",
+        help="tests of the pairwise comparison that Holm's correction covers: all, or those of a cell",
     )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="all figures in a file of your choice too")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures into this file too")
     parser.add_argument(
-        "--no-pictures", action="store_true", help="tables alone; pictures take most of the time"
+        "--no-pictures", action="store_true", help="only tables; pictures take most of the time"
     )
     parser.add_argument(
-        "--wandb", action="store_true", help="log the report as one W&B run beside those of the trials"
+        "--wandb", action="store_true", help="also log the report as a W&B run, in the trials' group"
     )
     parser.add_argument(
         "--wandb-mode",
         choices=["offline", "online"],
         default="offline",
-        help="offline leaves files in FOLDER/wandb and says how to sync them",
+        help="offline writes files into FOLDER/wandb and prints the sync command",
     )
     parser.add_argument("--version", action="version", version=f"alframe {metadata.version('alframe')}")
     return parser
@@ -116,7 +117,7 @@ def _run(options: argparse.Namespace) -> None:
     naming = name_trials(found.trials, options.by)
     comparison = compare_groups(naming.groups, options.against, options.family)
     report = _report(found, naming, comparison, pictures=_can_draw(options.no_pictures))
-    figures = for_a_machine(found, naming, comparison)
+    figures = report_figures(found, naming, comparison)
     if options.json is not None:
         write_json(figures, options.json)
     one = options.directories[0] if len(options.directories) == 1 else Path()
@@ -126,14 +127,14 @@ def _run(options: argparse.Namespace) -> None:
     print(f"Files in {folder}: report.html report.json tables" + (" pictures" if _drawn(report) else ""))
     if options.wandb:
         print(_logged(report, naming, one, folder, options.wandb_mode))
-    sys.stdout.flush()  # here, where a reader who has left is no error
+    sys.stdout.flush()  # here, where a closed pipe is handled
 
 
 def _logged(
     report: Report, naming: Naming, directory: Path, folder: Path, mode: Literal["offline", "online"]
 ) -> str:
-    """Log the report to W&B and return the line that says where it is or how it gets there."""
-    from alframe.report.output.wandb import account_of, log_comparison  # W&B takes a second to import
+    """Log the report to W&B and return a line with its address or the sync command."""
+    from alframe.report.output.wandb import account_of, log_comparison  # importing W&B takes a second
 
     account = account_of([trial.config for each in naming.groups.values() for trial in each], directory)
     return log_comparison(
@@ -143,7 +144,7 @@ def _logged(
         group=account.group,
         mode=mode,
         directory=folder,
-        trials=trials_table(naming),
+        trials=trials_table(naming, raw=True),
         page=folder / "report.html",
     )
 
@@ -152,7 +153,9 @@ def _can_draw(unwanted: bool) -> bool:
     if unwanted:
         return False
     if find_spec("matplotlib") is None:
-        _say("no pictures: expected matplotlib, which is not installed. Run pip install 'alframe[report]'.")
+        _print_error(
+            "no pictures: expected matplotlib, which is not installed. Run pip install 'alframe[report]'."
+        )
         return False
     return True
 
@@ -170,7 +173,7 @@ def _report(found: Found, naming: Naming, comparison: GroupComparison, pictures:
     if len(trials) <= FEW_TRIALS:
         for k, (name, trial) in enumerate(trials, start=1):
             own = _of_trial(trial, pictures, warnings)
-            sections += trial_sections_of(own, f"{name}, seed {trial.seed}", f"{_BEHIND}{k}")
+            sections += prefixed(own, f"{name}, seed {trial.seed}", f"{_OF_TRIAL}{k}")
     title = f"{len(trials)} trials" + (f" in {len(naming.groups)} groups" if naming.keys else "")
     return report_of(found, naming, warnings, sections, title)
 
@@ -178,7 +181,7 @@ def _report(found: Found, naming: Naming, comparison: GroupComparison, pictures:
 def _of_trial(trial: Trial, pictures: bool, warnings: list[str]) -> list[Section]:
     try:
         return trial_sections(trial, pictures=pictures)
-    except UserError as error:  # a file that only a trial's own report reads is damaged
+    except UserError as error:  # a damaged file that the comparison does not need
         warnings.append(str(error))
         return []
 
@@ -186,7 +189,8 @@ def _of_trial(trial: Trial, pictures: bool, warnings: list[str]) -> list[Section
 def _pictures(comparison: GroupComparison) -> dict[str, list[Picture]]:
     from alframe.report.plots.comparison_pictures import comparison_pictures
 
-    return comparison_pictures(comparison)
+    table = penalties_table(comparison)
+    return comparison_pictures(comparison, penalties_note=table.note if table else "")
 
 
 def _drawn(report: Report) -> bool:
@@ -195,7 +199,7 @@ def _drawn(report: Report) -> bool:
 
 def _print(report: Report) -> None:
     if hasattr(sys.stdout, "reconfigure"):
-        sys.stdout.reconfigure(errors="replace")  # names of any script, on a terminal of any encoding
+        sys.stdout.reconfigure(errors="replace")  # a terminal's encoding may lack letters of a name
     width = shutil.get_terminal_size().columns
     print(f"{report.title}\n")
     for name, value in report.facts:
@@ -210,7 +214,7 @@ def _print(report: Report) -> None:
     print()
 
 
-def _say(line: str) -> None:
+def _print_error(line: str) -> None:
     print(f"alframe-report: {line}", file=sys.stderr, flush=True)
 
 

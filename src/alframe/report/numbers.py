@@ -1,38 +1,17 @@
-"""Numbers and names as a report writes them."""
+"""Text for the tables and pictures of a report; counts, percents and durations are in `alframe._text`."""
 
 import math
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+
+from alframe.report.stats.statistics import FEWEST
 
 _NUMERIC = re.compile(r"[<>≤≥~]*[-−+]?[\d,.]+(e[-+]?\d+)?( ?(%|s|min|h))?( ?(\(|±|to |\[|to |min ).*)?")
 
 
-def count(n: int | None) -> str:
-    """Return a count with commas, empty for None.
-
-    >>> count(12345)
-    '12,345'
-    """
-    return "" if n is None else f"{n:,}"
-
-
-def percent(share: float | None, digits: int = 2) -> str:
-    """Return a share in percent, empty for None; what is too small for the digits keeps two that count.
-
-    >>> percent(0.0345), percent(0.0), percent(0.0000123)
-    ('3.45 %', '0 %', '0.0012 %')
-    """
-    if share is None:
-        return ""
-    if share == 0:
-        return "0 %"
-    needed = 1 - math.floor(math.log10(abs(100 * share)))
-    return f"{100 * share:.{max(digits, needed)}f} %"
-
-
 def percent_tick(share: float) -> str:
-    """Return a share of an axis in percent, never in the notation of powers of ten.
+    """Return a share on an axis in percent, never in scientific notation.
 
     >>> percent_tick(0.3), percent_tick(1e-7)
     ('30 %', '0.00001 %')
@@ -41,7 +20,7 @@ def percent_tick(share: float) -> str:
 
 
 def probability(p: float) -> str:
-    """Return a probability with as many digits as tell it from 1, "by hand" for NaN.
+    """Return a probability with enough digits to differ from 1, "by hand" for NaN.
 
     >>> probability(0.75), probability(0.99996), probability(1 - 1e-12), probability(float("nan"))
     ('0.75', '0.999960', '>0.999999999', 'by hand')
@@ -62,10 +41,31 @@ def edge(p: float) -> str:
     return f"{p:.9f}".rstrip("0").rstrip(".")
 
 
-def shortened(name: str, width: int) -> str:
-    """Return a name on one line of at most `width` letters, wide ones counted twice, with … where it was cut.
+def spread_note(n_trials: Collection[int]) -> str:
+    """Return a sentence on the bounds that are shown around means, given the number of trials of each mean.
 
-    The cut is at two thirds: names that begin alike often differ at their ends.
+    >>> spread_note([5, 5])
+    "Means with 95 % intervals (Student's t)."
+    >>> spread_note([2])
+    'Means with the range of both trials; a 95 % interval needs three.'
+    >>> spread_note([5, 2])
+    "Means with 95 % intervals (Student's t); groups of two trials with their range."
+    >>> spread_note([1])
+    'One trial per group.'
+    """
+    if max(n_trials, default=0) >= FEWEST:
+        rest = "; groups of two trials with their range" if 2 in n_trials else ""
+        return f"Means with 95 % intervals (Student's t){rest}."
+    if 2 in n_trials:
+        return "Means with the range of both trials; a 95 % interval needs three."
+    return "One trial per group."
+
+
+def shortened(name: str, width: int) -> str:
+    """Return a name on one line of at most `width` columns, with … in place of what is cut.
+
+    Wide letters take two columns. Two thirds of the line show the beginning and one third the end, because
+    names that begin alike often differ at their ends.
 
     >>> shortened("a long name 12", 9), shortened("数字数字数字", 7)
     ('a long…12', '数字…字')
@@ -83,7 +83,7 @@ def shortened(name: str, width: int) -> str:
 
 
 def some(names: Sequence[str], n: int, more: str = "more") -> str:
-    """Return names in a line: the first n, and how many more there are.
+    """Return the first n names in a line, and the number of the others.
 
     >>> some(["a", "b", "c"], 2), some(["a", "b", "c"], 1, "more settings"), some(["a"], 1)
     ('a, b and 1 more', 'a and 2 more settings', 'a')
@@ -93,28 +93,15 @@ def some(names: Sequence[str], n: int, more: str = "more") -> str:
 
 
 def width_of(name: str) -> int:
-    """Return the letters that a text is wide where each takes the same room; those of East Asia take two."""
+    """Return the columns that a text takes in a fixed-width font; letters of East Asia take two."""
     return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in name)
 
 
-def seconds(value: float) -> str:
-    """Return a duration for people.
-
-    >>> seconds(4.25), seconds(59.96), seconds(150), seconds(7300)
-    ('4.2 s', '1 min 0 s', '2 min 30 s', '2 h 1 min')
-    """
-    if value < 59.95:  # what would be written as 60.0
-        return f"{value:.1f} s"
-    whole = round(value)
-    minutes, rest = divmod(whole, 60)
-    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
-
-
 def is_numeric(cells: Sequence[str]) -> bool:
-    """Return whether a column holds figures, which are set to the right.
+    """Return whether a column holds numbers, which are aligned to the right.
 
     >>> is_numeric(["1,234", ""]), is_numeric(["0.5 (0.1 to 0.9)", "<0.1 %"]), is_numeric(["12", "fast"])
     (True, True, False)
     """
-    said = [cell for cell in cells if cell.strip()]
-    return bool(said) and all(_NUMERIC.fullmatch(cell.strip()) for cell in said)
+    filled = [cell for cell in cells if cell.strip()]
+    return bool(filled) and all(_NUMERIC.fullmatch(cell.strip()) for cell in filled)

@@ -39,11 +39,11 @@ def test_a_sweep_leaves_a_report_in_its_folder(sweep: Path, capsys: pytest.Captu
     assert run(sweep) == 0
     out = capsys.readouterr().out
     assert "Paired differences from random" in out
-    assert "Warning: Fewer than 5 seeds for every group." in out
+    assert "Warning: Fewer than 5 seeds in every group." in out
     words = " ".join(out.split())
-    assert "Warning: 2 trials are in none of the figures" in words
-    assert f"{sweep}/6 what became of it: failed why: training diverged" in words
-    assert f"{sweep}/7 what became of it: damaged why: summary.json: cut off or damaged" in words
+    assert "Warning: 2 trials are left out of all figures" in words
+    assert f"{sweep}/6 status: failed reason: training diverged" in words
+    assert f"{sweep}/7 status: damaged reason: summary.json: cut off or damaged" in words
     assert out.endswith(f"Files in {sweep}/report: report.html report.json tables pictures\n")
     report = sweep / "report"
     assert "<html" in (report / "report.html").read_text()
@@ -63,7 +63,7 @@ def test_an_earlier_report_leaves_nothing_behind(sweep: Path, tmp_path: Path) ->
     out = tmp_path / "out"
     own = out / "tables" / "notes.md"
     own.parent.mkdir(parents=True)
-    for ending in (".md", ".csv", ".tex"):  # of nobody's report: no report.json was there
+    for ending in (".md", ".csv", ".tex"):  # not of a report: there is no report.json
         own.with_suffix(ending).write_text("mine")
     assert run(sweep / "4", sweep / "1", "--out", out) == 0
     assert own.exists()
@@ -81,7 +81,9 @@ def test_a_json_file_goes_into_a_folder_that_is_there(
 ) -> None:
     for file in (tmp_path, tmp_path / "none" / "all.json"):
         assert run(sweep, "--no-pictures", "--out", tmp_path / "out", "--json", file) == 2
-        assert capsys.readouterr().err.startswith("alframe-report: --json: expected a file in a folder")
+        assert capsys.readouterr().err.startswith(
+            "alframe-report: --json: expected a file in an existing folder"
+        )
 
 
 def test_options(sweep: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -127,19 +129,17 @@ def test_several_folders_report_into_the_current_one(
     assert (tmp_path / "report" / "report.html").exists()
 
 
-def test_a_mistake_is_told_in_one_line(
-    sweep: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_mistake_is_one_line(sweep: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "file").write_text("")
     for arguments, said in (
         ([tmp_path / "empty"], "expected finished trials"),
-        ([tmp_path / "nothing"], "a path where nothing is"),
+        ([tmp_path / "nothing"], "a path that does not exist"),
         ([sweep, "--against", "badge"], "--against: expected one of random, margin, got badge."),
         ([sweep, "--by", "learner"], "--by learner: expected a config group or setting"),
         ([sweep, "--by", "data_dir"], "--by data_dir: expected a config group or setting"),
-        ([sweep, "--out", tmp_path / "file"], "--out: expected a folder that can be written"),
-        ([sweep, "--familly", "cell"], "unrecognized arguments: --familly cell. alframe-report --help"),
+        ([sweep, "--out", tmp_path / "file"], "--out: expected a writable folder"),
+        ([sweep, "--familly", "cell"], "unrecognized arguments: --familly cell. See alframe-report --help"),
         ([], "the following arguments are required: DIR"),
     ):
         assert run(*arguments, *(["--no-pictures"] if arguments else [])) == 2
@@ -155,7 +155,7 @@ def test_a_file_that_cannot_be_written_is_no_mistake_of_the_user_s(
     full = OSError(errno.ENOSPC, "No space left on device")
     with mock.patch("alframe.report.output.write.write_whole", side_effect=full):
         assert run(sweep, "--no-pictures", "--json", tmp_path / "all.json") == 1
-    assert "all.json: could not be written (No space left on device)" in capsys.readouterr().err
+    assert "all.json: expected to write this file, got No space left on device" in capsys.readouterr().err
 
 
 def test_without_matplotlib_there_are_tables_and_a_line(

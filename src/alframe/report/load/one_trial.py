@@ -1,4 +1,4 @@
-"""One finished trial read for its own report: its rounds, who labelled, how surely labels are wrong."""
+"""Read the files of one finished trial for its own report."""
 
 import csv
 import json
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from alframe.core.errors import UserError
-from alframe.report.load.records import LEAST_ERROR, Bin, Diagnosis, Mislabelled, Round
+from alframe.report.load.records import LEAST_ERROR, Bin, DiagnosisFile, Mislabelled, Round
 from alframe.report.load.trials import Trial
 
 HAND_SOURCES = ("seed", "query", "validation", "audit", "remainder")
@@ -29,9 +29,7 @@ def rounds_of(trial: Trial) -> tuple[Round, ...]:
             raise ValueError("no row")
         return rounds
     except (KeyError, ValueError, TypeError) as error:
-        raise _damaged(
-            trial.directory / "rounds.csv", f"rows as alframe writes them, got {error!r}"
-        ) from None
+        raise _damaged(trial.directory / "rounds.csv", f"rows as written by alframe, got {error!r}") from None
 
 
 def _round(row: Mapping[str, str]) -> Round:
@@ -57,10 +55,10 @@ def _number(text: str | None) -> float | None:
 
 
 def hand_labels_by_source(trial: Trial) -> dict[str, dict[int, int]] | None:
-    """Return how many hand labels each source gave in each round, from labels.csv; None without that file.
+    """Return the number of hand labels by source and round, from labels.csv; None without that file.
 
     Returns:
-        source, in the order of `HAND_SOURCES`, to round to count; sources that gave none are left out.
+        source, in the order of `HAND_SOURCES`, to round to count; sources without labels are left out.
 
     Raises:
         UserError: the file is damaged.
@@ -83,8 +81,8 @@ def hand_labels_by_source(trial: Trial) -> dict[str, dict[int, int]] | None:
     return by_source
 
 
-def diagnosis_of(trial: Trial) -> Diagnosis | None:
-    """Return what diagnosis.json holds, None for a trial from before there was one.
+def diagnosis_of(trial: Trial) -> DiagnosisFile | None:
+    """Return the content of diagnosis.json; None without it (older trials have none).
 
     Raises:
         UserError: the file is damaged.
@@ -100,7 +98,7 @@ def diagnosis_of(trial: Trial) -> Diagnosis | None:
         ) from None
 
 
-def _diagnosis(held: dict[str, Any], n_classes: int) -> Diagnosis:
+def _diagnosis(held: dict[str, Any], n_classes: int) -> DiagnosisFile:
     names = tuple(str(name) for name in held["class_names"])
     if len(names) != n_classes:
         raise ValueError(f"{len(names)} names for {n_classes} classes")
@@ -109,7 +107,7 @@ def _diagnosis(held: dict[str, Any], n_classes: int) -> Diagnosis:
         confusion_CC = np.array(confusion_CC, dtype=np.int64)
         if confusion_CC.shape != (len(names), len(names)) or (confusion_CC < 0).any():
             raise ValueError(f"shape {confusion_CC.shape} for {len(names)} classes")
-    return Diagnosis(
+    return DiagnosisFile(
         class_names=names,
         confusion_CC=confusion_CC,
         bins=None if bins is None else tuple(_bin(each) for each in bins),
@@ -134,7 +132,7 @@ def _sigmoid(odds: float) -> float:
 
 
 def mislabelled_of(trial: Trial) -> Mislabelled | None:
-    """Return what mislabelled.npz holds, None without that file.
+    """Return the content of mislabelled.npz; None without it.
 
     Raises:
         UserError: the file is damaged.
@@ -143,7 +141,7 @@ def mislabelled_of(trial: Trial) -> Mislabelled | None:
     if not file.exists():
         return None
     try:
-        # Opened here, because numpy leaves a file that is no zip open.
+        # Opened here, because numpy does not close a file that is not a zip.
         with file.open("rb") as opened, np.load(opened, allow_pickle=False) as held:
             found = Mislabelled(
                 index_M=held["index"],
@@ -152,7 +150,7 @@ def mislabelled_of(trial: Trial) -> Mislabelled | None:
                 confidence_M=held["confidence"],
                 images_M=held["images"],
             )
-    except Exception as error:  # zip files are damaged in more ways than zipfile has exceptions for
+    except Exception as error:  # damaged zip files raise more than zipfile's exceptions
         raise _damaged(file, f"arrays that numpy can read, got {error!r}") from None
     m, classes = len(found.index_M), range(int(trial.summary["n_classes"]))
     if found.images_M.ndim != 4 or {len(each) for each in vars(found).values()} != {m}:
@@ -163,4 +161,4 @@ def mislabelled_of(trial: Trial) -> Mislabelled | None:
 
 
 def _damaged(file: Path, expected: str) -> UserError:
-    return UserError(f"{file}: expected {expected}. It is damaged: make the trial again or leave it out.")
+    return UserError(f"{file}: expected {expected}. It is damaged: run the trial again or leave it out.")

@@ -1,6 +1,6 @@
-"""What the report on one trial is made of: plain records, which who draws and who counts share.
+"""Records of one trial, shared by tables and pictures.
 
-Axes: C the classes, M the mislabelled samples that were kept to look at.
+Axes: C the classes, M the mislabelled samples whose images are stored.
 """
 
 from dataclasses import dataclass
@@ -8,17 +8,18 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-LEAST_ERROR = 1e-12  # what a mean of float64 probabilities near 1 still tells from none
+LEAST_ERROR = 1e-12  # the smallest 1 - p that a mean of float64 probabilities resolves
 
 
 @dataclass(frozen=True, kw_only=True)
 class Round:
-    """A row of rounds.csv; None where the figure is undefined.
+    """A row of rounds.csv; None if a figure is undefined.
 
     Attributes:
         kind: "seed", "round" or "closing"; in a table also "remainder" and "audit", parts of a closing row.
-        hand, auto, left: labels and samples without one, after the round. hand_new: given in it.
-        mislabelled_share: over the data set. auto_label_error: over the auto-labels.
+        hand, auto, left: number of hand labels, auto-labels and unlabelled samples after the round.
+        hand_new: hand labels of this round.
+        mislabelled_share: of the data set. auto_label_error: of the auto-labels.
     """
 
     round: int
@@ -37,7 +38,7 @@ class Round:
 
     @property
     def name(self) -> str:
-        """What a reader calls it: seed, 1, 2, ... end."""
+        """The name of the row: seed, 1, 2, ... end."""
         return str(self.round) if self.kind == "round" else {"closing": "end"}.get(self.kind, self.kind)
 
 
@@ -46,8 +47,8 @@ class Bin:
     """Auto-labels of about the same confidence, as in `alframe.audit.reliability.ConfidenceBin`.
 
     Attributes:
-        low, high: probabilities, above low and up to high, in [0, 1].
-        n, wrong: auto-labels, at least one, and how many are wrong.
+        low, high: probabilities in [0, 1], low excluded and high included.
+        n, wrong: number of auto-labels, at least one, and of wrong ones.
         stated_error: mean of 1 - confidence, at least `LEAST_ERROR`.
     """
 
@@ -59,12 +60,12 @@ class Bin:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Diagnosis:
-    """What diagnosis.json holds; `confusion_CC` and `bins` are None where nobody knows the truth.
+class DiagnosisFile:
+    """The content of diagnosis.json; `confusion_CC` and `bins` are None if the true labels are unknown.
 
     Attributes:
-        confusion_CC: int64 counts of auto-labels, a row for each true class, a column for each label given.
-        bins: from the least confident to the most.
+        confusion_CC: (C, C) int64 counts of auto-labels, a row for each true class, a column for each label.
+        bins: from the least to the most confident.
     """
 
     class_names: tuple[str, ...]
@@ -74,10 +75,10 @@ class Diagnosis:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Mislabelled:
-    """What mislabelled.npz holds: the most confident of the mislabelled samples.
+    """The content of mislabelled.npz: the most confident mislabelled samples.
 
     Attributes:
-        index_M, label_M, truth_M: int64. confidence_M: float64, NaN where a hand gave the label.
+        index_M, label_M, truth_M: int64. confidence_M: float64, NaN for hand labels.
         images_M: (M, channels, height, width) uint8.
     """
 

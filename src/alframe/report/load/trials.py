@@ -1,4 +1,4 @@
-"""Trials as they lie on disk: what was chosen, what came out round by round; and those not finished."""
+"""Find the trials below folders: the finished ones, and those that are not finished or damaged."""
 
 import os
 import re
@@ -34,11 +34,10 @@ class Trial:
     """A finished trial.
 
     Attributes:
-        directory: where it lies. config, summary: what config.yaml and summary.json hold; trials share parts
-            of their configs, so nobody may change them.
+        directory: of the trial.
+        config, summary: contents of config.yaml and summary.json. Trials share parts of configs: read only.
         rounds: the rows of rounds.csv, as text.
-        choices: the choice made for each config group, such as {"query": "margin"}; empty where Hydra left
-            no folder of its own.
+        choices: the choice for each config group, such as {"query": "margin"}; empty without a .hydra folder.
     """
 
     directory: Path
@@ -49,11 +48,11 @@ class Trial:
 
     @property
     def seed(self) -> int:
-        """The trial's seed, by which trials are paired."""
+        """The trial's seed; trials are paired by it."""
         return int(self.summary["seed"])
 
     def accuracy_curve(self) -> list[tuple[float, float]]:
-        """Return (hand share that a round's classifier was trained after, its test accuracy)."""
+        """Return points (hand-label share with which a round's classifier was trained, its test accuracy)."""
         return [
             (self._share(int(row["hand_labels"]) - int(row["hand_new"])), float(row["test_accuracy"]))
             for row in self.rounds
@@ -61,7 +60,7 @@ class Trial:
         ]
 
     def mislabelled_curve(self) -> list[tuple[float, float]]:
-        """Return (hand share after a round, mislabelled share of the data set), the closing row included."""
+        """Return points (hand-label share after a round, mislabelled share), with the closing row."""
         return [
             (self._share(int(row["hand_labels"])), float(row["mislabelled_share"]))
             for row in self.rounds
@@ -69,8 +68,13 @@ class Trial:
         ]
 
     def round_ends(self) -> list[float]:
-        """Return the hand share after each round, without the seed set and the closing row."""
+        """Return the hand-label share after each round, without the seed set and the closing row."""
         return [self._share(int(row["hand_labels"])) for row in self.rounds if row["kind"] == "round"]
+
+    @property
+    def auto_labels_early(self) -> bool:
+        """Whether a round before the closing row has auto-labels."""
+        return any(row["kind"] == "round" and int(row["auto_labels"]) > 0 for row in self.rounds)
 
     def _share(self, hand_labels: int) -> float:
         return hand_labels / int(self.summary["n_samples"])
@@ -78,7 +82,7 @@ class Trial:
 
 @dataclass(frozen=True, kw_only=True)
 class LeftOut:
-    """A trial that is in no figure: where it lies, what became of it, and why, in one line."""
+    """A trial that is left out of all figures: its directory, its status, and the reason in one line."""
 
     directory: Path
     status: Status
@@ -87,24 +91,24 @@ class LeftOut:
 
 @dataclass(frozen=True, kw_only=True)
 class Found:
-    """The finished trials, and those left out, each in the order of their paths, numbers by their value."""
+    """The finished trials and those left out, each sorted by path, numbers in a path by their value."""
 
     trials: list[Trial]
     left_out: list[LeftOut]
 
 
 def find_trials(roots: Sequence[Path]) -> Found:
-    """Return the trials in folders and below them; one that is reached twice counts once.
+    """Return the trials in folders and below them, each trial once.
 
     Raises:
-        UserError: a root is no folder, or there is no finished trial in any.
+        UserError: a root is not a folder, or no folder contains a finished trial.
     """
     directories: dict[Path, Path] = {}
     unreadable: list[LeftOut] = []
     for root in roots:
         if not root.is_dir():
-            came = "a file" if root.exists() else "a path where nothing is"
-            raise UserError(f"{root}: expected a folder with trials in it, got {came}.")
+            got = "a file" if root.exists() else "a path that does not exist"
+            raise UserError(f"{root}: expected a folder with trials, got {got}.")
         for directory in _directories(root, unreadable):
             directories.setdefault(directory.resolve(), directory)
     read = [_read(directory) for directory in directories.values()]
@@ -118,22 +122,22 @@ def find_trials(roots: Sequence[Path]) -> Found:
 def _nothing_finished(roots: Sequence[Path], left_out: Sequence[LeftOut]) -> str:
     where = ", ".join(map(str, roots))
     if not left_out:
-        return f"{where}: expected finished trials (folders with a summary.json), found no trial."
+        return f"{where}: expected finished trials (folders with a summary.json), got none."
     one = left_out[0]
     return (
-        f"{where}: expected finished trials, found {len(left_out)} that are not: {one.directory} is "
+        f"{where}: expected finished trials, got {len(left_out)} of another status: {one.directory} is "
         f"{one.status} ({one.reason})" + ("." if len(left_out) == 1 else f", and {len(left_out) - 1} more.")
     )
 
 
 def _directories(root: Path, unreadable: list[LeftOut]) -> Iterator[Path]:
-    """Yield the directories of trials, a sweep's in the order of its jobs."""
+    """Yield the directories of trials, those of a sweep in the order of its jobs."""
 
-    def tell(error: OSError) -> None:
+    def leave_out(error: OSError) -> None:
         reason = error.strerror or str(error)
         unreadable.append(LeftOut(directory=Path(error.filename), status="damaged", reason=reason))
 
-    for path, folders, files in os.walk(root, onerror=tell):
+    for path, folders, files in os.walk(root, onerror=leave_out):
         parts = _PARTS | _REPORT_PARTS if "report.json" in files else _PARTS
         folders[:] = sorted((each for each in folders if each not in parts), key=_natural)
         if not _MARKS.isdisjoint(files):
@@ -141,7 +145,7 @@ def _directories(root: Path, unreadable: list[LeftOut]) -> Iterator[Path]:
 
 
 def _natural(name: str) -> list[tuple[int, int, str]]:
-    """Return what sorts names by the numbers in them.
+    """Return a sort key that compares the numbers in names by value.
 
     >>> sorted(["10", "9", "a"], key=_natural)
     ['9', '10', 'a']
@@ -167,15 +171,15 @@ def _read(directory: Path) -> Trial | LeftOut:
 
 
 def _left_out(directory: Path) -> LeftOut:
-    """Return what became of a trial without a summary.
+    """Return the status of a trial without a summary.
 
     Raises:
-        Damaged: its files do not say.
+        Damaged: its files cannot be read.
     """
     if (directory / "failure.json").exists():
         status, reason = read_failure(directory)
         return LeftOut(directory=directory, status=status, reason=reason)
     rounds = read_rounds(directory) if (directory / "rounds.csv").exists() else []
     done = sum(row["kind"] == "round" for row in rounds)
-    reason = f"{done} rounds so far; it is at work, or its process was killed"
+    reason = f"{done} rounds so far; it is running, or its process was killed"
     return LeftOut(directory=directory, status="unfinished", reason=reason)

@@ -1,4 +1,4 @@
-"""What tells trials apart: config groups and settings, the fewest that do, and how their values read."""
+"""Factors that distinguish trials: config groups and settings, and their values as text."""
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,14 +7,14 @@ from typing import Any
 from alframe.config.identity import identity
 from alframe.report.load.trials import Trial
 
-MISSING: Hashable = object()  # the value of a setting that a trial does not have
-ALONE = "all trials"  # the name where nothing tells them apart
-_NOT_NAMED = ("tracker",)  # config groups that no label depends on
+MISSING: Hashable = object()  # the value of a setting that a trial lacks
+ALONE = "all trials"  # the name of a single group
+_NOT_NAMED = ("tracker",)  # config groups without influence on labels
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Factor:
-    """What may tell trials apart: its key as typed, and each trial's value of it."""
+    """A config group or setting: its key as typed, and its value in each trial."""
 
     key: str
     values: Sequence[Hashable]
@@ -22,7 +22,7 @@ class Factor:
 
 
 def settings_of(trial: Trial) -> dict[str, Hashable]:
-    """Return every setting that a label can depend on, but for the seed, by its key as typed."""
+    """Return the settings that labels depend on, without the seed, by their keys as typed."""
     own = {key: value for key, value in identity(trial.config).items() if key != "seed"}
     return dict(_flat(own))
 
@@ -42,7 +42,7 @@ def _frozen(value: Any) -> Hashable:
 
 
 def codes(values: Iterable[Hashable]) -> list[int]:
-    """Return a number for each value, the same for equal ones.
+    """Return a number for each value, equal for equal values.
 
     >>> codes(["a", "b", "a"])
     [0, 1, 0]
@@ -52,7 +52,7 @@ def codes(values: Iterable[Hashable]) -> list[int]:
 
 
 def group_factors(trials: Sequence[Trial]) -> list[Factor]:
-    """Return a factor for each config group: Hydra's choices, or classes where a trial has none of those."""
+    """Return a factor for each config group: Hydra's choices, or class names if a trial has no choices."""
     if all(trial.choices for trial in trials):
         keys = dict.fromkeys(key for trial in trials for key in trial.choices)
         return [
@@ -76,15 +76,15 @@ def _class(trial: Trial, key: str) -> Hashable:
 
 
 def leaf_factors(settings: Sequence[Mapping[str, Hashable]]) -> list[Factor]:
-    """Return a factor for each setting that any trial has."""
+    """Return a factor for each setting of any trial."""
     keys = dict.fromkeys(key for each in settings for key in each)
     return [Factor(key=key, values=[each.get(key, MISSING) for each in settings]) for key in keys]
 
 
-def telling(kinds: Sequence[int], groups: Sequence[Factor], leaves: Sequence[Factor]) -> list[Factor]:
-    """Return factors that tell all kinds of trials apart: the most telling first, groups before settings.
+def distinguishing(kinds: Sequence[int], groups: Sequence[Factor], leaves: Sequence[Factor]) -> list[Factor]:
+    """Return factors that distinguish all kinds of trials: groups before settings, most values first.
 
-    One that says no more than those before it is left out, and so is a choice that differs within a kind.
+    A factor that adds nothing to those before it is left out, and so is a choice that differs within a kind.
     """
     n_kinds = len(set(kinds))
     chosen: list[Factor] = []
@@ -92,7 +92,7 @@ def telling(kinds: Sequence[int], groups: Sequence[Factor], leaves: Sequence[Fac
     for factors in (groups, leaves):
         left = [each for each in factors if _n_parts(kinds, each) == n_kinds and len(set(each.values)) > 1]
         while left and len(set(parts)) < n_kinds:
-            best = max(left, key=lambda factor: _n_parts(parts, factor))  # the first of equal ones
+            best = max(left, key=lambda factor: _n_parts(parts, factor))  # max takes the first of equal ones
             if _n_parts(parts, best) == len(set(parts)):
                 break
             chosen.append(best)
@@ -105,7 +105,7 @@ def _n_parts(parts: Sequence[int], factor: Factor) -> int:
 
 
 def names_of(factors: Sequence[Factor], n_trials: int) -> list[str]:
-    """Return each trial's name; different values of the factors have different names."""
+    """Return each trial's name; different values of the factors give different names."""
     if not factors:
         return [ALONE] * n_trials
     ends = [factor.key.rpartition(".")[2] for factor in factors]
@@ -122,7 +122,7 @@ def names_of(factors: Sequence[Factor], n_trials: int) -> list[str]:
 
 
 def _texts(factor: Factor, label: str) -> list[str]:
-    """Return what each trial's value reads like in a name."""
+    """Return each trial's value as part of a name."""
     texts = short_texts(factor)
     if factor.is_group:
         return [f"no {label}" if value == MISSING else texts[value] for value in factor.values]
@@ -130,7 +130,7 @@ def _texts(factor: Factor, label: str) -> list[str]:
 
 
 def short_texts(factor: Factor) -> dict[Hashable, str]:
-    """Return what each value of a factor reads like: short, unless that made two values the same."""
+    """Return a text for each value of a factor, shortened unless that makes two values equal."""
     distinct = set(factor.values)
     short = {value: _short(value) for value in distinct}
     return short if len(set(short.values())) == len(distinct) else {each: text_of(each) for each in distinct}
@@ -138,13 +138,13 @@ def short_texts(factor: Factor) -> dict[Hashable, str]:
 
 def _short(value: Hashable) -> str:
     text = text_of(value)
-    if isinstance(value, float) and len(text) > 12:  # 0.999999999 is left as it is
+    if isinstance(value, float) and len(text) > 12:  # keeps 0.999999999
         return f"{value:.6g}"
     return text if len(text) <= 32 else f"...{text[-29:]}"
 
 
 def text_of(value: Hashable) -> str:
-    """Return a setting as it is typed.
+    """Return a setting as typed on the command line.
 
     >>> text_of(None), text_of(True), text_of((16, 32)), text_of(0.999999)
     ('null', 'true', '[16,32]', '0.999999')

@@ -1,7 +1,7 @@
-"""What trials are called: by what differs between them, found from their configs, and by nothing else.
+"""Names of trials, made only from the settings that differ between them.
 
-A factor is a config group (its choice names a trial: "margin") or a setting ("threshold 0.9"). Trials that
-differ in nothing but their seed are a group; the fewest factors that tell the groups apart name them.
+A factor is a config group (its choice is the name: "margin") or a setting ("threshold 0.9"). Trials that
+differ only in their seed are a group. Groups are named by a small set of factors that distinguishes them.
 """
 
 from collections.abc import Hashable, Mapping, Sequence
@@ -16,11 +16,11 @@ from alframe.report.naming.factors import (
     MISSING,
     Factor,
     codes,
+    distinguishing,
     group_factors,
     leaf_factors,
     names_of,
     settings_of,
-    telling,
     text_of,
 )
 from alframe.report.numbers import some
@@ -31,12 +31,12 @@ class Naming:
     """Trials by name.
 
     Attributes:
-        keys: of the factors that name them; empty for a single group.
-        groups: trials by name, each list in the order of its seeds, without repeats.
-        differing: key of each factor that differs between groups, to its value in each trial, by directory.
-        hidden: those of them that no name shows.
-        same: (key, value) of what is the same in all, config groups first.
-        warnings: what a reader must know of how they were named, a sentence each.
+        keys: of the factors in the names; empty for a single group.
+        groups: trials by name, each list sorted by seed, without repeats.
+        differing: for each factor that differs between groups, its value by directory of a trial.
+        hidden: the keys in `differing` that no name shows.
+        same: (key, value) of the settings that all trials share, config groups first.
+        warnings: sentences about the naming.
     """
 
     keys: tuple[str, ...]
@@ -52,11 +52,11 @@ def name_trials(trials: Sequence[Trial], by: Sequence[str] = ()) -> Naming:
 
     Args:
         trials: at least one.
-        by: config groups ("query"), the last part of a longer group's name ("policy" for sweep/policy), or
-            settings ("auto_label.keep") that name them; found from what differs where empty.
+        by: the factors in the names: config groups ("query"), the last part of a longer group's name
+            ("policy" for sweep/policy), or settings ("auto_label.keep"); if empty, those that differ.
 
     Raises:
-        UserError: a key that the trials do not have, or two different trials of one name that share a seed.
+        UserError: the trials lack a key, or two different trials have the same name and the same seed.
     """
     settings = [settings_of(trial) for trial in trials]
     kinds = codes([tuple(sorted(each.items(), key=lambda item: item[0])) for each in settings])
@@ -64,17 +64,17 @@ def name_trials(trials: Sequence[Trial], by: Sequence[str] = ()) -> Naming:
     trials = [trials[k] for k in kept]
     settings, kinds = [settings[k] for k in kept], [kinds[k] for k in kept]
     groups, leaves = group_factors(trials), leaf_factors(settings)
-    chosen = [_asked(trials, groups, leaves, key) for key in by] or telling(kinds, groups, leaves)
+    chosen = [_asked(trials, groups, leaves, key) for key in by] or distinguishing(kinds, groups, leaves)
     named: dict[str, list[int]] = {}
     for k, name in enumerate(names_of(chosen, len(trials))):
         named.setdefault(name, []).append(k)
     for name, members in named.items():
         members.sort(key=lambda k: trials[k].seed)
         _check_seeds(name, [trials[k] for k in members], [settings[k] for k in members])
-    told = {each.key: text_of_each(each) for each in varying(kinds, groups, leaves, chosen)}
+    texts_of = {each.key: text_of_each(each) for each in varying(kinds, groups, leaves, chosen)}
     differing = {
         key: dict(zip((trial.directory for trial in trials), texts, strict=True))
-        for key, texts in told.items()
+        for key, texts in texts_of.items()
         if len({frozenset(texts[k] for k in members) for members in named.values()}) > 1
     }
     hidden = tuple(key for key in differing if key not in {factor.key for factor in chosen})
@@ -89,7 +89,7 @@ def name_trials(trials: Sequence[Trial], by: Sequence[str] = ()) -> Naming:
 
 
 def _first_of_each(trials: Sequence[Trial], kinds: Sequence[int]) -> tuple[list[int], list[str]]:
-    """Return the positions of trials that repeat none before them, and a warning about those that do."""
+    """Return the positions of trials that are not repeats, and a warning about repeats."""
     first: dict[tuple[int, int], int] = {}
     repeats = []
     for k, trial in enumerate(trials):
@@ -99,14 +99,14 @@ def _first_of_each(trials: Sequence[Trial], kinds: Sequence[int]) -> tuple[list[
         return list(first.values()), []
     repeat = repeats[0]
     original = trials[first[kinds[repeat], trials[repeat].seed]].directory
-    more = f" (and {len(repeats) - 1} more such)" if len(repeats) > 1 else ""
+    more = f" ({len(repeats)} repeats in all)" if len(repeats) > 1 else ""
     return list(first.values()), [
-        f"{trials[repeat].directory} has the settings and the seed of {original}, which is taken{more}."
+        f"{trials[repeat].directory} has the same settings and seed as {original} and is left out{more}."
     ]
 
 
 def _asked(trials: Sequence[Trial], groups: Sequence[Factor], leaves: Sequence[Factor], key: str) -> Factor:
-    """Return the factor of a key as typed after --by."""
+    """Return the factor with a key as typed after --by."""
     ends = [each for each in groups if each.key.rpartition("/")[2] == key]
     exact = [each for each in (*groups, *leaves) if each.key == key]
     found = [each for each in (*exact, *ends) if MISSING not in each.values]
@@ -116,8 +116,8 @@ def _asked(trials: Sequence[Trial], groups: Sequence[Factor], leaves: Sequence[F
         (k for each in (*exact, *ends) for k, value in enumerate(each.values) if value == MISSING), 0
     )
     raise UserError(
-        f"--by {key}: expected a config group or setting of every trial, but {trials[lacking].directory} has "
-        "none."
+        f"--by {key}: expected a config group or setting of every trial, got none in "
+        f"{trials[lacking].directory}."
     )
 
 
@@ -132,20 +132,20 @@ def _check_seeds(name: str, members: Sequence[Trial], settings: Sequence[Mapping
 
 
 def _hidden(keys: Sequence[str]) -> list[str]:
-    """Return a warning that names do not show all that differs, where that is so."""
+    """Return a warning if the names do not show all differing settings."""
     if not keys:
         return []
-    return [f"Groups also differ in {_some(keys, 5)}: their names show only what tells them apart."]
+    return [f"Groups also differ in {_some(keys, 5)}, which their names do not show."]
 
 
 def _mixtures(named: Mapping[str, Sequence[int]], settings: Sequence[Mapping[str, Hashable]]) -> list[str]:
-    """Return a warning for each name under which trials differ in more than their seed."""
-    told = []
+    """Return a warning for each group whose trials differ in more than their seed."""
+    warnings = []
     for name, members in named.items():
         differing = _differing([settings[k] for k in members])
         if differing:
-            told.append(f"{name} takes together trials that differ in {_some(differing)}.")
-    return told
+            warnings.append(f"{name} combines trials that differ in {_some(differing)}.")
+    return warnings
 
 
 def _differing(settings: Sequence[Mapping[str, Hashable]]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Every figure of a report as plain containers: what report.json holds."""
+"""All figures of a report as plain containers: the content of report.json."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, replace
@@ -12,10 +12,11 @@ from alframe.report.stats.metrics import RESULTS, TIMES
 from alframe.report.stats.statistics import Estimate
 
 
-def for_a_machine(found: Found, naming: Naming, comparison: GroupComparison) -> dict[str, Any]:
-    """Return every figure of a report as plain containers: the content of report.json.
+def report_figures(found: Found, naming: Naming, comparison: GroupComparison) -> dict[str, Any]:
+    """Return all figures of a report as plain containers.
 
-    Intervals are whole, where tables and pictures cut them at 0 and 100 %: standard errors can be read off.
+    Intervals are not cut at 0 and 100 % as in tables and pictures, so that standard errors can be computed.
+    With two seeds, low and high are their values.
     """
     figures = {**RESULTS, **TIMES}
     return {
@@ -39,7 +40,7 @@ def for_a_machine(found: Found, naming: Naming, comparison: GroupComparison) -> 
 
 
 def to_dict(comparison: GroupComparison) -> dict[str, Any]:
-    """Return a comparison as plain containers, for a machine to read; shares of wins of 0 are left out."""
+    """Return a comparison as plain containers; win shares of 0 are left out."""
     names = list(comparison.means)
     return {
         "seeds": dict(comparison.seeds),
@@ -71,7 +72,7 @@ def to_dict(comparison: GroupComparison) -> dict[str, Any]:
 
 
 def _wins(penalties: Penalties) -> dict[str, Any]:
-    """Return a penalty matrix without its zeros, which of 500 groups would fill 10 MB."""
+    """Return a penalty matrix without its zeros, which would take 10 MB for 500 groups."""
     shares = {
         name: {other: share for other, share in row.items() if share}
         for name, row in penalties.shares.items()

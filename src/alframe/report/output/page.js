@@ -1,5 +1,5 @@
 "use strict";
-// A column's title sorts by it: numbers by size, text by letters, empty cells last. Without scripts, a plain table.
+// A click on a column's title sorts by it: numbers by value, text by letters, empty cells last.
 const value = (row, column) => row.cells[column].textContent.trim();
 const SECONDS = { h: 3600, min: 60, s: 1 };
 function number(text) {
@@ -33,5 +33,20 @@ for (const table of document.querySelectorAll("table")) {
     button.addEventListener("click", () => sort(table, head, column));
     head.append(button);
   });
+}
+// A table that is wider than the page gets a shadow at its right edge and a line that says so.
+for (const scroll of document.querySelectorAll(".scroll")) {
+  const hint = document.createElement("p");
+  hint.className = "hint";
+  hint.textContent = "More columns to the right: scroll the table sideways.";
+  scroll.parentNode.after(hint);
+  const mark = () => {
+    const hidden = scroll.scrollWidth - scroll.clientWidth;
+    hint.hidden = hidden < 2;
+    scroll.parentNode.classList.toggle("more", hidden - scroll.scrollLeft >= 2);
+  };
+  scroll.addEventListener("scroll", mark);
+  new ResizeObserver(mark).observe(scroll);
+  mark();
 }
 addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((each) => { each.open = true; }));

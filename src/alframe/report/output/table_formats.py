@@ -1,4 +1,4 @@
-"""A table as text: Markdown to read, CSV to compute with, LaTeX to print."""
+"""A table as Markdown, CSV and LaTeX."""
 
 import csv
 import io
@@ -30,7 +30,7 @@ def _markdown_row(cells: Sequence[str]) -> str:
 
 
 def to_csv(table: Table) -> str:
-    """Return head and rows as CSV, lines ended by a line feed.
+    """Return head and rows as CSV; lines end with a line feed.
 
     >>> to_csv(Table(name="t", title="One", head=["", "a, b"], rows=[["x", "1"]]))
     ',"a, b"\\nx,1\\n'
@@ -41,7 +41,7 @@ def to_csv(table: Table) -> str:
 
 
 def to_latex(table: Table) -> str:
-    """Return a tabular that needs no package, title and note as comments around it."""
+    """Return a LaTeX tabular that needs no package, with title and note as comments."""
     columns = "l" + "r" * (len(table.head) - 1)
     lines = [
         f"% {_in_line(table.title)}",
@@ -85,7 +85,7 @@ _MINUS = re.compile(r"(?<![\w.)-])-(?=\d)")
 
 
 def escape_latex(text: str) -> str:
-    r"""Return text that LaTeX prints as it stands, in one line; a minus before a number as a minus.
+    r"""Return one line of text escaped for LaTeX, with hyphens before numbers as minus signs.
 
     >>> print(escape_latex("50 % of a_b & -1.5"))
     50 \% of a\_b \& $-$1.5
@@ -95,7 +95,7 @@ def escape_latex(text: str) -> str:
 
 def _latex_row(cells: Sequence[str]) -> str:
     row = " & ".join(map(escape_latex, cells))
-    guard = "{}" if row[:1] in ("[", "*") else ""  # which the \\ of the row before would take for its own
+    guard = "{}" if row[:1] in ("[", "*") else ""  # else the \\ of the row before takes it as an argument
     return f"{guard}{row} \\\\"
 
 

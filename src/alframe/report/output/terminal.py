@@ -1,4 +1,4 @@
-"""A table as aligned columns of plain text, for a terminal."""
+"""A table as aligned columns of text, for a terminal."""
 
 import textwrap
 from collections.abc import Sequence
@@ -10,14 +10,14 @@ from alframe.report.numbers import is_numeric, width_of
 
 MOST_ROWS = 20
 MOST_BLOCKS = 3  # of columns, one below the other
-NARROWEST = 60  # letters of a line, however narrow the terminal
-WIDEST_NAME, WIDEST_CELL, WIDEST_TITLE = 32, 44, 12  # letters; longer texts go on in the next line
+NARROWEST = 60  # letters of a line, also on a narrower terminal
+WIDEST_NAME, WIDEST_CELL, WIDEST_TITLE = 32, 44, 12  # letters; longer texts continue on the next line
 INDENT, GAP = "  ", "  "
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Column:
-    """The lines of each cell, the title's first; all are set as wide as the widest line."""
+    """The lines of each cell, the title first; all are padded to the widest line."""
 
     cells: Sequence[Sequence[str]]
     width: int
@@ -27,9 +27,9 @@ class _Column:
 def to_text(table: Table, width: int = 80) -> str:
     """Return title, columns and note in lines of at most `width` letters.
 
-    Columns that find no room beside the others stand below them, the names of the rows repeated. What is left
-    out of a long or a very wide table is counted, with the file that holds it. Only a word longer than
-    its column, such as a path, makes a line longer.
+    Columns that do not fit stand below the others, with the names of the rows repeated. Rows and columns that
+    are left out are counted, with the file that has them. A word longer than its column, such as a path,
+    makes a line longer.
 
     >>> print(to_text(Table(name="t", title="Two", head=["", "n"], rows=[["a", "1"], ["bcd", "20"]])))
     Two
@@ -57,7 +57,7 @@ def to_text(table: Table, width: int = 80) -> str:
 
 
 def wrapped(text: str, width: int) -> list[str]:
-    """Return a text in lines of at most `width` letters, but for words that are longer, which stay whole.
+    """Return a text in lines of at most `width` letters; longer words stay whole.
 
     >>> wrapped("a path/of/letters", 6), wrapped("", 6)
     (['a', 'path/of/letters'], [''])
@@ -83,7 +83,7 @@ def _widest(cells: Sequence[Sequence[str]]) -> int:
 
 
 def _blocks(columns: Sequence[_Column], room: int) -> list[list[_Column]]:
-    """Return the columns but for the first in groups that fit beside it."""
+    """Return the columns except the first, in groups that fit beside it."""
     blocks: list[list[_Column]] = []
     used = room
     for column in columns[1:]:
@@ -98,7 +98,7 @@ def _blocks(columns: Sequence[_Column], room: int) -> list[list[_Column]]:
 def _lines(columns: Sequence[_Column]) -> list[str]:
     head, *rows = (list(cells) for cells in zip(*(column.cells for column in columns), strict=True))
     tallest = max(map(len, head))
-    head = [[""] * (tallest - len(cell)) + list(cell) for cell in head]  # titles stand on their columns
+    head = [[""] * (tallest - len(cell)) + list(cell) for cell in head]  # titles are aligned at the bottom
     lines = []
     for cells in (head, *rows):
         for texts in zip_longest(*cells, fillvalue=""):
@@ -113,7 +113,7 @@ def _set(text: str, column: _Column) -> str:
 
 
 def _records(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """Return each row as lines of its own, under its name: names such as paths leave no room beside them."""
+    """Return each row as lines below its name, for names such as paths that leave no room beside them."""
     return [
         line
         for row in rows

@@ -1,4 +1,4 @@
-"""A comparison of trials as one W&B run: what a W&B report can show beside the trials' own curves."""
+"""Log a comparison of trials as one W&B run, for use in W&B reports beside the trials' own curves."""
 
 import io
 import re
@@ -18,12 +18,12 @@ from alframe.tracking.wandb_run import Mode, check_login, open_run, staged_in
 JOB_TYPE = "comparison"
 KEY = "--wandb-mode"
 _THOUSANDS = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d+)?")
-_NOTHING = ("", "-", "–")  # cells of a column of numbers where there is none
+_NOTHING = ("", "-", "–")  # empty cells in a column of numbers
 
 
 @dataclass(frozen=True, kw_only=True)
 class Account:
-    """Where trials were logged: the W&B project, its account or team (None: the default), the group."""
+    """The W&B project of the trials, its account or team (None: the default), and the group."""
 
     project: str
     entity: str | None
@@ -31,11 +31,11 @@ class Account:
 
 
 def account_of(configs: Sequence[Mapping[str, Any]], directory: Path) -> Account:
-    """Return where trials were logged, for the comparison to stand beside them.
+    """Return the W&B account of the trials, for the comparison to be logged there too.
 
     Args:
-        configs: what the trials' config.yaml hold; the first that was logged to W&B decides.
-        directory: the sweep's, whose name is the group unless the trials were given another.
+        configs: contents of the trials' config.yaml; the first with a W&B project decides.
+        directory: of the sweep; its name is the group unless the trials name another.
     """
     logged = (dict(config.get("tracker") or {}) for config in configs)
     tracker = next((each for each in logged if each.get("project")), None) or _default_tracker()
@@ -57,19 +57,21 @@ def log_comparison(
     trials: Table,
     page: Path | None = None,
 ) -> str:
-    """Log a comparison as one W&B run and return the line that says where it is or how it gets there.
+    """Log a comparison as one W&B run and return a line with its address or the sync command.
 
-    Every table is a W&B table, numbers as numbers; every picture an image; the page is shown and kept as an
-    artifact. Each call makes a run of its own, of job type "comparison".
+    Tables become W&B tables (numbers stay numbers), pictures become images, and the page is shown and
+    stored as an artifact. Each call makes a new run of job type "comparison".
 
     Args:
-        report: what is compared. trials: a row for each trial; its numbers can be drawn anew on W&B.
-        project, entity, group: where the trials are, see `account_of`.
+        report: the tables and pictures.
+        project, entity, group: of the trials, see `account_of`.
         mode: "offline" (files under wandb/ in `directory`) or "online".
-        directory: made if missing. page: the report as one HTML file.
+        directory: created if missing.
+        trials: a row for each trial, for charts on W&B.
+        page: the report as one HTML file.
 
     Raises:
-        UserError: there is no account for mode online, or W&B cannot be reached.
+        UserError: mode is online and W&B has no account or cannot be reached.
     """
     if mode == "online":
         check_login(KEY)
@@ -96,7 +98,7 @@ def log_comparison(
 
 
 def _content(report: Report, trials: Table) -> dict[str, Any]:
-    """Return the tables and pictures by their keys on W&B."""
+    """Return the tables and pictures by their W&B keys."""
     content = {"tables/trials": as_wandb_table(trials)}
     for part in (part for section in report.sections for part in section.parts):
         if isinstance(part, Table):
@@ -107,7 +109,7 @@ def _content(report: Report, trials: Table) -> dict[str, Any]:
 
 
 def as_wandb_table(table: Table) -> Any:
-    """Return a `wandb.Table`; a column whose cells are all plain numbers or empty holds numbers and None."""
+    """Return a `wandb.Table`; columns of plain numbers and empty cells hold numbers and None."""
     import wandb
 
     columns = [numbers(column) or list(column) for column in zip(*table.rows, strict=True)]
@@ -115,7 +117,7 @@ def as_wandb_table(table: Table) -> Any:
 
 
 def numbers(cells: Sequence[str]) -> list[float | None] | None:
-    """Return the numbers of a column, None for its empty cells; None when it is not one of numbers.
+    """Return the numbers of a column, None for empty cells; None if the column is not of numbers.
 
     >>> numbers(["1,447", "0.24", "-"])
     [1447.0, 0.24, None]
@@ -128,7 +130,7 @@ def numbers(cells: Sequence[str]) -> list[float | None] | None:
 
 
 def _plain(cell: str) -> float | str:
-    """Return the number that a text is, "1,447" too; other texts as they are."""
+    """Return a text as a number if it is one, also "1,447"; other texts unchanged."""
     try:
         return float(cell.replace(",", "") if _THOUSANDS.fullmatch(cell) else cell)
     except ValueError:

@@ -1,4 +1,4 @@
-"""A report's files: one page, one file for machines, each table in three formats, each picture in two."""
+"""Write a report's files: the page, the figures as JSON, each table in three formats, each picture in two."""
 
 import json
 from collections.abc import Mapping
@@ -16,12 +16,12 @@ _PARTS = {"tables": (".md", ".csv", ".tex"), "pictures": (".svg", ".png")}
 
 
 def write_report(report: Report, figures: Mapping[str, Any], folder: Path) -> None:
-    """Write report.html, report.json, tables/ and pictures/ into a folder, which is made.
+    """Write report.html, report.json, tables/ and pictures/ into a folder, which is created.
 
-    Of an earlier report in that folder, tables and pictures that this one does not have are removed.
+    Tables and pictures of an earlier report in that folder are removed if this report does not have them.
 
     Raises:
-        UserError: the folder cannot be made. AlframeError: a file cannot be written.
+        UserError: the folder cannot be created. AlframeError: a file cannot be written.
     """
     files: dict[Path, str | bytes] = {
         folder / "report.html": page(report),
@@ -49,17 +49,18 @@ def write_json(figures: Mapping[str, Any], file: Path) -> None:
     """Write all figures into a file.
 
     Raises:
-        UserError: no file can be there. AlframeError: it cannot be written.
+        UserError: the path is a folder or its folder does not exist.
+        AlframeError: the file cannot be written.
     """
     if file.is_dir() or not file.parent.is_dir():
-        raise UserError(f"--json: expected a file in a folder that is there, got {file}.")
+        raise UserError(f"--json: expected a file in an existing folder, got {file}.")
     _replace(file, _json(figures))
 
 
 def _of_an_earlier_report(folder: Path) -> set[Path]:
-    """Return the files of an earlier report's tables and pictures, told by its report.json beside them.
+    """Return the tables and pictures of an earlier report, whose report.json is in the folder.
 
-    A part is one that lies there in all of its formats, so that anyone's own notes.md is none.
+    A table or picture counts if all of its formats are there, so a user's own notes.md does not.
     """
     if not (folder / "report.json").is_file():
         return set()
@@ -77,8 +78,8 @@ def _remove(files: set[Path]) -> None:
             file.unlink(missing_ok=True)
         except OSError as error:
             raise AlframeError(
-                f"{file}: of an earlier report, could not be removed ({error.strerror}). Remove it, or name "
-                "another folder."
+                f"{file}: expected to remove this old file, got {error.strerror}. Remove it, "
+                "or name another folder."
             ) from error
     for folder in {file.parent for file in files}:
         with suppress(OSError):  # not empty
@@ -94,15 +95,14 @@ def _make(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(
-            f"--out: expected a folder that can be written, got {folder} ({error.strerror}). "
-            "Name another one with --out FOLDER."
+            f"--out: expected a writable folder, got {folder} ({error.strerror}). Write --out FOLDER."
         ) from error
 
 
 def _replace(file: Path, content: str | bytes) -> None:
     try:
-        write_whole(file, content, to_disk=False)  # a report is made again in seconds
+        write_whole(file, content, to_disk=False)  # a lost report can be made again in seconds
     except OSError as error:
         raise AlframeError(
-            f"{file}: could not be written ({error.strerror or error}). Mend that, or name another folder."
+            f"{file}: expected to write this file, got {error.strerror or error}. Name another folder."
         ) from error

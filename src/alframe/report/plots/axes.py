@@ -1,4 +1,4 @@
-"""What pictures do to their axes alike: ticks in percent and in counts, a legend above."""
+"""Shared settings of axes: ticks in percent, ticks as counts, a legend above."""
 
 from typing import TYPE_CHECKING
 
@@ -10,19 +10,19 @@ if TYPE_CHECKING:
 
 
 def in_percent(axis: "Axis") -> None:
-    """Write the ticks of an axis of shares in percent."""
+    """Format the ticks of an axis of shares in percent."""
     from matplotlib.ticker import FuncFormatter
 
     axis.set_major_formatter(FuncFormatter(lambda value, _: percent_tick(value)))
 
 
 def in_counts(axis: "Axis") -> None:
-    """Write the ticks of an axis of counts with commas."""
+    """Format the ticks of an axis of counts with commas."""
     from matplotlib.ticker import FuncFormatter
 
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
 
 
 def legend_above(axes: "Axes", n_columns: int, **spacing: float) -> None:
-    """Put the legend above what is drawn, where it hides nothing."""
+    """Put the legend above the axes, where it covers nothing."""
     axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=n_columns, **spacing)

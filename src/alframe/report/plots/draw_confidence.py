@@ -1,15 +1,16 @@
-"""Pictures of the confidence: how often auto-labels are wrong against how often they said they would be.
+"""Pictures of the confidence: the observed error of auto-labels against the stated error.
 
-Nearly all confidences lie near 1, so both are drawn as errors, 1 - confidence, on log scales.
+Nearly all confidences are close to 1, so errors (1 - confidence) are drawn on log scales.
 """
 
 import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from alframe._text import count
 from alframe.report.document import Picture
 from alframe.report.load.records import Bin
-from alframe.report.numbers import count, edge, percent_tick
+from alframe.report.numbers import edge, percent_tick
 from alframe.report.plots.axes import in_counts, in_percent, legend_above
 from alframe.report.plots.style import AUTO, BLUE, GREY, PALE, VERMILLION, figure, in_style, picture
 from alframe.report.stats.error_rates import Rate, rate, rates_above
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 INTERVALS = "Bars are exact 95 % intervals (Clopper and Pearson)."
-NONE_WRONG = "An open marker: none was wrong, and the error is at most that."
+NONE_WRONG = "Open markers: no label was wrong; the marker is the upper end of the interval."
 
 
 @in_style()
@@ -36,12 +37,12 @@ def draw_reliability(bins: Sequence[Bin]) -> Picture:
         [low, high],
         color=GREY,
         linestyle="--",
-        label="wrong as often as stated (above: more often)",
+        label="observed = stated (above: overconfident)",
     )
-    _draw_rates(axes, stated, rates, vertical=True, label="auto-labels of about one confidence")
-    axes.set_xlim(high, low)  # the more confident to the right
+    _draw_rates(axes, stated, rates, vertical=True, label="auto-labels in bins of confidence")
+    axes.set_xlim(high, low)  # more confident to the right
     axes.set_ylim(low, high)
-    axes.set_xlabel("stated error, 1 − confidence (surer to the right)")
+    axes.set_xlabel("stated error, 1 − confidence (more confident →)")
     axes.set_ylabel("observed error")
     _percent_ticks(axes.xaxis)
     _percent_ticks(axes.yaxis)
@@ -49,11 +50,11 @@ def draw_reliability(bins: Sequence[Bin]) -> Picture:
     return picture(
         drawn,
         name="reliability",
-        title="How far to believe the confidence",
+        title="Reliability of the confidence",
         description=(
             "Observed error of the auto-labels against the error that their confidence states, in "
-            f"{len(bins)} bins of confidence; {_overconfident(bins, rates)} of them are surely wrong more "
-            "often than stated."
+            f"{len(bins)} bins of confidence; {_overconfident(bins, rates)} bins are wrong more often than "
+            "stated, beyond chance."
         ),
         note=f"{INTERVALS} {NONE_WRONG}",
     )
@@ -66,7 +67,7 @@ def _overconfident(bins: Sequence[Bin], rates: Sequence[Rate]) -> int:
 
 @in_style()
 def draw_error_by_confidence(bins: Sequence[Bin]) -> Picture:
-    """Return where the wrong auto-labels lie, and the error left above each threshold; at least one bin."""
+    """Return the wrong auto-labels by confidence, and the error above each threshold; at least one bin."""
     from matplotlib.ticker import LogLocator, NullLocator
 
     drawn = figure(height=1.2 + 0.3 * len(bins))
@@ -75,7 +76,7 @@ def draw_error_by_confidence(bins: Sequence[Bin]) -> Picture:
     counts.set_xscale("log")
     counts.barh(y, [each.n for each in bins], left=0.5, color=AUTO, height=0.8)
     wrong = [(each.wrong, k) for k, each in enumerate(bins) if each.wrong]
-    if wrong:  # points: a second bar on a log axis would look like a share of the first
+    if wrong:  # points: a second bar on a log axis would look like a share of the first bar
         counts.plot(*zip(*wrong, strict=True), "D", color=VERMILLION, markeredgecolor="white")
     for k, each in enumerate(bins):
         counts.text(
@@ -88,11 +89,11 @@ def draw_error_by_confidence(bins: Sequence[Bin]) -> Picture:
     counts.xaxis.set_major_locator(LogLocator(numticks=3))
     counts.xaxis.set_minor_locator(NullLocator())
     counts.set_xlabel("auto-labels")
-    counts.set_title("of this confidence")
+    counts.set_title("at this confidence")
     _draw_rates(errors, y, rates_above(bins), vertical=False, label="")
     errors.set_xscale("log")
     errors.set_xlabel("wrong")
-    errors.set_title("all as sure or surer")
+    errors.set_title("at it or above")
     _end_ticks(errors)
     for axes in (counts, errors):
         axes.grid(visible=False, axis="y")
@@ -100,15 +101,16 @@ def draw_error_by_confidence(bins: Sequence[Bin]) -> Picture:
     return picture(
         drawn,
         name="error_by_confidence",
-        title="Where the wrong auto-labels lie",
+        title="Wrong auto-labels by confidence",
         description=(
-            f"Auto-labels and wrong ones in {len(bins)} bins of confidence, and the error of all above each "
-            f"bin's lower edge. Most of the wrong ones, {count(worst.wrong)}, have a confidence of "
+            f"Auto-labels and wrong auto-labels in {len(bins)} bins of confidence, and the error above each "
+            f"bin's lower edge. The bin with most wrong labels, {count(worst.wrong)}, has a confidence of "
             f"{edge(worst.low)} to {edge(worst.high)}."
         ),
         note=(
-            "Each row reaches up to the next. Left, on a log scale: bars for all, diamonds for the wrong "
-            f"ones. Right: the error that this threshold would have left. {INTERVALS} {NONE_WRONG}"
+            "A row is a bin of confidence, up to the next row. Left, on a log scale: bars are all "
+            "auto-labels, diamonds are wrong ones. Right: the error if only auto-labels of this "
+            f"confidence or above were accepted. {INTERVALS} {NONE_WRONG}"
         ),
     )
 
@@ -116,7 +118,7 @@ def draw_error_by_confidence(bins: Sequence[Bin]) -> Picture:
 def _draw_rates(
     axes: "Axes", at: Sequence[float], rates: Sequence[Rate], *, vertical: bool, label: str
 ) -> None:
-    """Draw shares with their intervals; an open marker at the upper end where none was wrong."""
+    """Draw shares with their intervals; an open marker at the upper end if no label was wrong."""
     for place, seen in zip(at, rates, strict=True):
         ends = [seen.low or seen.high / 1e6, seen.high]
         points = ([place, place], ends) if vertical else (ends, [place, place])
@@ -138,7 +140,7 @@ def _draw_rates(
 
 
 def _end_ticks(axes: "Axes") -> None:
-    """Mark the first and the last power of ten of a narrow log axis."""
+    """Put ticks at the first and the last power of ten of a narrow log axis."""
     low, high = axes.get_xlim()
     first, last = math.ceil(math.log10(low)), math.floor(math.log10(high))
     ticks = sorted({10.0**first, 10.0**last})
@@ -151,7 +153,7 @@ def _lowest(seen: Rate) -> float:
 
 
 def _span(values: Sequence[float]) -> tuple[float, float]:
-    """Return limits of a log axis around values, up to 1."""
+    """Return the limits of a log axis around values, at most 1."""
     return min(values) / 3, min(1.0, 3 * max(values)) if max(values) < 1 / 3 else 1.0
 
 

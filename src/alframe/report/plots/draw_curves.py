@@ -1,10 +1,11 @@
-"""Learning curves of groups in one picture: means over seeds with intervals, and where rounds ended."""
+"""Learning curves of groups in one picture: means over seeds with intervals, and markers at round ends."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from alframe.report.document import Picture
-from alframe.report.plots.draw_rankings import ROW, VALUES, of_many, within_bounds
+from alframe.report.numbers import spread_note
+from alframe.report.plots.draw_rankings import ROW, VALUES, grey_note, within_bounds
 from alframe.report.plots.style import FAINT, WIDTH, Look, figure, picture
 from alframe.report.stats.comparison import GroupComparison
 from alframe.report.stats.curves import BandPoint, Kind
@@ -15,14 +16,14 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 MOST_MARKED = 12  # rounds of a curve
-THIN = 0.7  # points of the last stretch's line, of 1.6 elsewhere
-_SAME = 1e-9  # hand shares that differ by less are one
+THIN = 0.7  # line width after the last round; 1.6 elsewhere
+_SAME = 1e-9  # hand-label shares that differ by less are equal
 
 
-def learning_curves(
+def draw_learning_curves(
     comparison: GroupComparison, kind: Kind, names: Sequence[str], look: Mapping[str, Look]
 ) -> Picture:
-    """Return the curves of all groups, those in `names` in colour; at least one must be known."""
+    """Return the curves of all groups, those in `names` in colour; at least one curve must be known."""
     curves = comparison.curves[kind]
     drawn = {name: curves[name] for name in names if name in curves}
     canvas = figure(WIDTH, 3.2 + ROW * ((len(drawn) + 1) // 2))
@@ -43,15 +44,15 @@ def learning_curves(
         name=f"learning_curves_{kind}",
         title=f"Learning curves: {value}",
         description=f"Mean {value} against the share of hand labels. At the end of each curve: {ends}.",
-        note=_note(any(thin)) + of_many(comparison, len(curves) - len(drawn)),
+        note=_note([len(comparison.seeds[name]) for name in curves], any(thin))
+        + grey_note(comparison, len(curves) - len(drawn)),
     )
 
 
-def _note(has_remainder: bool) -> str:
-    told = "Means over seeds with 95 % intervals; markers where rounds ended. A curve ends where the first "
-    told += "of its seeds ends"
-    return told + (
-        "; the last stretch, thin, is the remainder, labelled without training." if has_remainder else "."
+def _note(n_trials: Sequence[int], has_remainder: bool) -> str:
+    note = f"{spread_note(n_trials)} Markers: ends of rounds. A curve ends with the shortest of its trials."
+    return note + (
+        " The thin end of a curve is the remainder, labelled without training." if has_remainder else ""
     )
 
 
@@ -72,7 +73,7 @@ def _curve(
     look: Look,
     may_close: bool,
 ) -> bool:
-    """Draw a group's curve and its band; return whether it goes on after the last of its rounds."""
+    """Draw a group's curve and its band; return whether the curve continues after the last round."""
     mean = [(100 * each.hand_share, 100 * each.value.mean) for each in points]
     first, last = mean[0][0], mean[-1][0]
     known = [100 * share for share in rounds if 100 * share >= first - _SAME]

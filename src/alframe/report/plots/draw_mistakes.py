@@ -1,4 +1,4 @@
-"""Pictures of the mislabelled: which classes are taken for which, how each class fares, the samples."""
+"""Pictures of wrong labels: confused classes, results by class, mislabelled samples."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from alframe._text import count, percent
 from alframe.report.document import Picture
-from alframe.report.load.records import Diagnosis, Mislabelled
-from alframe.report.numbers import count, percent, probability, shortened
+from alframe.report.load.records import DiagnosisFile, Mislabelled
+from alframe.report.numbers import probability, shortened
 from alframe.report.plots.axes import in_percent
 from alframe.report.plots.style import BLACK, GREY, HAND, PALE, VERMILLION, WIDTH, figure, in_style, picture
 
@@ -19,14 +20,14 @@ if TYPE_CHECKING:
 MOST_WRITTEN = 12  # classes whose counts fit into their cells
 MOST_NAMED = 20  # classes whose names fit along an axis
 MOST_COMPARED = 20  # classes with a bar of their own
-COLUMNS, ROWS = 4, 6  # tiles of a picture of the gallery: more would have captions too small for a phone
-TILE, CAPTION, LINE = 1.02, 0.58, 0.165  # inches
-LARGEST = 96  # pixels of a tile's longer side, about what a phone shows
+COLUMNS, ROWS = 4, 6  # tiles of a gallery picture; captions of more would be too small on a phone
+TILE, CAPTION, LINE = 1.02, 0.75, 0.165  # inches
+LARGEST = 96  # pixels of a tile's longer side, about the resolution on a phone
 
 
 @in_style()
-def draw_confusion(diagnosis: Diagnosis) -> Picture:
-    """Return the confusion matrix of the auto-labels, coloured off its diagonal; needs the truth."""
+def draw_confusion(diagnosis: DiagnosisFile) -> Picture:
+    """Return the confusion matrix of the auto-labels, with colour off its diagonal; it must be known."""
     assert diagnosis.confusion_CC is not None
     from matplotlib.colors import LinearSegmentedColormap, LogNorm
 
@@ -51,12 +52,12 @@ def draw_confusion(diagnosis: Diagnosis) -> Picture:
     return picture(
         drawn,
         name="confusion",
-        title="What the auto-labels take for what",
+        title="Confusion matrix of the auto-labels",
         description=(
             f"Confusion matrix of {count(total)} auto-labels of {len(names)} classes, of which "
-            f"{count(wrong)} lie off the diagonal and are wrong."
+            f"{count(wrong)} are wrong (off the diagonal)."
         ),
-        note="A row for each true class. Grey: right. Coloured: wrong, the darker the more (log scale).",
+        note="Rows: true class. Columns: label given. Grey: right. Red: wrong, darker for more (log scale).",
     )
 
 
@@ -86,7 +87,7 @@ def _write_counts(axes: "Axes", confusion_CC: NDArray[np.int64], most: float) ->
 
 
 def _in_cell(n: int) -> str:
-    """Return a count in at most five letters.
+    """Return a count of at most five letters.
 
     >>> [_in_cell(n) for n in (999, 5923, 12672, 99950, 123456)]
     ['999', '5,923', '12.7k', '100k', '123k']
@@ -116,7 +117,7 @@ def draw_classes(per_class: Sequence[Mapping[str, Any]]) -> Picture:
     """Return each class's share of hand labels beside its mislabelled share.
 
     Args:
-        per_class: what summary.json says of each true class; at least one with a sample.
+        per_class: as in summary.json; at least one class has a sample.
     """
     shown = [each for each in per_class if each["n_samples"]]
     shown.sort(key=lambda each: -each["mislabelled_share"])
@@ -136,9 +137,9 @@ def draw_classes(per_class: Sequence[Mapping[str, Any]]) -> Picture:
     return picture(
         drawn,
         name="classes",
-        title="How each class fares",
+        title="Results by class",
         description=(
-            f"Share labelled by hand and share mislabelled of each class, the most mislabelled first: "
+            f"Share of hand labels and mislabelled share of each class, sorted by mislabelled share: "
             f"{worst['class']} with {percent(worst['mislabelled_share'])}."
         ),
         note="Shares of the samples of each true class."
@@ -155,7 +156,7 @@ def _percent_axis(axes: "Axes") -> None:
 
 
 def draw_gallery(mislabelled: Mislabelled, class_names: Sequence[str]) -> list[Picture]:
-    """Return pictures of up to 24 mislabelled samples each, with label given, truth and confidence."""
+    """Return pictures of up to 24 mislabelled samples, with index, label given, true class and confidence."""
     n = len(mislabelled.index_M)
     pages = [range(first, min(n, first + COLUMNS * ROWS)) for first in range(0, n, COLUMNS * ROWS)]
     return [_gallery_page(mislabelled, class_names, number, page) for number, page in enumerate(pages, 1)]
@@ -178,14 +179,15 @@ def _gallery_page(mislabelled: Mislabelled, class_names: Sequence[str], number: 
         drawn,
         name=f"mislabelled_{number}",
         title=f"Mislabelled samples {first} to {last}" if last > first else f"Mislabelled sample {first}",
-        description="; ".join(_told(mislabelled, sample, class_names) for sample in page) + ".",
-        note="✗ the label given, ✓ the true class, and the confidence.",
+        description="; ".join(_in_words(mislabelled, sample, class_names) for sample in page) + ".",
+        note="Index of the sample (#), ✗ label given, ✓ true class, confidence of the label.",
     )
 
 
-def _told(mislabelled: Mislabelled, sample: int, names: Sequence[str]) -> str:
+def _in_words(mislabelled: Mislabelled, sample: int, names: Sequence[str]) -> str:
     given, truth = names[mislabelled.label_M[sample]], names[mislabelled.truth_M[sample]]
-    return f"{given} given, {truth} true, {probability(float(mislabelled.confidence_M[sample]))}"
+    confidence = probability(float(mislabelled.confidence_M[sample]))
+    return f"sample {mislabelled.index_M[sample]}: {given} given, {truth} true, {confidence}"
 
 
 def _draw_tile(
@@ -210,6 +212,7 @@ def _draw_tile(
 
 
 def _caption(mislabelled: Mislabelled, sample: int, names: Sequence[str]) -> Iterator[tuple[str, str]]:
+    yield f"#{mislabelled.index_M[sample]}", GREY
     yield f"✗ {shortened(names[mislabelled.label_M[sample]], 11)}", VERMILLION
     yield f"✓ {shortened(names[mislabelled.truth_M[sample]], 11)}", BLACK
     yield probability(float(mislabelled.confidence_M[sample])), GREY
@@ -219,8 +222,8 @@ def as_rgb(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Return an image as (height, width, 3) uint8, scaled down to `LARGEST` pixels.
 
     Args:
-        image: (channels, height, width) uint8. One or two channels are shown in grey by the first, three or
-            more by the first three.
+        image: (channels, height, width) uint8. With one or two channels, the first is shown in grey; with
+            three or more, the first three as colour.
     """
     from PIL import Image
 

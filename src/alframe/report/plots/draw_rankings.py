@@ -1,32 +1,32 @@
-"""Groups ranked in pictures: a mean of each with its interval, and who beats whom."""
+"""Rankings of groups: dot plots of means with intervals, and the pairwise comparison."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from alframe.report.document import Picture
+from alframe.report.numbers import spread_note
 from alframe.report.plots.style import GREY, WIDTH, Look, figure, picture
-from alframe.report.stats.comparison import GroupComparison, Means
+from alframe.report.stats.comparison import GroupComparison, GroupMeans
 from alframe.report.stats.curves import Kind
 from alframe.report.stats.metrics import TIMES, Figure, cut
 from alframe.report.stats.statistics import Estimate
-from alframe.report.tables.comparison_tables import penalties_note
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 MAX_ROWS = 30  # of a dot plot
-ROW = 0.21  # inches a row of text takes
+ROW = 0.21  # inches of a row of text
 VALUES: Mapping[Kind, str] = {"accuracy": "test accuracy, %", "mislabelled": "mislabelled, %"}
 
 
 def area_key(comparison: GroupComparison) -> str | None:
-    """Return the area that ranks groups: of test accuracy, of the mislabelled share where that is unknown."""
+    """Return the area to rank groups by: of test accuracy, or of the mislabelled share if that is unknown."""
     keys = ("aubc_accuracy", "aubc_mislabelled")
     return next((key for key in keys if any(row[key] is not None for row in comparison.means.values())), None)
 
 
-def areas(comparison: GroupComparison, look: Mapping[str, Look]) -> Picture:
-    """Return the areas under the budget curve, a row for each group; there must be one."""
+def draw_areas(comparison: GroupComparison, look: Mapping[str, Look]) -> Picture:
+    """Return the areas under the budget curve, a row for each group; one area must be known."""
     key = area_key(comparison)
     assert key is not None
     kind: Kind = "accuracy" if key == "aubc_accuracy" else "mislabelled"
@@ -40,14 +40,14 @@ def areas(comparison: GroupComparison, look: Mapping[str, Look]) -> Picture:
         look,
         highest_first=kind == "accuracy",
         name="aubc",
-        title="Area under the budget curve",
+        title="Area under the budget curve (AUBC)",
         axis=f"mean {VALUES[kind]}",
-        note=f" From {100 * stretch[0]:.3g} to {100 * stretch[1]:.3g} % hand labels, by trapezoids.",
+        note=f" Mean from {100 * stretch[0]:.3g} to {100 * stretch[1]:.3g} % hand labels.",
     )
 
 
-def seconds(comparison: GroupComparison, look: Mapping[str, Look]) -> Picture:
-    """Return the seconds of a trial, a row for each group."""
+def draw_seconds(comparison: GroupComparison, look: Mapping[str, Look]) -> Picture:
+    """Return the seconds per trial, a row for each group."""
     return _dot_plot(
         comparison,
         comparison.times,
@@ -63,7 +63,7 @@ def seconds(comparison: GroupComparison, look: Mapping[str, Look]) -> Picture:
 
 def _dot_plot(
     comparison: GroupComparison,
-    means: Means,
+    means: GroupMeans,
     key: str,
     column: Figure,
     look: Mapping[str, Look],
@@ -74,7 +74,7 @@ def _dot_plot(
     axis: str,
     note: str = "",
 ) -> Picture:
-    """Return one mean of each group with its interval, a row each, the best on top."""
+    """Return a row for each group with a mean and its interval, the best on top."""
     known = {
         group: cut(each, column.highest) for group, row in means.items() if (each := row[key]) is not None
     }
@@ -93,25 +93,25 @@ def _dot_plot(
             marker=look[group].marker if group in look else "o",
             linestyle="none",
             elinewidth=0.9,
-            clip_on=False,  # a marker on the edge is whole
+            clip_on=False,  # keeps markers on the edge whole
         )
     axes.set_yticks(range(len(rows)), labels=rows[::-1])
     axes.set_ylim(-0.7, len(rows) - 0.3)
     axes.set_xlabel(axis)
     within_bounds(axes, x=column.highest, y=None)
-    told = "; ".join(f"{group} {known[group].mean:.{column.decimals}f}" for group in rows)
+    values = "; ".join(f"{group} {known[group].mean:.{column.decimals}f}" for group in rows)
     left = f" The first {len(rows)} of {len(order)} groups." if len(rows) < len(order) else ""
     return picture(
         canvas,
         name=name,
         title=title,
-        description=f"{axis[0].upper()}{axis[1:]}: {told}.",
-        note=f"Means over seeds with 95 % intervals.{note}{left}",
+        description=f"{axis[0].upper()}{axis[1:]}: {values}.",
+        note=f"{spread_note([len(comparison.seeds[group]) for group in rows])}{note}{left}",
     )
 
 
-def penalty_matrix(comparison: GroupComparison, names: Sequence[str]) -> Picture:
-    """Return who beats whom, as a heat map of the groups in `names`; the comparison must know."""
+def draw_penalties(comparison: GroupComparison, names: Sequence[str], note: str) -> Picture:
+    """Return the pairwise comparison of the groups in `names` as a heat map; it must be known."""
     penalties = comparison.penalties
     assert penalties is not None
     names = [name for name in names if name in penalties.shares]
@@ -133,7 +133,7 @@ def penalty_matrix(comparison: GroupComparison, names: Sequence[str]) -> Picture
                 fontsize=7,
                 color="white" if share > 55 else "black",
             )
-    numbers = [str(k) for k in range(1, len(names) + 1)]  # long names stand once, beside the rows
+    numbers = [str(k) for k in range(1, len(names) + 1)]  # long names are written once, beside the rows
     axes.set_xticks(range(len(names)), labels=numbers)
     axes.set_yticks(
         range(len(names)), labels=[f"{name}  {k}" for name, k in zip(names, numbers, strict=True)]
@@ -143,9 +143,9 @@ def penalty_matrix(comparison: GroupComparison, names: Sequence[str]) -> Picture
     return picture(
         canvas,
         name="penalty_matrix",
-        title="Who beats whom in test accuracy",
-        description=f"Share of points at which the row beats the column; means of the rows: {wins}.",
-        note=penalties_note(penalties, len(names)),
+        title="Pairwise comparison of test accuracy",
+        description=f"Share of points at which the row's group beats the column's group; row means: {wins}.",
+        note=note,
     )
 
 
@@ -154,7 +154,7 @@ def _mean_share(row: Mapping[str, float]) -> float:
 
 
 def within_bounds(axes: "Axes", *, x: float, y: float | None) -> None:
-    """End the x axis at 0 and x, the y axis at 0 and y, where margins would reach beyond; None leaves it."""
+    """Cut the margins of the axes at 0 and at x or y; None leaves the y axis unchanged."""
     low, high = axes.get_xlim()
     axes.set_xlim(max(0.0, low), min(x, high))
     if y is not None:
@@ -163,14 +163,14 @@ def within_bounds(axes: "Axes", *, x: float, y: float | None) -> None:
 
 
 def error_bars(estimates: Sequence[Estimate]) -> list[list[float]] | None:
-    """Return (2, n) distances from means to bounds, as matplotlib takes them; None without intervals."""
+    """Return (2, n) distances from means to bounds for matplotlib; None without bounds."""
     lows = [each.mean - each.low for each in estimates if each.low is not None]
     highs = [each.high - each.mean for each in estimates if each.high is not None]
     return [lows, highs] if len(lows) == len(highs) == len(estimates) else None
 
 
-def of_many(comparison: GroupComparison, n_grey: int) -> str:
-    """Return how many groups are in grey, as a sentence to append; empty where none is."""
+def grey_note(comparison: GroupComparison, n_grey: int) -> str:
+    """Return a sentence on the number of grey groups, empty if there are none."""
     if not n_grey:
         return ""
-    return f" Of {len(comparison.means)} groups {n_grey} are in grey, which others beat."
+    return f" {n_grey} of {len(comparison.means)} groups are in grey; others have better results."

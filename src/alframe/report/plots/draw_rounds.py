@@ -1,11 +1,11 @@
-"""Pictures of a trial's rounds: where the labels come from, and how good they are."""
+"""Pictures of a trial's rounds: the sources of the labels and their quality."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from alframe._text import count, percent
 from alframe.report.document import Picture
 from alframe.report.load.records import Round
-from alframe.report.numbers import count, percent
 from alframe.report.plots.axes import in_counts, in_percent, legend_above
 from alframe.report.plots.style import (
     AUTO,
@@ -28,25 +28,25 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 SOURCE_COLOURS = {"seed": BLACK, "query": BLUE, "validation": PURPLE, "audit": GREEN, "remainder": SKY}
-HATCHES = {"validation": "////", "audit": "\\\\\\\\"}  # of about the same grey as each other
-MOST_MARKED = 40  # rounds: with more, markers would make a band of the line
-MOST_NAMED = 12  # rounds that fit side by side by their names
+HATCHES = {"validation": "////", "audit": "\\\\\\\\"}  # their colours have about the same grey
+MOST_MARKED = 40  # rounds; with more, the markers would cover the line
+MOST_NAMED = 12  # rounds whose names fit side by side
 
 
 @in_style()
 def draw_flow(rounds: Sequence[Round]) -> Picture:
-    """Return how the labels by hand, by prediction and without one share the data set after each round."""
+    """Return the shares of hand labels, auto-labels and unlabelled samples after each round."""
     drawn = figure(height=4.6)
     shares, counts = drawn.subplots(2, 1, sharex=True)
     x = [each.round for each in rounds]
     kinds: dict[str, tuple[list[int], dict[str, Any], dict[str, Any]]] = {
-        "by hand": ([each.hand for each in rounds], {"color": HAND}, {"color": HAND, "marker": "o"}),
-        "auto": (
+        "hand labels": ([each.hand for each in rounds], {"color": HAND}, {"color": HAND, "marker": "o"}),
+        "auto-labels": (
             [each.auto for each in rounds],
             {"color": AUTO},
             {"color": AUTO, "marker": "s", "linestyle": "--"},
         ),
-        "without a label": (
+        "unlabelled": (
             [each.left for each in rounds],
             {"color": PALE},
             {"color": GREY, "marker": "^", "linestyle": ":"},
@@ -71,19 +71,19 @@ def draw_flow(rounds: Sequence[Round]) -> Picture:
     return picture(
         drawn,
         name="flow",
-        title="Who labelled the data set",
+        title="Hand labels and auto-labels by round",
         description=(
-            f"Share of the data set labelled by hand, auto-labelled and without a label after each of "
-            f"{len(rounds)} steps, and the same counts on a log scale. At the end {count(last.hand)} by "
-            f"hand, {count(last.auto)} auto-labels, {count(last.left)} without a label."
+            f"Shares of hand labels, auto-labels and unlabelled samples after each of {len(rounds)} rounds, "
+            f"and the counts on a log scale. At the end {count(last.hand)} hand labels, "
+            f"{count(last.auto)} auto-labels, {count(last.left)} unlabelled samples."
         ),
-        note="A count of zero has no place on the log scale and is left out there.",
+        note="Zeros cannot be drawn on the log scale.",
     )
 
 
 @in_style()
 def draw_hand_labels(by_source: Mapping[str, Mapping[int, int]], rounds: Sequence[Round]) -> Picture:
-    """Return how many hand labels there are after each round, and what they were asked for."""
+    """Return the number of hand labels after each round, by what they were asked for."""
     drawn = figure(height=3.0)
     axes = drawn.subplots()
     x = [each.round for each in rounds]
@@ -111,8 +111,10 @@ def draw_hand_labels(by_source: Mapping[str, Mapping[int, int]], rounds: Sequenc
     return picture(
         drawn,
         name="hand_labels",
-        title="What was asked by hand",
-        description=f"Hand labels after each round, stacked by what they were asked for: {parts}.",
+        title="Hand labels by purpose",
+        note="seed: before the first round; query: chosen by the strategy; validation: to measure errors; "
+        "audit: for the certificate; remainder: labelled at the end.",
+        description=f"Hand labels after each round, stacked by purpose: {parts}.",
     )
 
 
@@ -121,7 +123,7 @@ def draw_quality(rounds: Sequence[Round]) -> Picture:
     """Return the mislabelled share, the error of the auto-labels and the test accuracy by round.
 
     Args:
-        rounds: at least one of them with a mislabelled share above zero or a test accuracy.
+        rounds: at least one row has a mislabelled share above zero or a test accuracy.
     """
     knows = any(each.mislabelled_share for each in rounds)
     tested = any(each.test_accuracy is not None for each in rounds)
@@ -137,14 +139,14 @@ def draw_quality(rounds: Sequence[Round]) -> Picture:
     _round_axis(panels[-1], rounds)
     last = [each for each in rounds if each.mislabelled_share is not None][-1:]
     accuracy = [each.test_accuracy for each in rounds if each.test_accuracy is not None][-1:]
-    told = [f"{percent(each.mislabelled_share)} of the data set is mislabelled at the end" for each in last]
-    told += [f"the last test accuracy is {percent(each)}" for each in accuracy]
+    ends = [f"{percent(each.mislabelled_share)} of the data set is mislabelled at the end" for each in last]
+    ends += [f"the last test accuracy is {percent(each)}" for each in accuracy]
     return picture(
         drawn,
         name="quality",
-        title="How good the labels and the classifier are",
-        description=f"Mislabelled share and test accuracy by round: {'; '.join(told)}.",
-        note="Open triangles at the bottom: none was wrong, which has no place on a log scale."
+        title="Quality of the labels and of the classifier",
+        description=f"Mislabelled share and test accuracy by round: {'; '.join(ends)}.",
+        note="Open triangles at the bottom: no label was wrong; zero cannot be drawn on a log scale."
         if knows
         else "",
     )
@@ -154,25 +156,25 @@ def _draw_wrong(axes: "Axes", rounds: Sequence[Round]) -> None:
     axes.set_yscale("log")
     x = [each.round for each in rounds]
     series = (
-        ("mislabelled, of the data set", [e.mislabelled_share for e in rounds], VERMILLION, "o", "-"),
-        ("wrong, of the auto-labels", [e.auto_label_error for e in rounds], AUTO, "s", "--"),
+        ("mislabelled, share of the data set", [e.mislabelled_share for e in rounds], VERMILLION, "o", "-"),
+        ("auto-label error, share of the auto-labels", [e.auto_label_error for e in rounds], AUTO, "s", "--"),
     )
     floor = min((v for _, values, *_ in series for v in values if v), default=1e-4) / 2
     for name, values, colour, marker, dash in series:
         if any(values):
             _plot_positive(axes, x, values, label=name, color=colour, marker=marker, linestyle=dash)
         zero = [number for number, value in zip(x, values, strict=True) if value == 0]
-        if zero:  # an unclipped line without a point would reach to the figure's corner
+        if zero:  # an unclipped line without points would reach the corner of the figure
             axes.plot(zero, [floor] * len(zero), "v", color=colour, markerfacecolor="white", clip_on=False)
     axes.set_ylim(bottom=floor)
-    _share_axis(axes, "wrong (log scale)")
+    _share_axis(axes, "wrong labels (log scale)")
     legend_above(axes, 1)
 
 
 def _plot_positive(
     axes: "Axes", x: Sequence[int], values: Sequence[float | None], *, marker: str, **line: Any
 ) -> None:
-    """Plot what has a place on a log scale."""
+    """Plot the positive values on a log scale."""
     axes.plot(x, [value or float("nan") for value in values], marker=_marker(marker, x), **line)
 
 

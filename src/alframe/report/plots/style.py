@@ -1,8 +1,7 @@
-"""How pictures look: a colour, marker and line for each name, the same in every report.
+"""The style of pictures: a colour, marker and line for each name, the same in every report.
 
-Pictures are drawn as wide as a phone (`WIDTH`), where a point of text is about a pixel; wider pages set two
-side by side. Who lacks a kind of cone can tell the colours apart, who prints in grey the markers and lines
-(both tested).
+Pictures are as wide as a phone (`WIDTH`), where a point of text is about a pixel; wider pages put two
+side by side. Colours differ for people with colour blindness, markers and lines in grey print (both tested).
 """
 
 import io
@@ -31,12 +30,12 @@ BLACK, ORANGE, SKY, GREEN, BLUE, VERMILLION, PURPLE = COLOURS = (
     "#C2410C",
     "#B55A8E",
 )
-MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "*")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "*", "p", "d")
 DASHES = ("-", "--", "-.", ":")
 GREY, FAINT, PALE = "#6B6B6B", "#BDBDBD", "#D9D9D9"
-HAND, AUTO = BLUE, ORANGE  # labels by hand, by prediction
-# A name's place here decides its look, so new names go to the end. The first seven, the most often compared,
-# differ in colour; names of the same rule or family share one.
+HAND, AUTO = BLUE, ORANGE
+# A name's position decides its look, so new names go to the end. The first seven, which are compared most
+# often, differ in colour.
 KNOWN = (
     *("random", "margin", "entropy", "least_confidence", "bald", "badge", "coreset"),
     *("none", "power_margin", "power_entropy", "power_least_confidence", "power_bald", "cluster_margin"),
@@ -45,12 +44,9 @@ KNOWN = (
     *("variationratios", "threshold_rejudge", "threshold_permanent", "validated_sigma"),
     *("validated_clopper_pearson", "no_query"),
 )
-N_LOOKS = 280  # after as many all come again: lcm(7, N_SHAPES)
-N_SHAPES = 40  # of marker and line
-
 STYLE: dict[str, Any] = {
     "font.family": "sans-serif",
-    "font.sans-serif": ["DejaVu Sans", "Verdana", "Arial"],  # ships with matplotlib; others where it is shown
+    "font.sans-serif": ["DejaVu Sans", "Verdana", "Arial"],  # the first ships with matplotlib
     "font.size": 9.5,
     "axes.titlesize": 10.0,
     "axes.titlelocation": "left",
@@ -71,62 +67,67 @@ STYLE: dict[str, Any] = {
     "image.composite_image": False,
     "axes.unicode_minus": True,
 }
-# Text stays text: it can be found, read aloud and shown in scripts that DejaVu lacks.
+# Text stays text: it can be searched, read aloud and shown in scripts that DejaVu lacks.
 SAVING: Any = {"svg.fonttype": "none", "svg.hashsalt": "alframe"}
 PNG_DPI = 200
 
 
 @dataclass(frozen=True, kw_only=True)
 class Look:
-    """How a name is drawn: its colour ("#rrggbb"), marker and line style as matplotlib names them."""
+    """The look of a name: colour ("#rrggbb"), marker and line style in matplotlib's notation."""
 
     colour: str
     marker: str
     dash: str
 
 
-def looks(names: Sequence[str]) -> dict[str, Look]:
-    """Return the look of each name.
+GREY_LOOK = Look(colour=GREY, marker=".", dash="-")
 
-    What ships with alframe has its own (`KNOWN`), the same in every report. Any other name starts from one
-    that its letters give, and moves on only where another name of this report has it. All differ for up to
-    280 names, for up to 40 in marker or line already.
+
+def looks(names: Sequence[str]) -> dict[str, Look]:
+    """Return the look of each name; no two names share a marker, and names beyond the markers are grey.
+
+    Names that ship with alframe (`KNOWN`) prefer the same look in every report; other names prefer a look
+    that depends on their letters. If its marker is taken, a name gets a free one.
 
     >>> looks(["margin"]) == {"margin": looks(["random", "margin", "mine"])["margin"]}
     True
     """
     places = {name: KNOWN.index(name) for name in names if name in KNOWN}
-    for name in sorted(set(names) - places.keys()):
-        places[name] = _free_place(zlib.crc32(name.encode()) % N_LOOKS, set(places.values()))
-    return {name: _look(places[name]) for name in names}
-
-
-def _free_place(wanted: int, taken: set[int]) -> int:
-    """Return the first place from `wanted` on whose marker and line are free, else one that is free."""
-    order = [(wanted + k) % N_LOOKS for k in range(N_LOOKS)]
-    shapes = {place % N_SHAPES for place in taken}
-    of_own_shape = (place for place in order if place % N_SHAPES not in shapes)
-    free = (place for place in order if place not in taken)
-    return next(of_own_shape, next(free, wanted))
+    chosen: dict[str, Look] = {}
+    free = list(MARKERS)
+    for name in [*sorted(places, key=places.__getitem__), *sorted(set(names) - places.keys())]:
+        wanted = _look(places.get(name, zlib.crc32(name.encode())))
+        if not free:
+            chosen[name] = GREY_LOOK
+            continue
+        marker = wanted.marker if wanted.marker in free else free[0]
+        free.remove(marker)
+        colour = wanted.colour
+        if name not in places:
+            used = {each.colour for each in chosen.values()}
+            colour = next((each for each in (colour, *COLOURS) if each not in used), colour)
+        chosen[name] = Look(colour=colour, marker=marker, dash=wanted.dash)
+    return {name: chosen[name] for name in names}
 
 
 def _look(place: int) -> Look:
-    shape = place % N_SHAPES
+    shape = place % 40  # 10 markers and 4 lines; no pair comes twice in 40
     return Look(
         colour=COLOURS[place % len(COLOURS)],
-        marker=MARKERS[shape % len(MARKERS)],
-        dash=DASHES[(shape + shape // 20) % len(DASHES)],  # neighbours differ, and no pair comes twice in 40
+        marker=MARKERS[shape % 10],
+        dash=DASHES[(shape + shape // 20) % len(DASHES)],
     )
 
 
 @contextmanager
 def in_style() -> Iterator[None]:
-    """Draw in the report's style, whatever the user's matplotlibrc says; as a decorator or in a `with`.
+    """Draw in the report's style, without the user's matplotlibrc; as a decorator or in a `with`.
 
     Raises:
-        UserError: there is no matplotlib.
+        UserError: matplotlib is not installed.
     """
-    _need_matplotlib()
+    _require_matplotlib()
     from matplotlib import style
 
     with style.context(["default", STYLE]):
@@ -134,14 +135,14 @@ def in_style() -> Iterator[None]:
 
 
 def figure(width: float = WIDTH, height: float = 3.2) -> "Figure":
-    """Return an empty figure of a size in inches, which lays out what is put into it.
+    """Return an empty figure of a size in inches with automatic layout, without a window or pyplot.
 
-    It belongs to no window and no pyplot. Text of 9 points can be read on a phone at `WIDTH`.
+    Text of 9 points is readable on a phone at `WIDTH`.
 
     Raises:
-        UserError: there is no matplotlib.
+        UserError: matplotlib is not installed.
     """
-    _need_matplotlib()
+    _require_matplotlib()
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -151,12 +152,12 @@ def figure(width: float = WIDTH, height: float = 3.2) -> "Figure":
 
 
 def picture(figure: "Figure", *, name: str, title: str, description: str, note: str = "") -> Picture:
-    """Return a figure as a picture, the same bytes for the same figure."""
+    """Return a figure as a picture; equal figures give equal bytes."""
     import matplotlib
 
     svg, png = io.BytesIO(), io.BytesIO()
     with matplotlib.rc_context(SAVING), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", r"Glyph \d+", UserWarning)  # an empty box in the PNG alone
+        warnings.filterwarnings("ignore", r"Glyph \d+", UserWarning)  # only the PNG then has an empty box
         figure.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
         figure.savefig(png, format="png", dpi=PNG_DPI, metadata={"Software": None})
     return Picture(
@@ -169,7 +170,7 @@ def picture(figure: "Figure", *, name: str, title: str, description: str, note: 
     )
 
 
-def _need_matplotlib() -> None:
+def _require_matplotlib() -> None:
     try:
         import matplotlib  # noqa: F401
     except ImportError:

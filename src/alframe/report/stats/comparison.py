@@ -1,4 +1,4 @@
-"""Groups of trials compared: means, paired differences, curves, the Pareto front; pure data, no text."""
+"""The comparison of groups of trials: means, paired differences, curves, Pareto front. Data only, no text."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -13,27 +13,28 @@ from alframe.report.stats.curves import (
     Kind,
     Penalties,
     Range,
-    areas,
-    band,
+    areas_under_curves,
+    compare_pairs,
     covered_range,
-    curves_of,
-    penalties,
+    labelled_at_the_end,
+    learning_curves,
+    mean_curve,
     round_ends,
 )
 from alframe.report.stats.metrics import CERTIFICATES, RESULTS, TIMES, Figure, Groups, by_seed, mean, means
 from alframe.report.stats.pairwise_wins import Family
-from alframe.report.stats.statistics import Comparison, Estimate, compare, holm
+from alframe.report.stats.statistics import Comparison, Estimate, holm, paired_comparison
 
 FEW_SEEDS = 5
 BASELINES = ("random", "none")
 _AREAS = {"accuracy": "AUBC test accuracy, %", "mislabelled": "AUBC mislabelled, %"}
 
-Means = Mapping[str, Mapping[str, Estimate | None]]  # by group, then by figure
+GroupMeans = Mapping[str, Mapping[str, Estimate | None]]  # by group, then by figure
 
 
 @dataclass(frozen=True, kw_only=True)
 class Difference:
-    """How a group differs from the baseline over the seeds of both; p_holm over the groups of a column."""
+    """A group's difference from the baseline over shared seeds; p_holm is corrected over the groups."""
 
     comparison: Comparison
     p_holm: float | None
@@ -41,7 +42,7 @@ class Difference:
 
 @dataclass(frozen=True, kw_only=True)
 class Certified:
-    """The certificates of a group: how many of its trials have one, how many reached it, means over them."""
+    """The certificates of a group: the number of trials with one, how many reached it, and means."""
 
     n: int
     reached: int
@@ -50,34 +51,40 @@ class Certified:
 
 @dataclass(frozen=True, kw_only=True)
 class GroupComparison:
-    """Everything that a report says about several groups.
+    """All figures of a report on several groups.
 
     Attributes:
-        seeds: of each group. figures: the columns, by key.
+        seeds: of each group.
+        figures: the columns, by key.
         means: of each group and figure, in the figure's unit.
-        baseline: a group's name; None where none is one by itself and every group has a single seed.
+        baseline: name of a group; None if none was chosen and every group has a single seed.
         differences: of each figure and each other group from the baseline.
-        ranges: the hand shares that the areas are over, None where the trials share none.
-        curves: learning curves of each group that has any. rounds: the hand shares at which its rounds ended,
-            means over seeds; accuracy stands at the share a round's classifier was trained after.
-        penalties: who beats whom; None where not known.
-        front: groups that none beats in both the means of hand share and mislabelled share, by hand share.
-        certified: of the groups with certificates. times: as means.
-        warnings: what must be said before any of it is believed, a sentence each.
+        ranges: the hand-label shares over which areas are computed; None if the trials share no range.
+        curves: learning curves of the groups that have one.
+        labelled_at_the_end: groups that auto-label nothing before the end, so without mislabelled curve.
+        rounds: mean hand-label share at the end of each round; for accuracy, the share the classifier was
+            trained with.
+        penalties: the pairwise comparison of test accuracy, or None.
+        front: the groups that no other group beats in both hand-label share and mislabelled share, sorted by
+            hand-label share.
+        certified: the groups with certificates.
+        times: like means.
+        warnings: sentences to read before the figures.
     """
 
     seeds: Mapping[str, list[int]]
     figures: Mapping[str, Figure]
-    means: Means
+    means: GroupMeans
     baseline: str | None
     differences: Mapping[str, Mapping[str, Difference]]
     ranges: Mapping[Kind, Range | None]
     curves: Mapping[Kind, Mapping[str, tuple[BandPoint, ...]]]
+    labelled_at_the_end: tuple[str, ...]
     rounds: Mapping[Kind, Mapping[str, tuple[float, ...]]]
     penalties: Penalties | None
     front: tuple[str, ...]
     certified: Mapping[str, Certified]
-    times: Means
+    times: GroupMeans
     warnings: tuple[str, ...]
 
 
@@ -86,24 +93,24 @@ def compare_groups(groups: Groups, against: str | None = None, family: Family = 
 
     Args:
         groups: at least one, each of trials with different seeds.
-        against: the baseline; None takes one whose name begins with random or none, else the first, which
-            of groups that have a single seed each would say nothing.
+        against: the baseline. None takes a group whose name begins with random or none, else the first group;
+            no baseline if every group has a single seed.
         family: the tests of the penalty matrix that are corrected together, see `penalty_matrix`.
 
     Raises:
-        UserError: no group is called `against`.
+        UserError: no group has the name `against`.
     """
     baseline = _baseline(groups, against)
-    curves = {kind: curves_of(groups, kind) for kind in KINDS}
+    curves = {kind: learning_curves(groups, kind) for kind in KINDS}
     ranges = {kind: covered_range(curves[kind]) for kind in KINDS}
     figures = _figures(groups, curves, ranges)
-    told = means(figures, groups)
+    group_means = means(figures, groups)
     seeds = {name: [trial.seed for trial in trials] for name, trials in groups.items()}
-    bands = {kind: {name: band(each) for name, each in curves[kind].items()} for kind in KINDS}
+    bands = {kind: {name: mean_curve(each) for name, each in curves[kind].items()} for kind in KINDS}
     return GroupComparison(
         seeds=seeds,
         figures=figures,
-        means=told,
+        means=group_means,
         baseline=baseline,
         differences={
             key: {} if baseline is None else _differences(figure, groups, baseline)
@@ -111,23 +118,24 @@ def compare_groups(groups: Groups, against: str | None = None, family: Family = 
         },
         ranges=ranges,
         curves={kind: {name: points for name, points in bands[kind].items() if points} for kind in KINDS},
+        labelled_at_the_end=labelled_at_the_end(groups),
         rounds={kind: {name: round_ends(trials, kind) for name, trials in groups.items()} for kind in KINDS},
-        penalties=penalties(curves["accuracy"], ranges["accuracy"], family),
-        front=front(told),
+        penalties=compare_pairs(curves["accuracy"], ranges["accuracy"], family),
+        front=pareto_front(group_means),
         certified=_certified(groups),
         times=means(TIMES, groups),
         warnings=tuple(_warnings(seeds)),
     )
 
 
-def front(told: Means) -> tuple[str, ...]:
-    """Return the groups whose (hand share, mislabelled share) no other group is at or below in both.
+def pareto_front(group_means: GroupMeans) -> tuple[str, ...]:
+    """Return the groups whose (hand-label share, mislabelled share) no other group equals or beats in both.
 
-    They come in the order of their hand shares; a group without a known mislabelled share takes no part.
+    They are sorted by hand-label share. Groups without a known mislabelled share are left out.
     """
     points = {
         name: (hand.mean, wrong.mean)
-        for name, row in told.items()
+        for name, row in group_means.items()
         if (hand := row.get("hand_share")) is not None and (wrong := row.get("mislabelled_share")) is not None
     }
     kept = [
@@ -157,7 +165,9 @@ def _figures(
         return lambda trial: area.get((names[trial.directory], trial.seed))
 
     of_areas = {
-        f"aubc_{kind}": Figure(title=_AREAS[kind], read=reader(areas(curves[kind], ranges[kind])), decimals=3)
+        f"aubc_{kind}": Figure(
+            title=_AREAS[kind], read=reader(areas_under_curves(curves[kind], ranges[kind])), decimals=3
+        )
         for kind in KINDS
     }
     return {**RESULTS, **of_areas, "seconds": TIMES["seconds"]}
@@ -165,37 +175,41 @@ def _figures(
 
 def _differences(figure: Figure, groups: Groups, baseline: str) -> dict[str, Difference]:
     base = by_seed(figure, groups[baseline])
-    told = {}
+    compared = {}
     for name, trials in groups.items():
         values = by_seed(figure, trials)
         shared = sorted(values.keys() & base.keys())
         if name != baseline and shared:
-            told[name] = compare([values[seed] for seed in shared], [base[seed] for seed in shared])
-    tested = {name: each.p for name, each in told.items() if each.p is not None}
+            compared[name] = paired_comparison(
+                [values[seed] for seed in shared], [base[seed] for seed in shared]
+            )
+    tested = {name: each.p for name, each in compared.items() if each.p is not None}
     corrected = dict(zip(tested, holm(list(tested.values())), strict=True))
-    return {name: Difference(comparison=each, p_holm=corrected.get(name)) for name, each in told.items()}
+    return {name: Difference(comparison=each, p_holm=corrected.get(name)) for name, each in compared.items()}
 
 
 def _certified(groups: Groups) -> dict[str, Certified]:
-    told = {}
+    certified = {}
     for name, trials in groups.items():
         own = [trial for trial in trials if trial.summary.get("certificate")]
         if own:
             reached = sum(bool(trial.summary["certificate"].get("reached")) for trial in own)
             figures = {key: mean(figure, own) for key, figure in CERTIFICATES.items()}
-            told[name] = Certified(n=len(own), reached=reached, means=figures)
-    return told
+            certified[name] = Certified(n=len(own), reached=reached, means=figures)
+    return certified
 
 
 def _warnings(seeds: Mapping[str, list[int]]) -> list[str]:
-    told = []
+    warnings = []
     few = [name for name, each in seeds.items() if len(each) < FEW_SEEDS]
     if few:
-        who = "every group" if len(few) == len(seeds) and len(few) > 1 else some(few, 5)
-        told.append(
-            f"Fewer than {FEW_SEEDS} seeds for {who}. Three seeds can rank a strategy on either side of "
-            "random."
+        where = "every group" if len(few) == len(seeds) and len(few) > 1 else some(few, 5)
+        warnings.append(
+            f"Fewer than {FEW_SEEDS} seeds in {where}. With three seeds, chance alone can rank a strategy "
+            "above or below random."
         )
     if len({tuple(each) for each in seeds.values()}) > 1:
-        told.append("Not every group has the same seeds; differences are over the seeds of both.")
-    return told
+        warnings.append(
+            "The groups have different seeds. Differences use only the seeds that both groups have."
+        )
+    return warnings

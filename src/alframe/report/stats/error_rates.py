@@ -1,4 +1,4 @@
-"""How often labels are wrong, how surely that is known, and what is taken for what.
+"""Error rates of labels with their intervals, and pairs of confused classes.
 
 Pure functions of a trial's records. Axes: C the classes.
 """
@@ -6,12 +6,12 @@ Pure functions of a trial's records. Axes: C the classes.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from alframe.report.load.records import Bin, Diagnosis
+from alframe.report.load.records import Bin, DiagnosisFile
 
 
 @dataclass(frozen=True, kw_only=True)
 class Rate:
-    """Wrong of n, and the 95 % interval of the share (Clopper and Pearson)."""
+    """The number of wrong labels of n, and the 95 % interval of the share (Clopper and Pearson)."""
 
     n: int
     wrong: int
@@ -26,7 +26,7 @@ class Rate:
 
 @dataclass(frozen=True, kw_only=True)
 class MixUp:
-    """Auto-labels of one true class that were given another; `share` of the class's auto-labels."""
+    """Auto-labels of one true class with another label: number, and share of the class's auto-labels."""
 
     truth: str
     given: str
@@ -35,7 +35,7 @@ class MixUp:
 
 
 def cumulative(by_round: Mapping[int, int], rounds: Sequence[int]) -> list[int]:
-    """Return how many there are after each round.
+    """Return the total number after each round.
 
     >>> cumulative({0: 5, 2: 3}, [0, 1, 2])
     [5, 5, 8]
@@ -44,7 +44,7 @@ def cumulative(by_round: Mapping[int, int], rounds: Sequence[int]) -> list[int]:
 
 
 def rate(wrong: int, n: int, level: float = 0.95) -> Rate:
-    """Return the share of wrong ones with its exact two-sided interval.
+    """Return the share of wrong labels with its exact two-sided interval.
 
     Source: Clopper and Pearson, The use of confidence or fiducial limits, Biometrika 1934.
 
@@ -64,14 +64,14 @@ def rate(wrong: int, n: int, level: float = 0.95) -> Rate:
 
 
 def rates_above(bins: Sequence[Bin]) -> list[Rate]:
-    """Return for each bin the rate of the auto-labels above its lower edge: its own and surer ones."""
+    """Return for each bin the error rate of the auto-labels in it and in all more confident bins."""
     return [
         rate(sum(each.wrong for each in bins[k:]), sum(each.n for each in bins[k:])) for k in range(len(bins))
     ]
 
 
-def mix_ups(diagnosis: Diagnosis) -> list[MixUp]:
-    """Return the pairs of classes that were taken for each other, the most frequent first."""
+def mix_ups(diagnosis: DiagnosisFile) -> list[MixUp]:
+    """Return the pairs of a true class and a wrong label, most frequent first."""
     if diagnosis.confusion_CC is None:
         return []
     confusion_CC, names = diagnosis.confusion_CC, diagnosis.class_names

@@ -1,4 +1,4 @@
-"""The figures of a trial that groups are compared by: where each is read, and how it is written."""
+"""The figures by which groups of trials are compared: how each is read and written."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -12,7 +12,7 @@ Groups = Mapping[str, Sequence[Trial]]
 
 @dataclass(frozen=True, kw_only=True)
 class Figure:
-    """A column: its title, what it reads from a trial (None where it is undefined), times `scale`."""
+    """A column: its title, and the function that reads it from a trial (None if undefined), times `scale`."""
 
     title: str
     read: Callable[[Trial], float | None]
@@ -21,24 +21,24 @@ class Figure:
 
     @property
     def highest(self) -> float:
-        """What no trial can be above, as none can be below 0: 100 % of a share, infinity else."""
+        """The upper bound of the figure: 100 % for a share, infinity otherwise; the lower bound is 0."""
         return 100.0 if self.scale == 100 else math.inf
 
 
 def by_seed(figure: Figure, trials: Sequence[Trial]) -> dict[int, float]:
-    """Return a figure of each seed, where it is defined."""
-    told = {trial.seed: figure.read(trial) for trial in trials}
-    return {seed: figure.scale * value for seed, value in told.items() if value is not None}
+    """Return the figure of each seed for which it is defined."""
+    values = {trial.seed: figure.read(trial) for trial in trials}
+    return {seed: figure.scale * value for seed, value in values.items() if value is not None}
 
 
 def mean(figure: Figure, trials: Sequence[Trial]) -> Estimate | None:
-    """Return a figure's mean over seeds; None where it is defined for none."""
+    """Return a figure's mean over seeds; None if it is undefined for all."""
     values = list(by_seed(figure, trials).values())
     return estimate(values) if values else None
 
 
 def cut(each: Estimate, highest: float = 100.0) -> Estimate:
-    """Return an estimate with its interval cut at 0 and at `highest`, to show; Student's t knows no bounds.
+    """Return an estimate with its interval cut at 0 and `highest`, which Student's t can exceed.
 
     >>> cut(Estimate(mean=4.0, low=-6.0, high=14.0, n=3)).low
     0.0
@@ -65,7 +65,7 @@ def _of_certificate(key: str) -> Callable[[Trial], float | None]:
 
 
 def _before_audit(key: str, change: str, sign: int) -> Callable[[Trial], float | None]:
-    """Return what reads a figure as it stood before the audit's answers, where the oracle is perfect."""
+    """Return a reader of a figure before the audit's answers changed it; the oracle is assumed perfect."""
 
     def read(trial: Trial) -> float | None:
         value, certificate = trial.summary[key], trial.summary.get("certificate")
@@ -91,24 +91,29 @@ RESULTS = {
 TIMES = {
     "rounds": Figure(title="rounds", read=_of_summary("rounds"), scale=1, decimals=1),
     "seconds": Figure(title="seconds", read=_of_summary("seconds"), scale=1, decimals=1),
-    "train_seconds": Figure(title="of them training", read=_of_summary("train_seconds"), scale=1),
-    "score_seconds": Figure(title="scoring", read=_of_summary("score_seconds"), scale=1),
-    "other_seconds": Figure(title="all else", read=_other_seconds, scale=1),
+    "train_seconds": Figure(title="training, s", read=_of_summary("train_seconds"), scale=1),
+    "score_seconds": Figure(title="scoring, s", read=_of_summary("score_seconds"), scale=1),
+    "other_seconds": Figure(title="other, s", read=_other_seconds, scale=1),
 }
 
 CERTIFICATES = {
     "hand_labels_before": Figure(
-        title="hand labels before it", read=_before_audit("hand_labels", "asked", -1), scale=1, decimals=0
+        title="hand labels before the audit",
+        read=_before_audit("hand_labels", "asked", -1),
+        scale=1,
+        decimals=0,
     ),
     "mislabelled_before": Figure(
-        title="mislabelled before it",
+        title="mislabelled before the audit",
         read=_before_audit("mislabelled", "found_wrong", 1),
         scale=1,
         decimals=0,
     ),
-    "asked": Figure(title="its answers", read=_of_certificate("asked"), scale=1, decimals=0),
-    "found_wrong": Figure(title="found wrong", read=_of_certificate("found_wrong"), scale=1, decimals=1),
-    "max_wrong_share": Figure(title="wrong at most, %", read=_of_certificate("max_wrong_share"), decimals=3),
+    "asked": Figure(title="labels asked by the audit", read=_of_certificate("asked"), scale=1, decimals=0),
+    "found_wrong": Figure(
+        title="found wrong by the audit", read=_of_certificate("found_wrong"), scale=1, decimals=1
+    ),
+    "max_wrong_share": Figure(title="proven at most, %", read=_of_certificate("max_wrong_share"), decimals=3),
     "hand_share": Figure(title="hand labels in all, %", read=_of_summary("hand_share")),
-    "truly": Figure(title="wrong, %", read=_of_summary("mislabelled_share"), decimals=3),
+    "truly": Figure(title="mislabelled in truth, %", read=_of_summary("mislabelled_share"), decimals=3),
 }

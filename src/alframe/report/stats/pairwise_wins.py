@@ -1,7 +1,7 @@
-"""Who beats whom along the learning curves: the pairwise penalty matrix.
+"""The pairwise penalty matrix: how often one method beats another along their learning curves.
 
 Axes: M the methods; S the seeds, in the same order for every method; X the points of the curves; P the pairs
-of methods; O the others that one method is compared with.
+of methods; O the other methods that one method is compared with.
 """
 
 import math
@@ -28,10 +28,10 @@ def penalty_matrix(
         value_MSX: for each method S rows, in the same order of seeds, of X values at the same points.
         alpha: level of the tests.
         family: the tests that are corrected together: "matrix", every pair at every point; or "cell", the
-            points of one pair, which says nothing of how many pairs are looked at.
+            points of one pair, which does not correct for the number of pairs.
 
     Source: Ash et al., Deep batch active learning by diverse, uncertain gradient lower bounds, ICLR 2020,
-    section 4, there without a correction.
+    section 4, which does not correct.
 
     >>> low, high = [[0.0], [0.1], [0.0]], [[1.0], [1.2], [1.1]]
     >>> penalty_matrix({"low": low, "high": high})["high"]
@@ -42,8 +42,8 @@ def penalty_matrix(
         return {name: {other: 0.0 for other in names if other != name} for name in names}
     values_MSX = np.asarray([value_MSX[name] for name in names], dtype=float)
     pairs = [(a, b) for a in range(len(names)) for b in range(a + 1, len(names))]
-    told = [_tests(values_MSX[a], values_MSX[a + 1 :]) for a in range(len(names))]
-    mean_PX, p_PX = (np.concatenate(each) for each in zip(*told, strict=True))
+    tests = [_tests(values_MSX[a], values_MSX[a + 1 :]) for a in range(len(names))]
+    mean_PX, p_PX = (np.concatenate(each) for each in zip(*tests, strict=True))
     adjusted_PX = adjust(p_PX.ravel()).reshape(p_PX.shape) if family == "matrix" else _each_holm(p_PX)
     win_PX = adjusted_PX <= alpha
     ahead_P, behind_P = (_share(win_PX & (sign * mean_PX > 0)) for sign in (1, -1))
@@ -61,9 +61,9 @@ def _share(won_PX: npt.NDArray[np.bool_]) -> list[float]:
 
 
 def _tests(value_SX: Array, others_OSX: Array) -> tuple[Array, Array]:
-    """Return (mean difference, p), (O, X) each, from O others; p is 1 where one seed tells nothing.
+    """Return the mean differences from O other methods and their p values, (O, X) each; p is 1 for one seed.
 
-    As `t_test` at each point; 200 methods at 20 points are 398,000 tests, too many to make one by one.
+    Like `t_test` at each point. 200 methods at 20 points are 398,000 tests, too many for a Python loop.
     """
     from scipy.special import stdtr  # type: ignore[import-untyped]
 

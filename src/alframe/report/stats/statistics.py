@@ -1,7 +1,7 @@
 """Statistics of several trials: means with intervals, paired comparisons, areas under learning curves.
 
-Pure functions of plain numbers. Trials that share a seed share the seed set and the first weights, so methods
-are compared seed by seed.
+Pure functions of plain numbers. Trials with the same seed start from the same seed set and the same weights,
+so methods are compared seed by seed.
 
 Axes: S the seeds, in the same order for every method; X the points of a learning curve; T the tests of
 a family.
@@ -18,14 +18,19 @@ import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[np.floating[Any]]
-# Of differences: what lies below is rounding, which would make equal seeds look certain (p of 0).
+# Differences are rounded to these decimals: rounding errors alone would give a p value of 0.
 DECIMALS = 10
-Points = Sequence[tuple[float, float]]  # (x, value), in any order; of equal x the last one counts
+# Trials that an interval and a test need: with two, Student's t is 12.7 and the interval spans everything.
+FEWEST = 3
+Points = Sequence[tuple[float, float]]  # (x, value), in any order; for equal x the last one counts
 
 
 @dataclass(frozen=True, kw_only=True)
 class Estimate:
-    """A mean over n seeds and its interval; without bounds (None) for fewer than two seeds."""
+    """A mean over n seeds.
+
+    low and high are the bounds of its interval, for two seeds the two values, for one seed None.
+    """
 
     mean: float
     low: float | None
@@ -35,17 +40,17 @@ class Estimate:
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """The mean paired difference, its interval, and the paired t-test's two-sided p; None for one seed."""
+    """The mean paired difference and the two-sided p of a paired t-test, None for fewer than three seeds."""
 
     difference: Estimate
     p: float | None
 
 
 def estimate(value_S: Sequence[float], level: float = 0.95) -> Estimate:
-    """Return the mean and its Student t interval.
+    """Return the mean and its Student t interval, or the range of the values if there are two.
 
     Args:
-        value_S: one value per seed, at least one. level: of the interval, in (0, 1).
+        value_S: (S,) values, at least one. level: of the interval, in (0, 1).
 
     >>> estimate([1.0, 2.0, 3.0]).mean
     2.0
@@ -55,19 +60,23 @@ def estimate(value_S: Sequence[float], level: float = 0.95) -> Estimate:
     n, mean = len(value_S), fmean(value_S)
     if n < 2:
         return Estimate(mean=mean, low=None, high=None, n=n)
+    if n < FEWEST:
+        return Estimate(mean=mean, low=min(value_S), high=max(value_S), n=n)
     from scipy.special import stdtrit  # type: ignore[import-untyped]
 
     half = float(stdtrit(n - 1, 0.5 + level / 2)) * stdev(value_S) / math.sqrt(n)
     return Estimate(mean=mean, low=mean - half, high=mean + half, n=n)
 
 
-def compare(value_S: Sequence[float], baseline_S: Sequence[float], level: float = 0.95) -> Comparison:
-    """Return how a method differs from the baseline over the same seeds.
+def paired_comparison(
+    value_S: Sequence[float], baseline_S: Sequence[float], level: float = 0.95
+) -> Comparison:
+    """Return the difference of a method from the baseline over the same seeds.
 
     Args:
-        value_S, baseline_S: one value per seed, in the same order of seeds. level: of the interval.
+        value_S, baseline_S: (S,) values. level: of the interval, in (0, 1).
 
-    >>> compare([2.0, 4.0], [1.0, 1.0]).difference.mean
+    >>> paired_comparison([2.0, 4.0], [1.0, 1.0]).difference.mean
     2.0
     """
     difference_S = [round(value - other, DECIMALS) for value, other in zip(value_S, baseline_S, strict=True)]
@@ -75,15 +84,15 @@ def compare(value_S: Sequence[float], baseline_S: Sequence[float], level: float 
 
 
 def t_test(difference_S: Sequence[float]) -> float | None:
-    """Return the two-sided p of Student's t-test that the mean is zero; None for fewer than two values.
+    """Return the two-sided p of Student's t-test that the mean is zero; None for fewer than three values.
 
-    Differences that are all the same leave nothing to chance: 1 where they are zero, else 0.
+    If all differences are equal, p is 1 for zero differences and 0 otherwise.
 
-    >>> t_test([1.0, -1.0])
+    >>> t_test([1.0, -1.0, 0.0])
     1.0
     """
     n = len(difference_S)
-    if n < 2:
+    if n < FEWEST:
         return None
     mean, deviation = fmean(difference_S), stdev(difference_S)
     if deviation == 0:
@@ -94,7 +103,7 @@ def t_test(difference_S: Sequence[float]) -> float | None:
 
 
 def holm(p_T: Sequence[float]) -> list[float]:
-    """Return (T,) p values adjusted for taking T tests together, in the order given.
+    """Return (T,) p values corrected for T tests, in the order given.
 
     An adjusted value at or below alpha rejects; the chance of any false rejection is then at most alpha.
 
@@ -116,7 +125,7 @@ def adjust(p_T: Array) -> Array:
 
 
 def tidy(points: Points) -> list[tuple[float, float]]:
-    """Return the points in the order of x, the last one of each x.
+    """Return the points sorted by x, the last one of each x.
 
     >>> tidy([(2, 5.0), (1, 3.0), (2, 6.0)])
     [(1, 3.0), (2, 6.0)]
@@ -125,7 +134,7 @@ def tidy(points: Points) -> list[tuple[float, float]]:
 
 
 def common_range(curves: Sequence[Points]) -> tuple[float, float] | None:
-    """Return the (lowest, highest) x that every curve covers, None where they share no stretch.
+    """Return the (lowest, highest) x that every curve covers, None if there is no such range.
 
     >>> common_range([[(0.0, 1.0), (3.0, 1.0)], [(1.0, 1.0), (4.0, 1.0)]])
     (1.0, 3.0)
@@ -138,7 +147,7 @@ def common_range(curves: Sequence[Points]) -> tuple[float, float] | None:
 
 
 def values_at(points: Points, x_X: Sequence[float]) -> list[float]:
-    """Return a curve's values at (X,) x, on the straight lines between its points; flat beyond its ends.
+    """Return a curve's values at (X,) x, linear between its points and constant beyond its ends.
 
     >>> values_at([(0.0, 1.0), (2.0, 3.0)], [0.5, 9.0])
     [1.5, 3.0]
@@ -148,7 +157,7 @@ def values_at(points: Points, x_X: Sequence[float]) -> list[float]:
 
 
 def aubc(points: Points, low: float, high: float) -> float:
-    """Return the area under a budget curve from low to high by trapezoids, over the width: its mean height.
+    """Return the mean height of a budget curve from low to high: its area by trapezoids over the width.
 
     Args:
         points: (x, value), values in any unit. low, high: the range, low < high, covered by the points.
@@ -164,7 +173,7 @@ def aubc(points: Points, low: float, high: float) -> float:
 
 
 def common_points(curves: Sequence[Points], n: int = 20) -> list[float]:
-    """Return the x at which curves are compared: their own where they share them, else n even ones.
+    """Return the x at which curves are compared: their own if all have the same, else n evenly spaced.
 
     >>> common_points([[(1.0, 0.0), (2.0, 0.0)], [(2.0, 5.0), (1.0, 5.0)]])
     [1.0, 2.0]

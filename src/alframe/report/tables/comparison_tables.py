@@ -3,76 +3,44 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from alframe.report.document import Table
+from alframe.report.numbers import some, spread_note
 from alframe.report.stats.comparison import Difference, GroupComparison
 from alframe.report.stats.curves import KINDS, Kind, Penalties
 from alframe.report.stats.metrics import CERTIFICATES, RESULTS, TIMES, Figure, cut
-from alframe.report.stats.statistics import Estimate
+from alframe.report.stats.ranking import MANY, drawn_groups, in_order
+from alframe.report.stats.statistics import FEWEST, Estimate
 
-MANY = 12  # groups; of more, a picture or a matrix shows so many, and tables are sorted
 CUT = "Intervals are cut at 0 and 100 %."
 NO_BASELINE = (
-    "No table of differences: every group has one seed and none is a baseline (random, none); --against NAME "
-    "takes one."
+    "No table of differences: every group has one seed and none is a baseline (random, none). Name one with "
+    "--against NAME."
 )
 _CURVES = {"accuracy": "test accuracy", "mislabelled": "mislabelled share"}
 
 
-def ranked(comparison: GroupComparison) -> list[str]:
-    """Return all groups from the least mislabelled to the most, by test accuracy where that is unknown."""
-
-    def rank(name: str) -> tuple[float, float]:
-        row = comparison.means[name]
-        wrong, accuracy = row["mislabelled_share"], row["test_accuracy"]
-        return (
-            float("inf") if wrong is None else wrong.mean,
-            float("inf") if accuracy is None else -accuracy.mean,
-        )
-
-    return sorted(comparison.means, key=rank)
-
-
-def in_order(comparison: GroupComparison) -> list[str]:
-    """Return all groups in the order of a table's rows: as they came, sorted where they are many."""
-    return list(comparison.means) if len(comparison.means) <= MANY else ranked(comparison)
-
-
-def shown(comparison: GroupComparison) -> list[str]:
-    """Return the groups that a picture can show: of many a part of the front, the best, the baseline."""
-    if len(comparison.means) <= MANY:
-        return list(comparison.means)
-    of_front = comparison.front[:: 1 + 2 * len(comparison.front) // MANY]
-    best = dict.fromkeys([*of_front, *ranked(comparison)])
-    if comparison.baseline is None:
-        return list(best)[:MANY]
-    return [*[name for name in best if name != comparison.baseline][: MANY - 1], comparison.baseline]
-
-
 def means_table(comparison: GroupComparison) -> Table:
-    """Return the means of each group, with the ranges that areas are over in the note."""
+    """Return the means of each group; the note has the ranges of the areas."""
     figures = _columns(comparison)
-    rows = []
-    for name in in_order(comparison):
-        n = len(comparison.seeds[name])
-        cells = [estimate_text(comparison.means[name][key], each, n) for key, each in figures.items()]
-        rows.append([name, str(n), *cells])
-    notes = [_range_note(comparison, kind) for kind in KINDS]
-    if any(len(seeds) > 1 for seeds in comparison.seeds.values()):
-        notes.append(CUT)
-    if comparison.baseline is None and len(rows) > 1:
+    names = in_order(comparison)
+    notes = [spread_of(comparison), *(_range_note(comparison, kind) for kind in KINDS)]
+    if any(len(seeds) >= FEWEST for seeds in comparison.seeds.values()):
+        notes.insert(1, CUT)
+    if comparison.baseline is None and len(names) > 1:
         notes.append(NO_BASELINE)
-    if len(rows) > MANY:
-        notes.insert(0, "Rows from the least mislabelled to the most.")
+    if len(names) > MANY:
+        notes.insert(0, "Rows are sorted by mislabelled share, lowest first.")
+    rows = _rows(names, comparison.means, figures, comparison)
     return Table(
         name="means",
-        title="Means over seeds, with 95 % intervals",
-        head=["group", "seeds", *(figure.title for figure in figures.values())],
-        rows=rows,
-        note=" ".join(notes),
+        title="Means over seeds",
+        head=["group", "trials", *(figure.title for figure in figures.values())],
+        rows=[[name, str(len(comparison.seeds[name])), *cells] for name, *cells in rows],
+        note=" ".join(filter(None, notes)),
     )
 
 
 def differences_table(comparison: GroupComparison) -> Table | None:
-    """Return how each group differs from the baseline; None for a single group or without a baseline."""
+    """Return the differences of each group from the baseline; None for one group or without a baseline."""
     if len(comparison.means) < 2 or comparison.baseline is None:
         return None
     figures = _columns(comparison)
@@ -84,39 +52,41 @@ def differences_table(comparison: GroupComparison) -> Table | None:
         for name in in_order(comparison)
         if name != comparison.baseline
     ]
+    compared = [each for column in comparison.differences.values() for each in column.values()]
+    note = f"Group minus {comparison.baseline}, for equal seeds. "
+    note += spread_note([each.comparison.difference.n for each in compared])
+    if any(each.p_holm is not None for each in compared):
+        note += " p: paired t-test, Holm's correction over the groups of a column."
     return Table(
         name="differences",
-        title=f"Paired differences from {comparison.baseline}, with 95 % intervals and Holm-corrected p",
+        title=f"Paired differences from {comparison.baseline}",
         head=["group", *(figure.title for figure in figures.values())],
         rows=rows,
-        note=f"Group less {comparison.baseline}, seed by seed; Student's t; p over the rows of a column.",
+        note=note,
     )
 
 
 def front_table(comparison: GroupComparison) -> Table | None:
-    """Return the Pareto front; None where there is nothing to choose from."""
+    """Return the Pareto front; None for one group or if no mislabelled share is known."""
     if len(comparison.means) < 2 or not comparison.front:
         return None
     keys = ("hand_labels", "hand_share", "mislabelled_share", "test_accuracy")
     figures = {key: each for key, each in RESULTS.items() if key in keys and _is_known(comparison, key)}
     return Table(
         name="pareto_front",
-        title="Pareto front: no other group has both fewer hand labels and fewer mislabelled",
+        title="Pareto front: groups that no other group beats in both hand labels and mislabelled labels",
         head=["group", *(figure.title for figure in figures.values())],
-        rows=[
-            [name, *_estimates(comparison.means[name], figures, len(comparison.seeds[name]))]
-            for name in comparison.front
-        ],
-        note="By the means over seeds, as shares of the data set; intervals that overlap decide nothing.",
+        rows=_rows(comparison.front, comparison.means, figures, comparison),
+        note=f"{spread_of(comparison)} If intervals overlap, the order is not certain.",
     )
 
 
 def penalties_table(comparison: GroupComparison) -> Table | None:
-    """Return who beats whom in test accuracy, of the groups that are `shown`; None where that is unknown."""
+    """Return the pairwise comparison of test accuracy for the `drawn_groups`; None if it is unknown."""
     penalties = comparison.penalties
     if penalties is None:
         return None
-    names = [name for name in shown(comparison) if name in penalties.shares]
+    names = [name for name in drawn_groups(comparison) if name in penalties.shares]
     rows = []
     for name in names:
         row = penalties.shares[name]
@@ -124,43 +94,44 @@ def penalties_table(comparison: GroupComparison) -> Table | None:
         rows.append([name, *cells, f"{100 * sum(row.values()) / len(row):.0f}"])
     return Table(
         name="penalty_matrix",
-        title="Test accuracy: share (%) of points at which the row beats the column",
+        title="Test accuracy: points (%) at which the group of the row beats the group of the column",
         head=["group", *names, "mean"],
         rows=rows,
         note=penalties_note(penalties, len(names)),
     )
 
 
-def penalties_note(penalties: Penalties, n_shown: int) -> str:
-    """Return what a penalty matrix is made of, in a sentence or two."""
+def penalties_note(penalties: Penalties, n_drawn: int) -> str:
+    """Return a note on how a penalty matrix is computed."""
     corrected = "all cells and points" if penalties.family == "matrix" else "the points of each cell"
     low, high = 100 * penalties.points[0], 100 * penalties.points[-1]
     n, n_seeds = len(penalties.points), len(penalties.seeds)
-    told = (
-        f"{n} points from {low:.3g} to {high:.3g} % hand labels; paired t-test over {n_seeds} seeds at 5 %, "
-        f"Holm over {corrected}."
+    note = (
+        f"{n} points of the learning curves, from {low:.3g} to {high:.3g} % hand labels. A win: a paired "
+        f"t-test over {n_seeds} seeds rejects at 5 %, after Holm's correction over {corrected}."
     )
-    if n_shown < len(penalties.shares):
-        told += (
-            f" Of {len(penalties.shares)} groups {n_shown} are shown, the baseline among them; the mean and "
-            "Holm's correction are over all."
+    if n_drawn < len(penalties.shares):
+        note += (
+            f" {n_drawn} of {len(penalties.shares)} groups are shown, with the baseline; the mean and the "
+            "correction cover all groups."
         )
-    return told
+    return note
 
 
 def certificates_table(comparison: GroupComparison) -> Table | None:
-    """Return what the audits cost and proved; None without certificates."""
+    """Return the cost and the result of the audits; None without certificates."""
     if not comparison.certified:
         return None
     return Table(
         name="certificates",
-        title="Certificates: what the audit cost and proved",
+        title="Certificates: labels asked by the audit, and the error it proves",
         head=["group", "reached", *(figure.title for figure in CERTIFICATES.values())],
         rows=[
             [name, f"{each.reached} of {each.n}", *_estimates(each.means, CERTIFICATES, each.n)]
             for name in in_order(comparison)
             if (each := comparison.certified.get(name)) is not None
         ],
+        note=spread_note([each.n for each in comparison.certified.values()]),
     )
 
 
@@ -168,18 +139,32 @@ def times_table(comparison: GroupComparison) -> Table:
     """Return the rounds and seconds of a trial of each group."""
     return Table(
         name="seconds",
-        title="Seconds per trial",
+        title="Time per trial",
         head=["group", *(figure.title for figure in TIMES.values())],
-        rows=[
-            [name, *_estimates(comparison.times[name], TIMES, len(comparison.seeds[name]))]
-            for name in in_order(comparison)
-        ],
-        note="Wall clock; trials that ran beside others took longer for it.",
+        rows=_rows(in_order(comparison), comparison.times, TIMES, comparison),
+        note=f"Wall-clock time; trials at the same time slow each other down. {spread_of(comparison)}",
+    )
+
+
+def spread_of(comparison: GroupComparison) -> str:
+    """Return the note on the bounds around the means of a comparison."""
+    return spread_note([len(seeds) for seeds in comparison.seeds.values()])
+
+
+def late_labels_note(comparison: GroupComparison) -> str:
+    """Return why groups lack a curve of the mislabelled share, if nothing is auto-labelled before the end."""
+    late = comparison.labelled_at_the_end
+    if not late:
+        return ""
+    groups = "" if len(late) == len(comparison.means) else f" for {some(late, 5)}"
+    return (
+        f"No learning curve and no AUBC of the mislabelled share{groups}: nothing is auto-labelled before "
+        "the end, so the share is 0 until then."
     )
 
 
 def _columns(comparison: GroupComparison) -> dict[str, Figure]:
-    """Return the figures that are known of any group, but for the share that says what a count says."""
+    """Return the figures known in any group, without the hand-label share, which the count already shows."""
     return {
         key: each
         for key, each in comparison.figures.items()
@@ -192,16 +177,25 @@ def _is_known(comparison: GroupComparison, key: str) -> bool:
 
 
 def _range_note(comparison: GroupComparison, kind: Kind) -> str:
-    if not comparison.curves[kind]:
-        return f"No AUBC of {_CURVES[kind]}: it is not known."
-    stretch = comparison.ranges[kind]
+    name, stretch = _CURVES[kind], comparison.ranges[kind]
+    late = late_labels_note(comparison) if kind == "mislabelled" else ""
     if stretch is None:
-        return f"No AUBC of {_CURVES[kind]}: the trials share no stretch of hand shares."
+        if late and not comparison.curves[kind]:
+            return late
+        reason = "the curves share no range of hand labels" if comparison.curves[kind] else "it is unknown"
+        return f"No AUBC of {name}: {reason}."
     low, high = (100 * share for share in stretch)
-    return (
-        f"AUBC of {_CURVES[kind]}: mean height of the curve from {low:.3g} to {high:.3g} % hand labels, by "
-        "trapezoids."
-    )
+    note = f"AUBC (area under the budget curve): the mean {name} from {low:.3g} to {high:.3g} % hand labels."
+    return f"{note} {late}".strip()
+
+
+def _rows(
+    names: Iterable[str],
+    means: Mapping[str, Mapping[str, Estimate | None]],
+    figures: Mapping[str, Figure],
+    comparison: GroupComparison,
+) -> list[list[str]]:
+    return [[name, *_estimates(means[name], figures, len(comparison.seeds[name]))] for name in names]
 
 
 def _estimates(
@@ -211,7 +205,7 @@ def _estimates(
 
 
 def estimate_text(each: Estimate | None, figure: Figure, n_seeds: int) -> str:
-    """Return a mean with its interval, cut at the figure's bounds, and over how many seeds if not all.
+    """Return a mean with its bounds, cut at the figure's limits, and the number of seeds if some lack it.
 
     >>> coverage = Estimate(mean=50.0, low=45.0, high=55.0, n=4)
     >>> estimate_text(coverage, RESULTS["coverage"], 5)
@@ -225,16 +219,17 @@ def estimate_text(each: Estimate | None, figure: Figure, n_seeds: int) -> str:
 
 
 def difference_text(each: Difference | None, figure: Figure) -> str:
-    """Return a paired difference with its interval and p, those where chance had a part in it."""
+    """Return a paired difference with its bounds and p; without them if it is equal in all seeds."""
     if each is None:
         return ""
     difference, p, d = each.comparison.difference, each.p_holm, max(figure.decimals, 1)
-    if difference.low in (None, difference.high) or p is None:  # nothing that chance had a part in
-        return f"{difference.mean:+.{d}f}"
-    chance = "p < 0.001" if p < 0.001 else f"p {p:.3f}"
-    return f"{difference.mean:+.{d}f} ({difference.low:+.{d}f} to {difference.high:+.{d}f}), {chance}"
+    text = f"{difference.mean:+.{d}f}"
+    if difference.low in (None, difference.high):
+        return text
+    text += f" ({difference.low:+.{d}f} to {difference.high:+.{d}f})"
+    return text if p is None else text + (", p < 0.001" if p < 0.001 else f", p {p:.3f}")
 
 
 def present(tables: Iterable[Table | None]) -> list[Table]:
-    """Return the tables that there are."""
+    """Return the tables that are not None."""
     return [table for table in tables if table is not None]

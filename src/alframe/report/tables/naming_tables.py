@@ -1,4 +1,4 @@
-"""Tables of trials by their names: what differs, every trial, and those that are in no figure."""
+"""Tables of trials by group: the differing settings, all trials, and the trials left out of the figures."""
 
 from collections.abc import Sequence
 
@@ -7,15 +7,16 @@ from alframe.report.load.trials import LeftOut
 from alframe.report.naming.differing import joined
 from alframe.report.naming.names import Naming
 
+# Keys of summary.json, with the titles of their columns; a title with % is of a share.
 TRIAL_FIGURES = {
     "hand_labels": "hand labels",
-    "hand_share": "hand share",
+    "hand_share": "hand labels, %",
     "auto_labels": "auto-labels",
-    "coverage": "coverage",
+    "coverage": "coverage, %",
     "mislabelled": "mislabelled",
-    "mislabelled_share": "mislabelled share",
-    "auto_label_error": "auto-label error",
-    "test_accuracy": "test accuracy",
+    "mislabelled_share": "mislabelled, %",
+    "auto_label_error": "auto-label error, %",
+    "test_accuracy": "test accuracy, %",
     "rounds": "rounds",
     "cost": "cost",
     "seconds": "seconds",
@@ -23,12 +24,12 @@ TRIAL_FIGURES = {
 
 
 def differing_table(naming: Naming, names: Sequence[str]) -> Table | None:
-    """Return a row for each group in `names`, a column for each factor; None where names show all of them."""
+    """Return a row for each group in `names`, a column for each factor; None if the names show all."""
     if not naming.hidden:
         return None
     return Table(
         name="differing",
-        title="What differs between groups",
+        title="Settings that differ between groups",
         head=["group", *naming.differing],
         rows=[
             [
@@ -40,46 +41,52 @@ def differing_table(naming: Naming, names: Sequence[str]) -> Table | None:
             ]
             for name in names
         ],
-        note="What a config group decides is not listed beside it.",
+        note="Settings that follow from a config group in this table have no column.",
     )
 
 
-def trials_table(naming: Naming, *, worded: bool = False) -> Table:
-    """Return a row for each trial: group, seed, what differs, figures as in summary.json, directory.
+def trials_table(naming: Naming, *, raw: bool = False) -> Table:
+    """Return a row for each trial: group, seed, differing settings, results, directory.
 
     Args:
-        naming: of the trials. worded: titles of figures in words, instead of the keys of summary.json.
+        naming: of the trials.
+        raw: keep keys and shares of summary.json; otherwise titles in words and shares in percent.
     """
     rows = [
         [
             name,
             str(trial.seed),
             *(texts[trial.directory] for texts in naming.differing.values()),
-            *(_figure(trial.summary.get(key)) for key in TRIAL_FIGURES),
+            *(
+                _cell(trial.summary.get(key), 100 if title.endswith("%") and not raw else 1)
+                for key, title in TRIAL_FIGURES.items()
+            ),
             str(trial.directory),
         ]
         for name, trials in naming.groups.items()
         for trial in trials
     ]
-    titles = TRIAL_FIGURES.values() if worded else TRIAL_FIGURES
+    titles = TRIAL_FIGURES if raw else TRIAL_FIGURES.values()
     head = ["group", "seed", *naming.differing, *titles, "trial"]
-    return Table(name="trials", title="Every trial", head=head, rows=rows)
+    return Table(name="trials", title="All trials", head=head, rows=rows)
 
 
-def _figure(value: object) -> str:
-    """Return a figure with six digits, nothing where it is not known.
+def _cell(value: object, scale: int = 1) -> str:
+    """Return a figure with six digits, or an empty text if it is unknown.
 
-    >>> _figure(1447), _figure(0.0023666667), _figure(None)
-    ('1447', '0.00236667', '')
+    >>> _cell(1447), _cell(0.0023666667), _cell(0.0023666667, 100), _cell(None)
+    ('1447', '0.00236667', '0.236667', '')
     """
-    return "" if value is None else f"{value:.6g}" if isinstance(value, float) else str(value)
+    if value is None:
+        return ""
+    return f"{scale * value:.6g}" if isinstance(value, float) else str(value)
 
 
 def left_out_table(left_out: Sequence[LeftOut]) -> Table:
-    """Return the trials that are in no figure, with their reasons."""
+    """Return the trials that are left out of all figures, with their reasons."""
     return Table(
         name="left_out",
-        title="Not in the figures",
-        head=["trial", "what became of it", "why"],
+        title="Trials left out of the figures",
+        head=["trial", "status", "reason"],
         rows=[[str(each.directory), each.status, each.reason] for each in left_out],
     )

@@ -4,14 +4,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from alframe._text import count, duration, percent
 from alframe.report.document import Table
-from alframe.report.load.records import Diagnosis, Mislabelled, Round
+from alframe.report.load.records import DiagnosisFile, Mislabelled, Round
 from alframe.report.load.trials import Trial
-from alframe.report.numbers import count, edge, percent, probability, seconds
+from alframe.report.numbers import edge, probability
 from alframe.report.stats.error_rates import mix_ups, rate, rates_above
 
-MOST_MIX_UPS = 50
-GROUPS = {
+MOST_CONFUSED = 50
+CONFIG_GROUPS = {
     "query": "query strategy",
     "auto_label": "auto-label policy",
     "learner": "learner",
@@ -23,21 +24,21 @@ GROUPS = {
 
 
 def facts_table(trial: Trial) -> Table:
-    """Return what was done and what came out; what nobody knows or nobody wrote down is left out."""
+    """Return the settings and the results of a trial; unknown figures are left out."""
     summary = trial.summary
     rows = [
         ("data set", str(summary.get("data") or "")),
         ("samples", count(summary.get("n_samples"))),
         ("classes", count(summary.get("n_classes"))),
         ("seed", str(summary.get("seed", ""))),
-        *((title, choice_of(trial, group)) for group, title in GROUPS.items()),
+        *((title, choice_of(trial, group)) for group, title in CONFIG_GROUPS.items()),
         ("rounds", count(summary.get("rounds"))),
         ("stopped because", str(summary.get("stopped_because") or "")),
         ("hand labels", _with_share(summary, "hand_labels", "hand_share")),
         ("auto-labels", _with_share(summary, "auto_labels", "coverage")),
         ("mislabelled", _with_share(summary, "mislabelled", "mislabelled_share")),
-        ("mean over the classes", percent(summary.get("mislabelled_share_macro"))),
-        ("wrong, of the auto-labels", percent(summary.get("auto_label_error"))),
+        ("mislabelled, mean over the classes", percent(summary.get("mislabelled_share_macro"))),
+        ("auto-label error", percent(summary.get("auto_label_error"))),
         ("test accuracy", percent(summary.get("test_accuracy"))),
         ("cost", f"{summary['cost']:,.2f}" if summary.get("cost") is not None else ""),
         ("time", _duration(summary)),
@@ -49,12 +50,12 @@ def facts_table(trial: Trial) -> Table:
         ("directory", str(trial.directory)),
     ]
     return Table(
-        name="facts", title="The trial in figures", head=("", "value"), rows=[row for row in rows if row[1]]
+        name="facts", title="Settings and results", head=("", "value"), rows=[row for row in rows if row[1]]
     )
 
 
 def choice_of(trial: Trial, group: str) -> str:
-    """Return what was chosen for a config group: its name, else its class, empty where neither is known."""
+    """Return the choice for a config group: its name, else its class, empty if neither is known."""
     if group in trial.choices:
         return trial.choices[group]
     node = trial.config.get(group)
@@ -69,23 +70,22 @@ def _with_share(summary: Mapping[str, Any], key: str, share: str) -> str:
 
 def _duration(summary: Mapping[str, Any]) -> str:
     parts = [("seconds", ""), ("train_seconds", "training "), ("score_seconds", "scoring ")]
-    told = [f"{word}{seconds(summary[key])}" for key, word in parts if summary.get(key) is not None]
-    return ", ".join(told)
+    return ", ".join(f"{name}{duration(summary[key])}" for key, name in parts if summary.get(key) is not None)
 
 
 def with_audit(rounds: Sequence[Round], n_audit: int, n_found: int | None) -> Sequence[Round]:
-    """Return the rounds with the closing row in two, the remainder before the audit and the audit.
+    """Return the rounds with the closing row split into the remainder and the audit that follows it.
 
-    How many were wrong in between is left open: an oracle that errs finds wrong what was right.
+    The number of wrong labels between both is left open: an oracle with errors changes right labels too.
 
     Args:
-        rounds: at least one. n_audit: auto-labels that were audited. n_found: of them found wrong, if known.
+        rounds: at least one. n_audit: audited auto-labels. n_found: audited labels found wrong, if known.
     """
     *before, last = rounds
     if last.kind != "closing" or not n_audit:
         return rounds
-    told = "" if n_found is None else f"{count(n_found)} found wrong and corrected"
-    audit = replace(last, kind="audit", hand_new=n_audit, note=" ".join(filter(None, (last.note, told))))
+    found = "" if n_found is None else f"{count(n_found)} found wrong and corrected"
+    audit = replace(last, kind="audit", hand_new=n_audit, note=" ".join(filter(None, (last.note, found))))
     remainder = replace(
         last,
         kind="remainder",
@@ -103,19 +103,19 @@ def with_audit(rounds: Sequence[Round], n_audit: int, n_found: int | None) -> Se
 
 
 def rounds_table(rounds: Sequence[Round]) -> Table:
-    """Return a row for each round; columns that no round has a figure for are left out."""
+    """Return a row for each round; empty columns are left out."""
     columns: list[tuple[str, list[str]]] = [
         ("round", [each.name for each in rounds]),
         ("hand labels", [count(each.hand) for each in rounds]),
-        ("new by hand", [count(each.hand_new) for each in rounds]),
+        ("new hand labels", [count(each.hand_new) for each in rounds]),
         ("auto-labels", [count(each.auto) for each in rounds]),
-        ("left", [count(each.left) for each in rounds]),
+        ("unlabelled", [count(each.left) for each in rounds]),
         ("threshold", ["" if e.threshold is None else probability(e.threshold) for e in rounds]),
         ("mislabelled", [count(each.mislabelled) for each in rounds]),
-        ("of the data set", [percent(each.mislabelled_share) for each in rounds]),
-        ("wrong, of the auto-labels", [percent(each.auto_label_error) for each in rounds]),
+        ("mislabelled, share", [percent(each.mislabelled_share) for each in rounds]),
+        ("auto-label error", [percent(each.auto_label_error) for each in rounds]),
         ("test accuracy", [percent(each.test_accuracy) for each in rounds]),
-        ("time", ["" if each.kind == "remainder" else seconds(each.seconds) for each in rounds]),
+        ("time", ["" if each.kind == "remainder" else duration(each.seconds) for each in rounds]),
         ("note", [each.note for each in rounds]),
     ]
     kept = [(title, cells) for title, cells in columns if any(cells)]
@@ -124,10 +124,11 @@ def rounds_table(rounds: Sequence[Round]) -> Table:
         title="Round by round",
         head=[title for title, _ in kept],
         rows=list(zip(*(cells for _, cells in kept), strict=True)),
+        note="Mislabelled: all wrong labels. Auto-label error: wrong auto-labels, of the auto-labels.",
     )
 
 
-def confidence_table(diagnosis: Diagnosis) -> Table:
+def confidence_table(diagnosis: DiagnosisFile) -> Table:
     """Return a row for each bin of confidence, the least confident first."""
     bins = diagnosis.bins or ()
     rows = []
@@ -155,33 +156,33 @@ def confidence_table(diagnosis: Diagnosis) -> Table:
             "stated error",
             "observed error",
             "95 % interval",
-            "as sure or surer",
-            "their error",
+            "at this confidence or above",
+            "error of those",
         ),
         rows=rows,
-        note="Stated error: the mean of 1 − confidence. Intervals: exact binomial (Clopper and Pearson).",
+        note="Stated error: mean of 1 − confidence. Intervals: exact binomial (Clopper and Pearson).",
     )
 
 
-def mix_ups_table(diagnosis: Diagnosis) -> Table:
-    """Return the pairs of classes most often taken for each other by auto-labels."""
+def mix_ups_table(diagnosis: DiagnosisFile) -> Table:
+    """Return the most frequent pairs of a true class and a wrong auto-label."""
     found = mix_ups(diagnosis)
     cut = (
-        f" The {MOST_MIX_UPS} most frequent of {count(len(found))} pairs."
-        if len(found) > MOST_MIX_UPS
+        f"The {MOST_CONFUSED} most frequent of {count(len(found))} pairs."
+        if len(found) > MOST_CONFUSED
         else ""
     )
     return Table(
         name="mix_ups",
-        title="Taken for another class",
-        head=("true class", "label given", "auto-labels", "of the class's auto-labels"),
-        rows=[(m.truth, m.given, count(m.n), percent(m.share)) for m in found[:MOST_MIX_UPS]],
-        note=cut.strip(),
+        title="Confused classes: wrong auto-labels by class",
+        head=("true class", "label given", "wrong auto-labels", "of the class's auto-labels"),
+        rows=[(m.truth, m.given, count(m.n), percent(m.share)) for m in found[:MOST_CONFUSED]],
+        note=cut,
     )
 
 
 def classes_table(per_class: Sequence[Mapping[str, Any]]) -> Table:
-    """Return a row for each true class, in their order."""
+    """Return a row for each true class."""
     rows = [
         (
             str(each["class"]),
@@ -193,12 +194,12 @@ def classes_table(per_class: Sequence[Mapping[str, Any]]) -> Table:
         )
         for each in per_class
     ]
-    head = ("true class", "samples", "hand labels", "auto-labels", "mislabelled", "of the class")
-    return Table(name="classes", title="Class by class", head=head, rows=rows)
+    head = ("true class", "samples", "hand labels", "auto-labels", "mislabelled", "mislabelled, of the class")
+    return Table(name="classes", title="Results by class", head=head, rows=rows)
 
 
 def mislabelled_table(mislabelled: Mislabelled, class_names: Sequence[str]) -> Table:
-    """Return a row for each mislabelled sample that was kept to look at."""
+    """Return a row for each mislabelled sample whose image is stored."""
     columns = (mislabelled.index_M, mislabelled.label_M, mislabelled.truth_M, mislabelled.confidence_M)
     rows = [
         (str(index), class_names[label], class_names[truth], probability(confidence))
@@ -206,30 +207,33 @@ def mislabelled_table(mislabelled: Mislabelled, class_names: Sequence[str]) -> T
     ]
     return Table(
         name="mislabelled",
-        title="The mislabelled, by index",
+        title="Mislabelled samples",
         head=("index", "label given", "true class", "confidence"),
         rows=rows,
     )
 
 
 def certificate_table(certificate: Mapping[str, Any]) -> Table:
-    """Return what was asked and what was proven."""
+    """Return the target and the result of a certificate."""
     with_error = certificate.get("max_wrong_with_oracle_error")
     rows = [
-        ("tolerated", percent(certificate["tolerance"])),
-        ("proven, at most", f"{count(certificate['max_wrong'])} ({percent(certificate['max_wrong_share'])})"),
+        ("tolerated share of wrong labels", percent(certificate["tolerance"])),
+        (
+            "proven wrong labels, at most",
+            f"{count(certificate['max_wrong'])} ({percent(certificate['max_wrong_share'])})",
+        ),
         ("confidence", percent(certificate["confidence"], 0)),
         ("reached", "yes" if certificate["reached"] else "no"),
         (
-            "answers",
-            f"{count(certificate['asked'])}, {count(certificate['audited'])} of them drawn at random",
+            "labels asked by the audit",
+            f"{count(certificate['asked'])}, {count(certificate['audited'])} for samples drawn at random",
         ),
         ("found wrong and corrected", count(certificate["found_wrong"])),
-        ("proven if the oracle errs as stated, at most", count(with_error)),
+        ("proven wrong labels, if the oracle errs as assumed, at most", count(with_error)),
         ("method", str(certificate["method"])),
         ("assumes", str(certificate.get("assumes") or "")),
         ("note", str(certificate.get("note") or "")),
     ]
     return Table(
-        name="certificate", title="The certificate", head=("", "value"), rows=[row for row in rows if row[1]]
+        name="certificate", title="Certificate", head=("", "value"), rows=[row for row in rows if row[1]]
     )

@@ -62,7 +62,7 @@ def test_what_is_not_finished_is_named_with_its_reason(tmp_path: Path) -> None:
     assert [(each.directory.name, each.status, each.reason) for each in found.left_out] == [
         ("1", "failed", "ValueError: no way"),
         ("2", "waiting", "waiting for 60 labels"),
-        ("3", "unfinished", "2 rounds so far; it is at work, or its process was killed"),
+        ("3", "unfinished", "2 rounds so far; it is running, or its process was killed"),
         ("4", "failed", "no reason given"),
     ]
 
@@ -84,7 +84,7 @@ DAMAGES = [
     ("rounds.csv", "", "rounds.csv: expected a row for each round"),
     ("rounds.csv", ROUNDS.splitlines()[0] + "\n", "rounds.csv: expected a row for each round"),
     ("rounds.csv", ROUNDS[:-20], "rounds.csv: line 5 is cut off"),
-    ("rounds.csv", ROUNDS.replace("kind", "sort"), "rounds.csv: line 2 is cut off or of another form"),
+    ("rounds.csv", ROUNDS.replace("kind", "sort"), "rounds.csv: line 2 is cut off or has another form"),
     ("rounds.csv", ROUNDS.replace("0.02", "0.0x"), "line 4: expected a number as mislabelled_share"),
     ("rounds.csv", ROUNDS.replace("10,30", ",30"), "line 3: expected a number as hand_new"),
     ("config.yaml", "query: {", "config.yaml: cut off or damaged"),
@@ -127,20 +127,20 @@ def test_bytes_that_are_no_text_are_damage(tmp_path: Path) -> None:
     assert left.reason.startswith("rounds.csv: cut off or damaged")
 
 
-def test_without_a_finished_trial_it_says_what_there_is(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"expected finished trials .*, found no trial\."):
+def test_without_a_finished_trial_the_error_names_the_others(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"expected finished trials .*, got none\."):
         find_trials([tmp_path])
     (leave_trial(tmp_path / "c", 2) / "summary.json").unlink()
-    with pytest.raises(UserError, match=r"found 1 that are not: .*c is unfinished \(2 rounds so far"):
+    with pytest.raises(UserError, match=r"got 1 of another status: .*c is unfinished \(2 rounds so far"):
         find_trials([tmp_path])
-    with pytest.raises(UserError, match="expected a folder with trials in it, got a path where nothing is"):
+    with pytest.raises(UserError, match="expected a folder with trials, got a path that does not exist"):
         find_trials([tmp_path / "nothing"])
     with pytest.raises(UserError, match="got a file"):
         find_trials([tmp_path / "c" / "rounds.csv"])
 
 
-def test_where_nobody_knows_the_truth_figures_are_null(tmp_path: Path) -> None:
+def test_without_known_truth_figures_are_null(tmp_path: Path) -> None:
     unknown = dict.fromkeys(("mislabelled", "mislabelled_share", "auto_label_error", "test_accuracy"))
-    rows = "round,hand_new,hand_labels,mislabelled_share,test_accuracy,kind\n1,5,5,,,round\n"
+    rows = "round,hand_new,hand_labels,auto_labels,mislabelled_share,test_accuracy,kind\n1,5,5,9,,,round\n"
     (trial,) = find_trials([leave_trial(tmp_path / "a", 1, figures=unknown, rounds=rows)]).trials
     assert trial.accuracy_curve() == trial.mislabelled_curve() == []

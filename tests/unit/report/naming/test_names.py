@@ -171,16 +171,14 @@ def test_two_different_trials_of_a_seed_and_a_name_are_told_apart(tmp_path: Path
     assert list(named(tmp_path).groups) == ["keep rejudge", "keep permanent"]
 
 
-def test_under_one_name_different_trials_are_said_to_differ(tmp_path: Path) -> None:
+def test_different_trials_in_one_group_give_a_warning(tmp_path: Path) -> None:
     for seed, keep in ((1, "rejudge"), (2, "permanent")):
         leave_trial(tmp_path / str(seed), seed, choices={"query": "margin"}, auto_label={"keep": keep})
-    assert named(tmp_path, "query").warnings == (
-        "margin takes together trials that differ in auto_label.keep.",
-    )
+    assert named(tmp_path, "query").warnings == ("margin combines trials that differ in auto_label.keep.",)
 
 
 @pytest.mark.parametrize("by", [(), ("query",)])
-def test_of_identical_trials_the_first_is_taken_and_that_is_said(by: tuple[str, ...], tmp_path: Path) -> None:
+def test_of_identical_trials_the_first_is_taken_with_a_warning(by: tuple[str, ...], tmp_path: Path) -> None:
     for name in ("a", "a_2", "a_3", "b"):
         seed = 2 if name == "b" else 1
         leave_trial(
@@ -190,11 +188,11 @@ def test_of_identical_trials_the_first_is_taken_and_that_is_said(by: tuple[str, 
     (trials,) = naming.groups.values()
     assert [trial.directory.name for trial in trials] == ["a", "b"]
     (warning,) = naming.warnings
-    assert f"{tmp_path}/a_2 has the settings and the seed of {tmp_path}/a" in warning
-    assert "(and 1 more such)" in warning
+    assert f"{tmp_path}/a_2 has the same settings and seed as {tmp_path}/a" in warning
+    assert "(2 repeats in all)" in warning
 
 
-def test_settings_that_no_name_shows_are_told(tmp_path: Path) -> None:
+def test_settings_that_no_name_shows_give_a_warning(tmp_path: Path) -> None:
     searched = ((300, 25, 0.5), (400, 25, 0.6), (600, 50, 0.6))
     for k, (steps, num, threshold) in enumerate(searched):
         leave_trial(
@@ -205,13 +203,13 @@ def test_settings_that_no_name_shows_are_told(tmp_path: Path) -> None:
     assert list(naming.groups) == ["steps 300", "steps 400", "steps 600"]
     assert naming.hidden == ("query.num", "auto_label.threshold")
     assert naming.warnings == (
-        "Groups also differ in query.num, auto_label.threshold: their names show only what tells them apart.",
+        "Groups also differ in query.num, auto_label.threshold, which their names do not show.",
     )
     table = differing_table(naming, ["steps 600", "steps 300"])
     assert table is not None
     assert table.head == ["group", "query.num", "learner.steps", "auto_label.threshold"]
     assert table.rows == [["steps 600", "50", "600", "0.6"], ["steps 300", "25", "300", "0.5"]]
-    trials = trials_table(naming)
+    trials = trials_table(naming, raw=True)
     assert trials.head[:6] == ["group", "seed", *table.head[1:], "hand_labels"]
     assert [row[-1] for row in trials.rows] == [f"{tmp_path}/{k}" for k in range(3)]
     assert trials.rows[1][:5] == ["steps 400", "1", "25", "400", "0.6"]
@@ -238,4 +236,4 @@ def test_in_a_mixture_each_trial_has_its_own_value(tmp_path: Path) -> None:
     table = differing_table(naming, list(naming.groups))
     assert table is not None
     assert table.rows == [["margin", "margin", "a; b"], ["random", "random", "b"]]
-    assert [row[3] for row in trials_table(naming).rows] == ["a", "b", "b"]
+    assert [row[3] for row in trials_table(naming, raw=True).rows] == ["a", "b", "b"]

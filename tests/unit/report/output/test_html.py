@@ -13,7 +13,7 @@ import pytest
 
 from alframe.report.document import Picture, Report, Section, Table
 from alframe.report.output.html import MOST_ROWS, data_uri, page
-from alframe.report.plots.trial_pictures import trial_sections
+from alframe.report.trial_sections import trial_sections
 from tests.support.made_trial import CERTIFICATE, leave_trial, read
 
 EVIL = "<script>alert('&')</script>"
@@ -114,7 +114,7 @@ def test_figures_stand_to_the_right_and_names_to_the_left() -> None:
     head = ("name", "n", "share of the samples", "what")
     read = Reader(page(report(Table(name="t", title="t", head=head, rows=cells))))
     scoped = [attributes.get("class") for attributes in read.all("th") if attributes.get("scope") == "col"]
-    assert scoped == [None, "n", "n long", None]  # with room for two lines
+    assert scoped == [None, "n", "n long", None]  # long: room for two lines
 
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)

@@ -10,7 +10,7 @@ from alframe.report.load.trials import find_trials
 from alframe.report.naming.factors import ALONE
 from alframe.report.naming.names import name_trials
 from alframe.report.output.json import to_dict
-from alframe.report.stats.comparison import compare_groups, front
+from alframe.report.stats.comparison import compare_groups, pareto_front
 from alframe.report.stats.statistics import Estimate
 from tests.support.made_trial import CERTIFICATE
 from tests.support.report_trials import MARGIN, RANDOM, leave_trial, rows_of
@@ -92,7 +92,7 @@ def test_bands_are_means_over_seeds_at_common_points(tmp_path: Path) -> None:
     curves = compare_groups(groups).curves["mislabelled"]
     same = [(point.hand_share, point.value.mean) for point in curves["margin"]]
     assert same == [(0.1, pytest.approx(0.25)), (0.2, pytest.approx(0.15))]
-    # Shared: .2 to .3, at 20 points. The first: .2 and .4; the last: .2 and .2.
+    # Common range: .2 to .3, at 20 points. The first: .2 and .4; the last: .2 and .2.
     others = curves["random"]
     assert (len(others), others[0].hand_share, others[-1].hand_share) == (20, 0.2, pytest.approx(0.3))
     assert (others[0].value.mean, others[-1].value.mean) == (pytest.approx(0.3), pytest.approx(0.2))
@@ -101,7 +101,7 @@ def test_bands_are_means_over_seeds_at_common_points(tmp_path: Path) -> None:
 
 def test_rounds_end_at_mean_hand_shares(tmp_path: Path) -> None:
     rows = (rows_of([10, 20], [0.3, 0.1], [0.4, 0.6]), rows_of([20, 40, 50], [0.2] * 3, [0.6] * 3))
-    closing = "3,5,25,0.05,,closing\n"
+    closing = "3,5,25,75,0.05,,closing\n"
     groups = sweep(tmp_path, {"margin": [{"rounds": rows[0] + closing}, {"rounds": rows[1]}]})
     rounds = compare_groups(groups).rounds
     # The third round is one seed's alone, and the closing row is no round.
@@ -127,12 +127,15 @@ def test_the_pareto_front_by_hand() -> None:
         "worse_in_one": at(5, 0.2),
         "unknown": at(0.1, None),
     }
-    assert front(told) == ("cheap", "middle", "twin", "dear")
-    assert front({"a": at(1, None)}) == ()
+    assert pareto_front(told) == ("cheap", "middle", "twin", "dear")
+    assert pareto_front({"a": at(1, None)}) == ()
 
 
-def test_where_nobody_knows_the_truth_there_are_hand_labels_and_seconds(tmp_path: Path) -> None:
-    rows = "round,hand_new,hand_labels,mislabelled_share,test_accuracy,kind\n1,5,5,,,round\n2,5,10,,,round\n"
+def test_without_known_truth_there_are_hand_labels_and_seconds(tmp_path: Path) -> None:
+    rows = (
+        "round,hand_new,hand_labels,auto_labels,mislabelled_share,test_accuracy,kind\n"
+        "1,5,5,9,,,round\n2,5,10,9,,,round\n"
+    )
     figures = [{**UNKNOWN, "rounds": rows}, {**UNKNOWN, "rounds": rows}]
     got = compare_groups(sweep(tmp_path, {"margin": figures, "random": figures}))
     assert got.means["margin"]["mislabelled_share"] is None
@@ -142,7 +145,7 @@ def test_where_nobody_knows_the_truth_there_are_hand_labels_and_seconds(tmp_path
     json.dumps(to_dict(got), allow_nan=False)
 
 
-def test_who_beats_whom_is_asked_over_the_seeds_that_all_have(tmp_path: Path) -> None:
+def test_groups_are_compared_pairwise_over_the_seeds_that_all_have(tmp_path: Path) -> None:
     def rounds(score: float) -> dict:
         return {"rounds": rows_of([10, 20, 30], [0.3, 0.2, 0.1], [score, score, score])}
 
@@ -157,7 +160,10 @@ def test_who_beats_whom_is_asked_over_the_seeds_that_all_have(tmp_path: Path) ->
     assert got.penalties.seeds == [1, 2, 3]
     assert got.penalties.points == [0.0, 0.1, 0.2]
     assert got.penalties.shares == {"margin": {"random": 1.0}, "random": {"margin": 0.0}}
-    assert "Not every group has the same seeds; differences are over the seeds of both." in got.warnings
+    assert (
+        "The groups have different seeds. Differences use only the seeds that both groups have."
+        in got.warnings
+    )
 
 
 def test_certificates(tmp_path: Path) -> None:
@@ -179,8 +185,8 @@ def test_certificates(tmp_path: Path) -> None:
 def test_few_seeds_are_warned_about(tmp_path: Path) -> None:
     groups = sweep(tmp_path, {"margin": [{}] * 5, "random": [{}] * 5, "badge": [{}] * 4})
     few, unequal = compare_groups(groups).warnings
-    assert few.startswith("Fewer than 5 seeds for badge. Three seeds")
-    assert unequal.startswith("Not every group")
+    assert few.startswith("Fewer than 5 seeds in badge. With three seeds")
+    assert unequal.startswith("The groups have different seeds")
     del groups["badge"]
     assert compare_groups(groups).warnings == ()
 
@@ -199,3 +205,35 @@ def test_the_baseline(tmp_path: Path) -> None:
     assert compare_groups(two).baseline == next(iter(two))
     with pytest.raises(UserError, match=r"--against: expected one of badge, margin, got random\."):
         compare_groups(groups, against="random")
+
+
+def test_without_early_auto_labels_there_is_no_mislabelled_curve(tmp_path: Path) -> None:
+    late = rows_of([10, 20], [0.0, 0.0], [0.5, 0.7], auto=0) + "3,0,20,80,0.2,,closing\n"
+    early = rows_of([10, 20], [0.3, 0.1], [0.5, 0.7])
+    got = compare_groups(
+        sweep(tmp_path / "all", {"random": [{"rounds": late}], "margin": [{"rounds": late}]})
+    )
+    assert got.labelled_at_the_end == ("margin", "random")
+    assert dict(got.curves["mislabelled"]) == {}
+    assert got.means["random"]["aubc_mislabelled"] is None
+    assert set(got.curves["accuracy"]) == {"random", "margin"}
+    got = compare_groups(
+        sweep(tmp_path / "one", {"random": [{"rounds": late}], "margin": [{"rounds": early}]})
+    )
+    assert got.labelled_at_the_end == ("random",)
+    assert set(got.curves["mislabelled"]) == {"margin"}
+    assert got.means["margin"]["aubc_mislabelled"] is not None
+
+
+def test_two_seeds_have_a_range_and_no_tests(tmp_path: Path) -> None:
+    figures = {
+        "random": [{"hand_labels": 40}, {"hand_labels": 50}],
+        "margin": [{"hand_labels": 41}, {"hand_labels": 53}],
+    }
+    got = compare_groups(sweep(tmp_path, figures))
+    mean = got.means["margin"]["hand_labels"]
+    assert (mean.low, mean.mean, mean.high) == (41, 47, 53)
+    difference = got.differences["hand_labels"]["margin"]
+    assert (difference.comparison.difference.low, difference.comparison.difference.high) == (1, 3)
+    assert difference.p_holm is None
+    assert got.penalties is None

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from alframe.report.load.records import Bin, Diagnosis
+from alframe.report.load.records import Bin, DiagnosisFile
 from alframe.report.stats.error_rates import cumulative, mix_ups, rate, rates_above
 
 
@@ -31,13 +31,13 @@ def test_rates_above_a_bin_count_it_and_all_that_are_surer() -> None:
 
 def test_mix_ups_come_most_frequent_first_as_shares_of_the_true_class() -> None:
     confusion_CC = np.array([[6, 0, 2], [1, 4, 0], [3, 0, 7]])
-    found = mix_ups(Diagnosis(class_names=("a", "b", "c"), confusion_CC=confusion_CC, bins=()))
+    found = mix_ups(DiagnosisFile(class_names=("a", "b", "c"), confusion_CC=confusion_CC, bins=()))
     assert [(each.truth, each.given, each.n, each.share) for each in found] == [
         ("c", "a", 3, 0.3),
         ("a", "c", 2, 0.25),
         ("b", "a", 1, 0.2),
     ]
-    assert mix_ups(Diagnosis(class_names=("a",), confusion_CC=None, bins=None)) == []
+    assert mix_ups(DiagnosisFile(class_names=("a",), confusion_CC=None, bins=None)) == []
 
 
 def test_cumulative_counts_by_hand() -> None:

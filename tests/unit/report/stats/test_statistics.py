@@ -9,9 +9,9 @@ from alframe.report.stats.statistics import (
     aubc,
     common_points,
     common_range,
-    compare,
     estimate,
     holm,
+    paired_comparison,
     t_test,
     tidy,
     values_at,
@@ -38,13 +38,18 @@ def test_the_interval_of_1_2_3_by_hand() -> None:
 def test_one_seed_has_a_mean_and_no_interval() -> None:
     got = estimate([0.25])
     assert (got.mean, got.low, got.high, got.n) == (0.25, None, None, 1)
-    assert compare([1.0], [2.0]).p is None
+    assert paired_comparison([1.0], [2.0]).p is None
+
+
+def test_two_seeds_have_a_range() -> None:
+    got = estimate([0.5, 0.1])
+    assert (got.mean, got.low, got.high, got.n) == (0.3, 0.1, 0.5, 2)
 
 
 @pytest.mark.parametrize("value_S", SAMPLES, ids=len)
 def test_a_comparison_is_the_paired_t_test(value_S) -> None:
     other_S = list(np.random.default_rng(1).normal(size=len(value_S)))
-    got = compare(value_S, other_S)
+    got = paired_comparison(value_S, other_S)
     expected = stats.ttest_rel(value_S, other_S)
     interval = expected.confidence_interval(0.95)
     assert got.p == pytest.approx(expected.pvalue)
@@ -52,21 +57,23 @@ def test_a_comparison_is_the_paired_t_test(value_S) -> None:
     assert got.difference.mean == pytest.approx(np.mean(value_S) - np.mean(other_S))
 
 
-@pytest.mark.parametrize(("difference_S", "p"), [([0.0, 0.0], 1.0), ([0.5, 0.5, 0.5], 0.0), ([0.5], None)])
+@pytest.mark.parametrize(
+    ("difference_S", "p"), [([0.0, 0.0, 0.0], 1.0), ([0.5, 0.5, 0.5], 0.0), ([0.5, 0.7], None), ([0.5], None)]
+)
 def test_differences_without_spread(difference_S, p) -> None:
     assert t_test(difference_S) == p
 
 
 def test_rounding_is_no_difference() -> None:
     # 0.1 + 0.2 - 0.3 is 5.6e-17 with every seed: not a certain difference but none.
-    got = compare([0.1 + 0.2] * 3, [0.3] * 3)
+    got = paired_comparison([0.1 + 0.2] * 3, [0.3] * 3)
     assert (got.difference.mean, got.p) == (0.0, 1.0)
     assert penalty_matrix({"a": [[0.1 + 0.2]] * 3, "b": [[0.3]] * 3})["a"]["b"] == 0.0
 
 
 def test_methods_must_have_the_same_seeds() -> None:
     with pytest.raises(ValueError, match="zip"):
-        compare([1.0, 2.0], [1.0])
+        paired_comparison([1.0, 2.0], [1.0])
 
 
 @pytest.mark.parametrize(

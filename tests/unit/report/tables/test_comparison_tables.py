@@ -1,4 +1,4 @@
-"""Tables and pictures of comparisons: what they hold, what they leave out, how many groups they bear."""
+"""Tables and pictures of comparisons: their content, what they leave out, many groups."""
 
 from pathlib import Path
 
@@ -9,20 +9,23 @@ from alframe.report.load.trials import find_trials
 from alframe.report.naming.names import name_trials
 from alframe.report.output.json import to_dict
 from alframe.report.plots.comparison_pictures import comparison_pictures
-from alframe.report.plots.draw_curves import THIN, learning_curves
+from alframe.report.plots.draw_curves import THIN, draw_learning_curves
 from alframe.report.plots.draw_rankings import MAX_ROWS
 from alframe.report.plots.style import in_style, looks
 from alframe.report.stats.comparison import GroupComparison, compare_groups
 from alframe.report.stats.curves import Kind
+from alframe.report.stats.ranking import drawn_groups, ranked
 from alframe.report.tables import comparison_tables as tables
 from tests.support.report_trials import MARGIN, leave_trial, rows_of
 
 UNKNOWN = dict.fromkeys(("mislabelled", "mislabelled_share", "auto_label_error", "test_accuracy"))
-UNKNOWN_ROWS = "round,hand_new,hand_labels,mislabelled_share,test_accuracy,kind\n1,5,5,,,round\n"
+UNKNOWN_ROWS = (
+    "round,hand_new,hand_labels,auto_labels,mislabelled_share,test_accuracy,kind\n1,5,5,9,,,round\n"
+)
 
 
-def compared(folder: Path, n_groups: int, n_seeds: int = 2, unknown: bool = False) -> GroupComparison:
-    """Return a comparison of groups 0, 1 ... of which each mislabels more than the one before."""
+def compared(folder: Path, n_groups: int, n_seeds: int = 3, unknown: bool = False) -> GroupComparison:
+    """Return a comparison of groups 0, 1 ...; each mislabels more than the one before."""
     for group in range(n_groups):
         for seed in range(n_seeds):
             wrong, score = 0.01 * (group + 1) + 0.001 * seed, 0.9 - 0.02 * group - 0.001 * seed
@@ -36,16 +39,30 @@ def compared(folder: Path, n_groups: int, n_seeds: int = 2, unknown: bool = Fals
 
 
 def of(hand: list[int], kind: str = "round") -> str:
-    lines = [f"{k},10,{n},{0.2 - n / 1000},{0.5 + n / 1000},{kind}" for k, n in enumerate(hand, start=1)]
-    return "\n".join(["round,hand_new,hand_labels,mislabelled_share,test_accuracy,kind", *lines, ""])
+    lines = [f"{k},10,{n},9,{0.2 - n / 1000},{0.5 + n / 1000},{kind}" for k, n in enumerate(hand, start=1)]
+    return "\n".join(
+        ["round,hand_new,hand_labels,auto_labels,mislabelled_share,test_accuracy,kind", *lines, ""]
+    )
 
 
 @pytest.mark.parametrize(
     ("kind", "rows", "said"),
     [
-        ("mislabelled", of([10, 20]) + "3,5,25,0.05,,closing\n", "the last stretch, thin, is the remainder"),
-        ("mislabelled", of([10, 20]) + "3,0,20,0.05,,closing\n", "the first of its seeds ends."),
-        ("accuracy", of([10, 20]) + "3,5,25,0.05,,closing\n", "the first of its seeds ends."),
+        (
+            "mislabelled",
+            of([10, 20]) + "3,5,25,9,0.05,,closing\n",
+            "The thin end of a curve is the remainder",
+        ),
+        (
+            "mislabelled",
+            of([10, 20]) + "3,0,20,9,0.05,,closing\n",
+            "A curve ends with the shortest of its trials.",
+        ),
+        (
+            "accuracy",
+            of([10, 20]) + "3,5,25,9,0.05,,closing\n",
+            "A curve ends with the shortest of its trials.",
+        ),
     ],
 )
 def test_the_remainder_is_a_stretch_of_its_own(kind: Kind, rows: str, said: str, tmp_path: Path) -> None:
@@ -54,25 +71,27 @@ def test_the_remainder_is_a_stretch_of_its_own(kind: Kind, rows: str, said: str,
     comparison = compare_groups(name_trials(find_trials([tmp_path]).trials).groups)
     (name,) = comparison.means
     with in_style():
-        picture = learning_curves(comparison, kind, [name], looks([name]))
+        picture = draw_learning_curves(comparison, kind, [name], looks([name]))
     assert picture.note.endswith(said + (", labelled without training." if "thin" in said else ""))
     # A line of its own for the thin stretch, in the SVG with its width.
     assert picture.svg.count(f"stroke-width: {THIN}") == ("thin" in said)
 
 
 def test_intervals_end_where_a_figure_can(tmp_path: Path) -> None:
-    for seed, (wrong, coverage, seconds) in enumerate([(0.01, 0.99, 1.0), (0.05, 0.85, 9.0)]):
+    for seed, (wrong, coverage, seconds) in enumerate(
+        [(0.01, 0.99, 1.0), (0.03, 0.92, 5.0), (0.05, 0.85, 9.0)]
+    ):
         figures = {"mislabelled_share": wrong, "coverage": coverage, "seconds": seconds}
         leave_trial(tmp_path / str(seed), seed, figures=figures)
     comparison = compare_groups(name_trials(find_trials([tmp_path]).trials).groups)
     means = tables.means_table(comparison)
-    # Mean 3 %, standard error 2, t of one degree of freedom 12.706: -22.4 to 28.4.
-    assert column(means, "mislabelled, %") == ["3.000 (0.000 to 28.412)"]
-    assert column(means, "coverage, %") == ["92.00 (3.06 to 100.00)"]
-    assert column(means, "seconds") == ["5.0 (0.0 to 55.8)"]
+    # Mean 3 %, standard error 2 / sqrt(3), t of two degrees of freedom 4.303: -1.97 to 7.97.
+    assert column(means, "mislabelled, %") == ["3.000 (0.000 to 7.968)"]
+    assert column(means, "coverage, %") == ["92.00 (74.61 to 100.00)"]
+    assert column(means, "seconds") == ["5.0 (0.0 to 14.9)"]
     assert tables.CUT in means.note
     (row,) = to_dict(comparison)["means"].values()
-    assert row["mislabelled_share"]["low"] == pytest.approx(-22.412, abs=1e-3)  # whole, for a machine
+    assert row["mislabelled_share"]["low"] == pytest.approx(-1.968, abs=1e-3)  # not cut in JSON
 
 
 def column(table: Table, title: str) -> list[str]:
@@ -83,15 +102,15 @@ def test_the_cells_of_means_and_differences(tmp_path: Path) -> None:
     comparison = compared(tmp_path, 2)
     means = tables.means_table(comparison)
     assert column(means, "group") == ["num 0", "num 1"]
-    assert column(means, "seeds") == ["2", "2"]
-    # Mean 1.05 %, standard error .05, t of one degree of freedom 12.706.
-    assert column(means, "mislabelled, %") == ["1.050 (0.415 to 1.685)", "2.050 (1.415 to 2.685)"]
+    assert column(means, "trials") == ["3", "3"]
+    # Mean 1.1 %, standard error .1 / sqrt(3), t of two degrees of freedom 4.303.
+    assert column(means, "mislabelled, %") == ["1.100 (0.852 to 1.348)", "2.100 (1.852 to 2.348)"]
     assert column(means, "hand labels") == ["45", "45"]
     assert "from 0 to 20 % hand labels" in means.note
     differences = tables.differences_table(comparison)
     assert column(differences, "group") == ["num 1"]
     assert column(differences, "mislabelled, %") == ["+1.000"]
-    assert column(tables.times_table(comparison), "seconds") == ["10.5 (4.1 to 16.9)"] * 2
+    assert column(tables.times_table(comparison), "seconds") == ["11.0 (8.5 to 13.5)"] * 2
     assert column(tables.front_table(comparison), "group") == ["num 0"]
     assert all(len(row) == len(means.head) for row in means.rows)
 
@@ -100,7 +119,7 @@ def test_over_one_seed_there_are_no_differences_from_the_first(tmp_path: Path) -
     comparison = compared(tmp_path, 3, n_seeds=1)
     assert tables.differences_table(comparison) is None
     assert tables.NO_BASELINE in tables.means_table(comparison).note
-    assert tables.shown(comparison) == ["num 0", "num 1", "num 2"]
+    assert drawn_groups(comparison) == ["num 0", "num 1", "num 2"]
     asked = compare_groups(name_trials(find_trials([tmp_path]).trials).groups, against="num 1")
     assert tables.NO_BASELINE not in tables.means_table(asked).note
     differences = tables.differences_table(asked)
@@ -108,11 +127,11 @@ def test_over_one_seed_there_are_no_differences_from_the_first(tmp_path: Path) -
     assert column(differences, "mislabelled, %") == ["-1.000", "+1.000"]
 
 
-def test_what_nobody_knows_has_no_column(tmp_path: Path) -> None:
+def test_unknown_figures_have_no_column(tmp_path: Path) -> None:
     comparison = compared(tmp_path, 2, unknown=True)
     means = tables.means_table(comparison)
-    assert list(means.head) == ["group", "seeds", "hand labels", "coverage, %", "seconds"]
-    assert "No AUBC of test accuracy: it is not known." in means.note
+    assert list(means.head) == ["group", "trials", "hand labels", "coverage, %", "seconds"]
+    assert "No AUBC of test accuracy: it is unknown." in means.note
     assert tables.front_table(comparison) is None
     assert tables.penalties_table(comparison) is None
     drawn = comparison_pictures(comparison)
@@ -136,11 +155,11 @@ def test_of_many_groups_the_best_and_the_baseline_are_shown(tmp_path: Path) -> N
     comparison = compared(tmp_path, 40)
     comparison = compare_groups(name_trials(find_trials([tmp_path]).trials).groups, against="num 39")
     assert len(tables.means_table(comparison).rows) == 40
-    shown = tables.shown(comparison)
+    shown = drawn_groups(comparison)
     assert shown == [*(f"num {k}" for k in range(11)), "num 39"]
     matrix = tables.penalties_table(comparison)
     assert (len(matrix.rows), len(matrix.head)) == (12, 14)
-    assert "Of 40 groups 12 are shown" in matrix.note
+    assert "12 of 40 groups are shown" in matrix.note
     pictures = {each.name: each for some in comparison_pictures(comparison).values() for each in some}
     assert set(pictures) == {
         "pareto_front",
@@ -150,13 +169,13 @@ def test_of_many_groups_the_best_and_the_baseline_are_shown(tmp_path: Path) -> N
         "penalty_matrix",
         "seconds",
     }
-    assert "28 are in grey" in pictures["learning_curves_accuracy"].note
+    assert "28 of 40 groups are in grey" in pictures["learning_curves_accuracy"].note
     assert f"The first {MAX_ROWS} of 40 groups." in pictures["aubc"].note
     assert "num 39 " in pictures["aubc"].description
     assert "num 35 " not in pictures["aubc"].description
 
 
-def test_pictures_hold_what_they_say(tmp_path: Path) -> None:
+def test_pictures_contain_what_they_describe(tmp_path: Path) -> None:
     pictures = [each for some in comparison_pictures(compared(tmp_path, 3)).values() for each in some]
     for each in pictures:
         assert each.png.startswith(b"\x89PNG")
@@ -164,8 +183,8 @@ def test_pictures_hold_what_they_say(tmp_path: Path) -> None:
         assert "num 2" in each.svg
         assert each.description.endswith(".")
     by_name = {each.name: each for each in pictures}
-    assert "On the Pareto front: num 0 45.00 % and 1.050 %." in by_name["pareto_front"].description
-    assert "num 1 2.05 %" in by_name["learning_curves_mislabelled"].description
+    assert "Pareto front: num 0 45.00 % and 1.100 %." in by_name["pareto_front"].description
+    assert "num 1 2.1 %" in by_name["learning_curves_mislabelled"].description
 
 
 def test_ranks_fall_back_to_test_accuracy(tmp_path: Path) -> None:
@@ -175,11 +194,11 @@ def test_ranks_fall_back_to_test_accuracy(tmp_path: Path) -> None:
             tmp_path / str(group), 1, query={**MARGIN, "num": group}, rounds=UNKNOWN_ROWS, figures=figures
         )
     comparison = compare_groups(name_trials(find_trials([tmp_path]).trials).groups)
-    assert tables.ranked(comparison) == ["num 1", "num 0"]
+    assert ranked(comparison) == ["num 1", "num 0"]
 
 
 @pytest.mark.parametrize(("p", "said"), [(0.0004, "p < 0.001"), (0.0123, "p 0.012")])
-def test_chance_in_words(p: float, said: str) -> None:
+def test_p_values_as_text(p: float, said: str) -> None:
     from alframe.report.stats.comparison import Difference
     from alframe.report.stats.metrics import RESULTS
     from alframe.report.stats.statistics import Comparison, Estimate

@@ -1,4 +1,4 @@
-"""Sections of one trial: what they say and show, and what they say instead where something is not known."""
+"""Sections of one trial: their content, and the sentences that replace unknown figures."""
 
 import json
 import sys
@@ -12,11 +12,11 @@ import pytest
 from alframe.core.errors import UserError
 from alframe.report.document import Picture, Section, Table
 from alframe.report.load.one_trial import hand_labels_by_source, mislabelled_of, rounds_of
-from alframe.report.load.records import Diagnosis
+from alframe.report.load.records import DiagnosisFile
 from alframe.report.load.trials import Trial
 from alframe.report.plots.draw_mistakes import COLUMNS, ROWS, as_rgb, draw_confusion, draw_gallery
 from alframe.report.plots.draw_rounds import draw_flow, draw_hand_labels, draw_quality
-from alframe.report.plots.trial_pictures import NO_AUTO, NOBODY_KNOWS, NONE_WRONG, TOO_OLD, trial_sections
+from alframe.report.trial_sections import NO_AUTO, NONE_WRONG, TOO_OLD, TRUTH_UNKNOWN, trial_sections
 from tests.support.made_trial import (
     CERTIFICATE,
     DIAGNOSIS,
@@ -63,7 +63,7 @@ def test_a_whole_trial(sections: list[Section]) -> None:
         "Confidence",
         "Classes",
         "Mislabelled samples",
-        "The certificate",
+        "Certificate",
     ]
     pictures, tables = parts_of(sections, Picture), parts_of(sections, Table)
     assert list(pictures) == [
@@ -84,7 +84,7 @@ def test_a_whole_trial(sections: list[Section]) -> None:
 def test_the_figures_are_the_trial_s(sections: list[Section]) -> None:
     pictures, tables = parts_of(sections, Picture), parts_of(sections, Table)
     assert sections[0].text == (
-        "10 of 20 samples (50.00 %) were labelled by hand and 10 by prediction, in 2 rounds. "
+        "10 of 20 samples (50.00 %) were labelled by hand and 10 by the model, in 2 rounds. "
         "1 label (5.00 %) is wrong."
     )
     facts = dict(tables["facts"].rows)
@@ -94,12 +94,12 @@ def test_the_figures_are_the_trial_s(sections: list[Section]) -> None:
     assert "validation (2)" in texts(pictures["hand_labels"])
     assert [n for n in texts(pictures["confusion"]) if n.isdigit()] == ["4", "1", "3", "2"]
     assert {"4", "1 wrong", "6", "0 wrong"} <= set(texts(pictures["error_by_confidence"]))
-    assert {"proven 15.00 %", "tolerated 20.00 %", "in truth 5.00 %"} <= set(texts(pictures["certificate"]))
+    assert {"proven 15.00 %", "tolerated 20.00 %", "true 5.00 %"} <= set(texts(pictures["certificate"]))
     assert tables["confidence"].rows[0][:5] == ("0.75 to 0.9", "4", "1", "20.00 %", "25.00 %")
     assert tables["mix_ups"].rows == [(NAMES[1], NAMES[0], "1", "25.00 %")]
     assert tables["mislabelled"].rows == [("17", NAMES[0], NAMES[1], "by hand")]
     rounds = tables["rounds"]
-    assert rounds.rows[1][: rounds.head.index("left") + 1] == ("1", "6", "2", "8", "6")
+    assert rounds.rows[1][: rounds.head.index("unlabelled") + 1] == ("1", "6", "2", "8", "6")
     assert [row[rounds.head.index("note")] for row in rounds.rows] == ["", "", "a note", ""]
 
 
@@ -115,7 +115,7 @@ def test_without_pictures_there_are_the_tables_and_no_need_of_matplotlib(
         trial_sections(trial)
 
 
-def test_where_nobody_knows_the_truth(tmp_path: Path) -> None:
+def test_without_known_truth(tmp_path: Path) -> None:
     directory = leave_trial(
         tmp_path / "a", mislabelled=None, mislabelled_share=None, auto_label_error=None, test_accuracy=None,
         per_class=None, certificate=CERTIFICATE,
@@ -129,10 +129,10 @@ def test_where_nobody_knows_the_truth(tmp_path: Path) -> None:
     ]
     (directory / "rounds.csv").write_text("\n".join([ROUNDS.splitlines()[0], *blank]))
     sections = trial_sections(read(directory))
-    assert text_of(sections, "Mistakes") == NOBODY_KNOWS
+    assert text_of(sections, "Wrong labels") == TRUTH_UNKNOWN
     assert "no test accuracy" in text_of(sections, "Rounds")
     assert list(parts_of(sections, Picture)) == ["flow", "hand_labels", "certificate"]
-    assert "in truth" not in " ".join(texts(parts_of(sections, Picture)["certificate"]))
+    assert "true " not in " ".join(texts(parts_of(sections, Picture)["certificate"]))
 
 
 def test_without_auto_labels(tmp_path: Path) -> None:
@@ -187,9 +187,10 @@ def test_galleries_of_any_size(tmp_path: Path, n: int, shape: tuple[int, ...]) -
     pages = draw_gallery(found, NAMES)
     assert [page.name for page in pages] == [f"mislabelled_{k + 1}" for k in range(-(-n // (COLUMNS * ROWS)))]
     words = [word for page in pages for word in texts(page)]
-    assert len(words) == 3 * n
+    assert len(words) == 4 * n
     assert words[-1] == "by hand"
-    assert words[1] == "✓ <script…pt>"
+    assert words[0] == "#17"
+    assert words[2] == "✓ <script…pt>"
     assert sum(page.svg.count("<image") for page in pages) == n
 
 
@@ -204,14 +205,14 @@ def test_images_are_shown_as_they_are() -> None:
 def test_confusion_of_any_number_of_classes(n: int) -> None:
     confusion_NN = np.full((n, n), 7) + 10**6 * np.eye(n, dtype=np.int64)
     names = tuple(f"${k}_{{x}}$" for k in range(n))  # no mathematics: a name
-    picture = draw_confusion(Diagnosis(class_names=names, confusion_CC=confusion_NN, bins=()))
+    picture = draw_confusion(DiagnosisFile(class_names=names, confusion_CC=confusion_NN, bins=()))
     words = texts(picture)
     assert ("1000k" in words) == (words.count("7") > 1) == (n <= 12)  # counts in cells, or a scale to 7
     assert (names[1] in words) == (n <= 20)
     assert picture.description.startswith(f"Confusion matrix of {7 * n * n + 10**6 * n:,} auto-labels")
 
 
-def test_the_audit_is_told_from_the_remainder(tmp_path: Path) -> None:
+def test_the_audit_has_a_row_of_its_own(tmp_path: Path) -> None:
     directory = leave_trial(tmp_path / "a", certificate=CERTIFICATE | {"found_wrong": 1})
     lines = (directory / "labels.csv").read_text().replace("remainder,3", "audit,3", 1)
     (directory / "labels.csv").write_text(lines)
@@ -221,12 +222,14 @@ def test_the_audit_is_told_from_the_remainder(tmp_path: Path) -> None:
     table = parts_of(trial_sections(read(directory), pictures=False), Table)["rounds"]
     assert isinstance(table, Table)
     cells = [dict(zip(table.head, row, strict=True)) for row in table.rows[-2:]]
-    told = [(each["round"], each["hand labels"], each["new by hand"], each["auto-labels"]) for each in cells]
+    told = [
+        (each["round"], each["hand labels"], each["new hand labels"], each["auto-labels"]) for each in cells
+    ]
     assert told == [("remainder", "9", "1", "11"), ("audit", "10", "1", "10")]
     assert [each["mislabelled"] for each in cells] == ["", "1"]
     assert [each["time"] for each in cells] == ["", "0.5 s"]
     assert cells[1]["note"] == "1 found wrong and corrected"
-    (directory / "labels.csv").unlink()  # then the certificate tells: both answers were the audit's
+    (directory / "labels.csv").unlink()  # then the certificate has the number: both answers are the audit's
     rows[3] = "2,2,10,8,12,0,1,0.05,0.1,0.75,0.9,1.5,round,a note"
     (directory / "rounds.csv").write_text("\n".join([*rows, ""]))
     table = parts_of(trial_sections(read(directory), pictures=False), Table)["rounds"]

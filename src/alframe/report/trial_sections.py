@@ -1,16 +1,13 @@
-"""One trial, in sections to read: what came out, round by round, and where and how surely labels are wrong.
-
-What a trial cannot show is said in a sentence instead.
-"""
+"""The sections of a report on one trial. A sentence replaces what a trial cannot show."""
 
 from collections.abc import Callable, Mapping, Sequence
 
+from alframe._text import count, counted, percent
 from alframe.core.errors import UserError
 from alframe.report.document import Picture, Section, Table
 from alframe.report.load.one_trial import diagnosis_of, hand_labels_by_source, mislabelled_of, rounds_of
-from alframe.report.load.records import Diagnosis, Round
+from alframe.report.load.records import DiagnosisFile, Round
 from alframe.report.load.trials import Trial
-from alframe.report.numbers import count, percent
 from alframe.report.plots.draw_certificate import draw_certificate
 from alframe.report.plots.draw_confidence import draw_error_by_confidence, draw_reliability
 from alframe.report.plots.draw_mistakes import draw_classes, draw_confusion, draw_gallery
@@ -28,17 +25,15 @@ from alframe.report.tables.trial_tables import (
 
 BySource = Mapping[str, Mapping[int, int]]  # hand labels by source and round
 Draw = Callable[[], Sequence[Picture]]
-Drawn = Callable[[Draw], Sequence[Picture]]  # draws, or not where pictures are not wanted
+Drawn = Callable[[Draw], Sequence[Picture]]  # draws, or returns nothing if pictures are not wanted
 NEEDED = ("n_samples", "n_classes", "rounds", "hand_labels", "hand_share", "auto_labels")
-NOBODY_KNOWS = (
-    "Nobody knows the true labels of this data set, so which are wrong and how often cannot be shown."
-)
+TRUTH_UNKNOWN = "The true labels of this data set are unknown, so wrong labels cannot be counted or shown."
 NONE_WRONG = "No label is wrong."
-NO_AUTO = "There are no auto-labels, so there is no confidence to judge."
-NONE_TAKEN = "There are no auto-labels, so no class was taken for another."
+NO_AUTO = "There are no auto-labels, so there is no confidence to examine."
+NONE_CONFUSED = "There are no auto-labels, so there are no confused classes."
 TOO_OLD = (
-    "This trial was made before alframe kept diagnosis.json, from which this is drawn; "
-    "the same trial made again has it."
+    "This trial is from an older alframe that did not write diagnosis.json, which this section needs. Run "
+    "the trial again to get it."
 )
 
 
@@ -46,10 +41,11 @@ def trial_sections(trial: Trial, *, pictures: bool = True) -> list[Section]:
     """Return the sections of a report on one trial.
 
     Args:
-        trial: a finished trial. pictures: False leaves them out, and needs no matplotlib.
+        trial: a finished trial.
+        pictures: False leaves them out, and needs no matplotlib.
 
     Raises:
-        UserError: a file of the trial is damaged, or there is no matplotlib.
+        UserError: a file of the trial is damaged, or matplotlib is not installed.
     """
     _check(trial)
     rounds, diagnosis = rounds_of(trial), diagnosis_of(trial)
@@ -58,11 +54,11 @@ def trial_sections(trial: Trial, *, pictures: bool = True) -> list[Section]:
         return draw() if pictures else ()
 
     sections = [
-        Section(title=f"Trial {trial.directory.name}", text=_came_to(trial), parts=[facts_table(trial)]),
+        Section(title=f"Trial {trial.directory.name}", text=_result(trial), parts=[facts_table(trial)]),
         _rounds_section(trial, rounds, drawn),
     ]
     if trial.summary.get("mislabelled") is None:
-        sections.append(Section(title="Mistakes", text=NOBODY_KNOWS))
+        sections.append(Section(title="Wrong labels", text=TRUTH_UNKNOWN))
     else:
         sections += [
             _confidence_section(trial, diagnosis, drawn),
@@ -81,23 +77,19 @@ def _check(trial: Trial) -> None:
         raise UserError(f"{file}: expected {', '.join(missing)}, got none. Leave this trial out.")
 
 
-def _came_to(trial: Trial) -> str:
+def _result(trial: Trial) -> str:
     summary = trial.summary
     text = (
         f"{count(summary['hand_labels'])} of {count(summary['n_samples'])} samples "
         f"({percent(summary['hand_share'])}) were labelled by hand and {count(summary['auto_labels'])} by "
-        f"prediction, in {count(summary['rounds'])} round{'' if summary['rounds'] == 1 else 's'}."
+        f"the model, in {counted(summary['rounds'], 'round')}."
     )
     if summary.get("mislabelled") is None:
-        return f"{text} How many labels are wrong nobody knows."
+        return f"{text} {TRUTH_UNKNOWN}"
     if not summary["mislabelled"]:
         return f"{text} {NONE_WRONG}"
-    wrong, share = _labels(summary["mislabelled"]), percent(summary["mislabelled_share"])
+    wrong, share = counted(summary["mislabelled"], "label"), percent(summary["mislabelled_share"])
     return f"{text} {wrong} ({share}) {'is' if summary['mislabelled'] == 1 else 'are'} wrong."
-
-
-def _labels(n: int) -> str:
-    return f"{count(n)} label{'' if n == 1 else 's'}"
 
 
 def _rounds_section(trial: Trial, rounds: Sequence[Round], drawn: Drawn) -> Section:
@@ -107,18 +99,15 @@ def _rounds_section(trial: Trial, rounds: Sequence[Round], drawn: Drawn) -> Sect
     if by_source:
         parts += drawn(lambda: [draw_hand_labels(by_source, rounds)])
     elif by_source is None:
-        text.append("There is no labels.csv, so what the hand labels were asked for cannot be shown.")
+        text.append("There is no labels.csv, so the purposes of the hand labels cannot be shown.")
     if any(each.mislabelled_share or each.test_accuracy is not None for each in rounds):
         parts += drawn(lambda: [draw_quality(rounds)])
     if trial.summary.get("mislabelled") is not None and not any(each.mislabelled_share for each in rounds):
         text.append("No label was wrong after any round.")
     if all(each.test_accuracy is None for each in rounds):
         text.append("The data set has no test images, so there is no test accuracy.")
-    return Section(
-        title="Rounds",
-        text=" ".join(text),
-        parts=[*parts, rounds_table(_with_audit(trial, rounds, by_source))],
-    )
+    table = rounds_table(_with_audit(trial, rounds, by_source))
+    return Section(title="Rounds", text=" ".join(text), parts=[*parts, table])
 
 
 def _with_audit(trial: Trial, rounds: Sequence[Round], by_source: BySource | None) -> Sequence[Round]:
@@ -130,7 +119,7 @@ def _with_audit(trial: Trial, rounds: Sequence[Round], by_source: BySource | Non
     return with_audit(rounds, n_audit, certificate.get("found_wrong"))
 
 
-def _confidence_section(trial: Trial, diagnosis: Diagnosis | None, drawn: Drawn) -> Section:
+def _confidence_section(trial: Trial, diagnosis: DiagnosisFile | None, drawn: Drawn) -> Section:
     title = "Confidence"
     missing = _why_missing(trial, diagnosis, NO_AUTO)
     if missing or diagnosis is None or not diagnosis.bins:
@@ -139,9 +128,8 @@ def _confidence_section(trial: Trial, diagnosis: Diagnosis | None, drawn: Drawn)
     return Section(
         title=title,
         text=(
-            "Auto-labels are counted together by their confidence, and each group's error is compared with "
-            "what its confidence stated. A policy chooses what it accepts, so this says nothing of what it "
-            "refused."
+            "Auto-labels are grouped into bins of confidence, and the observed error of each bin is compared "
+            "with the error that its confidence states. Only accepted labels are counted."
         ),
         parts=[
             *drawn(lambda: [draw_reliability(bins), draw_error_by_confidence(bins)]),
@@ -150,10 +138,10 @@ def _confidence_section(trial: Trial, diagnosis: Diagnosis | None, drawn: Drawn)
     )
 
 
-def _classes_section(trial: Trial, diagnosis: Diagnosis | None, drawn: Drawn) -> Section:
+def _classes_section(trial: Trial, diagnosis: DiagnosisFile | None, drawn: Drawn) -> Section:
     pictures: list[Picture] = []
     tables: list[Table] = []
-    missing = _why_missing(trial, diagnosis, NONE_TAKEN)
+    missing = _why_missing(trial, diagnosis, NONE_CONFUSED)
     if not missing and diagnosis is not None:
         pictures += drawn(lambda: [draw_confusion(diagnosis)])
         tables.append(mix_ups_table(diagnosis))
@@ -164,41 +152,41 @@ def _classes_section(trial: Trial, diagnosis: Diagnosis | None, drawn: Drawn) ->
     return Section(title="Classes", text=missing, parts=[*pictures, *(each for each in tables if each.rows)])
 
 
-def _mislabelled_section(trial: Trial, diagnosis: Diagnosis | None, drawn: Drawn) -> Section:
+def _mislabelled_section(trial: Trial, diagnosis: DiagnosisFile | None, drawn: Drawn) -> Section:
     title, wrong = "Mislabelled samples", trial.summary.get("mislabelled")
     shown = mislabelled_of(trial)
     if not wrong:
         return Section(title=title, text=NONE_WRONG)
     if shown is None:
-        return Section(title=title, text=f"The images of the mislabelled were not kept. {TOO_OLD}")
+        return Section(title=title, text=f"The images of the mislabelled samples are not stored. {TOO_OLD}")
     names = diagnosis.class_names if diagnosis else [str(k) for k in range(int(trial.summary["n_classes"]))]
     n = len(shown.index_M)
     cut = f"The {count(n)} most confident of {count(wrong)} are shown. " if n < wrong else ""
     return Section(
         title=title,
-        text=f"{cut}The most confident come first, labels by hand last.",
+        text=f"{cut}The most confident labels come first, hand labels last.",
         parts=[*drawn(lambda: draw_gallery(shown, names)), mislabelled_table(shown, names)],
     )
 
 
 def _certificate_section(trial: Trial, drawn: Drawn) -> Section:
     certificate = trial.summary["certificate"]
-    reached = "as was" if certificate["reached"] else "which is more than was"
+    reached = "This is within" if certificate["reached"] else "This is above"
     wrong, share = count(certificate["max_wrong"]), percent(certificate["max_wrong_share"])
     text = (
         f"With {percent(certificate['confidence'], 0)} confidence at most {wrong} labels ({share} of the "
-        f"data set) are wrong, {reached} to be proven."
+        f"data set) are wrong. {reached} the tolerated {percent(certificate['tolerance'])}."
     )
     truth = trial.summary.get("mislabelled_share")
     return Section(
-        title="The certificate",
+        title="Certificate",
         text=text,
         parts=[*drawn(lambda: [draw_certificate(certificate, truth)]), certificate_table(certificate)],
     )
 
 
-def _why_missing(trial: Trial, diagnosis: Diagnosis | None, no_auto: str) -> str:
-    """Return why auto-labels cannot be compared with the truth, empty where they can."""
+def _why_missing(trial: Trial, diagnosis: DiagnosisFile | None, no_auto: str) -> str:
+    """Return why auto-labels cannot be compared with the truth, or an empty text if they can."""
     if not trial.summary.get("auto_labels"):
         return no_auto
     return TOO_OLD if diagnosis is None or diagnosis.confusion_CC is None else ""
