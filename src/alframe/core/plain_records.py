@@ -68,13 +68,13 @@ def _fields(record: Any) -> dict[str, _Field]:
 
 
 def _is_of(kind: Any, value: Any) -> bool:
-    if get_origin(kind) is Literal:
-        return value in get_args(kind)
     if kind is int:
         return isinstance(value, int) and not isinstance(value, bool)
     if kind is float:
         return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    return not isinstance(kind, type) or isinstance(value, kind)
+    if isinstance(kind, type):
+        return isinstance(value, kind)
+    return get_origin(kind) is not Literal or value in get_args(kind)
 
 
 def _expected(kind: Any) -> str:
