@@ -38,7 +38,7 @@ def payloads(content):
 
 
 def whole_records(path, timeout):
-    """Return the records of a file that ends with the run's exit; W&B's service writes behind our back."""
+    """Return the records of a file that ends with the run's exit; W&B's service writes it with a delay."""
     from wandb.proto.wandb_internal_pb2 import Record
 
     deadline = time.monotonic() + timeout
@@ -53,11 +53,20 @@ def whole_records(path, timeout):
             time.sleep(0.02)
 
 
-class WandbFile:
-    """The records of the one offline run under a trial's directory, once the run is closed."""
+def fragments(directory):
+    """Return the closed offline runs under a trial's directory, one for each process, in order of time."""
+    folders = sorted(file.parent.name for file in directory.glob("wandb/offline-run-*/run-*.wandb"))
+    return [WandbFile(directory, fragment=folder) for folder in folders]
 
-    def __init__(self, directory, timeout=20.0):
-        [self.path] = directory.glob("wandb/offline-run-*/run-*.wandb")
+
+class WandbFile:
+    """The records of the one offline run under a trial's directory, once the run is closed.
+
+    fragment: the name of the run's folder, if there are several.
+    """
+
+    def __init__(self, directory, timeout=20.0, fragment="offline-run-*"):
+        [self.path] = directory.glob(f"wandb/{fragment}/run-*.wandb")
         self.records = whole_records(self.path, timeout)
 
     def of(self, kind):

@@ -42,7 +42,6 @@ ALLOWED = {
     "optuna": {"cli/optuna_search.py"},
     "wandb": {
         "report/output/wandb.py",
-        "tracking/wandb_history.py",
         "tracking/wandb.py",
         "tracking/wandb_run.py",
     },

@@ -1,28 +1,24 @@
 """Weights & Biases: one run per trial, `round` as the x-axis, offline unless asked otherwise."""
 
-import json
-import secrets
-import string
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
-from alframe._files import replace_file
 from alframe.core.records import RoundReport
 from alframe.tracking.base import Outcome, TrialInfo
 from alframe.tracking.files import label_lines
 from alframe.tracking.metrics import metrics
 from alframe.tracking.run_config import clipped, end_facts, facts, tags
-from alframe.tracking.wandb_history import rounds_logged
+from alframe.tracking.wandb_fragments import RunRecord, delete_unclosed, read_record, write_record
 from alframe.tracking.wandb_run import Mode, check_login, open_run, staged_in
 
-_ID_LETTERS = string.ascii_lowercase + string.digits
-# Of a round, not of a trial: kept out of the table of runs, where summary.json's sums stand. Other figures
-# stand there with their last value: the fewest mislabelled are those of the seed set, none, and the best of
-# several test accuracies would be chosen by the test set.
+# These metrics describe one round. The table of runs leaves them out, since it has the sums of summary.json.
+# It shows the last value of the other metrics, not the best: the seed set always has the fewest mislabelled
+# samples, and the best of several test accuracies would be chosen with the test set.
 _OF_A_ROUND = (
     "train/samples",
     "train/steps",
@@ -40,9 +36,9 @@ class WandbTracker:
     Args:
         project: the W&B project. entity: the account or team, None for the default.
         mode: "offline" (files under wandb/ in the trial's directory) or "online".
-        group: what runs are grouped by; None groups by sweep.
-        tags: of the run, besides those that say its data set, query strategy and auto-label policy.
-        max_images: at most this many mislabelled images go into the table.
+        group: of the run; None takes the name of the sweep.
+        tags: of the run, besides those for its data set, query strategy and auto-label policy.
+        max_images: the most mislabelled images in the table.
     """
 
     def __init__(
@@ -59,17 +55,20 @@ class WandbTracker:
         self._group, self._tags = group, tags
         self._max_images = max_images
         self._run: Any = None
-        self._logged: set[int] = set()
+        self._directory = Path()
+        self._last_round = -1
         self._staging = ExitStack()
         if mode == "online":
             check_login("tracker.mode")
 
     def start(self, info: TrialInfo) -> None:
-        """Open the run, or go on with it under its id; nothing is asked on the terminal.
+        """Open the run, or continue it under its id, without questions on the terminal.
 
-        Rounds that were done before but did not reach the run, its process being killed, are logged now.
+        Finished rounds that are missing in the run, because an earlier process was killed, are logged now.
         """
-        run_id = self._id_of(info.directory)
+        self._directory = info.directory
+        record = read_record(info.directory)
+        delete_unclosed(info.directory, record)
         self._staging.enter_context(staged_in(info.directory))
         try:
             self._run = open_run(
@@ -79,7 +78,7 @@ class WandbTracker:
                 way_out="Write tracker.mode=offline or tracker=none.",
                 project=self._project,
                 entity=self._entity,
-                id=run_id,
+                id=record.id,
                 resume="allow" if self._mode == "online" else None,
                 name=clipped(info.name),
                 notes=info.name,
@@ -92,7 +91,7 @@ class WandbTracker:
             self._staging.close()
             raise
         self._define_metrics()
-        self._logged = self._rounds_logged(info, run_id)
+        self._last_round = self._last_round_of(record)
         for report in info.reports:
             self.log(report)
 
@@ -103,27 +102,27 @@ class WandbTracker:
             self._run.define_metric(key, step_metric="round", summary="none")
 
     def log(self, report: RoundReport) -> None:
-        """Log a round's figures, once; those that are undefined are left out."""
-        if report.round in self._logged:
+        """Log a round's metrics, once; undefined ones are left out."""
+        if report.round <= self._last_round:
             return
-        self._logged.add(report.round)
         self._run.log({"round": report.round, **metrics(report)}, step=report.round, commit=True)
+        self._last_round = report.round
 
-    def _id_of(self, directory: Path) -> str:
-        """Return the id of the directory's run, the same in every process that works on it."""
-        file = directory / "wandb" / "run.json"
-        with suppress(OSError, ValueError, KeyError, TypeError):
-            return str(json.loads(file.read_text())["id"])
-        file.parent.mkdir(exist_ok=True)
-        run_id = "".join(secrets.choice(_ID_LETTERS) for _ in range(8))
-        replace_file(file, json.dumps({"id": run_id}) + "\n")
-        return run_id
-
-    def _rounds_logged(self, info: TrialInfo, run_id: str) -> set[int]:
+    def _last_round_of(self, record: RunRecord) -> int:
+        """Return the last round that the run has, or -1; online, W&B's server has it."""
         if self._mode == "online":
             last = self._run.summary.get("round") if self._run.resumed else None
-            return set() if last is None else set(range(int(last) + 1))
-        return rounds_logged(info.directory, run_id)
+            return -1 if last is None else int(last)
+        return record.last_round()
+
+    def _close(self, exit_code: int) -> None:
+        """Close the run, then record its fragment as closed."""
+        folder = Path(self._run.dir).parent.name
+        self._run.finish(exit_code=exit_code)
+        if self._mode == "offline":
+            record = read_record(self._directory)
+            closed = {**record.closed, folder: self._last_round}
+            write_record(self._directory, replace(record, closed=closed))
 
     def finish(self, outcome: Outcome) -> None:
         """Log the mislabelled images and the labels, set the summary, close the run."""
@@ -138,11 +137,11 @@ class WandbTracker:
             raise
         finally:
             with suppress(Exception):
-                self._run.finish(exit_code=exit_code)
+                self._close(exit_code)
             self._staging.close()
 
     def _tables(self, outcome: Outcome, classes: Sequence[dict[str, Any]] | None) -> dict[str, Any]:
-        """Return the mislabelled images and, where the truth is known, the figures of each class."""
+        """Return the table of mislabelled images and, if the truth is known, that of the classes."""
         import wandb
 
         found = {"mislabelled": self._mislabelled(outcome)}

@@ -12,6 +12,7 @@ from PIL import Image
 from alframe.core.errors import ConfigError, UserError
 from alframe.tracking.metrics import metrics
 from alframe.tracking.wandb import WandbTracker
+from alframe.tracking.wandb_fragments import read_record
 from tests.support import wandb_reader
 
 
@@ -310,3 +311,54 @@ def test_the_reader_joins_records_across_blocks(record, reports):
     file = record(reports=many)
     assert file.path.stat().st_size > wandb_reader.BLOCK
     assert [row["round"] for row in round_rows(file)] == list(range(1, 121))
+
+
+def track(directory, make_info, outcome, reports, earlier=()):
+    tracker = WandbTracker(project="toys", mode="offline")
+    tracker.start(make_info(directory, reports=tuple(earlier)))
+    for report in reports:
+        tracker.log(report)
+    tracker.finish(outcome)
+
+
+def test_after_an_interrupt_only_the_missing_rounds_are_logged(
+    tmp_path, make_info, make_outcome, reports, summary
+):
+    track(tmp_path, make_info, make_outcome("interrupted"), reports[:2])
+    track(tmp_path, make_info, make_outcome(summary=summary), reports[2:], earlier=reports[:2])
+    first, second = wandb_reader.fragments(tmp_path)
+    assert [row["round"] for row in round_rows(first)] == [0, 1]
+    assert [row["round"] for row in round_rows(second)] == [2]
+    assert first.of("run")[0].run_id == second.of("run")[0].run_id
+
+
+def test_after_a_kill_the_rounds_of_the_unclosed_fragment_are_logged_again(
+    tmp_path, make_info, make_outcome, reports, summary
+):
+    track(tmp_path, make_info, make_outcome("interrupted"), reports[:1])
+    [closed] = wandb_reader.fragments(tmp_path)
+    run_id = closed.of("run")[0].run_id
+    killed, others = (
+        tmp_path / "wandb" / f"offline-run-20200101_000000-{each}" for each in (run_id, "other")
+    )
+    for folder in (killed, others):
+        shutil.copytree(closed.path.parent, folder)
+    track(tmp_path, make_info, make_outcome(summary=summary), reports[2:], earlier=reports[:2])
+    assert not killed.exists()
+    assert others.exists()  # of another run: not ours to delete
+    shutil.rmtree(others)
+    assert [[row["round"] for row in round_rows(file)] for file in wandb_reader.fragments(tmp_path)] == [
+        [0],
+        [1, 2],
+    ]
+
+
+@pytest.mark.parametrize("content", [None, "", "[]", '{"name": "x"}'])
+def test_a_missing_or_damaged_record_of_the_run_is_replaced(tmp_path, content):
+    (tmp_path / "wandb").mkdir()
+    if content is not None:
+        (tmp_path / "wandb" / "run.json").write_text(content)
+    record = read_record(tmp_path)
+    assert len(record.id) == 8
+    assert record.last_round() == -1
+    assert read_record(tmp_path) == record
