@@ -15,9 +15,10 @@ from alframe.core.errors import AlframeError, DataError
 def why_no_mnist(typed: list[str]) -> str:
     """Return why MNIST cannot be had with these overrides, or nothing; fetches it where it is missing."""
     from alframe.trial.build import load_data
+    from alframe.trial.settings import read_settings
 
     try:
-        load_data(composed(typed))
+        load_data(read_settings(composed(typed)))
     except DataError as error:
         return str(error)
     except AlframeError:

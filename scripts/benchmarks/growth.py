@@ -132,13 +132,15 @@ def one_round(job: dict[str, Any], config: dict[str, Any]) -> dict[str, Any]:
     """Return the figures of a fit and, unless that is all that is asked for, of scoring and selection."""
     from alframe.core.ledger import LabelLedger, Source
     from alframe.core.seeds import derive_generator
-    from alframe.trial.build import build_components, build_compute_plan, load_data
+    from alframe.trial.build import assemble, load_data
+    from alframe.trial.settings import read_settings
 
-    dataset = load_data(config)
+    settings = read_settings(config)
+    dataset = load_data(settings)
     ledger = LabelLedger.empty(len(dataset))
-    means = build_compute_plan(config, dataset)
     start = time.perf_counter()
-    components = build_components(config, dataset, ledger.member_N, means, lambda stage, done, total: None)
+    trial = assemble(settings, dataset, ledger.member_N, progress=lambda stage, done, total: None)
+    components = trial.components
     figures = {"statistics_seconds": time.perf_counter() - start}
     generator = derive_generator(0, 0, "initial")
     seed_set = components.initial.select(ledger.index_unlabelled, generator)

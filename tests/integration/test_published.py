@@ -11,7 +11,8 @@ from alframe.config.compose import composed
 from alframe.core.ledger import LabelLedger
 from alframe.core.loop import label_dataset
 from alframe.learner.recipes.supervised import split_last
-from alframe.trial.build import ComputePlan, build_components, build_plan, load_data
+from alframe.trial.build import assemble, load_data
+from alframe.trial.settings import read_settings
 
 
 def published(*overrides: str) -> dict[str, Any]:
@@ -21,24 +22,28 @@ def published(*overrides: str) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def walked():
     """A two-round trial, with what the learner was given and what it answered written down."""
-    from alframe.learner import ReferenceEngine
-    from alframe.learner.compute.device import Compute
-
     # 1,797 digits are few: 20 % to begin with, a threshold that something passes, short patience.
     config = published(
-        "initial.share=0.2", "auto_label.threshold=0.6", "stopping.max_rounds=2", "learner.patience=4"
+        "initial.share=0.2",
+        "auto_label.threshold=0.6",
+        "stopping.max_rounds=2",
+        "learner.patience=4",
+        "learner.scoring_batch_size=512",
+        "device=cpu",
+        "precision=float32",
+        "engine=reference",
     )
-    compute = Compute.choose("cpu", "float32")
-    means = ComputePlan(compute=compute, engine=ReferenceEngine(compute), reason=None, scoring_batch_size=512)
-    dataset = load_data(config)
+    settings = read_settings(config)
+    dataset = load_data(settings)
     member_N = torch.ones(len(dataset), dtype=torch.bool)
-    components = build_components(config, dataset, member_N, means, lambda *_: None)
+    trial = assemble(settings, dataset, member_N, progress=lambda *_: None)
+    components = trial.components
     seen: list[tuple[str, Any]] = []
     fit, score = components.learner.fit, components.learner.score
 
-    def spied_fit(labelled, round):
+    def spied_fit(labelled, round, **final):
         seen.append(("fit", labelled))
-        return fit(labelled, round)
+        return fit(labelled, round, **final)
 
     def spied_score(index_P, needs):
         scores = score(index_P, needs)
@@ -47,7 +52,7 @@ def walked():
 
     components.learner.fit, components.learner.score = spied_fit, spied_score
     ledger = LabelLedger.empty(len(dataset))
-    return dataset, list(label_dataset(components, build_plan(config), ledger)), seen
+    return dataset, list(label_dataset(components, trial.plan, ledger)), seen
 
 
 def test_the_first_round_step_by_step(walked) -> None:

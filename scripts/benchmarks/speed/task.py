@@ -20,6 +20,7 @@ from alframe.learner.compute.autotune import DEFAULT_SCORING_BATCH
 from alframe.learner.compute.device import Compute
 from alframe.trial.build import build_recipe, load_data
 from alframe.trial.instantiate import instantiate
+from alframe.trial.settings import read_settings
 
 # Recipe -> what is typed for it.
 RECIPES = {"published": ["experiment=published"], "fast": []}
@@ -56,7 +57,7 @@ class Task:
     @cached_property
     def recipe(self) -> Recipe:
         """The recipe of the config."""
-        recipe: Recipe = build_recipe(self.config)
+        recipe: Recipe = build_recipe(read_settings(self.config))
         return recipe
 
     @property
@@ -116,7 +117,7 @@ def open_source(data_dir: str | None) -> Source:
     config = composed(["data=mnist", "data.download=false"])
     root = data_dir or config["data_dir"]
     try:
-        dataset = load_data({**config, "data_dir": root})
+        dataset = load_data(read_settings({**config, "data_dir": root}))
     except DataError:
         dataset = synthetic()
         return Source(dataset=dataset, pictures=lambda transform: Pictures(dataset, transform))

@@ -21,7 +21,8 @@ class TrialInfo:
 
     Attributes:
         directory: where the trial leaves its files.
-        config: the resolved config as plain containers, with what `auto` chose under `chosen`.
+        config: the resolved config as plain containers, with `chosen` in it; trackers write it down.
+        chosen: device, precision, engine and the like, with `auto` decided. seed: the trial's seed.
         name: one line that tells this trial from others. group: the sweep it belongs to, or None.
         choices: the option chosen for each config group, such as {"query": "margin"}, as far as known.
         data: the data set's name. n_samples: samples to label. n_classes: C.
@@ -31,6 +32,8 @@ class TrialInfo:
 
     directory: Path
     config: dict[str, Any]
+    chosen: Mapping[str, Any]
+    seed: int
     name: str
     group: str | None
     data: str

@@ -48,9 +48,9 @@ class ConsoleTracker:
             if info.reports:
                 self._say(f"{self._one_of_many}: {_going_on(info)}")
             return
-        chosen = info.config["chosen"]
+        chosen = info.chosen
         self._say(
-            f"alframe: labelling {info.n_samples:,} images of {info.data}, seed {info.config['seed']}, "
+            f"alframe: labelling {info.n_samples:,} images of {info.data}, seed {info.seed}, "
             f"on {chosen['device']} ({chosen['precision']}, {chosen['engine']} engine)"
         )
         if chosen.get("engine_reason"):

@@ -27,7 +27,7 @@ def facts(info: "TrialInfo") -> dict[str, Fact]:
     """
     settings = identity(info.config)
     own = {room: _short(target) for room, target in settings.pop("given", {}).items()}
-    found = flat({**settings, "chosen": info.config["chosen"]})
+    found = flat({**settings, "chosen": info.chosen})
     return {**found, "data": info.data, **info.choices, **own}
 
 

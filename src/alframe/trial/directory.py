@@ -1,102 +1,109 @@
-"""The directory of a trial: its name from the config, what is in it, and one process at a time in it."""
+"""The directory of a trial: its name, its contents, and a lock for one process at a time."""
 
 import os
+import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from alframe._files import lock
 from alframe.config.identity import identity
 from alframe.core.errors import UserError
-from alframe.core.layout import KEY, STATE
+from alframe.core.layout import HYDRA, KEY, LABELS, LOCK, ROUNDS, STATE, STATE_FILES, SUMMARY
 from alframe.trial.read import Damaged, read_config, read_summary
 
 
 def unfinished(parent: Path, name: str) -> Path:
     """Return the first of name, name_2, name_3 ... in `parent` that holds no finished trial."""
     number, path = 1, parent / name
-    while (path / "summary.json").exists():
+    while (path / SUMMARY).exists():
         number += 1
         path = parent / f"{name}_{number}"
     return path
 
 
 def finished_summary(directory: Path, config: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return the summary of a trial that is finished, None where it is not.
+    """Return the summary of the finished trial in a directory, or None if there is none.
 
     Raises:
-        UserError: what is finished there is another trial, or damaged.
+        UserError: the finished trial there has other settings, or its files are damaged.
     """
-    if not (directory / "summary.json").exists():
+    if not (directory / SUMMARY).exists():
         return None
     try:
-        theirs, summary = read_config(directory), read_summary(directory)
+        found, summary = read_config(directory), read_summary(directory)
     except Damaged as error:
         raise UserError(f"{directory}/{error}. Move that folder away and run again.") from error
-    check_same_trial(directory, identity(theirs), identity(config))
+    check_same_trial(directory, identity(found), identity(config))
     return summary
 
 
-def check_same_trial(place: Path, theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> None:
-    """Raise `UserError` where what lies in `place` is of another trial, with the settings that differ."""
-    differing = sorted(_differences(theirs, ours))
+def check_same_trial(path: Path, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
+    """Raise `UserError`, with the settings that differ, if a directory or file belongs to another trial.
+
+    Args:
+        path: of the directory or file. found: the identity of its trial. wanted: of the trial to run.
+    """
+    differing = sorted(_differences(found, wanted))
     if differing:
         more = f"; and {len(differing) - 3} more" if len(differing) > 3 else ""
         settings = "; ".join(differing[:3]) + more
         raise UserError(
-            f"{KEY}: expected this trial, but {place} is of another: {settings}. Run it with those settings, "
+            f"{KEY}: expected this trial, but {path} is of another: {settings}. Run it with those settings, "
             f"or set {KEY} (hydra.sweep.dir in a sweep) to another directory."
         )
 
 
-def _differences(theirs: Any, ours: Any, key: str = "") -> list[str]:
+def _differences(found: Any, wanted: Any, key: str = "") -> list[str]:
     """Return "key is X there and Y here" for each leaf in which two configs differ."""
-    if isinstance(theirs, Mapping) and isinstance(ours, Mapping):
-        keys = dict.fromkeys([*theirs, *ours])
+    if isinstance(found, Mapping) and isinstance(wanted, Mapping):
+        keys = dict.fromkeys([*found, *wanted])
         return [
             each
             for part in keys
-            for each in _differences(theirs.get(part), ours.get(part), f"{key}.{part}" if key else str(part))
+            for each in _differences(found.get(part), wanted.get(part), f"{key}.{part}" if key else str(part))
         ]
-    return [] if theirs == ours else [f"{key} is {theirs} there and {ours} here"]
+    return [] if found == wanted else [f"{key} is {found} there and {wanted} here"]
 
 
 @contextmanager
-def occupied(directory: Path) -> Iterator[None]:
-    """Make the directory of a trial and keep other processes out of it while the block runs.
+def occupied(directory: Path, *, remove_if_refused: bool = True) -> Iterator[None]:
+    """Make the directory of a trial and lock it while the block runs.
+
+    Args:
+        remove_if_refused: if the block raises `UserError` before the trial has written a file, the directory
+            is removed again, unless it existed before.
 
     Raises:
-        UserError: it cannot be made or written, holds a finished trial or one that cannot go on, or another
-            process is at work in it.
+        UserError: the directory cannot be made or written, holds a finished trial or one that cannot be
+            resumed, or another process works in it.
     """
-    _make(directory)
-    with (directory / STATE / "lock").open("a+") as file:
-        if not lock(file):
-            file.seek(0)
-            who = file.read().strip() or "unknown"
-            raise UserError(
-                f"{KEY}: expected a directory that no other process works in, but process {who} is at "
-                f"work in {directory}. Wait for it, or set {KEY} to another directory."
-            )
-        file.truncate(0)
-        file.write(f"{os.getpid()}\n")
-        file.flush()
-        _check_free(directory)
-        yield
+    is_new = _make(directory)
+    with (directory / STATE / LOCK).open("a+") as file:
+        _take(file, directory)
+        try:
+            _check_free(directory)
+            yield
+        except UserError:
+            if remove_if_refused:
+                _remove_traces(directory, is_new)
+            raise
 
 
 def at_work(directory: Path) -> bool:
-    """Return whether a process works in the directory of a trial; False where that cannot be known."""
+    """Return True if a process works in the directory of a trial, False also if that cannot be found out."""
     try:
-        with (directory / STATE / "lock").open() as file:
+        with (directory / STATE / LOCK).open() as file:
             return not lock(file, shared=True)
-    except OSError:  # nobody ever worked there
+    except OSError:  # no process has ever worked there
         return False
 
 
-def _make(directory: Path) -> None:
+def _make(directory: Path) -> bool:
+    """Make a directory with its folder for states; return True if it is new or holds only Hydra's folder."""
     try:
+        is_new = not directory.exists() or {path.name for path in directory.iterdir()} == {HYDRA}
         (directory / STATE).mkdir(parents=True, exist_ok=True)
         probe = directory / ".write-probe"
         probe.write_text("")
@@ -106,19 +113,43 @@ def _make(directory: Path) -> None:
             f"{KEY}: expected a directory that can be written, got {directory} ({error.strerror}). "
             f"Set {KEY} to another one."
         ) from error
+    return is_new
+
+
+def _take(file: IO[str], directory: Path) -> None:
+    """Lock a file and write this process's id into it."""
+    if not lock(file):
+        file.seek(0)
+        process = file.read().strip() or "unknown"
+        raise UserError(
+            f"{KEY}: expected a directory that no other process works in, but process {process} is at "
+            f"work in {directory}. Wait for it, or set {KEY} to another directory."
+        )
+    file.truncate(0)
+    file.write(f"{os.getpid()}\n")
+    file.flush()
+
+
+def _remove_traces(directory: Path, is_new: bool) -> None:
+    """Remove the lock, and a new directory with Hydra's folder, if the trial has written nothing."""
+    written = {path.name for path in directory.iterdir()} - {STATE, HYDRA}
+    if written or [path.name for path in (directory / STATE).iterdir()] != [LOCK]:
+        return
+    with suppress(OSError):  # some systems keep a file that is open
+        shutil.rmtree(directory if is_new else directory / STATE)
 
 
 def _check_free(directory: Path) -> None:
-    if (directory / "summary.json").exists():
+    if (directory / SUMMARY).exists():
         raise UserError(
-            f"{KEY}: expected a directory without a finished trial, but {directory} holds summary.json. "
+            f"{KEY}: expected a directory without a finished trial, but {directory} holds {SUMMARY}. "
             f"Set {KEY} to another one, or move that trial away."
         )
-    resumable = any((directory / STATE).glob("round-*.state"))
-    taken = [name for name in ("rounds.csv", "labels.csv") if (directory / name).exists()]
+    resumable = any((directory / STATE).glob(STATE_FILES))
+    taken = [name for name in (ROUNDS, LABELS) if (directory / name).exists()]
     if taken and not resumable:
         raise UserError(
-            f"{KEY}: expected a directory without a trial in it, or with the state to go on from, but "
-            f"{directory} holds {taken[0]} and no {STATE}/round-*.state. Set {KEY} to another one, or move "
+            f"{KEY}: expected a directory without a trial in it, or with a state file to resume from, but "
+            f"{directory} holds {taken[0]} and no {STATE}/{STATE_FILES}. Set {KEY} to another one, or move "
             "that trial away."
         )

@@ -1,40 +1,38 @@
-"""Finding where a trial was, and putting its components back there.
+"""Resuming a trial: find its newest whole state file and restore its components.
 
-Nothing is half-read: a state file is taken whole, or refused by name.
+A state file is either used as a whole or refused by name.
 """
 
 import warnings
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor
-
 from alframe.core.components import Components
 from alframe.core.errors import TrialNotice, UserError
-from alframe.core.layout import STATE
+from alframe.core.layout import KEY, LABELS, ROUNDS, STATE
 from alframe.core.ledger import LabelLedger
+from alframe.core.loop import RoundResult
+from alframe.trial.build import Trial
 from alframe.trial.directory import check_same_trial
+from alframe.trial.settings import ComputeSettings, TrialSettings
 from alframe.trial.state import DamagedStateError, TrialState, load_state, state_files
 from alframe.trial.summary import versions
 
-# What `auto` came to, and the key that it is written to.
-_CHOSEN = {"device": "device", "precision": "precision", "engine": "engine", "threads": "threads"}
-
 
 def find_state(directory: Path, identity: Mapping[str, Any]) -> TrialState | None:
-    """Return the newest whole state in a trial's directory, None where there is none yet.
+    """Return the newest whole state in a trial's directory, or None if it has no state file.
 
     Args:
-        directory: the trial's. identity: of the trial that is to go on.
+        directory: the trial's. identity: of the trial that is to be resumed.
 
     Raises:
-        UserError: every state file is damaged, or one is of another trial; nothing was changed.
+        UserError: every state file is damaged, or the newest whole one belongs to another trial. No file has
+            been changed.
     """
-    files = state_files(directory)
     damaged: list[str] = []
-    for file in files:
+    for file in state_files(directory):
         try:
             state = load_state(file)
         except DamagedStateError as error:
@@ -43,26 +41,26 @@ def find_state(directory: Path, identity: Mapping[str, Any]) -> TrialState | Non
         check_same_trial(file, state.identity["config"], identity)
         if damaged:
             warnings.warn(
-                f"{'; '.join(damaged)}. Going on from {STATE}/{file.name} instead.",
+                f"{'; '.join(damaged)}. The trial resumes from {STATE}/{file.name} instead.",
                 TrialNotice,
                 stacklevel=2,
             )
         return state
     if damaged:
         raise UserError(
-            f"hydra.run.dir: expected a whole state to go on from in {directory}, but {'; '.join(damaged)}. "
-            f"labels.csv and rounds.csv there stand. Copy {STATE}/ anew from a backup, or begin again with "
-            "another hydra.run.dir."
+            f"{KEY}: expected a whole state file to resume from in {directory}, but {'; '.join(damaged)}. "
+            f"{LABELS} and {ROUNDS} there are unchanged. Copy {STATE}/ again from a backup, or start anew "
+            f"with another {KEY}."
         )
     return None
 
 
 def check_same_data(directory: Path, state: TrialState, fingerprint: str) -> None:
-    """Raise `UserError` where the data are not those that the state is of."""
+    """Raise `UserError` if the data differ from those that the trial started with."""
     if state.identity["data"] != fingerprint:
         raise UserError(
-            f"data_dir: expected the data that the trial in {directory} began with, got others. Put those "
-            "back, or set hydra.run.dir to another directory."
+            f"data_dir: expected the data that the trial in {directory} started with, got others. Restore "
+            f"those, or set {KEY} to another directory."
         )
 
 
@@ -72,7 +70,7 @@ def versions_that_matter() -> dict[str, str | None]:
 
 
 def check_versions(state: TrialState, ours: Mapping[str, str | None]) -> None:
-    """Warn where other versions began the trial: then its last bits are not promised."""
+    """Warn if the trial started with other versions: its last bits may then differ."""
     differing = [
         f"{name} {then}, now {ours.get(name)}"
         for name, then in state.versions.items()
@@ -80,28 +78,34 @@ def check_versions(state: TrialState, ours: Mapping[str, str | None]) -> None:
     ]
     if differing:
         warnings.warn(
-            f"the trial began with {', '.join(differing)}: its last bits may be others than theirs.",
+            f"the trial started with {', '.join(differing)}: the last bits of its results may differ.",
             TrialNotice,
             stacklevel=2,
         )
 
 
-def settled(config: Mapping[str, Any], chosen: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a config with what `auto` came to before in the place of `auto`."""
-    learner = {**config["learner"], "scoring_batch_size": chosen["scoring_batch_size"]}
-    return {**config, **{key: chosen[name] for name, key in _CHOSEN.items()}, "learner": learner}
+def settled(settings: TrialSettings, chosen: Mapping[str, Any]) -> TrialSettings:
+    """Return the settings with everything automatic replaced by the choices of the trial's first process."""
+    compute = ComputeSettings(
+        device=chosen["device"],
+        precision=chosen["precision"],
+        engine=chosen["engine"],
+        threads=chosen["threads"],
+    )
+    learner = replace(settings.learner, scoring_batch_size=chosen["scoring_batch_size"])
+    return replace(settings, compute=compute, learner=learner)
 
 
 def states_of(components: Components) -> dict[str, Any]:
-    """Return the `state_dict` of each component that has one."""
+    """Return the `state_dict` of each component that has one, by the name of the component."""
     named = {field.name: getattr(components, field.name) for field in fields(components)}
     return {
         name: component.state_dict() for name, component in named.items() if hasattr(component, "state_dict")
     }
 
 
-def put_back(components: Components, state: TrialState) -> None:
-    """Put the components back to where they were: where there is no state, by what was reported."""
+def restore(components: Components, state: TrialState) -> None:
+    """Restore the components. A stopping rule without a state sees all reports again."""
     for name, component_state in state.components.items():
         getattr(components, name).load_state_dict(component_state)
     if "stopping" not in state.components:
@@ -110,9 +114,9 @@ def put_back(components: Components, state: TrialState) -> None:
                 components.stopping.reason(report.without_truth())
 
 
-def empty_or_put_back(components: Components, state: TrialState | None, size: int, member_N: Tensor) -> Any:
-    """Return where the loop starts: an empty ledger, or what it yielded last."""
+def start_of(trial: Trial, state: TrialState | None) -> LabelLedger | RoundResult:
+    """Return where the loop starts: an empty ledger, or the last result, with the components restored."""
     if state is None:
-        return LabelLedger.empty(size, member_N)
-    put_back(components, state)
+        return LabelLedger.empty(len(trial.dataset), trial.member_N)
+    restore(trial.components, state)
     return state.result

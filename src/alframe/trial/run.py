@@ -1,20 +1,17 @@
-"""One trial from a checked config to its files: data, components, loop, trackers, summary."""
+"""One trial, from a config to its files: checks, parts, rounds, summary."""
 
 import time
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
-
-from torch import Tensor
+from typing import Any
 
 from alframe._files import replace_file
 from alframe.config.identity import identity
 from alframe.config.validate import check
-from alframe.core.errors import TrialNotice, UserError
+from alframe.core.layout import FILES
 from alframe.core.round_report import Clock
-from alframe.data import ImageDataset, choose_members, thinned_members
+from alframe.data import ImageDataset
 from alframe.data.fingerprint import fingerprint
 from alframe.learner.compute.device import Compute
 from alframe.learner.compute.threads import keep_large_blocks, limited_threads
@@ -22,35 +19,51 @@ from alframe.learner.engines.choose import choose_engine
 from alframe.tracking import ConsoleTracker, FilesTracker, Tracker, TrialInfo
 from alframe.tracking.base import Trackers
 from alframe.tracking.files import file_lines
-from alframe.trial.build import ComputePlan, build_components, build_compute_plan, build_tracker, load_data
+from alframe.trial.build import Trial, assemble, build_tracker, load_data, members
 from alframe.trial.directory import occupied
 from alframe.trial.instantiate import check_targets
+from alframe.trial.needs import warn_of_oracle_errors
 from alframe.trial.resume import (
     check_same_data,
     check_versions,
-    empty_or_put_back,
     find_state,
     settled,
+    start_of,
     versions_that_matter,
 )
-from alframe.trial.session import RunningTrial
+from alframe.trial.session import TrialSession
+from alframe.trial.settings import TrialSettings, read_settings
 from alframe.trial.state import TrialState
 
 
 @dataclass(frozen=True, kw_only=True)
 class Replacements:
-    """What takes the place of what a config names.
+    """Objects that are used instead of those that a config names.
 
     Attributes:
-        dataset: instead of the one that `config["data"]` names; limit and imbalance hold for it too.
-        components: objects by the name of a component of `Components`.
-        trackers: told besides the files. console: how the terminal is told; None: not at all.
+        dataset: the data set; data.limit and data.imbalance apply to it too.
+        components: by the name of a component of `Components`.
+        trackers: besides the files. console: the terminal's tracker; None prints nothing.
     """
 
     dataset: ImageDataset | None = None
     components: Mapping[str, Any] = field(default_factory=dict)
     trackers: Sequence[Tracker] = ()
     console: ConsoleTracker | None = field(default_factory=ConsoleTracker)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Request:
+    """The arguments of `run_trial`, and the time of the call."""
+
+    config: dict[str, Any]
+    directory: Path
+    name: str
+    group: str | None
+    choices: Mapping[str, str]
+    stop_wanted: Callable[[], bool]
+    replacements: Replacements
+    started: float = field(default_factory=time.perf_counter)
 
 
 def run_trial(
@@ -63,137 +76,100 @@ def run_trial(
     stop_wanted: Callable[[], bool] = lambda: False,
     replacements: Replacements | None = None,
 ) -> dict[str, Any]:
-    """Label a data set and return the content of summary.json; go on where the directory holds such a trial.
+    """Label a data set and return the content of summary.json. An unfinished trial in `directory` is resumed.
 
     Args:
         config: the resolved config as plain containers.
-        directory: where the trial leaves its files; made if missing.
-        name: tells this trial from others. group: the sweep it belongs to.
-        choices: the option chosen for each config group, for those who compare trials.
-        stop_wanted: asked after each round; the trial ends there when it says so.
-        replacements: what takes the place of what the config names.
+        directory: of the trial's files; made if it is missing.
+        name: of the trial, in trackers. group: the sweep that it belongs to.
+        choices: the option chosen for each config group.
+        stop_wanted: called after each round; if it returns True, the trial ends there and can be resumed.
+        replacements: objects that are used instead of those that the config names.
 
     Raises:
-        UserError: what was asked for cannot be; told in one line.
+        UserError: a mistake in what was asked for; a directory that was made for the trial is removed again.
         TrialError: training failed, or a file could not be written; the labels so far are kept.
-        AnswersNeeded: people are asked; the trial goes on when they have answered.
-        KeyboardInterrupt: where `stop_wanted` said so, or Ctrl-C came.
+        AnswersNeeded: people are asked; the trial is resumed once they have answered.
+        KeyboardInterrupt: `stop_wanted` returned True, or Ctrl-C was pressed.
     """
-    started = time.perf_counter()
+    request = _Request(
+        config=config,
+        directory=directory,
+        name=name,
+        group=group,
+        choices=choices or {},
+        stop_wanted=stop_wanted,
+        replacements=replacements or Replacements(),
+    )
     check(config)
     check_targets(config)
-    with occupied(directory):
+    settings = read_settings(config)
+    # The directory of a sweep's trial stays: the sweep writes into it why the trial was refused.
+    with occupied(directory, remove_if_refused=group is None):
         state = find_state(directory, identity(config))
-        place = TrialPaths(directory, name, group, choices or {})
-        return _run(config, state, place, started, stop_wanted, replacements or Replacements())
+        return _run(request, settings if state is None else settled(settings, state.chosen), state)
 
 
-class TrialPaths(NamedTuple):
-    """Where a trial leaves its files, its name, its sweep, and what was chosen for each group."""
-
-    directory: Path
-    name: str
-    group: str | None
-    choices: Mapping[str, str]
-
-
-def _run(
-    asked: dict[str, Any],
-    state: TrialState | None,
-    place: TrialPaths,
-    started: float,
-    stop_wanted: Callable[[], bool],
-    replacements: Replacements,
-) -> dict[str, Any]:
-    config = asked if state is None else settled(asked, state.chosen)
-    choose_engine(config["engine"], Compute.choose(config["device"], config["precision"]))
+def _run(request: _Request, settings: TrialSettings, state: TrialState | None) -> dict[str, Any]:
+    compute, console = settings.compute, request.replacements.console
+    choose_engine(compute.engine, Compute.choose(compute.device, compute.precision))  # checks them first
     keep_large_blocks()
-    tracker = build_tracker(config)
-    _warn_of_errors(config)
-    with limited_threads(config["threads"]) as threads:
-        dataset = replacements.dataset or load_data(config)
-        member_N = choose_members(len(dataset), config["data"].get("limit"), config["seed"])
-        member_N = thinned_members(dataset, member_N, config["data"].get("imbalance"), config["seed"])
-        _check_truth_of_members(dataset, member_N)
-        data = fingerprint(dataset, member_N)
-        if state is not None:
-            check_same_data(place.directory, state, data)
-            check_versions(state, versions_that_matter())
-        compute_plan = build_compute_plan(config, dataset)
-        console = replacements.console or ConsoleTracker(bar=False)
-        components = build_components(
-            config,
-            dataset,
-            member_N,
-            compute_plan,
-            console.progress,
-            replacements.components,
-            place.directory,
+    tracker = build_tracker(settings)
+    warn_of_oracle_errors(settings)
+    with limited_threads(compute.threads) as threads:
+        trial, data = _assembled(request, settings, state)
+        if trial.dataset.files_N is not None:
+            replace_file(request.directory / FILES, file_lines(trial.dataset.files_N))
+        # The files come after the other trackers: summary.json means that all is done. The terminal comes
+        # last: its closing lines name what the others have written.
+        others = [*([tracker] if tracker is not None else []), *request.replacements.trackers]
+        trackers = Trackers([*others, FilesTracker(), *([console] if console is not None else [])])
+        session = TrialSession(
+            trial=trial,
+            info=_info(request, settings, trial, state, threads),
+            identity={"config": identity(request.config), "data": data},
+            clock=Clock(time.perf_counter() - request.started + (state.elapsed_seconds if state else 0.0)),
         )
-        if dataset.files_N is not None:
-            replace_file(place.directory / "files.csv", file_lines(dataset.files_N))
-        chosen = _chosen(compute_plan, threads) if state is None else dict(state.chosen)
-        info = TrialInfo(
-            directory=place.directory,
-            config={**asked, "chosen": chosen},
-            name=place.name,
-            group=place.group,
-            data=dataset.name,
-            n_samples=int(member_N.sum()),
-            n_classes=dataset.n_classes,
-            min_rounds=config["stopping"].get("min_rounds", 1),
-            max_rounds=_most_rounds(config),
-            reports=() if state is None else state.reports,
-            choices=place.choices,
-        )
-        others: list[Tracker] = [*([tracker] if tracker is not None else []), *replacements.trackers]
-        # The files after the others: summary.json says that all is done. The terminal last: its closing lines
-        # name what the others have written.
-        trackers = Trackers([*others, FilesTracker(), *([console] if replacements.console else [])])
-        clock = Clock(time.perf_counter() - started + (state.elapsed_seconds if state else 0.0))
-        run = RunningTrial(info, components, dataset, {"config": identity(asked), "data": data}, clock)
-        return run.label(
-            trackers, empty_or_put_back(components, state, len(dataset), member_N), compute_plan, stop_wanted
-        )
+        return session.run(trackers, start_of(trial, state), request.stop_wanted)
 
 
-def _chosen(compute_plan: ComputePlan, threads: int) -> dict[str, Any]:
-    """Return what `auto` came to, as it is written into the trial's config."""
-    return {
-        "device": str(compute_plan.compute.device),
-        "precision": compute_plan.compute.precision,
-        "engine": compute_plan.engine.name,
-        "engine_reason": compute_plan.reason,
-        "threads": threads,
-        "layout": "channels_last",
-        "scoring_batch_size": compute_plan.scoring_batch_size,
-    }
+def _assembled(request: _Request, settings: TrialSettings, state: TrialState | None) -> tuple[Trial, str]:
+    """Return the parts of a trial and the fingerprint of its data."""
+    dataset = request.replacements.dataset or load_data(settings)
+    member_N = members(settings, dataset)
+    data = fingerprint(dataset, member_N)
+    if state is not None:
+        check_same_data(request.directory, state, data)
+        check_versions(state, versions_that_matter())
+    console = request.replacements.console or ConsoleTracker(bar=False)
+    trial = assemble(
+        settings,
+        dataset,
+        member_N,
+        progress=console.progress,
+        replacements=request.replacements.components,
+        directory=request.directory,
+    )
+    return trial, data
 
 
-def _most_rounds(config: dict[str, Any]) -> int | None:
-    most = config["stopping"].get("max_rounds")
-    return None if most is None else most + bool((config["learner"].get("final") or {}).get("networks"))
-
-
-def _warn_of_errors(config: dict[str, Any]) -> None:
-    """Say that a certificate takes the answers of an oracle that errs as right, unless told otherwise."""
-    certificate, oracle = config["certificate"], config["oracle"]
-    errs = oracle.get("rate") or oracle.get("confusion") is not None
-    if certificate["tolerance"] is not None and certificate["oracle_error"] is None and errs:
-        warnings.warn(
-            "certificate.oracle_error: the certificate takes this oracle's answers as right; some are not. "
-            f"Write certificate.oracle_error={oracle.get('rate') or 'RATE'}.",
-            TrialNotice,
-            stacklevel=2,
-        )
-
-
-def _check_truth_of_members(dataset: ImageDataset, member_N: Tensor) -> None:
-    if dataset.truth_N is None:
-        return
-    truth_M = dataset.truth_N[member_N]
-    if int(truth_M.min()) == int(truth_M.max()):
-        raise UserError(
-            "data.limit: expected at least two classes among the samples that take part, got one. "
-            "Write a larger data.limit."
-        )
+def _info(
+    request: _Request, settings: TrialSettings, trial: Trial, state: TrialState | None, threads: int
+) -> TrialInfo:
+    chosen = trial.compute_plan.chosen(threads) if state is None else dict(state.chosen)
+    most = settings.max_rounds
+    return TrialInfo(
+        directory=request.directory,
+        config={**request.config, "chosen": chosen},
+        chosen=chosen,
+        seed=settings.seed,
+        name=request.name,
+        group=request.group,
+        data=trial.dataset.name,
+        n_samples=int(trial.member_N.sum()),
+        n_classes=trial.dataset.n_classes,
+        min_rounds=settings.min_rounds or 1,
+        max_rounds=None if most is None else most + settings.plan.final_fit,
+        reports=() if state is None else state.reports,
+        choices=request.choices,
+    )

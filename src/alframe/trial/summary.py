@@ -1,63 +1,75 @@
-"""What a finished trial comes to: the content of summary.json."""
+"""The summary of a finished trial, from its reports and its evaluation."""
 
 import platform
 from collections.abc import Sequence
 from dataclasses import asdict
 from importlib import metadata
-from typing import Any
 
 from alframe.audit.evaluator import ClassCounts, macro_mislabelled_share
 from alframe.core.records import Certificate, RoundReport
+from alframe.core.trial_summary import TrialSummary
 from alframe.tracking import TrialInfo
 
-_OTHERS = ("torch", "torchvision", "pytorch-lightning", "hydra-core", "wandb", "numpy")
+_PACKAGES = ("alframe", "torch", "torchvision", "pytorch-lightning", "hydra-core", "wandb", "numpy")
 
 
 def summarise(
-    info: TrialInfo, reports: list[RoundReport], seconds: float, certificate: Certificate | None
-) -> dict[str, Any]:
-    """Return the content of summary.json; None where undefined."""
+    info: TrialInfo,
+    reports: Sequence[RoundReport],
+    *,
+    seconds: float,
+    certificate: Certificate | None,
+    classes: Sequence[ClassCounts],
+    class_names: Sequence[str],
+    engine: str,
+) -> TrialSummary:
+    """Return the summary of a trial.
+
+    Args:
+        reports: of the seed set, each round and the closing row.
+        seconds: wall-clock time of the trial.
+        classes: counts by true class, empty if the truth is unknown; class_names: their names.
+        engine: the name of the engine that ran the last fit; another one than chosen if that one failed.
+    """
     rounds = [report for report in reports if report.kind == "round"]
-    counts, chosen = reports[-1].counts, info.config["chosen"]
-    return {
-        "n_samples": counts.n_samples,
-        "n_classes": info.n_classes,
-        "rounds": len(rounds),
-        "hand_labels": counts.hand_labels,
-        "hand_share": counts.hand_share,
-        "auto_labels": counts.auto_labels,
-        "coverage": counts.coverage,
-        "mislabelled": counts.mislabelled,
-        "mislabelled_share": counts.mislabelled_share,
-        "auto_label_error": counts.auto_label_error,
-        "test_accuracy": rounds[-1].test_accuracy,
-        "seconds": seconds,
-        "train_seconds": sum(report.fit.seconds for report in rounds if report.fit),
-        "score_seconds": sum(report.score_seconds or 0.0 for report in rounds),
-        "seed": info.config["seed"],
-        "device": chosen["device"],
-        "engine": chosen["engine"],
-        "precision": chosen["precision"],
-        "data": info.data,
-        "versions": {"python": platform.python_version(), **versions()},
-        "stopped_because": rounds[-1].stopped_because,
-        "certificate": None if certificate is None else certificate.to_dict(),
-        "cost": reports[-1].cost,
-    }
-
-
-def summarise_classes(classes: Sequence[ClassCounts], names: Sequence[str]) -> dict[str, Any]:
-    """Return what summary.json says about each true class; None without the truth."""
-    per_class = (
-        [{"class": name, **asdict(item)} for name, item in zip(names, classes, strict=True)]
-        if classes
-        else None
+    counts = reports[-1].counts
+    return TrialSummary(
+        n_samples=counts.n_samples,
+        n_classes=info.n_classes,
+        rounds=len(rounds),
+        hand_labels=counts.hand_labels,
+        hand_share=counts.hand_share,
+        auto_labels=counts.auto_labels,
+        coverage=counts.coverage,
+        mislabelled=counts.mislabelled,
+        mislabelled_share=counts.mislabelled_share,
+        auto_label_error=counts.auto_label_error,
+        test_accuracy=rounds[-1].test_accuracy,
+        seconds=seconds,
+        train_seconds=sum(report.fit.seconds for report in rounds if report.fit),
+        score_seconds=sum(report.score_seconds or 0.0 for report in rounds),
+        seed=info.seed,
+        device=info.chosen["device"],
+        engine=engine,
+        precision=info.chosen["precision"],
+        data=info.data,
+        versions={"python": platform.python_version(), **versions()},
+        stopped_because=rounds[-1].stopped_because,
+        certificate=certificate,
+        cost=reports[-1].cost,
+        per_class=_per_class(classes, class_names),
+        mislabelled_share_macro=macro_mislabelled_share(classes),
     )
-    return {"per_class": per_class, "mislabelled_share_macro": macro_mislabelled_share(classes)}
+
+
+def _per_class(classes: Sequence[ClassCounts], names: Sequence[str]) -> list[dict[str, object]] | None:
+    if not classes:
+        return None
+    return [{"class": name, **asdict(item)} for name, item in zip(names, classes, strict=True)]
 
 
 def versions() -> dict[str, str | None]:
-    """Return the versions of alframe and of what it computes with; None for what is not installed."""
+    """Return the versions of alframe and of the packages it computes with; None for one not installed."""
 
     def version(name: str) -> str | None:
         try:
@@ -65,4 +77,4 @@ def versions() -> dict[str, str | None]:
         except metadata.PackageNotFoundError:
             return None
 
-    return {name: version(name) for name in ("alframe", *_OTHERS)}
+    return {name: version(name) for name in _PACKAGES}

@@ -100,6 +100,8 @@ def make_info():
                 "tracker": {"project": "toys", "entity": "someone"},
                 "chosen": {"device": "cpu", "precision": "float32", "engine": "reference"},
             },
+            "chosen": {"device": "cpu", "precision": "float32", "engine": "reference"},
+            "seed": 8,
             "name": "toy-8",
             "group": "a-sweep",
             "data": "toy",

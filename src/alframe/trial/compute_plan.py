@@ -1,0 +1,98 @@
+"""The device, precision, engine and batch size of a trial, chosen once, before the first label."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+
+from alframe.core.errors import ConfigError
+from alframe.data import ImageDataset
+from alframe.learner.compute.autotune import Subject, choose_precision, choose_scoring_batch
+from alframe.learner.compute.device import Compute
+from alframe.learner.engines.choose import choose_engine
+from alframe.learner.interfaces import Engine
+from alframe.trial.instantiate import instantiate
+from alframe.trial.settings import TrialSettings
+
+PROBED_IMAGES = 128  # of a training step in a probe, for recipes without a batch_size
+SMALLEST_SIDE = 4  # pixels that cropping must leave
+
+
+@dataclass(frozen=True, kw_only=True)
+class ComputePlan:
+    """What a trial computes with.
+
+    Attributes:
+        compute: device and precision. engine: runs fits and networks.
+        reason: why `engine=auto` did not take a faster engine, or None.
+        scoring_batch_size: images per scoring pass.
+    """
+
+    compute: Compute
+    engine: Engine
+    reason: str | None
+    scoring_batch_size: int
+
+    def chosen(self, threads: int) -> dict[str, Any]:
+        """Return the choices as plain values, for config.yaml and for a resumed trial."""
+        return {
+            "device": str(self.compute.device),
+            "precision": self.compute.precision,
+            "engine": self.engine.name,
+            "engine_reason": self.reason,
+            "threads": threads,
+            "layout": "channels_last",
+            "scoring_batch_size": self.scoring_batch_size,
+        }
+
+
+def build_compute_plan(settings: TrialSettings, dataset: ImageDataset, subject: Subject) -> ComputePlan:
+    """Return the compute plan of a trial; `auto` is decided by the hardware's abilities or by a probe."""
+    asked = settings.compute
+    device = Compute.choose(asked.device, "float32").device
+    compute = choose_precision(device, asked.precision, subject)
+    choice = choose_engine(asked.engine, compute, streamed=not isinstance(dataset.images_N, Tensor))
+    scoring_batch_size = choose_scoring_batch(compute, settings.learner.scoring_batch_size, subject)
+    return ComputePlan(
+        compute=compute,
+        engine=choice.engine,
+        reason=choice.reason,
+        scoring_batch_size=scoring_batch_size,
+    )
+
+
+def make_subject(settings: TrialSettings, dataset: ImageDataset, recipe: Any) -> Subject:
+    """Return the network and images that probes use, after one trial run of the network's constructor.
+
+    Raises:
+        ConfigError: the crop, the network or the optimizer does not fit the images.
+    """
+    learner = settings.learner
+    n_channels, height, width = dataset.images_N.shape[1:]
+    most = (min(height, width) - SMALLEST_SIDE) // 2
+    if learner.crop > most:
+        expected = f"at most {most} of {min(height, width)} pixels at each side"
+        raise ConfigError("learner.crop", expected, learner.crop)
+    subject = Subject(
+        network=instantiate("network", learner.network, settings.trusted, call=False),
+        config=learner.network,
+        image_shape=(n_channels, height - 2 * learner.crop, width - 2 * learner.crop),
+        n_classes=dataset.n_classes,
+        batch_size=learner.images_per_step or PROBED_IMAGES,
+    )
+    _try_network(subject, recipe)
+    return subject
+
+
+def _try_network(subject: Subject, recipe: Any) -> None:
+    """Make a network and its optimizer once, to report wrong settings before the first label."""
+    _, height, width = subject.image_shape
+    group = "network"
+    try:
+        network = subject.make()
+        group = "learner.optimizer"
+        if hasattr(recipe, "optimizer"):
+            recipe.optimizer(list(network.parameters()))
+    except (TypeError, ValueError, RuntimeError, IndexError) as error:
+        reason = " ".join(str(error).split())
+        raise ConfigError(group, f"settings that it takes for {height} x {width} images: {reason}") from error

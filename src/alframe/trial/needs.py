@@ -1,0 +1,75 @@
+"""Checks, before the first label, that a trial's components fit each other."""
+
+import warnings
+from typing import Any
+
+from torch import Tensor
+
+from alframe.core.errors import ConfigError, TrialNotice, UserError
+from alframe.data import ImageDataset
+from alframe.learner.compute.autotune import Subject
+from alframe.learner.scoring.committee import DETAILS, check_network
+from alframe.learner.scoring.pool import SCORES
+from alframe.trial.settings import LearnerSettings, TrialSettings
+
+# The optional parts of `PoolScores`, and those of them that need more than the logits.
+DETAILED = DETAILS | {"labelled_features"}
+NEEDS = SCORES | DETAILED
+
+
+def check_needs(group: str, component: Any, learner: LearnerSettings, subject: Subject) -> None:
+    """Raise `ConfigError` if the learner cannot give what a strategy or policy needs.
+
+    Args:
+        group: `query` or `auto_label`. component: its object, or None.
+    """
+    needs = frozenset(getattr(component, "needs", ()))
+    unknown = needs - NEEDS
+    if unknown:
+        expected = f"needs among {', '.join(sorted(NEEDS))}"
+        raise ConfigError(f"{group}._target_", expected, ", ".join(sorted(unknown)))
+    if "members" in needs and learner.committee.kind == "ensemble" and learner.ensemble < 2:
+        raise ConfigError(
+            "learner.ensemble",
+            f"at least 2 for {group}, which needs a committee",
+            learner.ensemble,
+            "Or write learner.committee.kind=last_layer.",
+        )
+    if needs & DETAILED:
+        check_network(subject.make(), needs, learner.committee)
+
+
+def check_views(learner: LearnerSettings, recipe: Any) -> None:
+    """Raise `ConfigError` if the final fit uses altered images and the recipe cannot alter images."""
+    final = learner.final
+    if final is not None and final.views is not None and not hasattr(recipe, "alter"):
+        raise ConfigError("learner.final.views.n", "1 with a recipe that alters no images", final.views.n)
+
+
+def check_classes(dataset: ImageDataset, member_N: Tensor) -> None:
+    """Raise `UserError` if the truth of the samples that take part has a single class.
+
+    Args:
+        member_N: bool, the samples that take part.
+    """
+    if dataset.truth_N is None:
+        return
+    truth_M = dataset.truth_N[member_N]
+    if int(truth_M.min()) == int(truth_M.max()):
+        raise UserError(
+            "data.limit: expected at least two classes among the samples that take part, got one. "
+            "Write a larger data.limit."
+        )
+
+
+def warn_of_oracle_errors(settings: TrialSettings) -> None:
+    """Warn if the certificate takes the oracle's answers as right although some are wrong."""
+    certificate, rate = settings.certificate, settings.oracle_rate
+    if certificate is None or certificate.oracle_error is not None or rate == 0:
+        return
+    warnings.warn(
+        "certificate.oracle_error: the certificate takes this oracle's answers as right; some are not. "
+        f"Write certificate.oracle_error={rate or 'RATE'}.",
+        TrialNotice,
+        stacklevel=2,
+    )

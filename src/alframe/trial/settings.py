@@ -1,0 +1,221 @@
+"""The settings of a trial, read from its config. This is the only reader of the config's keys.
+
+A key that only some options have is None if the chosen option lacks it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from alframe.audit.certificate import CertificateSpec
+from alframe.core.errors import ConfigError
+from alframe.core.plan import Amount, Cost, LoopPlan
+from alframe.learner.final_fit import FinalFit
+from alframe.learner.scoring.committee import Committee
+from alframe.learner.scoring.test_time_augmentation import Views
+
+Node = dict[str, Any]  # a section of the config: settings, mostly with a `_target_`
+_AMOUNT = ("share", "num", "default_share", "default_at_least")
+# The settings of the group `learner` that are not the recipe's.
+_NOT_OF_RECIPE = ("warm_start", "ensemble", "committee", "final", "crop", "scoring_batch_size")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataSettings:
+    """The data set and the samples that take part.
+
+    Attributes:
+        dataset: the node of a function that returns the data set. directory: where data sets lie.
+        limit: number of samples that take part, None for all.
+        imbalance: how classes are made unequal, None for not at all.
+    """
+
+    dataset: Node
+    directory: str
+    limit: int | None
+    imbalance: Node | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class LearnerSettings:
+    """The learner.
+
+    Attributes:
+        recipe, network: the nodes of the two.
+        crop: pixels cropped from each side of an image.
+        scoring_batch_size: images per scoring pass, None for the fastest.
+        images_per_step: images of a training step, None if the recipe has no batch_size.
+        warm_start, ensemble, committee, final: as in `CNNLearner`.
+    """
+
+    recipe: Node
+    network: Node
+    crop: int
+    scoring_batch_size: int | None
+    images_per_step: int | None
+    warm_start: bool
+    ensemble: int
+    committee: Committee
+    final: FinalFit | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ComputeSettings:
+    """Device, precision, engine and threads, as asked for: each may still be automatic."""
+
+    device: str
+    precision: str
+    engine: str
+    threads: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ComponentSettings:
+    """The nodes of the other components; None if the group's choice is `none`.
+
+    Attributes:
+        seed_set_size: for `initial`.
+    """
+
+    initial: Node
+    query: Node | None
+    auto_label: Node | None
+    oracle: Node
+    stopping: Node
+    seed_set_size: Amount
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrialSettings:
+    """All settings of a trial.
+
+    Attributes:
+        trusted: packages besides alframe, torch and torchvision that a `_target_` may name.
+        certificate: the certificate to prove, None for none.
+        tracker: the node of a tracker besides files and terminal, None for none.
+        n_label_issues: hand labels to list in suspects.csv.
+        min_rounds, max_rounds: the bounds of the stopping rule on the rounds, None if it has no such bound.
+        oracle_rate: the share of wrong answers of a simulated oracle that errs: a number, None if it is given
+            by a confusion matrix, 0 if the oracle does not err.
+    """
+
+    seed: int
+    trusted: list[str]
+    data: DataSettings
+    learner: LearnerSettings
+    compute: ComputeSettings
+    components: ComponentSettings
+    plan: LoopPlan
+    certificate: CertificateSpec | None
+    tracker: Node | None
+    n_label_issues: int
+    min_rounds: int | None
+    max_rounds: int | None
+    oracle_rate: float | None
+
+
+def read_settings(config: Mapping[str, Any]) -> TrialSettings:
+    """Return the settings of a trial.
+
+    Args:
+        config: the resolved config as plain containers, checked by `alframe.config.validate.check`.
+
+    Raises:
+        ConfigError: the chosen option of `learner` lacks a key that every learner needs.
+    """
+    stopping, oracle, certificate = config["stopping"], config["oracle"], config["certificate"]
+    learner = _learner(config["learner"], config["network"])
+    return TrialSettings(
+        seed=config["seed"],
+        trusted=config["trusted_packages"],
+        data=_data(config["data"], config["data_dir"]),
+        learner=learner,
+        compute=ComputeSettings(
+            device=config["device"],
+            precision=config["precision"],
+            engine=config["engine"],
+            threads=config["threads"],
+        ),
+        components=_components(config),
+        plan=_plan(config, final_fit=learner.final is not None),
+        certificate=None if certificate["tolerance"] is None else CertificateSpec(**certificate),
+        tracker=_node(config["tracker"]),
+        n_label_issues=config["suspects"],
+        min_rounds=stopping.get("min_rounds"),
+        max_rounds=stopping.get("max_rounds"),
+        oracle_rate=None if oracle.get("confusion") is not None else oracle.get("rate") or 0.0,
+    )
+
+
+def _data(node: Node, directory: str) -> DataSettings:
+    return DataSettings(
+        dataset=_without(node, "limit", "border", "imbalance"),
+        directory=directory,
+        limit=node.get("limit"),
+        imbalance=node.get("imbalance"),
+    )
+
+
+def _learner(node: Node, network: Node) -> LearnerSettings:
+    for key in ("warm_start", "ensemble", "committee"):
+        if key not in node:
+            raise ConfigError(f"learner.{key}", "a value", hint="Set it in the file of that learner.")
+    batch_size = node.get("batch_size")
+    return LearnerSettings(
+        recipe=_without(node, *_NOT_OF_RECIPE),
+        network=network,
+        crop=node.get("crop") or 0,
+        scoring_batch_size=node.get("scoring_batch_size"),
+        images_per_step=None if batch_size is None else batch_size + (node.get("pool_batch_size") or 0),
+        warm_start=node["warm_start"],
+        ensemble=node["ensemble"],
+        committee=Committee(**node["committee"]),
+        final=_final_fit(node.get("final")),
+    )
+
+
+def _final_fit(node: Node | None) -> FinalFit | None:
+    if node is None or node["networks"] == 0:
+        return None
+    views = Views(**node["views"]) if node["views"]["n"] > 1 else None
+    return FinalFit(**{**node, "views": views})
+
+
+def _components(config: Mapping[str, Any]) -> ComponentSettings:
+    initial, query = config["initial"], config["query"]
+    return ComponentSettings(
+        initial=_without(initial, *_AMOUNT),
+        query=_node(_without(query, *_AMOUNT, "share_of")),
+        auto_label=_node(_without(config["auto_label"], "keep")),
+        oracle=config["oracle"],
+        stopping=config["stopping"],
+        seed_set_size=Amount(**_only(initial, _AMOUNT), of="dataset", key="initial"),
+    )
+
+
+def _plan(config: Mapping[str, Any], *, final_fit: bool) -> LoopPlan:
+    query = config["query"]
+    # query=none asks no question, so that the base of its share does not matter.
+    base: Literal["pool", "dataset"] = query.get("share_of") or "pool"
+    return LoopPlan(
+        seed=config["seed"],
+        question=Amount(**_only(query, _AMOUNT), of=base, key="query"),
+        keep="rejudge" if config["auto_label"].get("keep") == "rejudge" else "permanent",
+        order=config["order"],
+        remainder=config["remainder"],
+        max_hand_labels=config["stopping"].get("max_hand_labels"),
+        final_fit=final_fit,
+        cost=Cost(**config["cost"]),
+    )
+
+
+def _node(node: Node) -> Node | None:
+    return None if node["_target_"] is None else node
+
+
+def _only(node: Node, keys: tuple[str, ...]) -> Node:
+    return {key: node[key] for key in keys if key in node}
+
+
+def _without(node: Node, *keys: str) -> Node:
+    return {key: value for key, value in node.items() if key not in keys}
