@@ -8,6 +8,7 @@ For the seed classifier (the published recipe) and the fast recipe, in one proce
 naive      torchvision data set, DataLoader, a Trainer with its defaults, float32
 reference  alframe with its reference engine; and every faster engine that runs here, under its own name
 floor      the raw loop in plain torch on tensors that are on the device
+compiled   on CUDA: the raw loop with its networks under torch.compile(mode="reduce-overhead")
 
 Rates are medians of images per second, with the range; images that enter a training step count, labelled
 and pool alike. Nothing here fails because a machine is slow.
@@ -29,6 +30,7 @@ from alframe.learner.compute.device import Compute
 from alframe.learner.compute.threads import keep_large_blocks, limited_threads
 from speed import report
 from speed.clock import Contestant, Record, take_turns, warm_up
+from speed.compiled import compiled_contestants
 from speed.floor import Floor
 from speed.naive import EARLY, WORKERS, Naive
 from speed.product import Product, engines_that_apply
@@ -113,9 +115,10 @@ def _rates(
     for task, compute in product(tasks, computes):
         contestants += [Product(task, engine, compute) for engine in engines_that_apply(compute)]
         contestants.append(Floor(task, compute))
-    records = [*early, *_measured(contestants, seconds, repeats)]
+    compiled, refused = compiled_contestants(tasks, computes)
+    records = [*early, *_measured([*contestants, *compiled], seconds, repeats)]
     records.sort(key=lambda record: options.recipes.index(record.contestant.recipe))
-    return records, _notes(source, repeats, seconds, kept, naives)
+    return records, [*_notes(source, repeats, seconds, kept, naives), *refused]
 
 
 def _measured(contestants: Sequence[Contestant], seconds: float, repeats: int) -> list[Record]:

@@ -1,4 +1,4 @@
-"""What `make bench` is made of, on a few synthetic images; figures have to be there, not to be good."""
+"""The parts of `make bench` on a few synthetic images: the figures must exist, they need not be good."""
 
 import json
 import math
@@ -11,7 +11,9 @@ import pytest
 import torch
 from torch import nn
 
+from alframe.config.compose import composed
 from alframe.learner import PublishedCNN
+from alframe.learner.compute.device import Compute
 
 SCRIPTS = Path(__file__).parents[2] / "scripts" / "benchmarks"
 RATES = ("train_images_per_s", "score_images_per_s")
@@ -63,6 +65,37 @@ def test_every_contestant_gets_its_figures(
     assert "No trial" in told
     assert re.search(r"\d threads? for every contestant", told)
     assert "train_vs_naive (reference, float32, 8 images a step): " in told
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit.script_method.*:DeprecationWarning")
+@pytest.mark.parametrize("recipe", SMALL)
+def test_the_compiled_loop_trains_and_scores(
+    load: Callable[[str], ModuleType], monkeypatch: pytest.MonkeyPatch, recipe: str
+) -> None:
+    """With torch's eager backend: the real one needs a C++ compiler and most of a minute on a CPU."""
+    task, modes, compile_ = load("speed.task"), [], torch.compile
+
+    def compile_eagerly(network: nn.Module, mode: str) -> nn.Module:
+        modes.append(mode)
+        return compile_(network, backend="eager")
+
+    monkeypatch.setattr(torch, "compile", compile_eagerly)
+    dataset = task.synthetic(n=400)
+    source = task.Source(dataset=dataset, pictures=lambda transform: task.Pictures(dataset, transform))
+    config = composed([*SMALL[recipe], "device=cpu"])
+    small = task.Task(name=recipe, config=config, source=source)
+    cpu = Compute(device=torch.device("cpu"), precision="float32")
+    compiled = load("speed.compiled").Compiled(small, cpu)
+    for _ in range(2):
+        assert compiled.train(3).seconds > 0
+        assert compiled.score(2).steps == 2
+    networks = {"published": 2, "fast": 3}[recipe]  # trained, averaged, scoring
+    assert modes == ["reduce-overhead"] * networks
+
+
+def test_without_cuda_no_loop_is_compiled(load: Callable[[str], ModuleType]) -> None:
+    cpu = Compute(device=torch.device("cpu"), precision="float32")
+    assert load("speed.compiled").compiled_contestants([None], [cpu]) == ([], [])
 
 
 def test_a_noisy_machine_is_told(load: Callable[[str], ModuleType]) -> None:

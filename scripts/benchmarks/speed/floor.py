@@ -1,7 +1,7 @@
-"""The raw loop: plain torch on tensors that are on the device, no Lightning, no bookkeeping.
+"""The raw loop: plain torch on tensors that are on the device, without Lightning and bookkeeping.
 
-The same network, optimizer, precision, layout and alterations as alframe's; what alframe takes beyond this is
-what its conveniences cost.
+Network, optimizer, precision, layout and alterations are alframe's. The difference in time is the cost of
+alframe's conveniences.
 """
 
 from collections.abc import Callable
@@ -55,30 +55,37 @@ class Floor:
 
     def score(self, batches: int) -> Timing:
         """Take the largest probability of each image and its class."""
-        network = self._network().eval()
-        positions_P = torch.arange(batches * self.images_per_batch, device=self._compute.device)
-        index_P = positions_P % len(self._images_N)
+        network, index_P = self._scoring_network(), self._positions(batches)
         return Stopwatch(self._compute.device, batches).run(lambda: self._scores(network, index_P))
+
+    def _positions(self, batches: int) -> Tensor:
+        """Return the indices of the images of some batches, int64 on the device."""
+        positions_P = torch.arange(batches * self.images_per_batch, device=self._compute.device)
+        return positions_P % len(self._images_N)
 
     def _scores(self, network: nn.Module, index_P: Tensor) -> tuple[Tensor, Tensor]:
         with torch.inference_mode(), self._compute.autocast():
-            found = [
-                network(self._take(index_B)).softmax(dim=1).max(dim=1)
-                for index_B in index_P.split(self.images_per_batch)
-            ]
+            found = [self._largest(network, index_B) for index_B in index_P.split(self.images_per_batch)]
         probability_P, predicted_P = (torch.cat(parts).cpu() for parts in zip(*found, strict=True))
         return probability_P, predicted_P
+
+    def _largest(self, network: nn.Module, index_B: Tensor) -> tuple[Tensor, Tensor]:
+        self._begin_step()
+        probability_B, predicted_B = network(self._take(index_B)).softmax(dim=1).max(dim=1)
+        return probability_B, predicted_B
 
     def _supervised(self, total: int) -> Step:
         network = self._network()
         optimizer = self._optimizer(network)
+        run = self._prepared(network)
         rows = iter(self._rows(len(self._index_L), total, self.images_per_step))
 
         def step() -> None:
+            self._begin_step()
             row_B = next(rows)
             optimizer.zero_grad()
             with self._compute.autocast():
-                loss = F.cross_entropy(network(self._take(self._index_L[row_B])), self._label_L[row_B])
+                loss = F.cross_entropy(run(self._take(self._index_L[row_B])), self._label_L[row_B])
             loss.backward()
             optimizer.step()
 
@@ -87,9 +94,8 @@ class Floor:
     def _consistency(self, total: int) -> Step:
         learner = self._task.config["learner"]
         network, n_pool = self._network(), learner["pool_batch_size"]
-        average = AveragedModel(
-            network, multi_avg_fn=get_ema_multi_avg_fn(learner["average_decay"]), use_buffers=True
-        ).eval()
+        average = self._average(network)
+        run, teach = self._prepared(network), self._prepared(average)
         optimizer = self._optimizer(network)
         schedule = OneCycleLR(
             optimizer,
@@ -103,13 +109,14 @@ class Floor:
         pool_rows = iter(self._rows(len(self._pool_P), total, n_pool))
 
         def step() -> None:
+            self._begin_step()
             row_B = next(rows)
             x, x_pool = self._take(self._index_L[row_B]), self._take(self._pool_P[next(pool_rows)])
             optimizer.zero_grad()
             with self._compute.autocast():
                 with torch.no_grad():
-                    confidence_B, target_B = average(x_pool).softmax(dim=1).max(dim=1)
-                logits_BC = network(alter(torch.cat([x, x_pool])))
+                    confidence_B, target_B = teach(x_pool).softmax(dim=1).max(dim=1)
+                logits_BC = run(alter(torch.cat([x, x_pool])))
                 pool_loss_B = F.cross_entropy(logits_BC[len(x) :], target_B, reduction="none")
                 loss = F.cross_entropy(logits_BC[: len(x)], self._label_L[row_B])
                 loss = loss + learner["weight"] * (pool_loss_B * (confidence_B > learner["confident"])).mean()
@@ -119,6 +126,21 @@ class Floor:
             average.update_parameters(network)
 
         return step
+
+    def _average(self, network: nn.Module) -> AveragedModel:
+        decay = self._task.config["learner"]["average_decay"]
+        average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)
+        return average.eval()
+
+    def _begin_step(self) -> None:
+        """Do nothing; called before each step and each batch of scoring."""
+
+    def _prepared(self, network: nn.Module) -> nn.Module:
+        """Return the network as the loop runs it."""
+        return network
+
+    def _scoring_network(self) -> nn.Module:
+        return self._network().eval()
 
     def _alter(self) -> RandomDeformation:
         height, width = self._images_N.shape[2:]
