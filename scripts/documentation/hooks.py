@@ -23,6 +23,8 @@ from trial_pages import policies, trials
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src" / "alframe"
 _GENERATED = "generated"  # the entry of `nav` in mkdocs.yml that stands for the pages of conf/
+# Files at the root of the repository that are pages of the site too.
+_ROOT_PAGES = {"CHANGELOG.md": "changelog.md", "CONTRIBUTING.md": "contributing.md"}
 _PART = re.compile(r"^\{\{ (\w+)(?:: (.*?))? \}\}$", re.MULTILINE)
 
 
@@ -41,7 +43,25 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add the generated pages."""
     for path, text in config_pages(conf_directory()).items():
         files.append(File.generated(config, path, content=text))
+    for name, path in _ROOT_PAGES.items():
+        if files.get_file_from_path(path) is None:
+            files.append(File.generated(config, path, content=from_root((ROOT / name).read_text())))
     return files
+
+
+def from_root(text: str) -> str:
+    """Return a file at the root of the repository as a page; files that are no page are named, not linked."""
+
+    def link(found: re.Match[str]) -> str:
+        label, target = found.groups()
+        path, anchor = re.match(r"([^#]*)(.*)", target).groups()  # type: ignore[union-attr]
+        if "://" in target or not path:
+            return found.group(0)
+        if path in _ROOT_PAGES or path.startswith("docs/"):
+            return f"[{label}]({_ROOT_PAGES.get(path, path.removeprefix('docs/'))}{anchor})"
+        return label if label.startswith("`") else f"`{path}`"
+
+    return re.sub(r"\[([^\]]+)\]\(([^)\s]+)\)", link, text)
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:

@@ -53,14 +53,14 @@ def _section(path: Path) -> str:
     ]
     claims = [plain(lines[0]) for name, lines in header.fields if name == "claim"]
     if claims:
-        facts.append(("one new trial", "; ".join(claims)))
+        facts.append(("expected of one new trial", "; ".join(claims)))
     settings = re.sub(r"\A(#.*\n)+", "", path.read_text()).strip()
     return "\n\n".join(
         [
             f"## {path.stem}",
             *(plain(paragraph) for paragraph in header.paragraphs),
             "```\n" + "\n".join(commands) + "\n```",
-            *([table(("", ""), facts)] if facts else []),
+            *(f"{name}\n:   {text}" for name, text in facts),
             *([_collapsed(settings)] if settings else []),
         ]
     )

@@ -103,3 +103,41 @@ def test_an_option_page_has_the_line_to_type_and_each_key_with_default_and_range
     assert "alframe query=margin query.spread=3" in page
     assert re.search(r"### `query\.spread`.*\n\ndefault `3`; takes a number of at least 1", page)
     assert "[`alframe.query.Margin`][alframe.query.Margin]" in page
+
+
+RECORDS = [
+    ("core/reports.py", "RoundRow"),
+    ("core/reports.py", "Certificate"),
+    ("core/trial_summary.py", "TrialSummary"),
+]
+
+
+@pytest.mark.parametrize(("file", "name"), RECORDS)
+def test_each_column_and_key_of_a_trials_files_is_described(file: str, name: str) -> None:
+    fields = module("python_source").fields_of(ROOT / "src" / "alframe" / file, name)
+    assert len(fields) > 10
+    assert [field.name for field in fields if not field.description] == []
+
+
+def test_each_file_of_a_trial_is_described() -> None:
+    layout = ROOT / "src" / "alframe" / "core" / "layout.py"
+    named = re.findall(r'^(?!KEY)[A-Z_]+ = "', layout.read_text(), flags=re.MULTILINE)
+    assert len(module("python_source").names_of_files(layout)) == len(named) > 10
+
+
+def test_each_logged_key_is_a_figure_of_a_round_or_of_the_summary() -> None:
+    source = ROOT / "src" / "alframe"
+    read = module("python_source")
+    rounds = read.fields_of(source / "core" / "reports.py", "RoundRow")
+    summary = read.fields_of(source / "core" / "trial_summary.py", "TrialSummary")
+    logged = dict(read.logged_keys(source / "tracking" / "metrics.py"))
+    assert {"labels/hand", "labels/mislabelled_share", "train/loss", "time/round_seconds"} <= set(logged)
+    assert set(logged.values()) <= {field.name for field in [*rounds, *summary]}
+
+
+def test_a_header_has_paragraphs_and_fields_whose_lines_continue() -> None:
+    header = module("trial_pages").header_of(
+        ("What it is.", "", "command   alframe seed=1", "          alframe seed=2", "claim     x 1 (y)")
+    )
+    assert header.paragraphs == ["What it is."]
+    assert header.fields == [("command", ["alframe seed=1", "alframe seed=2"]), ("claim", ["x 1 (y)"])]

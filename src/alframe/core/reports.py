@@ -66,12 +66,14 @@ class RoundRow:
     Attributes:
         round: 0 for the seed set, then 1, 2 and so on.
         train_samples: labels used for training. train_steps: optimizer steps.
-        train_seconds, score_seconds, seconds: wall-clock seconds of training, of scoring, of the whole round.
-        hand_new, auto_new: labels written in this round. If auto-labels are decided anew in each round,
-            `auto_new` counts all of them.
-        hand_labels, auto_labels: labels of each kind after the round.
+        train_seconds: wall-clock seconds of training. score_seconds: of scoring the pool.
+        hand_new: hand labels of this round. auto_new: auto-labels of this round; all that stand if they are
+            decided anew in each round.
+        hand_labels: hand labels after the round. auto_labels: auto-labels after the round.
+        seconds: wall-clock seconds of the whole round.
         unlabelled: samples without a label after the round.
-        mislabelled: labels that differ from the truth. mislabelled_share: over the data set, in [0, 1].
+        mislabelled: labels that differ from the truth.
+        mislabelled_share: mislabelled over the data set, in [0, 1].
         auto_label_error: wrong auto-labels over auto-labels, in [0, 1].
         coverage: auto-labels over the data set, in [0, 1].
         threshold: the probability above which predictions were accepted.

@@ -31,13 +31,15 @@ class TrialSummary:
     the truth. Fields with a default may be missing in the file of an older version.
 
     Attributes:
-        n_samples, n_classes: samples that take part and classes of the data set.
-        rounds: rounds that trained. hand_labels, auto_labels: labels of each kind at the end.
-        hand_share: hand labels over `n_samples`, in [0, 1]. coverage: auto-labels over it, in [0, 1].
-        mislabelled: labels that differ from the truth; mislabelled_share: over `n_samples`, in [0, 1].
+        n_samples: samples that take part. n_classes: classes of the data set. rounds: rounds that trained.
+        hand_labels: hand labels at the end. auto_labels: auto-labels at the end.
+        hand_share: hand labels over `n_samples`, in [0, 1].
+        coverage: auto-labels over `n_samples`, in [0, 1].
+        mislabelled: labels that differ from the truth.
+        mislabelled_share: mislabelled over `n_samples`, in [0, 1].
         auto_label_error: wrong auto-labels over auto-labels, in [0, 1].
         test_accuracy: of the last round's classifier, in [0, 1].
-        seconds: wall-clock time of the trial; train_seconds, score_seconds: training and scoring alone.
+        seconds: wall-clock seconds of the trial; train_seconds: of training; score_seconds: of scoring.
         seed: of the trial.
         device, engine, precision: what the trial computed with. data: name of the data set.
         versions: by the name of the package, None if it is not installed.
