@@ -23,6 +23,10 @@ GROUPS = (
     "hydra/launcher",
 )
 FOLDER = "reference/config"
+# The default option and the purpose of the groups that conf/config.yaml does not choose from.
+_HYDRA_GROUPS = {
+    "hydra/launcher": ("basic", "how the trials of a sweep run: one after the other, or several at once")
+}
 _OWN_CLASSES = re.compile(r"alframe\.(query|auto_label|oracle|stopping|learner)\.\w+$")
 
 
@@ -49,8 +53,13 @@ def options(conf: Path, group: str) -> list[ConfFile]:
 
 
 def default_of(conf: Path, group: str) -> str:
-    """Return the option that a trial takes unless told otherwise, empty for a group without one."""
-    return read(conf / "config.yaml").chosen.get(group, ("", ""))[0]
+    """Return the option of a group that a trial takes by default."""
+    return _choice(conf, group)[0]
+
+
+def _choice(conf: Path, group: str) -> tuple[str, str]:
+    """Return the default option and the purpose of a group."""
+    return _HYDRA_GROUPS.get(group) or read(conf / "config.yaml").chosen[group]
 
 
 def group_page(group: str) -> str:
@@ -66,7 +75,7 @@ def option_page(group: str, option: str) -> str:
 def _trial_page(conf: Path) -> str:
     file = read(conf / "config.yaml")
     groups = [
-        (f"[`{group}`]({group.rpartition('/')[2]}/index.md)", f"`{default_of(conf, group) or '-'}`", comment)
+        (f"[`{group}`]({group.rpartition('/')[2]}/index.md)", f"`{default_of(conf, group)}`", comment)
         for group in GROUPS
         for comment in [plain(_purpose(conf, group))]
     ]
@@ -84,7 +93,7 @@ def _trial_page(conf: Path) -> str:
 
 
 def _purpose(conf: Path, group: str) -> str:
-    return read(conf / "config.yaml").chosen.get(group, ("", ""))[1]
+    return _choice(conf, group)[1]
 
 
 def _group_page(conf: Path, group: str) -> str:
@@ -100,8 +109,8 @@ def _group_page(conf: Path, group: str) -> str:
     ]
     shared = _shared(files)
     return page(
-        f"{group}: {_purpose(conf, group).rstrip('.')}" if _purpose(conf, group) else group,
-        f"Type `{group}=OPTION`." + (f" Without it a trial takes `{default}`." if default else ""),
+        f"{group}: {_purpose(conf, group)}",
+        f"Type `{group}=OPTION`. The default is `{default}`.",
         table(("option", "what it does"), rows),
         *(["## Keys of several options", *_keys(group, shared)] if shared else []),
     )
