@@ -1,4 +1,4 @@
-"""Says in one line what is wrong with a command line, before Hydra runs anything."""
+"""Checks a command line before Hydra runs anything; a mistake is answered in one line."""
 
 import argparse
 import contextlib
@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hydra._internal.utils import get_args_parser
 from omegaconf import DictConfig
 
 from alframe.config.compose import composed_whole
@@ -18,17 +17,19 @@ from alframe.config.overrides import CommandOverride, check_launch, check_values
 from alframe.config.validate import check
 from alframe.core.errors import ConfigError, UserError
 
-MAX_CHECKED = 50  # values of one sweep key that are composed ahead
+MAX_CHECKED = 50  # options of one group in a sweep that are composed before it starts
 
 
 @dataclass(frozen=True, kw_only=True)
 class CommandLine:
-    """What was typed, once it is known to be right.
+    """A checked command line.
 
     Attributes:
-        overrides: with the first value of each that sweeps. swept: those that sweep, as text, in their order.
-        n_trials: in a grid of them, None where only the sweeper knows. multirun: whether -m was typed.
-        config: what the overrides come to. hydra: Hydra's own part of it.
+        overrides: each with its first value if it sweeps.
+        swept: the overrides that sweep, as text, in order.
+        n_trials: the size of their grid, or None if only the sweeper knows it.
+        multirun: True with the flag -m.
+        config: the config of the first trial. hydra: Hydra's own part of it.
     """
 
     overrides: list[str]
@@ -40,49 +41,58 @@ class CommandLine:
 
 
 def check_command_line(arguments: list[str]) -> CommandLine | None:
-    """Compose and check what was typed; of a sweep, each value by itself and what is common to its trials.
+    """Compose and check a command line: of a sweep, each value of a key and the first trial as a whole.
 
     Returns:
-        What was typed; None where nothing is to be run or it is not for alframe to say.
+        The checked command line. None if nothing is to be run, or if Hydra alone handles the flags.
 
     Raises:
-        UserError: an unknown key, group or option (with the closest there is), a value out of range,
-            settings in conflict, or a line that cannot be read.
+        UserError: an unknown key, group or option (with the closest known one), a value out of range,
+            settings in conflict, or a line that cannot be parsed.
     """
-    typed = _parsed(arguments)
-    if typed.help or typed.hydra_help or typed.shell_completion or typed.info:
+    flags = hydra_arguments(arguments)
+    if flags.help or flags.hydra_help or flags.shell_completion or flags.info:
         return None
-    if typed.config_path or typed.config_name:
+    if flags.config_path or flags.config_name:
         return None
-    if typed.cfg and typed.multirun:
+    if flags.cfg and flags.multirun:
         raise UserError("--cfg: expected one trial, whose config it prints, got a sweep. Leave out -m.")
-    search_path = _search_path(typed.config_dir)
-    each = [read_override(text, multirun=typed.multirun) for text in typed.overrides]
-    if typed.multirun:
+    search_path = _search_path(flags.config_dir)
+    each = [read_override(text, multirun=flags.multirun) for text in flags.overrides]
+    if flags.multirun:
         each = _with_files(each, search_path)
     overrides = _first(each) + search_path
     config, node = composed_whole(overrides)
-    if typed.multirun:
+    if flags.multirun:
         check_launch(node, each)
-    elif not typed.cfg:
+    elif not flags.cfg:
         _check_one_trial(each, node, arguments)
     check_values(each)
     _check_whole(config, each, search_path)
     _check_other_options(each, search_path)
-    if typed.cfg:
+    if flags.cfg:
         return None
     return CommandLine(
         overrides=overrides,
         swept=[override.text for override in each if len(override.each) != 1],
         n_trials=math.prod(len(override.each) for override in each) or None,
-        multirun=bool(typed.multirun),
+        multirun=bool(flags.multirun),
         config=config,
         hydra=node,
     )
 
 
-def _parsed(arguments: list[str]) -> argparse.Namespace:
-    """Return Hydra's flags and the overrides among them."""
+def hydra_arguments(arguments: list[str]) -> argparse.Namespace:
+    """Return Hydra's flags and the overrides of a command line.
+
+    Hydra's own parser has no public form. This function is the only place that uses it; its test names the
+    attributes that alframe reads.
+
+    Raises:
+        UserError: the line has an unknown flag.
+    """
+    from hydra._internal.utils import get_args_parser
+
     try:
         with contextlib.redirect_stderr(io.StringIO()):  # argparse would print its usage
             return get_args_parser().parse_args(arguments)
@@ -95,7 +105,7 @@ def _parsed(arguments: list[str]) -> argparse.Namespace:
 
 
 def _search_path(config_dir: str | None) -> list[str]:
-    """Return the override that stands for `--config-dir`, none where it was not typed."""
+    """Return the override that has the effect of `--config-dir`, or nothing without that flag."""
     if not config_dir:
         return []
     folder = Path(config_dir).absolute()
@@ -104,9 +114,12 @@ def _search_path(config_dir: str | None) -> list[str]:
     return [f"hydra.searchpath=['file://{folder}']"]
 
 
-def _with_files(typed: Sequence[CommandOverride], search_path: list[str]) -> list[CommandOverride]:
-    """Return what was typed and what files sweep over beside it; as in Hydra, a key's last value counts."""
-    by_key = {override.key: override for override in typed}
+def _with_files(given: Sequence[CommandOverride], search_path: list[str]) -> list[CommandOverride]:
+    """Return the overrides of the command line and the sweeps of config files; the former have priority.
+
+    If a key is given twice, its last value counts, as in Hydra.
+    """
+    by_key = {override.key: override for override in given}
     for text in _swept_by_files(_first(list(by_key.values())) + search_path):
         override = read_override(text, multirun=True)
         by_key.setdefault(override.key, override)
@@ -119,15 +132,15 @@ def _first(overrides: Sequence[CommandOverride]) -> list[str]:
 
 
 def _swept_by_files(overrides: list[str]) -> list[str]:
-    """Return the overrides of `hydra.sweeper.params`, as an experiment or a sweep sets them."""
+    """Return the overrides in `hydra.sweeper.params`, which an experiment or a sweep file sets."""
     _, node = composed_whole(overrides)
     return [f"{key}={value}" for key, value in (node.sweeper.get("params") or {}).items()]
 
 
 def _check_other_options(overrides: Sequence[CommandOverride], search_path: list[str]) -> None:
-    """Compose the other options of a group, each beside the first values of the rest.
+    """Compose each further option of a group in a sweep, with the first values of the other keys.
 
-    Any value of a key composes.
+    Keys that choose no option are left out: any value of a key can be composed.
     """
     first = _first(overrides)
     for override in overrides:
@@ -138,16 +151,16 @@ def _check_other_options(overrides: Sequence[CommandOverride], search_path: list
 def _check_whole(
     config: dict[str, Any], overrides: Sequence[CommandOverride], search_path: list[str]
 ) -> None:
-    """Check the first trial as a whole; what is wrong with it alone, and not with the last, fails alone."""
+    """Check the first trial as a whole. An error that the last trial does not have fails in its own trial."""
     try:
         check(config)
     except ConfigError as error:
         last = [override.each[-1] for override in overrides if override.each] + search_path
-        if last == _first(overrides) + search_path or _said_of(last) == str(error):
+        if last == _first(overrides) + search_path or _error_of(last) == str(error):
             raise
 
 
-def _said_of(overrides: list[str]) -> str:
+def _error_of(overrides: list[str]) -> str:
     try:
         check(composed_whole(overrides)[0])
     except UserError as error:
@@ -155,13 +168,13 @@ def _said_of(overrides: list[str]) -> str:
     return ""
 
 
-def _check_one_trial(typed: Sequence[CommandOverride], node: DictConfig, arguments: list[str]) -> None:
-    """Refuse to run one trial where a file asks for several, unless what it sweeps over was typed."""
+def _check_one_trial(given: Sequence[CommandOverride], node: DictConfig, arguments: list[str]) -> None:
+    """Raise `UserError` if a file asks for a sweep, -m is missing, and a swept key is not given."""
     if str(node.mode) == "RunMode.MULTIRUN":
         return
     swept = {str(key) for key in node.sweeper.get("params") or {}}
     searches = not str(node.sweeper.get("_target_")).endswith("BasicSweeper")
-    if swept - {override.key for override in typed} or (searches and not swept):
+    if swept - {override.key for override in given} or (searches and not swept):
         raise UserError(
             "hydra.sweeper: expected a sweep, got one trial, where a file asks for several. "
             f"Write alframe -m {shlex.join(arguments)}."

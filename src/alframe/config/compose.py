@@ -1,4 +1,4 @@
-"""From overrides to a resolved config, and one line for what cannot be composed."""
+"""From overrides to a resolved config, with one line of text for overrides that cannot be composed."""
 
 import contextlib
 import difflib
@@ -13,11 +13,12 @@ from hydra.errors import HydraException, MissingConfigException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import InterpolationResolutionError, MissingMandatoryValue, OmegaConfBaseException
 
+from alframe._text import one_line
 from alframe.config.moved_keys import check_moved_key
 from alframe.config.validate import conf_directory
 from alframe.core.errors import ConfigError, UserError
 
-# Options that plug-ins of Hydra's bring, and the extra that installs them.
+# Options of Hydra's plug-ins, and the extra of alframe that installs each.
 _PLUGINS = {
     ("hydra/launcher", "joblib"): "joblib",
     ("hydra/launcher", "submitit_slurm"): "submitit",
@@ -26,26 +27,23 @@ _PLUGINS = {
     ("hydra/sweeper/sampler", "tpe"): "optuna",
 }
 
-_OF_TYPE = re.compile(r"Value '(.*)' of type '.*' could not be converted to (\w+)")
-_TYPES = {"Integer": "a whole number", "Float": "a number"}
-
 
 @contextlib.contextmanager
 def apart_from_hydra() -> Iterator[None]:
-    """Compose while the block runs, also within an application that has its own Hydra at work."""
+    """Allow composing while the block runs, even in an application that uses Hydra itself."""
     hydra = GlobalHydra.instance()
-    theirs, hydra.hydra = hydra.hydra, None
+    of_application, hydra.hydra = hydra.hydra, None
     try:
         yield
     finally:
-        GlobalHydra.instance().hydra = theirs  # another instance by now
+        GlobalHydra.instance().hydra = of_application  # composing has replaced the instance
 
 
 def composed(overrides: list[str]) -> dict[str, Any]:
     """Return the resolved config of some overrides as plain containers.
 
     Raises:
-        UserError: an override that cannot be, in the words of the command.
+        UserError: an override cannot be composed.
     """
     with apart_from_hydra():
         config = _composed(overrides)
@@ -54,10 +52,10 @@ def composed(overrides: list[str]) -> dict[str, Any]:
 
 
 def named_choices(chosen: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, str]:
-    """Return what was chosen for each group of a trial, by the last part of the group's name.
+    """Return the option chosen for each group of a trial, by the last part of the group's name.
 
     Args:
-        chosen: Hydra's choices. overrides: as typed; a `_target_` among them is no longer the choice.
+        chosen: Hydra's choices. overrides: a group whose `_target_` they set is left out.
 
     >>> chosen = {"query": "margin", "sweep/policy": "top_k", "experiment": None, "hydra/help": "default"}
     >>> named_choices(chosen, ["seed=1"])
@@ -81,7 +79,7 @@ def composed_whole(overrides: list[str]) -> tuple[dict[str, Any], DictConfig]:
     """Return the resolved config of some overrides, and Hydra's own part beside it.
 
     Raises:
-        UserError: an override that cannot be, in the words of the command.
+        UserError: an override cannot be composed.
     """
     try:
         with initialize_config_dir(str(conf_directory()), version_base="1.3"):
@@ -107,7 +105,7 @@ def _unknown_option(error: MissingConfigException) -> UserError:
     if (group, choice) in _PLUGINS:
         extra = _PLUGINS[group, choice]
         return UserError(
-            f"{group}={choice}: expected a plug-in of Hydra's that is not installed. "
+            f"{group}={choice}: expected a plug-in of Hydra, which is not installed. "
             f"Write pip install 'alframe[{extra}]'."
         )
     options = sorted(path.stem for path in (conf_directory() / group).glob("*.yaml")) if group else []
@@ -118,20 +116,18 @@ def _unknown_option(error: MissingConfigException) -> UserError:
 
 
 def _unknown_key(error: Exception) -> UserError:
-    text = str(error)
-    wrong = _OF_TYPE.search(f"{text} {error.__cause__}")
-    if wrong:  # only Hydra's own settings have types
-        key = re.sub(r"Error merging override ([^=\s]+)(?s:.*)", r"\1", text)
-        return ConfigError(key, _TYPES.get(wrong[2], wrong[2]), wrong[1])
-    found = re.search(r"Could not override '([^']+)'", text)
+    """Return the closest known key if Hydra names a key that it could not override, else Hydra's own text."""
+    found = re.search(r"Could not override '([^']+)'", str(error))
     if found:
         check_moved_key(found.group(1))
         key, known = found.group(1), _known_keys()
         if key in known:
             group = key.partition(".")[0]
             return UserError(f"{key}: the choice made for {group} has no such key; another choice has.")
-        return UserError(f"{key}: no such key or group. {_closest(key, _known_keys())}")
-    return UserError(" ".join(text.split()))
+        return UserError(f"{key}: no such key or group. {_closest(key, known)}")
+    cause = first_line(error.__cause__) if error.__cause__ else ""
+    text = one_line(error)
+    return UserError(text if cause.rstrip(".") in text else f"{text}: {cause}")
 
 
 def _closest(name: str, known: list[str]) -> str:
@@ -140,9 +136,9 @@ def _closest(name: str, known: list[str]) -> str:
     return f"Did you mean {best}? {shown}" if best and _likeness(name, best) >= 0.6 else shown
 
 
-def _likeness(typed: str, key: str) -> float:
-    """Return how alike two keys are, in [0, 1]; the last part of a dotted key counts as well as the whole."""
-    pairs = ((typed, key), (typed.rpartition(".")[2], key.rpartition(".")[2]))
+def _likeness(given: str, key: str) -> float:
+    """Return the similarity of two keys in [0, 1]: that of the keys or of their last parts."""
+    pairs = ((given, key), (given.rpartition(".")[2], key.rpartition(".")[2]))
     return max(difflib.SequenceMatcher(None, a, b).ratio() for a, b in pairs)
 
 
@@ -160,7 +156,7 @@ def _flat_keys(node: dict[str, Any], prefix: str = "") -> list[str]:
     return [key for key in keys if not key.endswith("_")]
 
 
-def first_line(error: Exception) -> str:
-    """Return the first line of an error's text as a sentence, its class where it has none."""
+def first_line(error: BaseException) -> str:
+    """Return the first line of an error's text as a sentence, or the name of its class if it has no text."""
     lines = str(error).strip().splitlines()
     return lines[0].rstrip(".") + "." if lines else type(error).__name__

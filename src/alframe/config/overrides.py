@@ -1,4 +1,8 @@
-"""One override of a command line: what it sets, and its values where it sweeps over several."""
+"""One override of a command line: its key, and its values if it sweeps over several.
+
+Hydra documents the grammar of overrides, but not its parser in `hydra.core.override_parser`. Sweeper plug-ins
+import that module too; here `parse` is the only function that uses the parser.
+"""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -18,12 +22,12 @@ from alframe.core.errors import ConfigError, UserError
 
 @dataclass(frozen=True, kw_only=True)
 class CommandOverride:
-    """An override, as typed or as a file of `hydra.sweeper.params` sets it.
+    """An override of the command line, or of `hydra.sweeper.params` in a file.
 
     Attributes:
-        text: the whole. key: what it sets, with a leading + where it adds that.
-        each: the override once for each of its values; none where only the sweeper knows them.
-        ends: both ends of an interval, none where it is none.
+        text: the whole override. key: with a leading + if the override adds it.
+        each: the override once for each of its values; empty if only the sweeper knows them.
+        ends: both ends of an interval; empty for other values.
     """
 
     text: str
@@ -33,19 +37,24 @@ class CommandOverride:
 
     @property
     def chooses(self) -> bool:
-        """Whether it chooses an option of a group."""
+        """True if it chooses an option of a group."""
         key = self.key.lstrip("+~").partition("@")[0]
         return key.startswith("hydra/") or (conf_directory() / key).is_dir() or "/" in key
 
 
+def parse(text: str) -> Override:
+    """Return Hydra's own form of an override."""
+    return OverridesParser.create().parse_override(text)
+
+
 def read_override(text: str, *, multirun: bool) -> CommandOverride:
-    """Return an override that was typed.
+    """Return an override of the command line.
 
     Raises:
-        UserError: it cannot be read, sweeps where `multirun` is False, or sweeps over nothing.
+        UserError: it cannot be parsed, it sweeps although `multirun` is False, or it has no values.
     """
     try:
-        override = OverridesParser.create().parse_override(text)
+        override = parse(text)
     except HydraException as error:
         raise UserError(
             f"{text}: expected key=value or group=choice. {first_line(error)} "
@@ -73,7 +82,7 @@ def _each(text: str, override: Override) -> list[str]:
 
 
 def check_values(overrides: Iterable[CommandOverride]) -> None:
-    """Check each value of the keys that sweep by itself; what only shows beside others is left to its trial.
+    """Check each value of a swept key by itself. A conflict between values fails in its own trial.
 
     Raises:
         ConfigError: one is out of range.
@@ -83,13 +92,9 @@ def check_values(overrides: Iterable[CommandOverride]) -> None:
         rule = None if override.chooses else RANGES.get(key)
         if rule is None:
             continue
-        for value in override.ends or map(_value, override.each):
-            if not (isinstance(value, str) and "${" in value):  # known once composed
+        for value in override.ends or (parse(text).value() for text in override.each):
+            if not (isinstance(value, str) and "${" in value):  # a reference, not yet known
                 rule(key, value)
-
-
-def _value(text: str) -> Any:
-    return OverridesParser.create().parse_override(text).value()
 
 
 def _directions(key: str, value: Any) -> None:
@@ -120,13 +125,13 @@ _RULES: dict[str, Check] = {
 
 
 def check_launch(node: DictConfig, overrides: Sequence[CommandOverride]) -> None:
-    """Check how a sweep is to be launched.
+    """Check the settings of the launcher and the sweeper.
 
     Args:
-        node: Hydra's part of the config. overrides: what was typed, and what files sweep over.
+        node: Hydra's part of the config. overrides: of the command line and of files.
 
     Raises:
-        UserError: a setting is out of range, or an interval has no sweeper that draws from it.
+        UserError: a setting is out of range, or an interval is given without a search.
     """
     for key, rule in _RULES.items():
         group, _, name = key.partition(".")

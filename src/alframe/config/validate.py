@@ -1,4 +1,4 @@
-"""Checks of a composed config before any download or device call. Needs no torch."""
+"""Checks of a composed config before any download or use of a device; no torch."""
 
 from pathlib import Path
 from typing import Any
@@ -56,7 +56,7 @@ def _check_amounts(config: dict[str, Any]) -> None:
 
 
 def _check_question(config: dict[str, Any]) -> None:
-    """A question of unknown size would only be noticed once the seed set has been labelled."""
+    """Check the number of samples per question, without which a trial would fail after its seed set."""
     query = config["query"]
     if query["_target_"] and all(query.get(key) is None for key in ("share", "num", "default_share")):
         raise ConfigError("query", "query.share or query.num", hint="Give one of them, such as query.num=50.")
@@ -66,15 +66,15 @@ def _check_conflicts(config: dict[str, Any]) -> None:
     certificate = config["certificate"]
     if certificate["tolerance"] is None and (certificate["reach"] or certificate["max_labels"] is not None):
         raise ConfigError(
-            "certificate.tolerance", "a share, where certificate.reach or certificate.max_labels is given"
+            "certificate.tolerance", "a share, since certificate.reach or certificate.max_labels is given"
         )
     policy, learns = config["auto_label"], config["learner"].get("auto_labels") == "train"
     judged = policy.get("validation_size") or config["stopping"].get("validation_size")
     if learns and judged and policy.get("keep") == "rejudge":
         raise ConfigError(
             "auto_label.keep",
-            "permanent where auto-labels are learned as truth and a validation set judges them: what the "
-            "classifier has learned by heart would be judged by what it has not",
+            "permanent, since the learner trains on auto-labels and a validation set judges them: the "
+            "classifier would rejudge labels that it has memorised by its error on samples it has not seen",
             "rejudge",
             "Write auto_label.keep=permanent or another learner.auto_labels.",
         )
@@ -87,9 +87,9 @@ def _check_conflicts(config: dict[str, Any]) -> None:
     if not any(targets.values()):
         raise ConfigError(
             "query",
-            "someone to label: a query strategy or an auto-label policy",
+            "a query strategy or an auto-label policy that labels",
             "query=none and auto_label=none",
-            "Choose another of one of them.",
+            "Choose another option for one of the two.",
         )
 
 

@@ -1,9 +1,12 @@
 import copy
+from pathlib import Path
 
 import pytest
 
-from alframe.config.command_line import check_command_line
+import alframe
+from alframe.config.command_line import check_command_line, hydra_arguments
 from alframe.config.compose import composed
+from alframe.config.overrides import parse
 from alframe.config.validate import check
 from alframe.core.errors import ConfigError, UserError
 
@@ -96,12 +99,12 @@ def test_a_value_out_of_range_names_key_range_and_value(default, key, value, sai
         ),
         (
             {"certificate": {"reach": True}},
-            "certificate.tolerance: expected a share, where",
+            "certificate.tolerance: expected a share, since",
         ),
         ({"query": {"default_share": None}}, "query: expected query.share or query.num. Give one of them"),
         (
             {"auto_label": {"validation_size": 50, "keep": "rejudge"}, "learner": {"auto_labels": "train"}},
-            "auto_label.keep: expected permanent where auto-labels are learned as truth",
+            "auto_label.keep: expected permanent, since the learner trains on auto-labels",
         ),
         (
             {"learner": {"final": {"networks": 1, "warm": 2, "steps": None, "views": VIEWS}}},
@@ -197,14 +200,17 @@ def test_a_missing_or_empty_group_or_key_is_named(default, key) -> None:
         (["-m", "hydra/launcher=cores", "hydra.launcher.n_jobs=0"], "hydra.launcher.n_jobs: expected"),
         (["-m", "hydra/launcher=cores", "hydra.launcher.batch_size=0"], "expected auto or a whole number"),
         (["-m", "+sweep=search", "hydra.sweeper.n_trials=0"], "hydra.sweeper.n_trials: expected a whole"),
-        (["-m", "+sweep=search", "hydra.sweeper.n_trials=x"], "n_trials: expected a whole number, got 'x'"),
+        (
+            ["-m", "+sweep=search", "hydra.sweeper.n_trials=x"],
+            "override hydra.sweeper.n_trials=x: Value 'x' of",
+        ),
         (["-m", "+sweep=search", "hydra.sweeper.direction=up"], "expected minimize, maximize or a list"),
         (["+sweep=search", "seed=1"], "Write alframe -m +sweep=search seed=1."),
         (["+sweep=imbalance"], "Write alframe -m +sweep=imbalance."),
         (["-m", "--cfg", "job", "seed=1,2"], "--cfg: expected one trial"),
     ],
 )
-def test_what_is_typed_wrongly_is_answered_with_what_exists(typed, said) -> None:
+def test_a_mistake_on_the_command_line_is_answered_with_what_exists(typed, said) -> None:
     with pytest.raises(UserError) as caught:
         check_command_line(typed)
     assert said in str(caught.value)
@@ -234,5 +240,32 @@ def test_what_is_typed_wrongly_is_answered_with_what_exists(typed, said) -> None
         ["hydra.run.dir=somewhere"],
     ],
 )
-def test_what_is_typed_rightly_passes(typed) -> None:
+def test_a_correct_command_line_passes(typed) -> None:
     check_command_line(typed)
+
+
+def test_hydras_parser_has_the_attributes_that_alframe_reads() -> None:
+    flags = hydra_arguments(["-m", "--config-dir", "mine", "seed=1,2", "query=margin"])
+    assert flags.overrides == ["seed=1,2", "query=margin"]
+    assert (flags.multirun, flags.config_dir) == (True, "mine")
+    others = ("help", "hydra_help", "shell_completion", "info", "config_path", "config_name", "cfg")
+    assert not any(getattr(flags, name) for name in others)
+    assert hydra_arguments(["--cfg", "job"]).cfg == "job"
+    assert hydra_arguments(["--info"]).info == "all"
+    with pytest.raises(SystemExit):
+        hydra_arguments(["--version"])
+
+
+def test_hydras_parser_of_overrides_has_the_attributes_that_alframe_reads() -> None:
+    override = parse("+seed=range(1,4)")
+    assert override.get_key_element() == "+seed"
+    assert override.is_sweep_override()
+    assert list(override.sweep_string_iterator()) == ["1", "2", "3"]
+    assert (parse("x=interval(1,2)").value().start, parse("x=[1,2]").value()) == (1.0, [1, 2])
+
+
+def test_only_two_functions_use_what_hydra_does_not_document() -> None:
+    root = Path(alframe.__file__).parent
+    for imported, module in (("hydra._internal", "command_line.py"), ("OverridesParser", "overrides.py")):
+        users = [path.name for path in root.rglob("*.py") if imported in path.read_text()]
+        assert users == [module]
