@@ -32,6 +32,11 @@ class Key:
     description: str
     file: Path
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether a file that several options share describes it."""
+        return self.file.name.startswith("_")
+
 
 @dataclass(frozen=True, kw_only=True)
 class ConfFile:

@@ -5,24 +5,11 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from conf_files import ConfFile, Key, read
+from key_links import FOLDER, GROUPS, group_page, option_page, typed
 from page_text import page, plain, table
 from ranges import range_of
 from trial_pages import header_of
 
-# The folders of conf/ whose files are options, in the order in which a trial uses them.
-GROUPS = (
-    "data",
-    "initial",
-    "query",
-    "oracle",
-    "auto_label",
-    "learner",
-    "network",
-    "stopping",
-    "tracker",
-    "hydra/launcher",
-)
-FOLDER = "reference/config"
 # The default option and the purpose of the groups that conf/config.yaml does not choose from.
 _HYDRA_GROUPS = {
     "hydra/launcher": ("basic", "how the trials of a sweep run: one after the other, or several at once")
@@ -41,8 +28,7 @@ def config_pages(conf: Path) -> dict[str, str]:
         pages[group_page(group)] = _group_page(conf, group)
         for file in options(conf, group):
             pages[option_page(group, file.path.stem)] = _option_page(conf, group, file)
-    links = _links(conf)
-    return {path: _with_links(text, path, links) for path, text in pages.items()}
+    return pages
 
 
 def options(conf: Path, group: str) -> list[ConfFile]:
@@ -60,16 +46,6 @@ def default_of(conf: Path, group: str) -> str:
 def _choice(conf: Path, group: str) -> tuple[str, str]:
     """Return the default option and the purpose of a group."""
     return _HYDRA_GROUPS.get(group) or read(conf / "config.yaml").chosen[group]
-
-
-def group_page(group: str) -> str:
-    """Return the path of a group's page."""
-    return f"{FOLDER}/{group.rpartition('/')[2]}/index.md"
-
-
-def option_page(group: str, option: str) -> str:
-    """Return the path of an option's page."""
-    return f"{FOLDER}/{group.rpartition('/')[2]}/{option}.md"
 
 
 def _trial_page(conf: Path) -> str:
@@ -118,15 +94,15 @@ def _group_page(conf: Path, group: str) -> str:
 
 def _shared(files: Iterable[ConfFile]) -> list[Key]:
     """Return the keys of shared files, such as conf/_amount.yaml, each once."""
-    keys = {key.name: key for file in files for key in file.keys if key.file.name.startswith("_")}
+    keys = {key.name: key for file in files for key in file.keys if key.is_shared}
     defaults = {name: {k.default for file in files for k in file.keys if k.name == name} for name in keys}
     return [key for name, key in keys.items() if defaults[name]]
 
 
 def _option_page(conf: Path, group: str, file: ConfFile) -> str:
-    own = [key for key in file.keys if not key.file.name.startswith("_")]
-    shared = [key for key in file.keys if key.file.name.startswith("_") and key.default]
-    rows = [(f"`{_typed(group, key)}`", f"`{key.default}`", _range(group, key)) for key in shared]
+    own = [key for key in file.keys if not key.is_shared]
+    shared = [key for key in file.keys if key.is_shared and key.default]
+    rows = [(f"`{typed(group, key)}`", f"`{key.default}`", _range(group, key)) for key in shared]
     return page(
         f"{group}={file.path.stem}",
         *(plain(paragraph) for paragraph in _prose(file)),
@@ -151,10 +127,10 @@ def _command(conf: Path, group: str, file: ConfFile) -> str:
     commands = [lines for name, lines in header_of(file.head).fields if name == "command"]
     if commands:
         return "\n".join(commands[0])
-    needed = [f"{_typed(group, key)}=PATH" for key in file.keys if key.default == "???"]
+    needed = [f"{typed(group, key)}=PATH" for key in file.keys if key.default == "???"]
     plain = [key for key in file.keys if key.default and re.fullmatch(r"[\w.+-]+", key.default)]
     example = [
-        f"{_typed(group, key)}={key.default}" for key in plain if key.default not in ("null", file.path.stem)
+        f"{typed(group, key)}={key.default}" for key in plain if key.default not in ("null", file.path.stem)
     ]
     return " ".join([f"alframe {group}={file.path.stem}", *needed, *example[:1]])
 
@@ -168,8 +144,8 @@ def _classes(file: ConfFile) -> Iterator[str]:
 
 def _keys(group: str, keys: Iterable[Key]) -> Iterator[str]:
     for key in keys:
-        typed = _typed(group, key)
-        yield f"### `{typed}` {{ #{typed} }}"
+        name = typed(group, key)
+        yield f"### `{name}` {{ #{name} }}"
         if key.default:
             takes = _range(group, key)
             default = "no default: it must be given" if key.default == "???" else f"default `{key.default}`"
@@ -178,12 +154,8 @@ def _keys(group: str, keys: Iterable[Key]) -> Iterator[str]:
             yield plain(key.description)
 
 
-def _typed(group: str, key: Key) -> str:
-    return f"{group.replace('/', '.')}.{key.name}" if group else key.name
-
-
 def _range(group: str, key: Key) -> str:
-    return plain(range_of(_typed(group, key)).replace("1048576", "2^20"))
+    return plain(range_of(typed(group, key)).replace("1048576", "2^20"))
 
 
 def _prose(file: ConfFile) -> list[str]:
@@ -194,35 +166,3 @@ def _prose(file: ConfFile) -> list[str]:
 def _first_sentence(file: ConfFile) -> str:
     text = " ".join(_prose(file)) or file.path.stem
     return re.split(r"(?<=[.:])\s+(?=[A-Z])", text)[0].rstrip(":") if text else ""
-
-
-def _links(conf: Path) -> dict[str, str]:
-    """Return where each key and each group is described, as a path below docs/ with an anchor."""
-    links = {key.name: f"{FOLDER}/index.md#{key.name}" for key in read(conf / "config.yaml").keys}
-    for group in GROUPS:
-        links.setdefault(group, group_page(group))
-        for file in options(conf, group):
-            for key in file.keys:
-                shared = key.file.name.startswith("_")
-                page = group_page(group) if shared else option_page(group, file.path.stem)
-                links.setdefault(_typed(group, key), f"{page}#{_typed(group, key)}")
-            links.setdefault(f"{group}={file.path.stem}", option_page(group, file.path.stem))
-    return links
-
-
-def _with_links(text: str, path: str, links: dict[str, str]) -> str:
-    """Return a page whose keys in backticks link to their descriptions on other pages."""
-
-    def linked(match: re.Match[str]) -> str:
-        target = links.get(match.group(1), "")
-        if not target or target.partition("#")[0] == path:
-            return match.group(0)
-        up = "../" * path.count("/")
-        return f"[{match.group(0)}]({up}{target})"
-
-    kept = re.compile(r"```.*?```|^#.*$|\[`[^`]*`\]", re.DOTALL | re.MULTILINE)
-    pieces, last = [], 0
-    for block in kept.finditer(text):
-        pieces += [re.sub(r"`([^`\n]+)`", linked, text[last : block.start()]), block.group(0)]
-        last = block.end()
-    return "".join([*pieces, re.sub(r"`([^`\n]+)`", linked, text[last:])])

@@ -15,7 +15,8 @@ from mkdocs.structure.pages import Page
 from alframe.config.validate import conf_directory
 from alframe.report.main import _parser as report_parser
 from command_options import options_of
-from config_pages import GROUPS, config_pages, group_page, option_page, options
+from config_pages import config_pages, options
+from key_links import GROUPS, group_page, key_links, option_page, with_links
 from page_text import plain, table
 from python_source import exit_codes, fields_of, logged_keys, names_of_files
 from trial_pages import policies, trials
@@ -65,8 +66,9 @@ def from_root(text: str) -> str:
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Return a page with its generated parts."""
-    return _PART.sub(lambda part: _PARTS[part.group(1)](*(part.group(2) or "").split()), markdown)
+    """Return a page with its generated parts, and with links to the keys that it mentions."""
+    text = _PART.sub(lambda part: _PARTS[part.group(1)](*(part.group(2) or "").split()), markdown)
+    return with_links(text, page.file.src_uri, key_links(conf_directory()))
 
 
 def _nav() -> list[dict[str, Any]]:

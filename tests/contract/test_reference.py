@@ -141,3 +141,13 @@ def test_a_header_has_paragraphs_and_fields_whose_lines_continue() -> None:
     )
     assert header.paragraphs == ["What it is."]
     assert header.fields == [("command", ["alframe seed=1", "alframe seed=2"]), ("claim", ["x 1 (y)"])]
+
+
+def test_the_first_mention_of_a_key_links_to_its_description() -> None:
+    links = module("key_links").key_links(CONF)
+    text = "# `query.spread`\n\n`query.spread=5`, `query.spread`, `seed`, [`query.joint`](x.md)\n"
+    assert module("key_links").with_links(text, "howto/page.md", links) == text.replace(
+        "`query.spread=5`", "[`query.spread=5`](../reference/config/query/margin.md#query.spread)"
+    )
+    assert links["query.share"] == "reference/config/query/index.md#query.share"
+    assert links["query=badge"] == "reference/config/query/badge.md"
