@@ -1,4 +1,4 @@
-"""Files that are replaced as a whole or not at all."""
+"""Files that are replaced as a whole or not at all, and locks between processes."""
 
 import os
 from collections.abc import Iterable
@@ -9,34 +9,34 @@ from alframe.core.errors import TrialError
 
 
 def replace_file(path: Path, content: str | bytes | Iterable[str]) -> None:
-    """Write a text, its parts or bytes to `path`: a reader sees the old file or the new one, never a part.
+    """Write a text, the parts of a text, or bytes. A reader sees the old file or the new one, never a part.
 
     Raises:
-        TrialError: the disk is full, read-only or gone; the old file stands.
+        TrialError: the disk is full, read-only or missing; the old file is unchanged.
     """
     try:
         write_whole(path, content, to_disk=True)
     except OSError as error:
         raise TrialError(
-            f"{path}: could not be written ({error.strerror or error}). What was written before stands. Mend "
-            "that, then run the same command again: the trial goes on from its last finished round."
+            f"{path}: could not be written ({error.strerror or error}). Earlier files are unchanged. Make "
+            "the disk writable, then run the same command: the trial continues from its last finished round."
         ) from error
 
 
 def write_whole(path: Path, content: str | bytes | Iterable[str], *, to_disk: bool) -> None:
-    """Write as `replace_file` does; `to_disk` waits until a machine that fails would keep it.
+    """Write as `replace_file` does. `to_disk` waits until the content would survive a power failure.
 
     Raises:
-        OSError: it could not be written; the old file stands.
+        OSError: it could not be written; the old file is unchanged.
     """
     part = path.with_name(f".{path.name}.part")
     try:
         _write(part, content, to_disk)
         part.replace(path)
         if to_disk:
-            _settle(path.parent)
+            _sync_directory(path.parent)
     finally:
-        _take_away(part)
+        _delete(part)
 
 
 def _write(path: Path, content: str | bytes | Iterable[str], to_disk: bool) -> None:
@@ -51,8 +51,8 @@ def _write(path: Path, content: str | bytes | Iterable[str], to_disk: bool) -> N
             os.fsync(file.fileno())
 
 
-def _settle(directory: Path) -> None:
-    """Have the new name on the disk too, where the system can be asked for that."""
+def _sync_directory(directory: Path) -> None:
+    """Wait until a new name in a directory is on the disk, if the system offers that."""
     if os.name != "posix":
         return
     handle = os.open(directory, os.O_RDONLY)
@@ -62,29 +62,29 @@ def _settle(directory: Path) -> None:
         os.close(handle)
 
 
-def _take_away(path: Path) -> None:
+def _delete(path: Path) -> None:
     try:
         path.unlink(missing_ok=True)
-    except OSError:  # on a disk that is read-only by now; told above
+    except OSError:  # the disk has become read-only; the write above has raised
         return
 
 
 try:
     import fcntl
-except ImportError:  # no POSIX: nobody is kept out
+except ImportError:  # not a POSIX system: there are no locks
     fcntl = None  # type: ignore[assignment]
 
 
-def there_are_locks() -> bool:
-    """Return whether processes can keep each other out here."""
+def has_locks() -> bool:
+    """Return True if this system has locks between processes."""
     return fcntl is not None
 
 
 def lock(file: IO[Any], *, shared: bool = False) -> bool:
-    """Lock a file at once and return whether that came about; False where another process holds it.
+    """Lock a file without waiting. Return False if another process holds the lock.
 
     Args:
-        file: open. shared: beside others that share it.
+        file: an open file. shared: True for a lock that several processes can hold at once.
     """
     if fcntl is not None:
         try:
@@ -95,6 +95,6 @@ def lock(file: IO[Any], *, shared: bool = False) -> bool:
 
 
 def wait_for_lock(file: IO[Any]) -> None:
-    """Lock a file as soon as no other process holds it."""
+    """Wait until no other process holds the lock of a file, then lock it."""
     if fcntl is not None:
         fcntl.flock(file, fcntl.LOCK_EX)

@@ -1,4 +1,4 @@
-"""This machine: what its processor is, what was measured on it, and which trials share its cores."""
+"""This machine: its processor, measurements made on it, and the cores that its trials share."""
 
 import json
 import os
@@ -9,11 +9,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
-from alframe._files import lock, there_are_locks, wait_for_lock, write_whole
+from alframe._files import has_locks, lock, wait_for_lock, write_whole
 
 
 def cache_directory() -> Path:
-    """Return where measurements are kept: ALFRAME_CACHE_DIR, or alframe/ in the user's cache folder."""
+    """Return the folder of measurements: ALFRAME_CACHE_DIR, or alframe/ in the user's cache folder."""
     own = os.environ.get("ALFRAME_CACHE_DIR")
     if own:
         return Path(own).expanduser()
@@ -22,7 +22,7 @@ def cache_directory() -> Path:
 
 
 def processor() -> tuple[str, frozenset[str]]:
-    """Return the processor's name and its flags, empty where /proc/cpuinfo does not tell them."""
+    """Return the processor's name and its flags; the flags are empty without /proc/cpuinfo."""
     name, flags = platform.processor() or platform.machine(), frozenset[str]()
     with suppress(OSError), open("/proc/cpuinfo") as lines:
         for line in lines:
@@ -36,24 +36,23 @@ def processor() -> tuple[str, frozenset[str]]:
 
 
 def n_cores() -> int:
-    """Return the cores that this process may use."""
+    """Return the number of cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 def recall(key: str) -> dict[str, Any] | None:
-    """Return what was remembered on this machine under a key, or None; a damaged file remembers nothing."""
-    with suppress(
-        OSError, ValueError, AttributeError, RuntimeError
-    ):  # RuntimeError: no such user, or nested too deep
+    """Return the value that `remember` saved on this machine, or None. A damaged file counts as empty."""
+    # RuntimeError: the user has no home, or the file is nested too deep.
+    with suppress(OSError, ValueError, AttributeError, RuntimeError):
         found = json.loads((cache_directory() / "measured.json").read_text()).get(key)
         return found if isinstance(found, dict) else None
     return None
 
 
 def remember(key: str, value: dict[str, Any]) -> None:
-    """Keep a value under a key for later trials; where that cannot be written, nothing is kept."""
+    """Save a value under a key for later trials. If the file cannot be written, the value is dropped."""
     with suppress(OSError, ValueError, RuntimeError):
         directory = cache_directory()
         directory.mkdir(parents=True, exist_ok=True)
@@ -69,19 +68,19 @@ def remember(key: str, value: dict[str, Any]) -> None:
 
 @contextmanager
 def shared_cores(wanted: int | None) -> Iterator[int]:
-    """Yield how many threads to compute with, and let other trials know of them while the block runs.
+    """Yield the number of threads to compute with. Other trials can see it while the block runs.
 
     Args:
-        wanted: threads asked for; None takes the cores that no other trial has taken, one at least. Two
-            processes that each want both of two cores wait for each other at every operation: a step takes
-            nearly twice as long as with one thread each, and at times far longer
+        wanted: number of threads. None takes the cores that no other trial has taken, at least one. If two
+            processes each use both of two cores, they wait for each other at every operation: a step takes
+            nearly twice as long as with one thread each, and sometimes far longer
             (scripts/benchmarks/steps.py).
     """
     mine: IO[str] | None = None
     n = wanted or n_cores()
-    if there_are_locks():
+    if has_locks():
         with suppress(OSError, RuntimeError):
-            directory = cache_directory() / "running" / platform.node()  # homes are shared between machines
+            directory = cache_directory() / "running" / platform.node()  # machines may share a home
             directory.mkdir(parents=True, exist_ok=True)
             with _locked(directory / "list.lock"):
                 taken = sum(_taken(directory))
@@ -96,11 +95,11 @@ def shared_cores(wanted: int | None) -> Iterator[int]:
         yield n
     finally:
         if mine is not None:
-            mine.close()  # and with it the lock: the next to look takes the file away
+            mine.close()  # this frees the lock; the next reader deletes the file
 
 
 def _taken(directory: Path) -> Iterator[int]:
-    """Yield the threads of each trial that runs, and take away the files of those that ended."""
+    """Yield the threads of each running trial, and delete the files of trials that have ended."""
     for file in directory.glob("*.cores"):
         with suppress(OSError, ValueError), file.open() as other:
             if lock(other):
