@@ -102,7 +102,8 @@ def test_same_seed_same_labels_other_seed_other_labels(tmp_path: Path) -> None:
         (["hydra.run.dir=/proc/nowhere"], "/proc/nowhere"),
         (["learner.crop=3"], "learner.crop: expected at most 2 of 8 pixels"),
         (["query._target_=os.system"], "query._target_: expected a class of alframe"),
-        (["query._target_=alframe.query.Nope"], "query._target_: expected something that can be imported"),
+        (["query._target_=alframe.query.Nope"], "query._target_: expected a class that exists"),
+        (["initial._target_=alframe.initial.RandomSeedSet"], "has moved. Write alframe.query.RandomSeedSet."),
         (["tracker.mode=online"], "wandb login"),
         (
             ["learner.final_views=8"],
@@ -118,6 +119,8 @@ def test_a_users_mistake_is_one_line_and_exit_code_2(tmp_path: Path, typed: list
     assert said in done.stderr
     assert "Traceback" not in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
+    if not said.startswith(("initial: ", "query.share: ")):  # refused by the loop, after the first files
+        assert not list(tmp_path.glob("outputs/*"))
 
 
 def test_a_trial_is_never_written_over(tmp_path: Path) -> None:

@@ -72,8 +72,8 @@ def occupied(directory: Path, *, remove_if_refused: bool = True) -> Iterator[Non
     """Make the directory of a trial and lock it while the block runs.
 
     Args:
-        remove_if_refused: if the block raises `UserError` before the trial has written a file, the directory
-            is removed again, unless it existed before.
+        remove_if_refused: if the block raises `UserError`, the lock is removed, and so is a directory that
+            is new and without other files.
 
     Raises:
         UserError: the directory cannot be made or written, holds a finished trial or one that cannot be
@@ -131,12 +131,12 @@ def _take(file: IO[str], directory: Path) -> None:
 
 
 def _remove_traces(directory: Path, is_new: bool) -> None:
-    """Remove the lock, and a new directory with Hydra's folder, if the trial has written nothing."""
-    written = {path.name for path in directory.iterdir()} - {STATE, HYDRA}
-    if written or [path.name for path in (directory / STATE).iterdir()] != [LOCK]:
+    """Remove the folder with the lock, and a new directory into which the trial has written nothing."""
+    if [path.name for path in (directory / STATE).iterdir()] != [LOCK]:
         return
+    written = {path.name for path in directory.iterdir()} - {STATE, HYDRA}
     with suppress(OSError):  # some systems keep a file that is open
-        shutil.rmtree(directory if is_new else directory / STATE)
+        shutil.rmtree(directory / STATE if written or not is_new else directory)
 
 
 def _check_free(directory: Path) -> None:

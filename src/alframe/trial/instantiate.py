@@ -1,6 +1,8 @@
-"""The one place where a `_target_` of a config becomes an object, restricted to trusted packages."""
+"""The one place where a `_target_` of a config becomes an object. Only trusted packages are allowed."""
 
 import inspect
+from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import hydra
@@ -9,46 +11,49 @@ from omegaconf import OmegaConf
 from alframe.core.errors import ConfigError
 
 _TRUSTED = ("alframe.", "torch.", "torchvision.", "hydra.utils.get_class")
+# Packages and classes whose old names may stand in a user's own config.
+_RENAMED_PACKAGES = {"initial": "query"}
+_RENAMED_CLASSES = {"CheapestNow": "MinimumCost"}
 
 
 def instantiate(
     group: str,
-    node: dict[str, Any],
+    node: Mapping[str, Any],
     trusted: list[str],
     *,
     call: bool = True,
-    offered: dict[str, Any] | None = None,
-    **given: Any,
+    offered: Mapping[str, Any] | None = None,
+    **arguments: Any,
 ) -> Any:
-    """Return the object of a config node with a `_target_`, its settings and what is given here.
+    """Return the object of a config node.
 
     Args:
         group: the config group, for messages.
         node: `_target_` and settings.
         trusted: packages besides alframe, torch and torchvision that a `_target_` may name.
-        call: False returns a function that makes the object when it is given the rest.
-        offered: arguments that are given where the target has a parameter of that name.
-        given: arguments that do not come from the config.
+        call: False returns a function that makes the object from the remaining arguments.
+        offered: arguments that are passed if the target has a parameter of that name.
+        arguments: further arguments, which do not come from the config.
 
     Raises:
-        ConfigError: an untrusted or unknown target, or settings that it does not take.
+        ConfigError: the target is not trusted or does not exist, or does not take the settings.
     """
     _check(group, node, trusted)
     try:
-        # Given objects go in by a partial call: Hydra would otherwise look for config inside them.
-        make = hydra.utils.instantiate(OmegaConf.create(node), _partial_=True, _convert_="all")
-        # ValueError: inspect's word for a setting that the target has no parameter for.
+        # A partial call: Hydra would look for config inside the arguments if it got them.
+        make = hydra.utils.instantiate(OmegaConf.create(dict(node)), _partial_=True, _convert_="all")
+        # inspect raises ValueError for a setting that the target has no parameter for.
         signature = inspect.signature(make)
-        given |= {name: value for name, value in (offered or {}).items() if name in signature.parameters}
+        arguments |= {name: value for name, value in (offered or {}).items() if name in signature.parameters}
         if call:
-            signature.bind(**given)
+            signature.bind(**arguments)
     except (hydra.errors.InstantiationException, TypeError, ValueError) as error:
         reason = " ".join(str(error.__cause__ or error).split())
         raise ConfigError(group, f"settings that {node['_target_']} takes: {reason}") from error
-    return make(**given) if call else make
+    return make(**arguments) if call else make
 
 
-def check_targets(config: dict[str, Any]) -> None:
+def check_targets(config: Mapping[str, Any]) -> None:
     """Raise `ConfigError` for the first `_target_` of a config that is not trusted or does not exist."""
     for group, node in config.items():
         _check(group, node, config["trusted_packages"])
@@ -66,19 +71,45 @@ def _check(group: str, node: Any, trusted: list[str]) -> None:
         try:
             hydra.utils.get_object(target)
         except Exception as error:
-            reason = " ".join(str(error).split())
-            raise ConfigError(
-                f"{group}._target_", "something that can be imported", target, f"{reason}."
-            ) from error
+            raise _unknown(group, target, error) from error
+
+
+def _unknown(group: str, target: str, error: Exception) -> ConfigError:
+    """Return the error for a target that does not exist, with its new name if it has moved."""
+    key, expected = f"{group}._target_", "a class that exists"
+    new = _new_name(target)
+    if new is not None:
+        return ConfigError(key, f"{expected}, got {target}, which has moved", hint=f"Write {new}.")
+    reason = " ".join(str(error).split())
+    return ConfigError(key, expected, target, f"{reason}.")
+
+
+def _new_name(target: str) -> str | None:
+    """Return the public name of a class of alframe that a config names by an old one, or None.
+
+    Packages list their public classes, so that the module of a class never has to be known.
+
+    >>> _new_name("alframe.query.committee.Bald")
+    'alframe.query.Bald'
+    """
+    parts = target.split(".")
+    if parts[0] != "alframe" or len(parts) < 3:
+        return None
+    package, name = _RENAMED_PACKAGES.get(parts[1], parts[1]), _RENAMED_CLASSES.get(parts[-1], parts[-1])
+    new = f"alframe.{package}.{name}"
+    with suppress(Exception):
+        hydra.utils.get_object(new)
+        return new
+    return None
 
 
 def _targets(node: Any) -> list[str]:
-    """Return every `_target_` in a node, and what `get_class` is to look up."""
+    """Return every `_target_` in a node, and the paths that `get_class` looks up."""
     if isinstance(node, list):
         return [target for item in node for target in _targets(item)]
-    if not isinstance(node, dict):
+    if not isinstance(node, Mapping):
         return []
-    own = [str(node["_target_"])] if node.get("_target_") else []
-    if own == ["hydra.utils.get_class"]:
-        own.append(str(node.get("path")))
-    return own + [target for value in node.values() for target in _targets(value)]
+    found = [str(node["_target_"])] if node.get("_target_") else []
+    if found == ["hydra.utils.get_class"]:
+        found.append(str(node.get("path")))
+    return found + [target for value in node.values() for target in _targets(value)]

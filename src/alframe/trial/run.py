@@ -102,10 +102,10 @@ def run_trial(
         replacements=replacements or Replacements(),
     )
     check(config)
-    check_targets(config)
-    settings = read_settings(config)
     # The directory of a sweep's trial stays: the sweep writes into it why the trial was refused.
     with occupied(directory, remove_if_refused=group is None):
+        check_targets(config)
+        settings = read_settings(config)
         state = find_state(directory, identity(config))
         return _run(request, settings if state is None else settled(settings, state.chosen), state)
 

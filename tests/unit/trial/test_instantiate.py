@@ -1,0 +1,47 @@
+"""A `_target_` by its old name is answered with the new one."""
+
+import pytest
+
+from alframe.core.errors import ConfigError
+from alframe.trial.instantiate import check_targets, instantiate
+
+MOVED = {
+    "alframe.initial.FirstSeedSet": "alframe.query.FirstSeedSet",
+    "alframe.initial.RandomSeedSet": "alframe.query.RandomSeedSet",
+    "alframe.initial.StratifiedSeedSet": "alframe.query.StratifiedSeedSet",
+    "alframe.initial.stratified.StratifiedSeedSet": "alframe.query.StratifiedSeedSet",
+    "alframe.initial.typiclust.TypiclustSeedSet": "alframe.query.TypiclustSeedSet",
+    "alframe.query.committee.Bald": "alframe.query.Bald",
+    "alframe.query.committee.VoteEntropy": "alframe.query.VoteEntropy",
+    "alframe.learner.consistency.ConsistencyRecipe": "alframe.learner.ConsistencyRecipe",
+    "alframe.learner.supervised.SupervisedRecipe": "alframe.learner.SupervisedRecipe",
+    "alframe.oracle.files.FilesOracle": "alframe.oracle.FilesOracle",
+    "alframe.stopping.cheapest.mcal": "alframe.stopping.mcal",
+    "alframe.stopping.cheapest.CheapestNow": "alframe.stopping.MinimumCost",
+    "alframe.stopping.CheapestNow": "alframe.stopping.MinimumCost",
+    "alframe.data.images.map_images": "alframe.data.map_images",
+}
+
+
+@pytest.mark.parametrize(("old", "new"), MOVED.items())
+def test_an_old_target_is_answered_with_the_new_one(old: str, new: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        check_targets({"query": {"_target_": old}, "trusted_packages": []})
+    assert str(caught.value) == (
+        f"query._target_: expected a class that exists, got {old}, which has moved. Write {new}."
+    )
+    instantiate("query", {"_target_": new}, [], call=False)
+
+
+def test_a_target_without_a_new_name_is_refused_with_the_reason() -> None:
+    for target in ("alframe.query.Nope", "alframe.nowhere.Margin", "torch.optim.Nope"):
+        with pytest.raises(
+            ConfigError, match=rf"^query\._target_: expected a class that exists, got '{target}'"
+        ):
+            instantiate("query", {"_target_": target}, [])
+
+
+def test_an_old_target_inside_a_node_is_found() -> None:
+    node = {"_target_": "alframe.query.Margin", "inner": [{"_target_": "alframe.initial.RandomSeedSet"}]}
+    with pytest.raises(ConfigError, match=r"Write alframe\.query\.RandomSeedSet"):
+        instantiate("query", node, [])
