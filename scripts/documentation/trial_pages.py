@@ -51,7 +51,7 @@ def _section(path: Path) -> str:
     facts = [
         (name, plain(" ".join(lines))) for name, lines in header.fields if name not in ("command", "claim")
     ]
-    claims = [plain(lines[0]) for name, lines in header.fields if name == "claim"]
+    claims = [plain(" ".join(lines)) for name, lines in header.fields if name == "claim"]
     if claims:
         facts.append(("expected of one new trial", "; ".join(claims)))
     settings = re.sub(r"\A(#.*\n)+", "", path.read_text()).strip()
@@ -60,10 +60,15 @@ def _section(path: Path) -> str:
             f"## {path.stem}",
             *(plain(paragraph) for paragraph in header.paragraphs),
             "```\n" + "\n".join(commands) + "\n```",
-            *(f"{name}\n:   {text}" for name, text in facts),
+            *(f"{name}\n:   {_with_pages(text)}" for name, text in facts),
             *([_collapsed(settings)] if settings else []),
         ]
     )
+
+
+def _with_pages(text: str) -> str:
+    """Return a text in which the names of pages are links, as seen from a page in docs/reference/."""
+    return re.sub(r"docs/([\w/.-]+\.md(?:#[\w-]+)?)", r"[more](../\1)", text)
 
 
 def _collapsed(settings: str) -> str:
