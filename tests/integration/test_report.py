@@ -41,7 +41,7 @@ def test_the_tables_hold_the_results_of_the_trials(sweep: Path, capsys: pytest.C
     assert content["means"]["random"]["test_accuracy"] is None
     assert content["ranges"]["accuracy"] is None
     assert "No AUBC of test accuracy: it is unknown." in " ".join(printed.split())
-    assert (sweep / "report" / "pictures" / "learning_curves_mislabelled.svg").exists()
+    assert (sweep / "report" / "pictures" / "pareto_front.svg").exists()
 
 
 def test_the_report_is_logged_as_a_run_in_the_sweeps_group(

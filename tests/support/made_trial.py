@@ -1,6 +1,5 @@
-"""The files of a finished trial, made by hand: 20 samples of 3 classes, two rounds, one wrong auto-label."""
+"""The files of a finished trial, by hand: 20 samples of 3 classes, two rounds, one wrong auto-label."""
 
-import csv
 import json
 from pathlib import Path
 from typing import Any
@@ -8,6 +7,8 @@ from typing import Any
 import numpy as np
 import yaml
 
+from alframe.core.trial_summary import TrialSummary
+from alframe.report.load.csv_json import read_rounds
 from alframe.report.load.trials import Trial
 
 NAMES = ["cat & dog", "<script>alert(1)</script>", "数字 of a very long name that goes on"]
@@ -24,6 +25,8 @@ SUMMARY: dict[str, Any] = {
     "auto_label_error": 0.1,
     "test_accuracy": 0.9,
     "seconds": 4.0,
+    "train_seconds": 2.0,
+    "score_seconds": 1.0,
     "seed": 3,
     "data": "made",
     "stopped_because": "enough",
@@ -55,13 +58,13 @@ CERTIFICATE = {
 }
 ROUNDS = """\
 round,hand_new,auto_new,hand_labels,auto_labels,unlabelled,mislabelled,mislabelled_share,auto_label_error,\
-threshold,test_accuracy,seconds,kind,note
-0,4,0,4,0,16,0,0.0,,,,0.5,seed,
-1,2,8,6,8,6,2,0.1,0.25,0.75,0.8,1.5,round,
-2,2,10,8,10,2,1,0.05,0.1,0.75,0.9,1.5,round,a note
-3,2,0,10,10,0,1,0.05,0.1,,,0.5,closing,
+threshold,test_accuracy,seconds,kind,coverage,note
+0,4,0,4,0,16,0,0.0,,,,0.5,seed,0.0,
+1,2,8,6,8,6,2,0.1,0.25,0.75,0.8,1.5,round,0.4,
+2,2,10,8,10,2,1,0.05,0.1,0.75,0.9,1.5,round,0.5,a note
+3,2,0,10,10,0,1,0.05,0.1,,,0.5,closing,0.5,
 """
-# Who labelled the 20 samples, and in which round.
+# The source of each of the 20 labels, and its round.
 SOURCES = 4 * [("seed", 0)] + 2 * [("query", 1)] + 2 * [("validation", 2)] + 2 * [("remainder", 3)]
 DIAGNOSIS = {
     "class_names": NAMES,
@@ -74,7 +77,7 @@ DIAGNOSIS = {
 
 
 def leave_trial(directory: Path, **summary: Any) -> Path:
-    """Write every file of the trial, with other figures in summary.json where given; return the directory."""
+    """Write every file of the trial, with changes to summary.json; return the directory."""
     directory.mkdir(parents=True)
     (directory / "rounds.csv").write_text(ROUNDS)
     (directory / "summary.json").write_text(json.dumps(SUMMARY | summary))
@@ -105,12 +108,11 @@ def leave_mislabelled(directory: Path, n: int, shape: tuple[int, ...] = (1, 8, 8
 
 
 def read(directory: Path) -> Trial:
-    """Return the trial that lies in a directory, its files taken as they are."""
-    with (directory / "rounds.csv").open(newline="") as rows:
-        return Trial(
-            directory=directory,
-            config=yaml.safe_load((directory / "config.yaml").read_text()),
-            summary=json.loads((directory / "summary.json").read_text()),
-            rounds=list(csv.DictReader(rows)),
-            choices={},
-        )
+    """Return the trial in a directory."""
+    return Trial(
+        directory=directory,
+        config=yaml.safe_load((directory / "config.yaml").read_text()),
+        summary=TrialSummary.from_json(json.loads((directory / "summary.json").read_text())),
+        rounds=read_rounds(directory),
+        choices={},
+    )

@@ -1,20 +1,26 @@
 """Directories as trials leave them, without running a trial."""
 
+import csv
+import io
 import json
+from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from alframe.core.reports import RoundRow
+
 MARGIN = {"_target_": "alframe.query.Margin", "spread": 3}
 RANDOM = {"_target_": "alframe.query.RandomQuery"}
 ROUNDS = """\
 round,hand_new,hand_labels,mislabelled_share,test_accuracy,auto_labels,unlabelled,mislabelled,\
-auto_label_error,threshold,seconds,note,kind
-0,20,20,0.0,,0,80,0,,,0.1,,seed
-1,10,30,0.01,0.5,20,50,1,0.05,0.9,4.0,,round
-2,10,40,0.02,0.6,40,20,2,0.05,0.9,4.5,,round
-3,5,45,0.03,,55,0,3,0.0545,,0.1,,closing
+auto_label_error,threshold,seconds,note,auto_new,coverage,kind
+0,20,20,0.0,,0,80,0,,,0.1,,0,0.0,seed
+1,10,30,0.01,0.5,20,50,1,0.05,0.9,4.0,,20,0.2,round
+2,10,40,0.02,0.6,40,20,2,0.05,0.9,4.5,,20,0.4,round
+3,5,45,0.03,,55,0,3,0.0545,,0.1,,15,0.55,closing
 """
 SUMMARY = {
     "seed": 0,
@@ -65,11 +71,28 @@ def leave_trial(
     return directory
 
 
-def rows_of(hand: list[int], wrong: list[float], accuracy: list[float], auto: int = 30) -> str:
-    """Return a rounds.csv of rounds that end with these hand labels, without seed set and closing row."""
-    lines = ["round,hand_new,hand_labels,auto_labels,mislabelled_share,test_accuracy,kind"]
+def rows_of(
+    hand: Sequence[int],
+    wrong: Sequence[float | None],
+    accuracy: Sequence[float | None],
+    auto: int = 30,
+    closing: tuple[int, float] | None = None,
+) -> str:
+    """Return a rounds.csv without the seed set: rounds that end with these numbers of hand labels.
+
+    auto: auto-labels after each round. closing: hand labels and mislabelled share of a closing row.
+    """
+    ends = [*zip(hand, wrong, accuracy, strict=True), *([(*closing, None)] if closing else [])]
+    text = io.StringIO()
+    writer = csv.DictWriter(text, [field.name for field in fields(RoundRow)], lineterminator="\n")
+    writer.writeheader()
     before = 0
-    for number, (count, share, score) in enumerate(zip(hand, wrong, accuracy, strict=True), start=1):
-        lines.append(f"{number},{count - before},{count},{auto},{share},{score},round")
-        before = count
-    return "\n".join(lines) + "\n"
+    for number, (n_hand, share, score) in enumerate(ends, start=1):
+        row = RoundRow(
+            round=number, kind="round" if number <= len(hand) else "closing", hand_new=n_hand - before,
+            auto_new=auto, hand_labels=n_hand, auto_labels=auto, unlabelled=0, coverage=0.3, seconds=1.0,
+            mislabelled_share=share, test_accuracy=score,
+        )  # fmt: skip
+        writer.writerow(row.to_csv())
+        before = n_hand
+    return text.getvalue()

@@ -117,7 +117,7 @@ def header_facts(
     seeds = sorted({trial.seed for trial in trials})
     facts.append(("seed" if len(seeds) == 1 else "seeds", _seeds(seeds)))
     for name, key in (("data", "data"), ("samples", "n_samples"), ("device", "device")):
-        facts.append((name, _counts(Counter[str](_text(trial.summary.get(key)) for trial in trials))))
+        facts.append((name, _counts(Counter[str](_text(getattr(trial.summary, key)) for trial in trials))))
     versions = Counter[str](_version(trial) for trial in trials)
     return [*facts, ("alframe", _counts(versions))]
 
@@ -127,8 +127,7 @@ def _text(value: object) -> str:
 
 
 def _version(trial: Trial) -> str:
-    versions = trial.summary.get("versions")
-    return str(versions.get("alframe")) if isinstance(versions, dict) else "unknown"
+    return str((trial.summary.versions or {}).get("alframe", "unknown"))
 
 
 def _counts(counts: Counter[str]) -> str:

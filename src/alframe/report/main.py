@@ -166,7 +166,7 @@ def _report(found: Found, naming: Naming, comparison: GroupComparison, pictures:
     if len(trials) == 1:
         trial = trials[0][1]
         sections = _of_trial(trial, pictures, warnings)
-        title = f"{trial.summary.get('data', 'trial')}, seed {trial.seed}: {trial.directory.resolve().name}"
+        title = f"{trial.summary.data or 'trial'}, seed {trial.seed}: {trial.directory.resolve().name}"
         return report_of(found, naming, warnings, sections, title)
     warnings += comparison.warnings
     sections = comparison_sections(comparison, naming, _pictures(comparison) if pictures else {})

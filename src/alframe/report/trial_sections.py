@@ -4,15 +4,18 @@ from collections.abc import Callable, Mapping, Sequence
 
 from alframe._text import count, counted, percent
 from alframe.core.errors import UserError
+from alframe.core.layout import SUMMARY
+from alframe.core.reports import Certificate, RoundRow
 from alframe.report.document import Picture, Section, Table
-from alframe.report.load.one_trial import diagnosis_of, hand_labels_by_source, mislabelled_of, rounds_of
-from alframe.report.load.records import DiagnosisFile, Round
+from alframe.report.load.one_trial import diagnosis_of, hand_labels_by_source, mislabelled_of
+from alframe.report.load.records import DiagnosisFile
 from alframe.report.load.trials import Trial
 from alframe.report.plots.draw_certificate import draw_certificate
 from alframe.report.plots.draw_confidence import draw_error_by_confidence, draw_reliability
 from alframe.report.plots.draw_mistakes import draw_classes, draw_confusion, draw_gallery
 from alframe.report.plots.draw_rounds import draw_flow, draw_hand_labels, draw_quality
 from alframe.report.tables.trial_tables import (
+    NamedRow,
     certificate_table,
     classes_table,
     confidence_table,
@@ -26,7 +29,6 @@ from alframe.report.tables.trial_tables import (
 BySource = Mapping[str, Mapping[int, int]]  # hand labels by source and round
 Draw = Callable[[], Sequence[Picture]]
 Drawn = Callable[[Draw], Sequence[Picture]]  # draws, or returns nothing if pictures are not wanted
-NEEDED = ("n_samples", "n_classes", "rounds", "hand_labels", "hand_share", "auto_labels")
 TRUTH_UNKNOWN = "The true labels of this data set are unknown, so wrong labels cannot be counted or shown."
 NONE_WRONG = "No label is wrong."
 NO_AUTO = "There are no auto-labels, so there is no confidence to examine."
@@ -47,8 +49,9 @@ def trial_sections(trial: Trial, *, pictures: bool = True) -> list[Section]:
     Raises:
         UserError: a file of the trial is damaged, or matplotlib is not installed.
     """
-    _check(trial)
-    rounds, diagnosis = rounds_of(trial), diagnosis_of(trial)
+    if trial.summary.n_classes is None:
+        raise UserError(f"{trial.directory / SUMMARY}: expected n_classes, got none. Leave this trial out.")
+    rounds, diagnosis = trial.rounds, diagnosis_of(trial)
 
     def drawn(draw: Draw) -> Sequence[Picture]:
         return draw() if pictures else ()
@@ -57,7 +60,7 @@ def trial_sections(trial: Trial, *, pictures: bool = True) -> list[Section]:
         Section(title=f"Trial {trial.directory.name}", text=_result(trial), parts=[facts_table(trial)]),
         _rounds_section(trial, rounds, drawn),
     ]
-    if trial.summary.get("mislabelled") is None:
+    if trial.summary.mislabelled is None:
         sections.append(Section(title="Wrong labels", text=TRUTH_UNKNOWN))
     else:
         sections += [
@@ -65,34 +68,29 @@ def trial_sections(trial: Trial, *, pictures: bool = True) -> list[Section]:
             _classes_section(trial, diagnosis, drawn),
             _mislabelled_section(trial, diagnosis, drawn),
         ]
-    if trial.summary.get("certificate"):
-        sections.append(_certificate_section(trial, drawn))
+    if trial.summary.certificate is not None:
+        sections.append(
+            _certificate_section(trial.summary.certificate, trial.summary.mislabelled_share, drawn)
+        )
     return sections
-
-
-def _check(trial: Trial) -> None:
-    missing = [key for key in NEEDED if trial.summary.get(key) is None]
-    if missing:
-        file = trial.directory / "summary.json"
-        raise UserError(f"{file}: expected {', '.join(missing)}, got none. Leave this trial out.")
 
 
 def _result(trial: Trial) -> str:
     summary = trial.summary
     text = (
-        f"{count(summary['hand_labels'])} of {count(summary['n_samples'])} samples "
-        f"({percent(summary['hand_share'])}) were labelled by hand and {count(summary['auto_labels'])} by "
-        f"the model, in {counted(summary['rounds'], 'round')}."
+        f"{count(summary.hand_labels)} of {count(summary.n_samples)} samples "
+        f"({percent(summary.hand_share)}) were labelled by hand and {count(summary.auto_labels)} by "
+        f"the model, in {counted(summary.rounds, 'round')}."
     )
-    if summary.get("mislabelled") is None:
+    if summary.mislabelled is None:
         return f"{text} {TRUTH_UNKNOWN}"
-    if not summary["mislabelled"]:
+    if not summary.mislabelled:
         return f"{text} {NONE_WRONG}"
-    wrong, share = counted(summary["mislabelled"], "label"), percent(summary["mislabelled_share"])
-    return f"{text} {wrong} ({share}) {'is' if summary['mislabelled'] == 1 else 'are'} wrong."
+    wrong, share = counted(summary.mislabelled, "label"), percent(summary.mislabelled_share)
+    return f"{text} {wrong} ({share}) {'is' if summary.mislabelled == 1 else 'are'} wrong."
 
 
-def _rounds_section(trial: Trial, rounds: Sequence[Round], drawn: Drawn) -> Section:
+def _rounds_section(trial: Trial, rounds: Sequence[RoundRow], drawn: Drawn) -> Section:
     by_source = hand_labels_by_source(trial)
     parts: list[Table | Picture] = [*drawn(lambda: [draw_flow(rounds)])]
     text = []
@@ -102,7 +100,7 @@ def _rounds_section(trial: Trial, rounds: Sequence[Round], drawn: Drawn) -> Sect
         text.append("There is no labels.csv, so the purposes of the hand labels cannot be shown.")
     if any(each.mislabelled_share or each.test_accuracy is not None for each in rounds):
         parts += drawn(lambda: [draw_quality(rounds)])
-    if trial.summary.get("mislabelled") is not None and not any(each.mislabelled_share for each in rounds):
+    if trial.summary.mislabelled is not None and not any(each.mislabelled_share for each in rounds):
         text.append("No label was wrong after any round.")
     if all(each.test_accuracy is None for each in rounds):
         text.append("The data set has no test images, so there is no test accuracy.")
@@ -110,13 +108,13 @@ def _rounds_section(trial: Trial, rounds: Sequence[Round], drawn: Drawn) -> Sect
     return Section(title="Rounds", text=" ".join(text), parts=[*parts, table])
 
 
-def _with_audit(trial: Trial, rounds: Sequence[Round], by_source: BySource | None) -> Sequence[Round]:
-    certificate = trial.summary.get("certificate") or {}
+def _with_audit(trial: Trial, rounds: Sequence[RoundRow], by_source: BySource | None) -> Sequence[NamedRow]:
+    certificate = trial.summary.certificate
     if by_source is None:
-        n_audit = int(certificate.get("asked") or 0)
+        n_audit = certificate.asked if certificate else 0
     else:
         n_audit = sum(by_source.get("audit", {}).values())
-    return with_audit(rounds, n_audit, certificate.get("found_wrong"))
+    return with_audit(rounds, n_audit, certificate.found_wrong if certificate else None)
 
 
 def _confidence_section(trial: Trial, diagnosis: DiagnosisFile | None, drawn: Drawn) -> Section:
@@ -145,7 +143,7 @@ def _classes_section(trial: Trial, diagnosis: DiagnosisFile | None, drawn: Drawn
     if not missing and diagnosis is not None:
         pictures += drawn(lambda: [draw_confusion(diagnosis)])
         tables.append(mix_ups_table(diagnosis))
-    per_class = trial.summary.get("per_class") or []
+    per_class = trial.summary.per_class or []
     if any(each["n_samples"] for each in per_class):
         pictures += drawn(lambda: [draw_classes(per_class)])
         tables.append(classes_table(per_class))
@@ -153,13 +151,13 @@ def _classes_section(trial: Trial, diagnosis: DiagnosisFile | None, drawn: Drawn
 
 
 def _mislabelled_section(trial: Trial, diagnosis: DiagnosisFile | None, drawn: Drawn) -> Section:
-    title, wrong = "Mislabelled samples", trial.summary.get("mislabelled")
+    title, wrong = "Mislabelled samples", trial.summary.mislabelled
     shown = mislabelled_of(trial)
     if not wrong:
         return Section(title=title, text=NONE_WRONG)
     if shown is None:
         return Section(title=title, text=f"The images of the mislabelled samples are not stored. {TOO_OLD}")
-    names = diagnosis.class_names if diagnosis else [str(k) for k in range(int(trial.summary["n_classes"]))]
+    names = diagnosis.class_names if diagnosis else [str(k) for k in range(trial.summary.n_classes or 0)]
     n = len(shown.index_M)
     cut = f"The {count(n)} most confident of {count(wrong)} are shown. " if n < wrong else ""
     return Section(
@@ -169,15 +167,13 @@ def _mislabelled_section(trial: Trial, diagnosis: DiagnosisFile | None, drawn: D
     )
 
 
-def _certificate_section(trial: Trial, drawn: Drawn) -> Section:
-    certificate = trial.summary["certificate"]
-    reached = "This is within" if certificate["reached"] else "This is above"
-    wrong, share = count(certificate["max_wrong"]), percent(certificate["max_wrong_share"])
+def _certificate_section(certificate: Certificate, truth: float | None, drawn: Drawn) -> Section:
+    reached = "This is within" if certificate.reached else "This is above"
+    wrong, share = count(certificate.max_wrong), percent(certificate.max_wrong_share)
     text = (
-        f"With {percent(certificate['confidence'], 0)} confidence at most {wrong} labels ({share} of the "
-        f"data set) are wrong. {reached} the tolerated {percent(certificate['tolerance'])}."
+        f"With {percent(certificate.confidence, 0)} confidence at most {wrong} labels ({share} of the "
+        f"data set) are wrong. {reached} the tolerated {percent(certificate.tolerance)}."
     )
-    truth = trial.summary.get("mislabelled_share")
     return Section(
         title="Certificate",
         text=text,
@@ -187,6 +183,6 @@ def _certificate_section(trial: Trial, drawn: Drawn) -> Section:
 
 def _why_missing(trial: Trial, diagnosis: DiagnosisFile | None, no_auto: str) -> str:
     """Return why auto-labels cannot be compared with the truth, or an empty text if they can."""
-    if not trial.summary.get("auto_labels"):
+    if not trial.summary.auto_labels:
         return no_auto
     return TOO_OLD if diagnosis is None or diagnosis.confusion_CC is None else ""

@@ -11,7 +11,7 @@ import pytest
 
 from alframe.core.errors import UserError
 from alframe.report.document import Picture, Section, Table
-from alframe.report.load.one_trial import hand_labels_by_source, mislabelled_of, rounds_of
+from alframe.report.load.one_trial import hand_labels_by_source, mislabelled_of
 from alframe.report.load.records import DiagnosisFile
 from alframe.report.load.trials import Trial
 from alframe.report.plots.draw_mistakes import COLUMNS, ROWS, as_rgb, draw_confusion, draw_gallery
@@ -164,7 +164,7 @@ def test_many_rounds_and_one(tmp_path: Path) -> None:
         directory = leave_trial(tmp_path / name)
         (directory / "rounds.csv").write_text("\n".join([head, *rows]))
         trial = read(directory)
-        rounds, by_source = rounds_of(trial), hand_labels_by_source(trial)
+        rounds, by_source = trial.rounds, hand_labels_by_source(trial)
         assert by_source is not None
         pictures = [draw_flow(rounds), draw_hand_labels(by_source, rounds), draw_quality(rounds)]
         assert not any("37" in texts(picture) for picture in pictures)  # too many to name each
@@ -172,8 +172,8 @@ def test_many_rounds_and_one(tmp_path: Path) -> None:
 
 
 def test_a_summary_without_what_is_needed_is_named(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"a/summary\.json: expected hand_labels"):
-        trial_sections(read(leave_trial(tmp_path / "a", hand_labels=None)))
+    with pytest.raises(UserError, match=r"a/summary\.json: expected n_classes"):
+        trial_sections(read(leave_trial(tmp_path / "a", n_classes=None)))
 
 
 @pytest.mark.parametrize(
@@ -217,7 +217,7 @@ def test_the_audit_has_a_row_of_its_own(tmp_path: Path) -> None:
     lines = (directory / "labels.csv").read_text().replace("remainder,3", "audit,3", 1)
     (directory / "labels.csv").write_text(lines)
     rows = (directory / "rounds.csv").read_text().splitlines()
-    rows[3] = "2,2,10,8,11,1,1,0.05,0.1,0.75,0.9,1.5,round,a note"  # of 20, so that one is left
+    rows[3] = "2,2,10,8,11,1,1,0.05,0.1,0.75,0.9,1.5,round,0.5,a note"  # of 20, so that one is left
     (directory / "rounds.csv").write_text("\n".join([*rows, ""]))
     table = parts_of(trial_sections(read(directory), pictures=False), Table)["rounds"]
     assert isinstance(table, Table)
@@ -230,7 +230,7 @@ def test_the_audit_has_a_row_of_its_own(tmp_path: Path) -> None:
     assert [each["time"] for each in cells] == ["", "0.5 s"]
     assert cells[1]["note"] == "1 found wrong and corrected"
     (directory / "labels.csv").unlink()  # then the certificate has the number: both answers are the audit's
-    rows[3] = "2,2,10,8,12,0,1,0.05,0.1,0.75,0.9,1.5,round,a note"
+    rows[3] = "2,2,10,8,12,0,1,0.05,0.1,0.75,0.9,1.5,round,0.5,a note"
     (directory / "rounds.csv").write_text("\n".join([*rows, ""]))
     table = parts_of(trial_sections(read(directory), pictures=False), Table)["rounds"]
     assert isinstance(table, Table)

@@ -3,15 +3,14 @@
 import csv
 import io
 import json
-import math
 import re
 from pathlib import Path
 from typing import Any, Literal
 
+from alframe.core.layout import FAILURE, HYDRA, ROUNDS
+from alframe.core.reports import RoundRow
 from alframe.trial.read import Damaged, load_yaml, parse_file
 
-_COLUMNS = ("kind", "hand_new", "hand_labels", "auto_labels", "mislabelled_share", "test_accuracy")
-_N_COUNTS = 4  # the first columns, never empty
 _CHOICES = re.compile(r"^  runtime:\n(?:    .*\n)*?    choices:\n((?:      .*\n)+)", re.MULTILINE)
 
 
@@ -21,33 +20,31 @@ def read_failure(directory: Path) -> tuple[Literal["failed", "interrupted", "wai
     Raises:
         Damaged: the file is cut off or has another form.
     """
-    failure = parse_file(directory / "failure.json", json.loads)
+    failure = parse_file(directory / FAILURE, json.loads)
     if not isinstance(failure, dict) or failure.get("status") not in ("failed", "interrupted", "waiting"):
-        raise Damaged("failure.json: expected a status, failed, interrupted or waiting")
+        raise Damaged(f"{FAILURE}: expected a status, failed, interrupted or waiting")
     lines = str(failure.get("reason") or "").strip().splitlines()
     return failure["status"], lines[-1].strip() if lines else "no reason given"
 
 
-def read_rounds(directory: Path) -> list[dict[str, str]]:
-    """Return the rows of rounds.csv, as text.
+def read_rounds(directory: Path) -> list[RoundRow]:
+    """Return the rows of rounds.csv, at least one.
 
     Raises:
         Damaged: there are no rows, a row is cut off, or a column is missing or not a number.
     """
-    rows = parse_file(
-        directory / "rounds.csv", lambda text: list(csv.DictReader(io.StringIO(text), strict=True))
-    )
+    rows = parse_file(directory / ROUNDS, lambda text: list(csv.DictReader(io.StringIO(text), strict=True)))
     if not rows:
-        raise Damaged("rounds.csv: expected a row for each round, got none")
+        raise Damaged(f"{ROUNDS}: expected a row for each round, got none")
+    found = []
     for number, row in enumerate(rows, start=2):
-        if None in row or None in row.values() or not set(_COLUMNS) <= row.keys():
-            raise Damaged(f"rounds.csv: line {number} is cut off or has another form")
-        for column in _COLUMNS[1:]:
-            if not _is_readable(row[column], optional=column in _COLUMNS[_N_COUNTS:]):
-                raise Damaged(
-                    f"rounds.csv: line {number}: expected a number as {column}, got {row[column]!r}"
-                )
-    return rows
+        if None in row or None in row.values():
+            raise Damaged(f"{ROUNDS}: line {number} is cut off or has another form")
+        try:
+            found.append(RoundRow.from_csv(row))
+        except ValueError as error:
+            raise Damaged(f"{ROUNDS}: line {number}: {error}") from None
+    return found
 
 
 def read_choices(directory: Path) -> dict[str, str]:
@@ -56,7 +53,7 @@ def read_choices(directory: Path) -> dict[str, str]:
     Raises:
         Damaged: Hydra's file is cut off.
     """
-    file = directory / ".hydra" / "hydra.yaml"
+    file = directory / HYDRA / "hydra.yaml"
     if not file.exists():
         return {}
     choices = parse_file(file, _load_choices)
@@ -69,12 +66,3 @@ def _load_choices(text: str) -> Any:
     """Return hydra.runtime.choices. Only this tenth of the file is parsed, which is equal in most trials."""
     found = _CHOICES.search(text)
     return load_yaml(found[1]) if found else load_yaml(text)["hydra"]["runtime"]["choices"]
-
-
-def _is_readable(text: str, optional: bool) -> bool:
-    if not text:
-        return optional
-    try:
-        return math.isfinite(float(text) if optional else int(text))
-    except ValueError:
-        return False

@@ -11,47 +11,11 @@ from typing import Any
 import numpy as np
 
 from alframe.core.errors import UserError
-from alframe.report.load.records import LEAST_ERROR, Bin, DiagnosisFile, Mislabelled, Round
+from alframe.core.layout import DIAGNOSIS, LABELS, MISLABELLED
+from alframe.report.load.records import LEAST_ERROR, Bin, DiagnosisFile, Mislabelled
 from alframe.report.load.trials import Trial
 
 HAND_SOURCES = ("seed", "query", "validation", "audit", "remainder")
-
-
-def rounds_of(trial: Trial) -> tuple[Round, ...]:
-    """Return the rows of rounds.csv, at least one.
-
-    Raises:
-        UserError: the file is damaged.
-    """
-    try:
-        rounds = tuple(_round(row) for row in trial.rounds)
-        if not rounds:
-            raise ValueError("no row")
-        return rounds
-    except (KeyError, ValueError, TypeError) as error:
-        raise _damaged(trial.directory / "rounds.csv", f"rows as written by alframe, got {error!r}") from None
-
-
-def _round(row: Mapping[str, str]) -> Round:
-    return Round(
-        round=int(row["round"]),
-        kind=row["kind"],
-        hand=int(row["hand_labels"]),
-        auto=int(row["auto_labels"]),
-        left=int(row["unlabelled"]),
-        hand_new=int(row["hand_new"]),
-        mislabelled=int(row["mislabelled"]) if row.get("mislabelled") else None,
-        mislabelled_share=_number(row.get("mislabelled_share")),
-        auto_label_error=_number(row.get("auto_label_error")),
-        test_accuracy=_number(row.get("test_accuracy")),
-        threshold=_number(row.get("threshold")),
-        seconds=_number(row.get("seconds")) or 0.0,
-        note=row.get("note") or "",
-    )
-
-
-def _number(text: str | None) -> float | None:
-    return float(text) if text else None
 
 
 def hand_labels_by_source(trial: Trial) -> dict[str, dict[int, int]] | None:
@@ -63,7 +27,7 @@ def hand_labels_by_source(trial: Trial) -> dict[str, dict[int, int]] | None:
     Raises:
         UserError: the file is damaged.
     """
-    file = trial.directory / "labels.csv"
+    file = trial.directory / LABELS
     if not file.exists():
         return None
     try:
@@ -87,18 +51,18 @@ def diagnosis_of(trial: Trial) -> DiagnosisFile | None:
     Raises:
         UserError: the file is damaged.
     """
-    file = trial.directory / "diagnosis.json"
+    file = trial.directory / DIAGNOSIS
     if not file.exists():
         return None
     try:
-        return _diagnosis(json.loads(file.read_text(encoding="utf-8")), int(trial.summary["n_classes"]))
+        return _diagnosis(json.loads(file.read_text(encoding="utf-8")), trial.summary.n_classes)
     except (ValueError, KeyError, TypeError, OverflowError) as error:
         raise _damaged(
             file, f"class_names, a square confusion matrix and bins of confidence, got {error!r}"
         ) from None
 
 
-def _diagnosis(held: dict[str, Any], n_classes: int) -> DiagnosisFile:
+def _diagnosis(held: dict[str, Any], n_classes: int | None) -> DiagnosisFile:
     names = tuple(str(name) for name in held["class_names"])
     if len(names) != n_classes:
         raise ValueError(f"{len(names)} names for {n_classes} classes")
@@ -137,7 +101,7 @@ def mislabelled_of(trial: Trial) -> Mislabelled | None:
     Raises:
         UserError: the file is damaged.
     """
-    file = trial.directory / "mislabelled.npz"
+    file = trial.directory / MISLABELLED
     if not file.exists():
         return None
     try:
@@ -152,7 +116,7 @@ def mislabelled_of(trial: Trial) -> Mislabelled | None:
             )
     except Exception as error:  # damaged zip files raise more than zipfile's exceptions
         raise _damaged(file, f"arrays that numpy can read, got {error!r}") from None
-    m, classes = len(found.index_M), range(int(trial.summary["n_classes"]))
+    m, classes = len(found.index_M), range(trial.summary.n_classes or 0)
     if found.images_M.ndim != 4 or {len(each) for each in vars(found).values()} != {m}:
         raise _damaged(file, f"{m} images of (channels, height, width), got {found.images_M.shape}")
     if not {*found.label_M.tolist(), *found.truth_M.tolist()} <= set(classes):

@@ -8,38 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from alframe.core.reports import RoundRow
+
 LEAST_ERROR = 1e-12  # the smallest 1 - p that a mean of float64 probabilities resolves
 
 
-@dataclass(frozen=True, kw_only=True)
-class Round:
-    """A row of rounds.csv; None if a figure is undefined.
-
-    Attributes:
-        kind: "seed", "round" or "closing"; in a table also "remainder" and "audit", parts of a closing row.
-        hand, auto, left: number of hand labels, auto-labels and unlabelled samples after the round.
-        hand_new: hand labels of this round.
-        mislabelled_share: of the data set. auto_label_error: of the auto-labels.
-    """
-
-    round: int
-    kind: str
-    hand: int
-    auto: int
-    left: int
-    hand_new: int
-    mislabelled: int | None
-    mislabelled_share: float | None
-    auto_label_error: float | None
-    test_accuracy: float | None
-    threshold: float | None
-    seconds: float
-    note: str
-
-    @property
-    def name(self) -> str:
-        """The name of the row: seed, 1, 2, ... end."""
-        return str(self.round) if self.kind == "round" else {"closing": "end"}.get(self.kind, self.kind)
+def round_name(row: RoundRow) -> str:
+    """Return the name of a row: seed, 1, 2, ... end."""
+    return str(row.round) if row.kind == "round" else {"closing": "end"}.get(row.kind, row.kind)
 
 
 @dataclass(frozen=True, kw_only=True)

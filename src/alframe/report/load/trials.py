@@ -8,23 +8,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 from alframe.core.errors import UserError
+from alframe.core.layout import FAILURE, HYDRA, MARKS, QUESTIONS, ROUNDS, STATE, SUMMARY, TENSORBOARD, WANDB
+from alframe.core.reports import RoundRow
+from alframe.core.trial_summary import TrialSummary
 from alframe.report.load.csv_json import read_choices, read_failure, read_rounds
 from alframe.trial.read import Damaged, read_config, read_summary
 
-_MARKS = {
-    "summary.json",
-    "rounds.csv",
-    "failure.json",
-    "labels.csv",
-}  # a directory with one of them is a trial's
-_PARTS = {
-    ".hydra",
-    ".jobs",
-    "questions",
-    "state",
-    "wandb",
-}  # folders of a trial or a sweep, without trials in them
-_REPORT_PARTS = {"pictures", "tables"}  # of an earlier report, whose tables/rounds.csv is no trial's
+_PARTS = {HYDRA, ".jobs", QUESTIONS, STATE, TENSORBOARD, WANDB}  # folders without trials
+_REPORT_PARTS = {"pictures", "tables"}  # folders of an earlier report; its tables/rounds.csv is not a trial's
 
 Status = Literal["failed", "interrupted", "waiting", "unfinished", "damaged"]
 
@@ -35,49 +26,49 @@ class Trial:
 
     Attributes:
         directory: of the trial.
-        config, summary: contents of config.yaml and summary.json. Trials share parts of configs: read only.
-        rounds: the rows of rounds.csv, as text.
+        config: content of config.yaml; trials share parts of it, so it is read only.
+        summary, rounds: contents of summary.json and rounds.csv.
         choices: the choice for each config group, such as {"query": "margin"}; empty without a .hydra folder.
     """
 
     directory: Path
     config: dict[str, Any]
-    summary: dict[str, Any]
-    rounds: list[dict[str, str]]
+    summary: TrialSummary
+    rounds: list[RoundRow]
     choices: dict[str, str]
 
     @property
     def seed(self) -> int:
         """The trial's seed; trials are paired by it."""
-        return int(self.summary["seed"])
+        return self.summary.seed
 
     def accuracy_curve(self) -> list[tuple[float, float]]:
         """Return points (hand-label share with which a round's classifier was trained, its test accuracy)."""
         return [
-            (self._share(int(row["hand_labels"]) - int(row["hand_new"])), float(row["test_accuracy"]))
+            (self._share(row.hand_labels - row.hand_new), row.test_accuracy)
             for row in self.rounds
-            if row["kind"] == "round" and row["test_accuracy"]
+            if row.kind == "round" and row.test_accuracy is not None
         ]
 
     def mislabelled_curve(self) -> list[tuple[float, float]]:
         """Return points (hand-label share after a round, mislabelled share), with the closing row."""
         return [
-            (self._share(int(row["hand_labels"])), float(row["mislabelled_share"]))
+            (self._share(row.hand_labels), row.mislabelled_share)
             for row in self.rounds
-            if row["kind"] != "seed" and row["mislabelled_share"]
+            if row.kind != "seed" and row.mislabelled_share is not None
         ]
 
     def round_ends(self) -> list[float]:
         """Return the hand-label share after each round, without the seed set and the closing row."""
-        return [self._share(int(row["hand_labels"])) for row in self.rounds if row["kind"] == "round"]
+        return [self._share(row.hand_labels) for row in self.rounds if row.kind == "round"]
 
     @property
     def auto_labels_early(self) -> bool:
         """Whether a round before the closing row has auto-labels."""
-        return any(row["kind"] == "round" and int(row["auto_labels"]) > 0 for row in self.rounds)
+        return any(row.kind == "round" and row.auto_labels > 0 for row in self.rounds)
 
     def _share(self, hand_labels: int) -> float:
-        return hand_labels / int(self.summary["n_samples"])
+        return hand_labels / self.summary.n_samples
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,7 +131,7 @@ def _directories(root: Path, unreadable: list[LeftOut]) -> Iterator[Path]:
     for path, folders, files in os.walk(root, onerror=leave_out):
         parts = _PARTS | _REPORT_PARTS if "report.json" in files else _PARTS
         folders[:] = sorted((each for each in folders if each not in parts), key=_natural)
-        if not _MARKS.isdisjoint(files):
+        if not set(MARKS).isdisjoint(files):
             yield Path(path)
 
 
@@ -156,12 +147,12 @@ def _natural(name: str) -> list[tuple[int, int, str]]:
 
 def _read(directory: Path) -> Trial | LeftOut:
     try:
-        if not (directory / "summary.json").exists():
+        if not (directory / SUMMARY).exists():
             return _left_out(directory)
         trial = Trial(
             directory=directory,
             config=read_config(directory),
-            summary=read_summary(directory),
+            summary=TrialSummary.from_json(read_summary(directory)),
             rounds=read_rounds(directory),
             choices=read_choices(directory),
         )
@@ -176,10 +167,10 @@ def _left_out(directory: Path) -> LeftOut:
     Raises:
         Damaged: its files cannot be read.
     """
-    if (directory / "failure.json").exists():
+    if (directory / FAILURE).exists():
         status, reason = read_failure(directory)
         return LeftOut(directory=directory, status=status, reason=reason)
-    rounds = read_rounds(directory) if (directory / "rounds.csv").exists() else []
-    done = sum(row["kind"] == "round" for row in rounds)
+    rounds = read_rounds(directory) if (directory / ROUNDS).exists() else []
+    done = sum(row.kind == "round" for row in rounds)
     reason = f"{done} rounds so far; it is running, or its process was killed"
     return LeftOut(directory=directory, status="unfinished", reason=reason)

@@ -1,25 +1,23 @@
 """The picture of a certificate: the tolerated, the proven and the true share of wrong labels."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from alframe._text import percent
+from alframe.core.reports import Certificate
 from alframe.report.document import Picture
 from alframe.report.plots.axes import in_percent, legend_above
 from alframe.report.plots.style import BLACK, BLUE, GREEN, PALE, figure, in_style, picture
 
 
 @in_style()
-def draw_certificate(certificate: Mapping[str, Any], mislabelled_share: float | None) -> Picture:
+def draw_certificate(certificate: Certificate, mislabelled_share: float | None) -> Picture:
     """Return the tolerated, the proven and (if known) the true share of wrong labels on one axis.
 
     Args:
-        certificate: as in summary.json.
+        certificate: of the trial.
         mislabelled_share: of the data set, None if unknown.
     """
     from matplotlib.ticker import MaxNLocator
 
-    tolerance, proven = certificate["tolerance"], certificate["max_wrong_share"]
+    tolerance, proven = certificate.tolerance, certificate.max_wrong_share
     drawn = figure(height=1.7)
     axes = drawn.subplots()
     axes.barh([0], [proven], color=PALE, height=0.5)
@@ -41,7 +39,7 @@ def draw_certificate(certificate: Mapping[str, Any], mislabelled_share: float | 
         name="certificate",
         title="Proven share of wrong labels",
         description=(
-            f"With {percent(certificate['confidence'], 0)} confidence at most {percent(proven)} of the data "
+            f"With {percent(certificate.confidence, 0)} confidence at most {percent(proven)} of the data "
             f"set is mislabelled; {percent(tolerance)} was tolerated."
         ),
     )

@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from alframe._text import count, percent
+from alframe.core.reports import RoundRow
 from alframe.report.document import Picture
-from alframe.report.load.records import Round
+from alframe.report.load.records import round_name
 from alframe.report.plots.axes import in_counts, in_percent, legend_above
 from alframe.report.plots.style import (
     AUTO,
@@ -34,20 +35,24 @@ MOST_NAMED = 12  # rounds whose names fit side by side
 
 
 @in_style()
-def draw_flow(rounds: Sequence[Round]) -> Picture:
+def draw_flow(rounds: Sequence[RoundRow]) -> Picture:
     """Return the shares of hand labels, auto-labels and unlabelled samples after each round."""
     drawn = figure(height=4.6)
     shares, counts = drawn.subplots(2, 1, sharex=True)
     x = [each.round for each in rounds]
     kinds: dict[str, tuple[list[int], dict[str, Any], dict[str, Any]]] = {
-        "hand labels": ([each.hand for each in rounds], {"color": HAND}, {"color": HAND, "marker": "o"}),
+        "hand labels": (
+            [each.hand_labels for each in rounds],
+            {"color": HAND},
+            {"color": HAND, "marker": "o"},
+        ),
         "auto-labels": (
-            [each.auto for each in rounds],
+            [each.auto_labels for each in rounds],
             {"color": AUTO},
             {"color": AUTO, "marker": "s", "linestyle": "--"},
         ),
         "unlabelled": (
-            [each.left for each in rounds],
+            [each.unlabelled for each in rounds],
             {"color": PALE},
             {"color": GREY, "marker": "^", "linestyle": ":"},
         ),
@@ -74,15 +79,15 @@ def draw_flow(rounds: Sequence[Round]) -> Picture:
         title="Hand labels and auto-labels by round",
         description=(
             f"Shares of hand labels, auto-labels and unlabelled samples after each of {len(rounds)} rounds, "
-            f"and the counts on a log scale. At the end {count(last.hand)} hand labels, "
-            f"{count(last.auto)} auto-labels, {count(last.left)} unlabelled samples."
+            f"and the counts on a log scale. At the end {count(last.hand_labels)} hand labels, "
+            f"{count(last.auto_labels)} auto-labels, {count(last.unlabelled)} unlabelled samples."
         ),
         note="Zeros cannot be drawn on the log scale.",
     )
 
 
 @in_style()
-def draw_hand_labels(by_source: Mapping[str, Mapping[int, int]], rounds: Sequence[Round]) -> Picture:
+def draw_hand_labels(by_source: Mapping[str, Mapping[int, int]], rounds: Sequence[RoundRow]) -> Picture:
     """Return the number of hand labels after each round, by what they were asked for."""
     drawn = figure(height=3.0)
     axes = drawn.subplots()
@@ -119,7 +124,7 @@ def draw_hand_labels(by_source: Mapping[str, Mapping[int, int]], rounds: Sequenc
 
 
 @in_style()
-def draw_quality(rounds: Sequence[Round]) -> Picture:
+def draw_quality(rounds: Sequence[RoundRow]) -> Picture:
     """Return the mislabelled share, the error of the auto-labels and the test accuracy by round.
 
     Args:
@@ -152,7 +157,7 @@ def draw_quality(rounds: Sequence[Round]) -> Picture:
     )
 
 
-def _draw_wrong(axes: "Axes", rounds: Sequence[Round]) -> None:
+def _draw_wrong(axes: "Axes", rounds: Sequence[RoundRow]) -> None:
     axes.set_yscale("log")
     x = [each.round for each in rounds]
     series = (
@@ -186,16 +191,16 @@ def _marker(marker: str, x: Sequence[int]) -> str:
     return marker if len(x) <= MOST_MARKED else ""
 
 
-def _samples(row: Round) -> int:
-    return max(1, row.hand + row.auto + row.left)
+def _samples(row: RoundRow) -> int:
+    return max(1, row.hand_labels + row.auto_labels + row.unlabelled)
 
 
-def _round_axis(axes: "Axes", rounds: Sequence[Round]) -> None:
+def _round_axis(axes: "Axes", rounds: Sequence[RoundRow]) -> None:
     from matplotlib.ticker import MaxNLocator
 
     x = [each.round for each in rounds]
     if len(x) <= MOST_NAMED:
-        axes.set_xticks(x, [each.name for each in rounds])
+        axes.set_xticks(x, [round_name(each) for each in rounds])
     else:
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
     axes.set_xlim(min(x) - 0.6, max(x) + 0.6)

@@ -57,26 +57,26 @@ def means(figures: Mapping[str, Figure], groups: Groups) -> dict[str, dict[str, 
 
 
 def _of_summary(key: str) -> Callable[[Trial], float | None]:
-    return lambda trial: trial.summary[key]
+    return lambda trial: getattr(trial.summary, key)
 
 
 def _of_certificate(key: str) -> Callable[[Trial], float | None]:
-    return lambda trial: (trial.summary.get("certificate") or {}).get(key)
+    return lambda trial: getattr(trial.summary.certificate, key, None)
 
 
 def _before_audit(key: str, change: str, sign: int) -> Callable[[Trial], float | None]:
     """Return a reader of a figure before the audit's answers changed it; the oracle is assumed perfect."""
 
     def read(trial: Trial) -> float | None:
-        value, certificate = trial.summary[key], trial.summary.get("certificate")
-        return None if certificate is None or value is None else value + sign * certificate[change]
+        value, certificate = getattr(trial.summary, key), trial.summary.certificate
+        return None if certificate is None or value is None else value + sign * getattr(certificate, change)
 
     return read
 
 
 def _other_seconds(trial: Trial) -> float:
     summary = trial.summary
-    return float(summary["seconds"] - summary["train_seconds"] - summary["score_seconds"])
+    return summary.seconds - summary.train_seconds - summary.score_seconds
 
 
 RESULTS = {

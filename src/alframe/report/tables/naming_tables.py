@@ -58,7 +58,7 @@ def trials_table(naming: Naming, *, raw: bool = False) -> Table:
             str(trial.seed),
             *(texts[trial.directory] for texts in naming.differing.values()),
             *(
-                _cell(trial.summary.get(key), 100 if title.endswith("%") and not raw else 1)
+                _cell(getattr(trial.summary, key), 100 if title.endswith("%") and not raw else 1)
                 for key, title in TRIAL_FIGURES.items()
             ),
             str(trial.directory),

@@ -5,13 +5,15 @@ from dataclasses import replace
 from typing import Any
 
 from alframe._text import count, duration, percent
+from alframe.core.reports import Certificate, RoundRow
 from alframe.report.document import Table
-from alframe.report.load.records import DiagnosisFile, Mislabelled, Round
+from alframe.report.load.records import DiagnosisFile, Mislabelled, round_name
 from alframe.report.load.trials import Trial
 from alframe.report.numbers import edge, probability
 from alframe.report.stats.error_rates import mix_ups, rate, rates_above
 
 MOST_CONFUSED = 50
+NamedRow = tuple[str, RoundRow]
 CONFIG_GROUPS = {
     "query": "query strategy",
     "auto_label": "auto-label policy",
@@ -27,26 +29,27 @@ def facts_table(trial: Trial) -> Table:
     """Return the settings and the results of a trial; unknown figures are left out."""
     summary = trial.summary
     rows = [
-        ("data set", str(summary.get("data") or "")),
-        ("samples", count(summary.get("n_samples"))),
-        ("classes", count(summary.get("n_classes"))),
-        ("seed", str(summary.get("seed", ""))),
+        ("data set", summary.data or ""),
+        ("samples", count(summary.n_samples)),
+        ("classes", count(summary.n_classes)),
+        ("seed", str(summary.seed)),
         *((title, choice_of(trial, group)) for group, title in CONFIG_GROUPS.items()),
-        ("rounds", count(summary.get("rounds"))),
-        ("stopped because", str(summary.get("stopped_because") or "")),
-        ("hand labels", _with_share(summary, "hand_labels", "hand_share")),
-        ("auto-labels", _with_share(summary, "auto_labels", "coverage")),
-        ("mislabelled", _with_share(summary, "mislabelled", "mislabelled_share")),
-        ("mislabelled, mean over the classes", percent(summary.get("mislabelled_share_macro"))),
-        ("auto-label error", percent(summary.get("auto_label_error"))),
-        ("test accuracy", percent(summary.get("test_accuracy"))),
-        ("cost", f"{summary['cost']:,.2f}" if summary.get("cost") is not None else ""),
-        ("time", _duration(summary)),
+        ("rounds", count(summary.rounds)),
+        ("stopped because", summary.stopped_because or ""),
+        ("hand labels", f"{count(summary.hand_labels)} ({percent(summary.hand_share)})"),
+        ("auto-labels", f"{count(summary.auto_labels)} ({percent(summary.coverage)})"),
+        ("mislabelled", _with_share(summary.mislabelled, summary.mislabelled_share)),
+        ("mislabelled, mean over the classes", percent(summary.mislabelled_share_macro)),
+        ("auto-label error", percent(summary.auto_label_error)),
+        ("test accuracy", percent(summary.test_accuracy)),
+        ("cost", "" if summary.cost is None else f"{summary.cost:,.2f}"),
         (
-            "computed on",
-            ", ".join(str(summary[k]) for k in ("device", "precision", "engine") if summary.get(k)),
+            "time",
+            f"{duration(summary.seconds)}, training {duration(summary.train_seconds)}, scoring "
+            f"{duration(summary.score_seconds)}",
         ),
-        ("versions", ", ".join(f"{k} {v}" for k, v in (summary.get("versions") or {}).items() if v)),
+        ("computed on", ", ".join(filter(None, (summary.device, summary.precision, summary.engine)))),
+        ("versions", ", ".join(f"{name} {each}" for name, each in (summary.versions or {}).items() if each)),
         ("directory", str(trial.directory)),
     ]
     return Table(
@@ -63,60 +66,58 @@ def choice_of(trial: Trial, group: str) -> str:
     return "none" if target is None and isinstance(node, dict) else str(target or "").rpartition(".")[2]
 
 
-def _with_share(summary: Mapping[str, Any], key: str, share: str) -> str:
-    n = summary.get(key)
-    return "" if n is None else f"{count(n)} ({percent(summary.get(share))})"
+def _with_share(n: int | None, share: float | None) -> str:
+    return "" if n is None else f"{count(n)} ({percent(share)})"
 
 
-def _duration(summary: Mapping[str, Any]) -> str:
-    parts = [("seconds", ""), ("train_seconds", "training "), ("score_seconds", "scoring ")]
-    return ", ".join(f"{name}{duration(summary[key])}" for key, name in parts if summary.get(key) is not None)
-
-
-def with_audit(rounds: Sequence[Round], n_audit: int, n_found: int | None) -> Sequence[Round]:
-    """Return the rounds with the closing row split into the remainder and the audit that follows it.
+def with_audit(rounds: Sequence[RoundRow], n_audit: int, n_found: int | None) -> Sequence[NamedRow]:
+    """Return the rows with their names; the closing row is split into the remainder and the audit after it.
 
     The number of wrong labels between both is left open: an oracle with errors changes right labels too.
 
     Args:
-        rounds: at least one. n_audit: audited auto-labels. n_found: audited labels found wrong, if known.
+        rounds: at least one.
+        n_audit: number of audited auto-labels.
+        n_found: number of audited labels found wrong, or None.
     """
-    *before, last = rounds
+    named = [(round_name(row), row) for row in rounds]
+    last = rounds[-1]
     if last.kind != "closing" or not n_audit:
-        return rounds
+        return named
     found = "" if n_found is None else f"{count(n_found)} found wrong and corrected"
-    audit = replace(last, kind="audit", hand_new=n_audit, note=" ".join(filter(None, (last.note, found))))
+    audit = replace(last, hand_new=n_audit, note=" ".join(filter(None, (last.note, found))))
     remainder = replace(
         last,
-        kind="remainder",
-        hand=last.hand - n_audit,
-        auto=last.auto + n_audit,
+        hand_labels=last.hand_labels - n_audit,
+        auto_labels=last.auto_labels + n_audit,
         hand_new=last.hand_new - n_audit,
         mislabelled=None,
         mislabelled_share=None,
         auto_label_error=None,
-        note="",
+        note=None,
     )
-    if before and (before[-1].hand, before[-1].auto) == (remainder.hand, remainder.auto):
-        return [*before, audit]
-    return [*before, remainder, audit]
+    before = rounds[-2] if len(rounds) > 1 else None
+    if before and (before.hand_labels, before.auto_labels) == (remainder.hand_labels, remainder.auto_labels):
+        return [*named[:-1], ("audit", audit)]
+    return [*named[:-1], ("remainder", remainder), ("audit", audit)]
 
 
-def rounds_table(rounds: Sequence[Round]) -> Table:
+def rounds_table(named: Sequence[NamedRow]) -> Table:
     """Return a row for each round; empty columns are left out."""
+    rounds = [row for _, row in named]
     columns: list[tuple[str, list[str]]] = [
-        ("round", [each.name for each in rounds]),
-        ("hand labels", [count(each.hand) for each in rounds]),
+        ("round", [name for name, _ in named]),
+        ("hand labels", [count(each.hand_labels) for each in rounds]),
         ("new hand labels", [count(each.hand_new) for each in rounds]),
-        ("auto-labels", [count(each.auto) for each in rounds]),
-        ("unlabelled", [count(each.left) for each in rounds]),
+        ("auto-labels", [count(each.auto_labels) for each in rounds]),
+        ("unlabelled", [count(each.unlabelled) for each in rounds]),
         ("threshold", ["" if e.threshold is None else probability(e.threshold) for e in rounds]),
         ("mislabelled", [count(each.mislabelled) for each in rounds]),
         ("mislabelled, share", [percent(each.mislabelled_share) for each in rounds]),
         ("auto-label error", [percent(each.auto_label_error) for each in rounds]),
         ("test accuracy", [percent(each.test_accuracy) for each in rounds]),
-        ("time", ["" if each.kind == "remainder" else duration(each.seconds) for each in rounds]),
-        ("note", [each.note for each in rounds]),
+        ("time", ["" if name == "remainder" else duration(each.seconds) for name, each in named]),
+        ("note", [each.note or "" for each in rounds]),
     ]
     kept = [(title, cells) for title, cells in columns if any(cells)]
     return Table(
@@ -213,26 +214,26 @@ def mislabelled_table(mislabelled: Mislabelled, class_names: Sequence[str]) -> T
     )
 
 
-def certificate_table(certificate: Mapping[str, Any]) -> Table:
+def certificate_table(certificate: Certificate) -> Table:
     """Return the target and the result of a certificate."""
-    with_error = certificate.get("max_wrong_with_oracle_error")
+    proven = f"{count(certificate.max_wrong)} ({percent(certificate.max_wrong_share)})"
     rows = [
-        ("tolerated share of wrong labels", percent(certificate["tolerance"])),
-        (
-            "proven wrong labels, at most",
-            f"{count(certificate['max_wrong'])} ({percent(certificate['max_wrong_share'])})",
-        ),
-        ("confidence", percent(certificate["confidence"], 0)),
-        ("reached", "yes" if certificate["reached"] else "no"),
+        ("tolerated share of wrong labels", percent(certificate.tolerance)),
+        ("proven wrong labels, at most", proven),
+        ("confidence", percent(certificate.confidence, 0)),
+        ("reached", "yes" if certificate.reached else "no"),
         (
             "labels asked by the audit",
-            f"{count(certificate['asked'])}, {count(certificate['audited'])} for samples drawn at random",
+            f"{count(certificate.asked)}, {count(certificate.audited)} for samples drawn at random",
         ),
-        ("found wrong and corrected", count(certificate["found_wrong"])),
-        ("proven wrong labels, if the oracle errs as assumed, at most", count(with_error)),
-        ("method", str(certificate["method"])),
-        ("assumes", str(certificate.get("assumes") or "")),
-        ("note", str(certificate.get("note") or "")),
+        ("found wrong and corrected", count(certificate.found_wrong)),
+        (
+            "proven wrong labels, if the oracle errs as assumed, at most",
+            count(certificate.max_wrong_with_oracle_error),
+        ),
+        ("method", certificate.method),
+        ("assumes", certificate.assumes),
+        ("note", certificate.note or ""),
     ]
     return Table(
         name="certificate", title="Certificate", head=("", "value"), rows=[row for row in rows if row[1]]

@@ -1,4 +1,4 @@
-"""A trial's files read back: hand-worked figures, and damage told by the file's name."""
+"""A trial's files read back: hand-worked figures, and errors that name the damaged file."""
 
 import json
 from collections.abc import Callable
@@ -14,8 +14,8 @@ from alframe.report.load.one_trial import (
     diagnosis_of,
     hand_labels_by_source,
     mislabelled_of,
-    rounds_of,
 )
+from alframe.report.load.records import round_name
 from alframe.report.load.trials import Trial
 from alframe.report.plots.draw_rounds import SOURCE_COLOURS
 from tests.support.made_trial import DIAGNOSIS, leave_mislabelled, leave_trial, read
@@ -33,9 +33,9 @@ def test_every_source_that_is_a_hand_is_read_and_has_a_colour() -> None:
 
 
 def test_rounds(trial: Trial) -> None:
-    rounds = rounds_of(trial)
-    assert [each.name for each in rounds] == ["seed", "1", "2", "end"]
-    assert [(each.hand, each.auto, each.left) for each in rounds] == [
+    rounds = trial.rounds
+    assert [round_name(each) for each in rounds] == ["seed", "1", "2", "end"]
+    assert [(each.hand_labels, each.auto_labels, each.unlabelled) for each in rounds] == [
         (4, 0, 16),
         (6, 8, 6),
         (8, 10, 2),
@@ -43,7 +43,7 @@ def test_rounds(trial: Trial) -> None:
     ]
     assert [each.auto_label_error for each in rounds] == [None, 0.25, 0.1, 0.1]
     assert [each.test_accuracy for each in rounds] == [None, 0.8, 0.9, None]
-    assert rounds[0].mislabelled == 0  # not None: nothing wrong is something known
+    assert rounds[0].mislabelled == 0  # not None: that no label is wrong is known
 
 
 def test_hand_labels_by_source(trial: Trial) -> None:
@@ -78,7 +78,7 @@ def test_a_file_that_is_not_there_is_none(trial: Trial) -> None:
     assert hand_labels_by_source(trial) is diagnosis_of(trial) is mislabelled_of(trial) is None
 
 
-def test_where_nobody_knows_the_truth_only_the_names_are_known(trial: Trial) -> None:
+def test_without_known_truth_only_the_names_are_known(trial: Trial) -> None:
     held = DIAGNOSIS | {"confusion": None, "reliability": None}
     (trial.directory / "diagnosis.json").write_text(json.dumps(held))
     found = diagnosis_of(trial)
@@ -134,23 +134,6 @@ def test_damaged_labels_are_named(trial: Trial, text: str) -> None:
     (trial.directory / "labels.csv").write_text(text)
     with pytest.raises(UserError, match=r"trial/labels\.csv: expected"):
         hand_labels_by_source(trial)
-
-
-@pytest.mark.parametrize(
-    ("old", "new"), [("hand_labels,", "others,"), ("0,4,0,4", "0,4,0,four"), ("0,4,", "x,4,")]
-)
-def test_damaged_rounds_are_named(trial: Trial, old: str, new: str) -> None:
-    file = trial.directory / "rounds.csv"
-    file.write_text(file.read_text().replace(old, new, 1))
-    with pytest.raises(UserError, match=r"trial/rounds\.csv: expected"):
-        rounds_of(read(trial.directory))
-
-
-def test_rounds_without_a_row_are_damaged(trial: Trial) -> None:
-    file = trial.directory / "rounds.csv"
-    file.write_text(file.read_text().splitlines()[0])
-    with pytest.raises(UserError, match=r"rounds\.csv: expected"):
-        rounds_of(read(trial.directory))
 
 
 def cut(data: bytes) -> bytes:

@@ -7,7 +7,7 @@ import pytest
 
 from alframe.core.errors import UserError
 from alframe.report.load.trials import find_trials
-from tests.support.report_trials import ROUNDS, SUMMARY, leave_trial
+from tests.support.report_trials import ROUNDS, SUMMARY, leave_trial, rows_of
 
 
 def test_trials_of_nested_sweeps_are_found_once_in_the_order_of_their_numbers(tmp_path: Path) -> None:
@@ -84,8 +84,14 @@ DAMAGES = [
     ("rounds.csv", "", "rounds.csv: expected a row for each round"),
     ("rounds.csv", ROUNDS.splitlines()[0] + "\n", "rounds.csv: expected a row for each round"),
     ("rounds.csv", ROUNDS[:-20], "rounds.csv: line 5 is cut off"),
-    ("rounds.csv", ROUNDS.replace("kind", "sort"), "rounds.csv: line 2 is cut off or has another form"),
+    (
+        "rounds.csv",
+        ROUNDS.replace("kind", "sort"),
+        "rounds.csv: line 2: expected seed or round or closing as kind",
+    ),
     ("rounds.csv", ROUNDS.replace("0.02", "0.0x"), "line 4: expected a number as mislabelled_share"),
+    ("rounds.csv", ROUNDS.replace("hand_labels,", "others,"), "line 2: expected a number as hand_labels"),
+    ("rounds.csv", ROUNDS.replace("0,20,20", "x,20,20"), "line 2: expected a number as round"),
     ("rounds.csv", ROUNDS.replace("10,30", ",30"), "line 3: expected a number as hand_new"),
     ("config.yaml", "query: {", "config.yaml: cut off or damaged"),
     ("config.yaml", "", None),
@@ -141,6 +147,6 @@ def test_without_a_finished_trial_the_error_names_the_others(tmp_path: Path) -> 
 
 def test_without_known_truth_figures_are_null(tmp_path: Path) -> None:
     unknown = dict.fromkeys(("mislabelled", "mislabelled_share", "auto_label_error", "test_accuracy"))
-    rows = "round,hand_new,hand_labels,auto_labels,mislabelled_share,test_accuracy,kind\n1,5,5,9,,,round\n"
+    rows = rows_of([5], [None], [None])
     (trial,) = find_trials([leave_trial(tmp_path / "a", 1, figures=unknown, rounds=rows)]).trials
     assert trial.accuracy_curve() == trial.mislabelled_curve() == []

@@ -100,9 +100,11 @@ def test_bands_are_means_over_seeds_at_common_points(tmp_path: Path) -> None:
 
 
 def test_rounds_end_at_mean_hand_shares(tmp_path: Path) -> None:
-    rows = (rows_of([10, 20], [0.3, 0.1], [0.4, 0.6]), rows_of([20, 40, 50], [0.2] * 3, [0.6] * 3))
-    closing = "3,5,25,75,0.05,,closing\n"
-    groups = sweep(tmp_path, {"margin": [{"rounds": rows[0] + closing}, {"rounds": rows[1]}]})
+    rows = (
+        rows_of([10, 20], [0.3, 0.1], [0.4, 0.6], closing=(25, 0.05)),
+        rows_of([20, 40, 50], [0.2] * 3, [0.6] * 3),
+    )
+    groups = sweep(tmp_path, {"margin": [{"rounds": each} for each in rows]})
     rounds = compare_groups(groups).rounds
     # The third round is one seed's alone, and the closing row is no round.
     assert rounds["mislabelled"][ALONE] == (pytest.approx(0.15), pytest.approx(0.3))
@@ -132,10 +134,7 @@ def test_the_pareto_front_by_hand() -> None:
 
 
 def test_without_known_truth_there_are_hand_labels_and_seconds(tmp_path: Path) -> None:
-    rows = (
-        "round,hand_new,hand_labels,auto_labels,mislabelled_share,test_accuracy,kind\n"
-        "1,5,5,9,,,round\n2,5,10,9,,,round\n"
-    )
+    rows = rows_of([5, 10], [None, None], [None, None])
     figures = [{**UNKNOWN, "rounds": rows}, {**UNKNOWN, "rounds": rows}]
     got = compare_groups(sweep(tmp_path, {"margin": figures, "random": figures}))
     assert got.means["margin"]["mislabelled_share"] is None
@@ -208,7 +207,7 @@ def test_the_baseline(tmp_path: Path) -> None:
 
 
 def test_without_early_auto_labels_there_is_no_mislabelled_curve(tmp_path: Path) -> None:
-    late = rows_of([10, 20], [0.0, 0.0], [0.5, 0.7], auto=0) + "3,0,20,80,0.2,,closing\n"
+    late = rows_of([10, 20], [0.0, 0.0], [0.5, 0.7], auto=0, closing=(20, 0.2))
     early = rows_of([10, 20], [0.3, 0.1], [0.5, 0.7])
     got = compare_groups(
         sweep(tmp_path / "all", {"random": [{"rounds": late}], "margin": [{"rounds": late}]})

@@ -19,9 +19,7 @@ from alframe.report.tables import comparison_tables as tables
 from tests.support.report_trials import MARGIN, leave_trial, rows_of
 
 UNKNOWN = dict.fromkeys(("mislabelled", "mislabelled_share", "auto_label_error", "test_accuracy"))
-UNKNOWN_ROWS = (
-    "round,hand_new,hand_labels,auto_labels,mislabelled_share,test_accuracy,kind\n1,5,5,9,,,round\n"
-)
+UNKNOWN_ROWS = rows_of([5], [None], [None])
 
 
 def compared(folder: Path, n_groups: int, n_seeds: int = 3, unknown: bool = False) -> GroupComparison:
@@ -38,11 +36,8 @@ def compared(folder: Path, n_groups: int, n_seeds: int = 3, unknown: bool = Fals
     return compare_groups(name_trials(find_trials([folder]).trials).groups)
 
 
-def of(hand: list[int], kind: str = "round") -> str:
-    lines = [f"{k},10,{n},9,{0.2 - n / 1000},{0.5 + n / 1000},{kind}" for k, n in enumerate(hand, start=1)]
-    return "\n".join(
-        ["round,hand_new,hand_labels,auto_labels,mislabelled_share,test_accuracy,kind", *lines, ""]
-    )
+def of(closing: tuple[int, float]) -> str:
+    return rows_of([10, 20], [0.19, 0.18], [0.51, 0.52], closing=closing)
 
 
 @pytest.mark.parametrize(
@@ -50,17 +45,17 @@ def of(hand: list[int], kind: str = "round") -> str:
     [
         (
             "mislabelled",
-            of([10, 20]) + "3,5,25,9,0.05,,closing\n",
+            of((25, 0.05)),
             "The thin end of a curve is the remainder",
         ),
         (
             "mislabelled",
-            of([10, 20]) + "3,0,20,9,0.05,,closing\n",
+            of((20, 0.05)),
             "A curve ends with the shortest of its trials.",
         ),
         (
             "accuracy",
-            of([10, 20]) + "3,5,25,9,0.05,,closing\n",
+            of((25, 0.05)),
             "A curve ends with the shortest of its trials.",
         ),
     ],
