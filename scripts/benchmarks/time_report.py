@@ -1,11 +1,10 @@
-"""Time alframe-report on many trials: seconds and peak memory of the whole command.
+"""Measure the time and the peak memory of alframe-report on many trials.
 
     python scripts/benchmarks/time_report.py [--groups 17] [--seeds 59] [--rows 20]
                                             [--keep FOLDER] [-- OPTION ...]
 
-Runs one short trial on scikit-learn's digits, writes groups x seeds directories like it with other seeds,
-query strategies, thresholds and learning curves (made up, with test accuracies), and runs alframe-report on
-them, OPTIONs passed on.
+Runs one short trial on scikit-learn's digits and writes groups x seeds copies of its directory, with other
+seeds, query strategies, thresholds and synthetic learning curves. Then runs alframe-report on them.
 """
 
 import argparse
@@ -43,12 +42,12 @@ N_SAMPLES = 60_000
 
 
 def main() -> None:
-    """Make the trials, run the report, print what it took."""
+    """Write the trials, run the report, print its time and memory."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--groups", type=int, default=17)
     parser.add_argument("--seeds", type=int, default=59)
     parser.add_argument("--rows", type=int, default=20, help="of rounds.csv")
-    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="leave trials and report there")
+    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="keep trials and report there")
     parser.add_argument("report", nargs="*", metavar="OPTION", help="of alframe-report, after --")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
@@ -62,7 +61,7 @@ def main() -> None:
 
 
 def time_command(arguments: list[str]) -> tuple[float, float]:
-    """Return (seconds, peak GB) of an alframe-report command on one thread, its start included."""
+    """Return (seconds, peak GB) of an alframe-report command on one thread, with its start."""
     command = [sys.executable, "-m", "alframe.report.main", *arguments]
     begin = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, env={**os.environ, "OMP_NUM_THREADS": "1"})
@@ -75,7 +74,7 @@ def time_command(arguments: list[str]) -> tuple[float, float]:
 
 
 def make_trials(folder: Path, n_groups: int, n_seeds: int, n_rows: int) -> None:
-    """Write the directories of groups x seeds trials, numbered as a sweep's are."""
+    """Write the directories of groups x seeds trials, numbered like those of a sweep."""
     with tempfile.TemporaryDirectory() as temporary:
         pattern = run_trial(Path(temporary) / "trial")
     per_threshold = min(n_groups, len(QUERIES) if n_groups % len(QUERIES) == 0 else 10)
@@ -87,7 +86,7 @@ def make_trials(folder: Path, n_groups: int, n_seeds: int, n_rows: int) -> None:
 
 
 def run_trial(directory: Path) -> dict[str, Any]:
-    """Return the files of a short trial, after which the others are made."""
+    """Return the files of a short trial, the pattern of the others."""
     settings = ["data=digits", "data.limit=200", "learner.steps=5", "stopping.max_rounds=1", "tracker=none"]
     subprocess.run(
         [
@@ -120,7 +119,7 @@ def write_trial(
     n_rows: int,
     group: int,
 ) -> None:
-    """Write one trial's directory; its learning curve is its group's, with noise."""
+    """Write one trial's directory; its learning curve is its group's curve with noise."""
     (directory / ".hydra").mkdir(parents=True)
     rows = curve(random.Random(f"{group} {seed}"), group, n_rows)
     with (directory / "rounds.csv").open("w", newline="") as file:
@@ -167,6 +166,9 @@ def curve(noise: random.Random, group: int, n_rows: int) -> list[dict[str, Any]]
                 "round": number,
                 "hand_new": hand if kind == "seed" else asked,
                 "hand_labels": hand,
+                "auto_new": 0,
+                "auto_labels": 0 if kind == "seed" else N_SAMPLES - hand,
+                "unlabelled": N_SAMPLES - hand if kind == "seed" else 0,
                 "mislabelled_share": wrong,
                 "test_accuracy": accuracy,
                 "kind": kind,

@@ -132,7 +132,7 @@ def test_several_folders_report_into_the_current_one(
 def test_a_mistake_is_one_line(sweep: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "file").write_text("")
-    for arguments, said in (
+    for arguments, text in (
         ([tmp_path / "empty"], "expected finished trials"),
         ([tmp_path / "nothing"], "a path that does not exist"),
         ([sweep, "--against", "badge"], "--against: expected one of random, margin, got badge."),
@@ -143,10 +143,10 @@ def test_a_mistake_is_one_line(sweep: Path, tmp_path: Path, capsys: pytest.Captu
         ([], "the following arguments are required: DIR"),
     ):
         assert run(*arguments, *(["--no-pictures"] if arguments else [])) == 2
-        told = capsys.readouterr().err
-        assert said in told
-        assert told.startswith("alframe-report: ")
-        assert told.count("\n") == 1
+        result = capsys.readouterr().err
+        assert text in result
+        assert result.startswith("alframe-report: ")
+        assert result.count("\n") == 1
 
 
 def test_a_file_that_cannot_be_written_is_no_mistake_of_the_user_s(
@@ -168,10 +168,10 @@ def test_without_matplotlib_there_are_tables_and_a_line(
 
     with mock.patch("alframe.report.main.find_spec", missing):
         assert run(sweep) == 0
-    told = capsys.readouterr()
-    assert told.err.count("\n") == 1
-    assert "pip install 'alframe[report]'" in told.err
-    assert told.out.endswith("report.html report.json tables\n")
+    result = capsys.readouterr()
+    assert result.err.count("\n") == 1
+    assert "pip install 'alframe[report]'" in result.err
+    assert result.out.endswith("report.html report.json tables\n")
 
 
 def test_names_of_any_script_reach_a_terminal_of_ascii(tmp_path: Path) -> None:

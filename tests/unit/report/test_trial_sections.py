@@ -222,10 +222,10 @@ def test_the_audit_has_a_row_of_its_own(tmp_path: Path) -> None:
     table = parts_of(trial_sections(read(directory), pictures=False), Table)["rounds"]
     assert isinstance(table, Table)
     cells = [dict(zip(table.head, row, strict=True)) for row in table.rows[-2:]]
-    told = [
+    result = [
         (each["round"], each["hand labels"], each["new hand labels"], each["auto-labels"]) for each in cells
     ]
-    assert told == [("remainder", "9", "1", "11"), ("audit", "10", "1", "10")]
+    assert result == [("remainder", "9", "1", "11"), ("audit", "10", "1", "10")]
     assert [each["mislabelled"] for each in cells] == ["", "1"]
     assert [each["time"] for each in cells] == ["", "0.5 s"]
     assert cells[1]["note"] == "1 found wrong and corrected"

@@ -102,19 +102,19 @@ DAMAGES = [
 ]
 
 
-@pytest.mark.parametrize(("name", "content", "said"), DAMAGES)
-def test_a_damaged_file_is_named_and_its_trial_left_out(name, content, said, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("name", "content", "text"), DAMAGES)
+def test_a_damaged_file_is_named_and_its_trial_left_out(name, content, text, tmp_path: Path) -> None:
     leave_trial(tmp_path / "0", 1)
     broken = leave_trial(tmp_path / "1", 2, choices={"query": "margin"})
     (broken / name).write_text(content)
     found = find_trials([tmp_path])
-    if said is None:
+    if text is None:
         assert len(found.trials) == 2  # a config without settings is one all the same
         return
     assert [trial.seed for trial in found.trials] == [1]
     (left,) = found.left_out
     assert (left.directory, left.status) == (broken, "damaged")
-    assert said in left.reason
+    assert text in left.reason
     assert "\n" not in left.reason
 
 

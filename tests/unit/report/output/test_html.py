@@ -158,9 +158,9 @@ def test_a_browser_shows_it_without_an_error_or_sideways_scrolling(tmp_path: Pat
     command = [str(CHROMIUM), *flags.split(), (tmp_path / "harness.html").as_uri()]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
     assert [line for line in done.stderr.splitlines() if "CONSOLE" in line] == []
-    told = re.search("<title>(.*)</title>", done.stdout)
-    assert told, done.stdout[:500]
-    needed, given, broken_images, *tops = told[1].split("|")
+    result = re.search("<title>(.*)</title>", done.stdout)
+    assert result, done.stdout[:500]
+    needed, given, broken_images, *tops = result[1].split("|")
     assert int(needed) <= int(given)
     assert 0 <= width - int(given) <= 20  # a scroll bar
     assert broken_images == "0"

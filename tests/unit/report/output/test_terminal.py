@@ -34,16 +34,16 @@ def test_a_wide_table_stands_in_blocks_that_repeat_the_rows_names() -> None:
 
 
 @pytest.mark.parametrize(
-    ("n_rows", "n_columns", "told"),
+    ("n_rows", "n_columns", "result"),
     [
         (MOST_ROWS + 4, 2, "... 4 more rows in tables/means.md"),
         (2, 2 * MOST_BLOCKS + 1, "... 1 more column in tables/means.md"),
         (MOST_ROWS + 1, 2 * MOST_BLOCKS + 2, "... 1 more row and 2 more columns in tables/means.md"),
     ],
 )
-def test_what_is_left_out_is_told_with_its_file(n_rows: int, n_columns: int, told: str) -> None:
+def test_what_is_left_out_is_told_with_its_file(n_rows: int, n_columns: int, result: str) -> None:
     lines = to_text(table(n_rows, n_columns), width=60).splitlines()
-    assert lines[-3:] == [f"  {told}", "", "Said."]
+    assert lines[-3:] == [f"  {result}", "", "Said."]
     assert not any(f"r{MOST_ROWS} " in line for line in lines)
 
 
@@ -53,9 +53,9 @@ def test_the_facts_of_a_trial_are_whole() -> None:
 
 def test_long_texts_go_on_in_the_next_line_and_paths_stay_whole() -> None:
     path = "/a/path/that/is/longer/than/half/of/a/line"
-    told = to_text(Table(name="t", title="T", head=["trial", "why"], rows=[["x", "word " * 30]]))
-    assert max(map(len, told.splitlines())) <= 80
-    assert told.count("word") == 30
+    result = to_text(Table(name="t", title="T", head=["trial", "why"], rows=[["x", "word " * 30]]))
+    assert max(map(len, result.splitlines())) <= 80
+    assert result.count("word") == 30
     head = ["trial", "status", "why"]
-    told = to_text(Table(name="t", title="T", head=head, rows=[[path, "failed", "word " * 9]]))
-    assert told.splitlines()[2:] == [f"  {path}", "    status: failed", f"    why: {'word ' * 9}"]
+    result = to_text(Table(name="t", title="T", head=head, rows=[[path, "failed", "word " * 9]]))
+    assert result.splitlines()[2:] == [f"  {path}", "    status: failed", f"    why: {'word ' * 9}"]

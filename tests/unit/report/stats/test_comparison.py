@@ -44,17 +44,17 @@ def test_means_and_paired_differences(tmp_path: Path) -> None:
     assert got.baseline == "random"
     assert got.means["margin"]["hand_labels"].mean == 52
     # Differences 1, 2, 3: mean 2, t = 2 / (1 / sqrt(3)) = 3.464 with 2 degrees of freedom, p = 0.0742.
-    told = got.differences["hand_labels"]["margin"]
-    assert told.comparison.difference.mean == 2
-    assert told.p_holm == pytest.approx(0.0742, abs=1e-4)
+    result = got.differences["hand_labels"]["margin"]
+    assert result.comparison.difference.mean == 2
+    assert result.p_holm == pytest.approx(0.0742, abs=1e-4)
     assert "random" not in got.differences["hand_labels"]
 
 
 def test_holm_takes_the_groups_of_a_column_together(tmp_path: Path) -> None:
     labels = {"random": (40, 50, 60), "margin": (41, 52, 63), "badge": (41, 52, 63)}
     groups = sweep(tmp_path, {name: [{"hand_labels": each} for each in row] for name, row in labels.items()})
-    told = compare_groups(groups).differences["hand_labels"]
-    assert [told[name].p_holm for name in ("margin", "badge")] == pytest.approx([2 * 0.0742] * 2, abs=2e-4)
+    result = compare_groups(groups).differences["hand_labels"]
+    assert [result[name].p_holm for name in ("margin", "badge")] == pytest.approx([2 * 0.0742] * 2, abs=2e-4)
 
 
 def test_areas_and_ranges(tmp_path: Path) -> None:
@@ -120,7 +120,7 @@ def at(hand: float, wrong: float | None) -> dict[str, Estimate | None]:
 
 
 def test_the_pareto_front_by_hand() -> None:
-    told = {
+    result = {
         "dear": at(5, 0.1),
         "cheap": at(1, 0.9),
         "beaten": at(3, 0.5),
@@ -129,7 +129,7 @@ def test_the_pareto_front_by_hand() -> None:
         "worse_in_one": at(5, 0.2),
         "unknown": at(0.1, None),
     }
-    assert pareto_front(told) == ("cheap", "middle", "twin", "dear")
+    assert pareto_front(result) == ("cheap", "middle", "twin", "dear")
     assert pareto_front({"a": at(1, None)}) == ()
 
 
@@ -173,12 +173,12 @@ def test_certificates(tmp_path: Path) -> None:
     groups = sweep(
         tmp_path, {"margin": [certificate(10, 1, True), certificate(20, 2, False)], "random": [{}]}
     )
-    (told,) = compare_groups(groups).certified.values()
-    assert (told.n, told.reached) == (2, 1)
-    assert told.means["asked"].mean == 15
-    assert told.means["hand_labels_before"].mean == 45 - 15
-    assert told.means["mislabelled_before"].mean == 3 + 1.5
-    assert told.means["max_wrong_share"].mean == pytest.approx(1)
+    (result,) = compare_groups(groups).certified.values()
+    assert (result.n, result.reached) == (2, 1)
+    assert result.means["asked"].mean == 15
+    assert result.means["hand_labels_before"].mean == 45 - 15
+    assert result.means["mislabelled_before"].mean == 3 + 1.5
+    assert result.means["max_wrong_share"].mean == pytest.approx(1)
 
 
 def test_few_seeds_are_warned_about(tmp_path: Path) -> None:
@@ -196,10 +196,10 @@ def test_the_baseline(tmp_path: Path) -> None:
     assert compare_groups(groups, against="margin").baseline == "margin"
     assert compare_groups({"b": groups["badge"], "random, spread 3": groups["none"]}).baseline[:6] == "random"
     del groups["none"]
-    told = compare_groups(groups)  # over one seed no difference from the first would say anything
-    assert told.baseline is None
-    assert not any(told.differences.values())
-    json.dumps(to_dict(told), allow_nan=False)
+    result = compare_groups(groups)  # over one seed no difference from the first would say anything
+    assert result.baseline is None
+    assert not any(result.differences.values())
+    json.dumps(to_dict(result), allow_nan=False)
     two = sweep(tmp_path / "two", {"badge": [{}, {}], "margin": [{}]})
     assert compare_groups(two).baseline == next(iter(two))
     with pytest.raises(UserError, match=r"--against: expected one of badge, margin, got random\."):

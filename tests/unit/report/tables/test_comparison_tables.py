@@ -41,7 +41,7 @@ def of(closing: tuple[int, float]) -> str:
 
 
 @pytest.mark.parametrize(
-    ("kind", "rows", "said"),
+    ("kind", "rows", "text"),
     [
         (
             "mislabelled",
@@ -60,16 +60,16 @@ def of(closing: tuple[int, float]) -> str:
         ),
     ],
 )
-def test_the_remainder_is_a_stretch_of_its_own(kind: Kind, rows: str, said: str, tmp_path: Path) -> None:
+def test_the_remainder_is_a_stretch_of_its_own(kind: Kind, rows: str, text: str, tmp_path: Path) -> None:
     for seed in (1, 2):
         leave_trial(tmp_path / str(seed), seed, rounds=rows)
     comparison = compare_groups(name_trials(find_trials([tmp_path]).trials).groups)
     (name,) = comparison.means
     with in_style():
         picture = draw_learning_curves(comparison, kind, [name], looks([name]))
-    assert picture.note.endswith(said + (", labelled without training." if "thin" in said else ""))
+    assert picture.note.endswith(text + (", labelled without training." if "thin" in text else ""))
     # A line of its own for the thin stretch, in the SVG with its width.
-    assert picture.svg.count(f"stroke-width: {THIN}") == ("thin" in said)
+    assert picture.svg.count(f"stroke-width: {THIN}") == ("thin" in text)
 
 
 def test_intervals_end_where_a_figure_can(tmp_path: Path) -> None:
@@ -192,13 +192,13 @@ def test_ranks_fall_back_to_test_accuracy(tmp_path: Path) -> None:
     assert ranked(comparison) == ["num 1", "num 0"]
 
 
-@pytest.mark.parametrize(("p", "said"), [(0.0004, "p < 0.001"), (0.0123, "p 0.012")])
-def test_p_values_as_text(p: float, said: str) -> None:
+@pytest.mark.parametrize(("p", "text"), [(0.0004, "p < 0.001"), (0.0123, "p 0.012")])
+def test_p_values_as_text(p: float, text: str) -> None:
     from alframe.report.stats.comparison import Difference
     from alframe.report.stats.metrics import RESULTS
     from alframe.report.stats.statistics import Comparison, Estimate
 
     each = Comparison(difference=Estimate(mean=-0.5, low=-1.0, high=0.0, n=3), p=p)
-    told = tables.difference_text(Difference(comparison=each, p_holm=p), RESULTS["coverage"])
-    assert told == f"-0.50 (-1.00 to +0.00), {said}"
+    result = tables.difference_text(Difference(comparison=each, p_holm=p), RESULTS["coverage"])
+    assert result == f"-0.50 (-1.00 to +0.00), {text}"
     assert tables.difference_text(None, RESULTS["coverage"]) == ""
