@@ -1,4 +1,4 @@
-"""Run the default recipe and its alternatives on MNIST and print the table of docs/results.md.
+"""Run the default recipe and its alternatives on MNIST: the table of docs/background/results/default.md.
 
     python scripts/benchmarks/compare_recipes.py [--seeds 11 12 13] [--only NAME ...] [--out DIR]
 

@@ -1,4 +1,4 @@
-"""Seconds and host memory against the size of the pool and of the labelled set: tables of docs/results.md.
+"""Seconds and memory by size of pool and labelled set: tables of docs/background/results/growth.md.
 
     python scripts/benchmarks/growth.py [--only score fit trial] [--sizes 6000 60000 600000 6000000]
                                        [--json FILE]

@@ -1,4 +1,4 @@
-"""Time single steps: the figures of docs/speed.md that choose layout, threads and what a Trainer may cost.
+"""Time single steps: the figures of docs/background/speed.md on layout, threads and the Trainer.
 
     python scripts/benchmarks/steps.py layouts    steps and scoring by layout and precision
     python scripts/benchmarks/steps.py trainer    what a Trainer adds per step, epoch and fit

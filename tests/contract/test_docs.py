@@ -1,6 +1,7 @@
-"""What the README shows can be typed."""
+"""Commands, settings, files and links that the README and the docs show are real."""
 
 import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -9,37 +10,78 @@ from alframe.config.command_line import check_command_line
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
+PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+TEXT = {page.relative_to(ROOT).as_posix(): page.read_text() for page in PAGES}
+SHOWN = {name: text for name, text in TEXT.items() if name != "CHANGELOG.md"}  # it names old keys too
 # Settings in backticks, such as `query.share=0.01`; not lists of alternatives or lines to run.
-PAGES = README + (ROOT / "docs" / "keys.md").read_text() + (ROOT / "docs" / "extending.md").read_text()
-SETTINGS = sorted(set(re.findall(r"`([a-z_.]+=[\w.]+)`", PAGES)))
+SETTINGS = sorted({each for text in SHOWN.values() for each in re.findall(r"`([a-z_.]+=[\w.]+)`", text)})
+# What a setting needs beside it, to be valid.
+PROOF = ["certificate.tolerance=0.01"]
+COMPANIONS = {
+    "data=arrays": ["data.path=mine.npz"],
+    "data=folder": ["data.path=my_images"],
+    "data.in_memory=false": ["data=arrays", "data.path=mine.npz"],
+    "data.channels=1": ["data=folder", "data.path=my_images"],
+    "certificate.reach=true": PROOF,
+    "certificate.reach=false": PROOF,
+    "certificate.max_labels=1000": PROOF,
+    "certificate.method=weighted": PROOF,
+    "certificate.oracle_error=0.01": PROOF,
+    "oracle.rate=0.05": ["oracle=noisy"],
+    "oracle.reask=fresh": ["oracle=noisy"],
+    "tracker.mode=online": ["tracker=wandb"],
+}
 
 
-def test_nothing_is_left_to_fill_in() -> None:
-    for page in (ROOT / "README.md", *(ROOT / "docs").glob("*.md"), *(ROOT / "conf").rglob("*.yaml")):
-        assert not re.findall(r"@[A-Z]+@", page.read_text()), page
+def shown_commands() -> list[tuple[str, str]]:
+    """Return (page, command) for every complete alframe command that follows a "$"."""
+    found = []
+    for name, text in SHOWN.items():
+        for command in re.findall(r"^\$ alframe ((?:[^\n]*\\\n)*[^\n]*)$", text, flags=re.MULTILINE):
+            line = command.replace("\\\n", " ")
+            leave = ("...", "NAME", "my_conf", "my_package", "simulatd", "threshold=95", "--version", "--help")
+            if not any(each in line for each in leave):
+                found.append((name, line))
+    return found
 
 
-def test_there_are_settings_to_check() -> None:
-    assert len(SETTINGS) > 20
+@pytest.mark.parametrize("name", TEXT)
+def test_nothing_is_left_to_fill_in(name: str) -> None:
+    assert not re.findall(r"@[A-Z]+@|\b(?:TODO|TBD)\b|^[A-Z0-9]{6,}$", TEXT[name], flags=re.MULTILINE)
+
+
+def test_there_are_settings_and_commands_to_check() -> None:
+    assert len(SETTINGS) > 60
+    assert len(shown_commands()) > 15
 
 
 @pytest.mark.parametrize("setting", SETTINGS)
-def test_a_setting_of_the_readme_is_taken(setting: str) -> None:
-    promised = ["certificate.tolerance=0.01"]
-    with_what_it_needs = {
-        "data=arrays": ["data.path=mine.npz"],
-        "certificate.reach=true": promised,
-        "certificate.max_labels=1000": promised,
-    }
-    if setting.startswith("hydra."):
-        return
-    check_command_line([setting, *with_what_it_needs.get(setting, [])])
+def test_a_setting_shown_is_accepted(setting: str) -> None:
+    if not setting.startswith("hydra."):
+        check_command_line([*COMPANIONS.get(setting, []), setting])
 
 
-def test_what_the_tree_names_is_there() -> None:
-    tree = README.split("## The tree")[1].split("```")[1]
-    names = re.findall(r"^\s*((?:[\w.]+/?\s)+)", tree, flags=re.MULTILINE)
-    found = [name for group in names for name in group.split() if name.endswith((".py", "/"))]
-    assert len(found) > 15
-    for name in found:
-        assert list(ROOT.rglob(name.rstrip("/"))), name
+@pytest.mark.parametrize(("page", "command"), shown_commands())
+def test_a_command_shown_is_accepted(page: str, command: str) -> None:
+    check_command_line(shlex.split(command, comments=True))
+
+
+def test_the_readme_is_a_front_door() -> None:
+    assert len(README.splitlines()) <= 150
+
+
+def test_every_package_is_in_the_readme_s_tree_and_all_it_names_exists() -> None:
+    tree = README.split("## Read the code")[1].split("```")[1]
+    names = re.findall(r"^ *([\w.]+/?)(?:\w+/)? ", tree, flags=re.MULTILINE)
+    packages = {path.parent.name for path in (ROOT / "src" / "alframe").glob("*/__init__.py")}
+    assert packages <= {name.rstrip("/") for name in names}
+    for name in names:
+        assert list(ROOT.glob(f"**/{name.rstrip('/')}")), name
+
+
+@pytest.mark.parametrize("name", TEXT)
+def test_links_between_files_lead_somewhere(name: str) -> None:
+    text = re.sub(r"```.*?```", "", TEXT[name], flags=re.DOTALL)
+    for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)|src=\"([^\":]+)\"", text):
+        file = (ROOT / name).parent / "".join(target)
+        assert file.exists() or "reference" in "".join(target), "".join(target)

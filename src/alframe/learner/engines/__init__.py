@@ -35,8 +35,9 @@ The files:
 - `capture.py`: the few lines that record a CUDA graph. Tests put an emulated graph for the CPU in its place.
 - `graph_forward.py`: recorded forward passes for scoring.
 
-docs/results.md has the measured speed-ups, docs/speed.md the reasons. `make bench` measures both engines
-against a plain Lightning script, the raw loop and, on CUDA, the raw loop under `torch.compile`.
+docs/background/results/speed-gpu.md has the measured speed-ups, docs/background/speed.md the reasons. `make
+bench` measures both engines against a plain Lightning script, the raw loop and, on CUDA, the raw loop under
+`torch.compile`.
 
 Engines may import the `interfaces`, `module`, `batches`, `networks`, `compute` and `scoring` of this package.
 Recipes and the learner use an engine through the protocol `Engine` only.
