@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 PAGES = sorted((Path(__file__).parents[2] / "docs" / "howto").glob("own-*.md"))
-BLOCK = re.compile(r"```(?:python|yaml)\n# (my_package/\w+\.py|my_conf/\w+/\w+\.yaml|test_mine\.py)\n(.*?)```", re.DOTALL)
+BLOCK = re.compile(
+    r"```(?:python|yaml)\n# (my_package/\w+\.py|my_conf/\w+/\w+\.yaml|test_mine\.py)\n(.*?)```", re.DOTALL
+)
 GROUPS = ("query", "auto_label", "oracle", "stopping", "network")
 SETTINGS = (
     *("data=digits", "data.limit=300", "tracker=none", "threads=1", "hydra.run.dir=trial"),
