@@ -1,5 +1,6 @@
 """Label a data set with active learning: few hand labels, an honest account of how wrong the rest is."""
 
+import warnings
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -10,7 +11,10 @@ __all__ = ["LabelResult", "__version__", "label"]
 
 
 def __getattr__(name: str) -> Any:
-    # torch is imported when something is to be labelled, not for the version.
+    # torch is imported only when it is needed, not for the version.
+    if name == "Labelling":
+        warnings.warn("alframe.Labelling is now alframe.LabelResult", DeprecationWarning, stacklevel=2)
+        name = "LabelResult"
     if name in ("LabelResult", "label"):
         from alframe import api
 

@@ -1,6 +1,6 @@
-"""LabelResult arrays from a notebook or a program: a trial in a line, records back.
+"""Label arrays from a notebook or a program: one call runs a trial and returns its records.
 
-The config is the command's own: groups by the names of their options, keys as they are typed.
+The config is that of the command: groups by the names of their options, keys as typed.
 """
 
 import re
@@ -24,15 +24,15 @@ from alframe.oracle.callable import Answers, CallableOracle
 from alframe.tracking import ConsoleTracker, Outcome, TrialInfo
 from alframe.trial.run import Replacements, run_trial
 
-_PLAIN = (bool, int, float, str, type(None))  # attributes that tell an object of the user's from others
+_PLAIN = (bool, int, float, str, type(None))  # types of attributes that identify a user's object
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class LabelResult:
-    """What a trial came to.
+    """The result of a trial.
 
     Attributes:
-        ledger: who labelled what, when and how sure.
+        ledger: the labels, with the source, round and confidence of each.
         reports: of the seed set, each round and the closing row.
         summary: the content of summary.json.
         class_names: C names.
@@ -45,25 +45,25 @@ class LabelResult:
 
     @property
     def labels(self) -> np.ndarray[Any, Any]:
-        """(N,) int64 labels, -1 where there is none."""
+        """(N,) int64 labels, -1 for a sample without one."""
         return self.ledger.label_N.numpy()
 
     @property
     def is_hand(self) -> np.ndarray[Any, Any]:
-        """(N,) bool: the label is an answer of the oracle."""
+        """(N,) bool, True if the label is an answer of the oracle."""
         mask_N = torch.zeros(len(self.ledger.label_N), dtype=torch.bool)
         return mask_N.index_fill_(0, self.ledger.index_hand, True).numpy()
 
     @property
     def confidence(self) -> np.ndarray[Any, Any]:
-        """(N,) float64 probability that the classifier gave to an auto-label, NaN elsewhere."""
+        """(N,) float64 probability that the classifier gave to an auto-label; NaN for other samples."""
         return self.ledger.log_odds_N.double().sigmoid().numpy()
 
     @property
     def certificate(self) -> Mapping[str, Any] | None:
-        """What was proven, as in summary.json; None where nothing was asked for."""
-        proven: Mapping[str, Any] | None = self.summary["certificate"]
-        return proven
+        """The certificate, as in summary.json, or None."""
+        certificate: Mapping[str, Any] | None = self.summary["certificate"]
+        return certificate
 
 
 def label(
@@ -80,26 +80,26 @@ def label(
     settings: Mapping[str, Any] | None = None,
     **choices: Any,
 ) -> LabelResult:
-    """Label images with active learning and return the labels with all that is known about them.
+    """Label images with active learning and return the labels with the records of the trial.
 
     Args:
         images: (N, height, width), (N, height, width, channels) or (N, channels, height, width) uint8.
-        labels: (N,) integers from 0, the truth that a simulated oracle answers with and mistakes are counted
-            by; or None.
+        labels: (N,) integers from 0, or None. They are the truth: a simulated oracle answers with them, and
+            wrong labels are counted by them.
         oracle: "simulated", "noisy", a function from (Q,) int64 indices to (Q,) labels, or an object with
             `label(index_Q)`.
-        class_names: one name per class; needed without labels.
-        test_images, test_labels: a test set, or neither.
+        class_names: one name per class; required if there are no labels.
+        test_images, test_labels: a test set; give both or neither.
         seed: of the trial.
-        directory: where the trial leaves its files and goes on after an interruption; None leaves none.
-        console: whether rounds are printed.
-        settings: keys as they are typed, such as {"auto_label.threshold": 0.9, "query.num": 50}.
-        **choices: options of groups by name, such as query="badge" or experiment="one_percent"; for
+        directory: for the trial's files; the same call resumes an interrupted trial there. None keeps none.
+        console: True prints the rounds.
+        settings: config keys, such as {"auto_label.threshold": 0.9, "query.num": 50}.
+        **choices: options of groups by name, such as query="badge" or experiment="one_percent". For
             `initial`, `query`, `auto_label` and `stopping` also an object of your own
             (see `alframe.core.protocols`).
 
     Raises:
-        UserError: what was asked for cannot be. TrialError: training failed.
+        UserError: the arguments do not fit. TrialError: training failed.
 
     >>> import numpy as np
     >>> label(np.zeros((4, 8, 8), np.uint8))
@@ -110,49 +110,64 @@ def label(
     dataset = ImageDataset.from_arrays(
         "arrays", images, labels, test_images=test_images, test_labels=test_labels, class_names=class_names
     )
-    own = {name: choices.pop(name) for name in MEMBERS if not isinstance(choices.get(name, ""), str)}
-    if not isinstance(oracle, str):
-        own["oracle"] = oracle if hasattr(oracle, "label") else CallableOracle(oracle, dataset.n_classes)
-    else:
+    objects = {name: choices.pop(name) for name in MEMBERS if not isinstance(choices.get(name, ""), str)}
+    if isinstance(oracle, str):
         choices["oracle"] = oracle
-    _check_call(choices, own, settings or {}, directory)
-    config = _config(choices, {"seed": seed, **(settings or {})}, own)
-    choices.pop("tracker", None)
-    keeper = _Keeper()
-    given = Replacements(
-        dataset=dataset, components=own, trackers=[keeper], console=ConsoleTracker() if console else None
-    )
-    if directory is not None:
-        try:
-            summary = run_trial(config, Path(directory), choices=choices, replacements=given)
-        except UserError as error:
-            raise _about_directory(error) from error
     else:
-        with tempfile.TemporaryDirectory(prefix="alframe-") as folder:
-            summary = run_trial(config, Path(folder), choices=choices, replacements=given)
-    assert keeper.ledger is not None, "a trial that finished has told its trackers"
+        objects["oracle"] = oracle if hasattr(oracle, "label") else CallableOracle(oracle, dataset.n_classes)
+    _check_call(choices, objects, settings or {}, directory)
+    config = _config(choices, {"seed": seed, **(settings or {})}, objects)
+    choices.pop("tracker", None)
+    memory = _Memory()
+    replacements = Replacements(
+        dataset=dataset,
+        components=objects,
+        trackers=[memory],
+        console=ConsoleTracker() if console else None,
+    )
+    summary = _run(config, directory, choices, replacements)
+    assert memory.ledger is not None, "a finished trial passes its ledger to its trackers"
     return LabelResult(
-        ledger=keeper.ledger,
-        reports=tuple(keeper.reports),
+        ledger=memory.ledger,
+        reports=tuple(memory.reports),
         summary=summary,
         class_names=dataset.class_names,
     )
 
 
-def _check_call(choices: Mapping[str, Any], own: Mapping[str, Any], settings: Any, directory: object) -> None:
-    """Refuse what a call cannot mean, in the words of the call."""
+def _run(
+    config: dict[str, Any],
+    directory: str | Path | None,
+    choices: Mapping[str, str],
+    replacements: Replacements,
+) -> dict[str, Any]:
+    """Run a trial in a directory, or in a temporary one, and return the content of summary.json."""
+    if directory is None:
+        with tempfile.TemporaryDirectory(prefix="alframe-") as folder:
+            return run_trial(config, Path(folder), choices=choices, replacements=replacements)
+    try:
+        return run_trial(config, Path(directory), choices=choices, replacements=replacements)
+    except UserError as error:
+        raise _about_directory(error) from error
+
+
+def _check_call(
+    choices: Mapping[str, Any], objects: Mapping[str, Any], settings: Any, directory: object
+) -> None:
+    """Raise `ConfigError`, with the names of the arguments, for a call that cannot be run."""
     if "data" in choices:
         raise ConfigError("data", "no choice, since the images are given", choices["data"], "Leave it out.")
     for group, option in choices.items():
         if not isinstance(option, str) or not _NAME.fullmatch(option):
             raise ConfigError(group, "the name of an option", option)
-    for group, component in own.items():
+    for group, component in objects.items():
         if component is None:
             raise ConfigError(
                 group, "the name of an option or an object of your own", hint=f'Write {group}="none".'
             )
-    if isinstance(own.get("oracle"), CallableOracle) and not callable(own["oracle"].answers):
-        raise ConfigError("oracle", "a name, a function or an object with label", own["oracle"].answers)
+    oracle = objects.get("oracle")
+    if isinstance(oracle, CallableOracle) and not callable(oracle.answers):
+        raise ConfigError("oracle", "a name, a function or an object with label", oracle.answers)
     if not isinstance(settings, Mapping) or not all(_NAME.fullmatch(str(key)) for key in settings):
         raise ConfigError("settings", 'keys with their values, such as {"query.num": 50}', settings)
     if choices.get("oracle") == "files" and directory is None:
@@ -163,7 +178,7 @@ _NAME = re.compile(r"[\w./-]+")
 
 
 def _about_directory(error: UserError) -> UserError:
-    """Return an error in which the directory has the name that it has in the call."""
+    """Return the error with the argument's name, `directory`, instead of the config key."""
     text = str(error)
     if not text.startswith(KEY):
         return error
@@ -171,34 +186,34 @@ def _about_directory(error: UserError) -> UserError:
 
 
 def _config(
-    choices: Mapping[str, Any], settings: Mapping[str, Any], own: Mapping[str, Any]
+    choices: Mapping[str, Any], settings: Mapping[str, Any], objects: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Return the config; objects of the user's own are named in it, so that it tells trials apart."""
+    """Return the config of a call, with the user's own objects described: they identify the trial too."""
     choices = {"tracker": "none", **choices}
     overrides = [f"{group}={option}" for group, option in choices.items()]
     overrides += ["data=arrays", "data.path=memory"]
-    overrides += [f"{key}={_typed(value)}" for key, value in settings.items()]
+    overrides += [f"{key}={_as_text(value)}" for key, value in settings.items()]
     config = composed(overrides)
-    named = {name: _named(component) for name, component in own.items()}
-    return {**config, "given": named} if named else config
+    described = {name: _described(component) for name, component in objects.items()}
+    return {**config, "given": described} if described else config
 
 
-def _named(component: Any) -> str:
-    """Return an object's class with its plain attributes: what tells it from others in a config.
+def _described(component: Any) -> str:
+    """Return an object's class and plain attributes, which identify it in a config.
 
-    >>> _named(CallableOracle(len, 10))
+    >>> _described(CallableOracle(len, 10))
     'alframe.oracle.callable.CallableOracle(n_classes=10)'
     """
-    held = getattr(component, "__dict__", {})
-    plain = {name.lstrip("_"): value for name, value in held.items() if isinstance(value, _PLAIN)}
+    attributes = getattr(component, "__dict__", {})
+    plain = {name.lstrip("_"): value for name, value in attributes.items() if isinstance(value, _PLAIN)}
     settings = ", ".join(f"{name}={value!r}" for name, value in plain.items())
     return f"{type(component).__module__}.{type(component).__qualname__}" + (
         f"({settings})" if settings else ""
     )
 
 
-def _typed(value: Any) -> str:
-    """Return a value as it would be typed after key=."""
+def _as_text(value: Any) -> str:
+    """Return a value as the text that would follow key= on the command line."""
     if value is None:
         return "null"
     if isinstance(value, bool):
@@ -207,21 +222,21 @@ def _typed(value: Any) -> str:
         escaped = value.replace("\\", "\\\\").replace("'", "\\'")
         return f"'{escaped}'"
     if isinstance(value, Mapping):
-        return "{" + ",".join(f"{key}:{_typed(each)}" for key, each in value.items()) + "}"
+        return "{" + ",".join(f"{key}:{_as_text(each)}" for key, each in value.items()) + "}"
     if isinstance(value, Sequence):
-        return "[" + ",".join(_typed(each) for each in value) + "]"
+        return "[" + ",".join(_as_text(each) for each in value) + "]"
     return str(value)
 
 
 @dataclass
-class _Keeper:
-    """A tracker that keeps what it is told."""
+class _Memory:
+    """A tracker that keeps the reports and the ledger."""
 
     reports: list[RoundReport] = field(default_factory=list)
     ledger: LabelLedger | None = None
 
     def start(self, info: TrialInfo) -> None:
-        """Keep the rounds that were done before."""
+        """Keep the rounds of earlier processes."""
         self.reports = list(info.reports)
 
     def log(self, report: RoundReport) -> None:

@@ -1,4 +1,4 @@
-"""LabelResult arrays from Python."""
+"""Labelling arrays from Python."""
 
 import re
 import subprocess
@@ -12,7 +12,7 @@ from hydra.core.global_hydra import GlobalHydra
 from sklearn.datasets import load_digits
 
 from alframe import label
-from alframe.api import _typed
+from alframe.api import _as_text
 from alframe.config.validate import conf_directory
 from alframe.core.errors import ConfigError, TrialError, UserError
 from alframe.query import RandomQuery
@@ -144,6 +144,13 @@ def test_trackers_are_told_what_was_chosen_by_name(digits, monkeypatch):
     assert told == {"query": "random", "oracle": "simulated"}
 
 
+def test_the_old_name_of_the_result_still_works():
+    import alframe
+
+    with pytest.warns(DeprecationWarning, match=r"alframe\.Labelling is now alframe\.LabelResult"):
+        assert alframe.Labelling is alframe.LabelResult
+
+
 def test_a_directory_holds_the_trial_and_is_not_written_over(digits, tmp_path, capsys):
     images, truth = digits
     result = label(images, truth, directory=tmp_path / "trial", settings=SETTINGS)
@@ -198,4 +205,4 @@ def test_it_works_within_an_application_of_hydra_s(digits):
     ],
 )
 def test_settings_are_typed_as_hydra_reads_them(value, text):
-    assert _typed(value) == text
+    assert _as_text(value) == text
