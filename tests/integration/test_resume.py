@@ -106,7 +106,7 @@ def test_going_on_keeps_the_rows_and_clears_up(half_done, tmp_path, capsys):
     before = (directory / "rounds.csv").read_text()
     summary = run_trial(half_done[1], directory)
     assert (directory / "rounds.csv").read_text().startswith(before)
-    assert "going on after round 2" in capsys.readouterr().out
+    assert "resumed after round 2" in capsys.readouterr().out
     assert summary["rounds"] == 4
     assert not (directory / "failure.json").exists()
     assert state_files(directory) == []
@@ -258,7 +258,7 @@ def test_the_same_command_goes_on_and_a_finished_trial_stays(tmp_path):
     stopped_after(directory, 1, "seed=5")
     done = alframe(*QUICK, "seed=5", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert "going on after round 1" in done.stdout
+    assert "resumed after round 1" in done.stdout
     labels = (directory / "labels.csv").read_bytes()
     again = alframe(*QUICK, "seed=5", cwd=tmp_path)
     assert again.returncode == 0, again.stderr
@@ -348,6 +348,6 @@ def test_ctrl_c_once_ends_after_the_round_and_twice_at_once(tmp_path, presses):
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130, (out, err)
     assert "the trial ends after this round" in err
-    assert "The same command goes on from the last finished round" in out
+    assert "The same command continues from the last finished round" in out
     assert len(read_rows(rows)) == (3 if presses == 1 else 2)
     assert state_files(tmp_path / "trial")

@@ -130,7 +130,7 @@ def _trial(
         group=group,
         choices=named_choices(HydraConfig.get().runtime.choices, overrides),
         stop_wanted=stop_wanted,
-        replacements=Replacements(console=ConsoleTracker(bar=bar, one_of_many=title)),
+        replacements=Replacements(console=ConsoleTracker(bar=bar, title=title)),
     )
 
 

@@ -1,4 +1,4 @@
-"""Trackers: who is told about a trial. All of them read `RoundReport` and the outcome, nothing else."""
+"""Trackers: the terminal, files, W&B and TensorBoard. Each gets the rounds of a trial and its outcome."""
 
 from alframe.tracking.base import Outcome, Tracker, TrialInfo
 from alframe.tracking.console import ConsoleTracker

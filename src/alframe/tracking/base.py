@@ -1,4 +1,4 @@
-"""What trackers are told and when."""
+"""The interface of trackers and the records that they get."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,23 +11,24 @@ from alframe.audit.label_issues import LabelIssue
 from alframe.audit.reliability import Diagnosis
 from alframe.core.ledger import LabelLedger
 from alframe.core.records import RoundReport
+from alframe.core.trial_summary import TrialSummary
 
 Status = Literal["finished", "failed", "interrupted", "waiting"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrialInfo:
-    """What is known before the first round.
+    """The facts about a trial before its first round.
 
     Attributes:
-        directory: where the trial leaves its files.
+        directory: of the trial's files.
         config: the resolved config as plain containers, with `chosen` in it; trackers write it down.
         chosen: device, precision, engine and the like, with `auto` decided. seed: the trial's seed.
-        name: one line that tells this trial from others. group: the sweep it belongs to, or None.
-        choices: the option chosen for each config group, such as {"query": "margin"}, as far as known.
+        name: of the trial, in one line. group: the sweep that it belongs to, or None.
+        choices: the option of each config group, such as {"query": "margin"}; groups may be missing.
         data: the data set's name. n_samples: samples to label. n_classes: C.
-        min_rounds, max_rounds: the bounds on the rounds; no cap is None.
-        reports: of the rounds that finished before this process began; empty in a fresh trial.
+        min_rounds, max_rounds: bounds on the number of rounds; max_rounds is None without a cap.
+        reports: of the rounds that finished before this process began; empty in a new trial.
     """
 
     directory: Path
@@ -47,23 +48,23 @@ class TrialInfo:
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What is known at the end, however it came.
+    """The end of a trial, whatever ended it.
 
     Attributes:
         status: "finished", "failed", "interrupted" or "waiting" for answers.
-        ledger: the labels, those of a failed trial too; None when it failed before the first.
-        summary: the content of summary.json; None unless finished.
-        reason: why it failed or stopped.
-        mislabelled: (index, truth), int64, of wrong labels; empty where nobody knows.
+        ledger: the labels, also of a failed trial; None if it failed before the first label.
+        summary: None unless finished.
+        reason: why the trial stopped or failed.
+        mislabelled: (index, truth), int64, of wrong labels; empty if the truth is unknown.
         image: returns the (channels, height, width) uint8 image of an index.
-        class_names: C names. files_N: the file of each image of the data set, where images have one.
-        suspects: hand labels that the last classifier finds least likely; empty unless asked for.
-        diagnosis: where the auto-labels went wrong; None unless finished, and where nobody knows.
+        class_names: C names. files_N: the file of each image of the data set, None if images have no files.
+        suspects: hand labels that the last classifier finds least likely; empty with suspects=0.
+        diagnosis: of the auto-labels' errors; None unless finished, or if the truth is unknown.
     """
 
     status: Status
     ledger: LabelLedger | None
-    summary: dict[str, Any] | None
+    summary: TrialSummary | None
     reason: str
     mislabelled: tuple[Tensor, Tensor]
     image: Callable[[int], Tensor]
@@ -74,23 +75,23 @@ class Outcome:
 
 
 class Tracker(Protocol):
-    """Is told about a trial; `finish` is called exactly once after a `start` that returned."""
+    """Records a trial. `finish` is called exactly once after a `start` that returned."""
 
     def start(self, info: TrialInfo) -> None:
-        """Open what will be written to."""
+        """Open the files or the run."""
         ...
 
     def log(self, report: RoundReport) -> None:
-        """Take in a round."""
+        """Record a round."""
         ...
 
     def finish(self, outcome: Outcome) -> None:
-        """Write the end and close."""
+        """Record the end and close."""
         ...
 
 
 class Trackers:
-    """Several trackers as one; each is closed even when another one fails at it."""
+    """Several trackers as one. Each is closed even if closing another one fails."""
 
     def __init__(self, trackers: Sequence[Tracker]) -> None:
         self._trackers = trackers
@@ -103,12 +104,12 @@ class Trackers:
             self._started.append(tracker)
 
     def log(self, report: RoundReport) -> None:
-        """Tell each in order."""
+        """Pass the round to each in order."""
         for tracker in self._started:
             tracker.log(report)
 
     def finish(self, outcome: Outcome) -> None:
-        """Close each that was started, in order; the first error is raised when all are closed."""
+        """Close each started tracker in order, then raise the first error."""
         errors: list[BaseException] = []
         started, self._started = self._started, []
         for tracker in started:

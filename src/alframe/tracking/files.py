@@ -1,4 +1,4 @@
-"""The files every trial leaves: config.yaml, rounds.csv, labels.csv, summary.json and what explains it."""
+"""The files of every trial: config.yaml, rounds.csv, labels.csv, summary.json and those that explain it."""
 
 import csv
 import io
@@ -17,67 +17,77 @@ from torch import Tensor
 from alframe._files import replace_file
 from alframe.audit.label_issues import LabelIssue
 from alframe.audit.reliability import most_confident, to_dict
+from alframe.core.layout import (
+    CONFIG,
+    DIAGNOSIS,
+    FAILURE,
+    LABELS,
+    LABELS_BY_NAME,
+    MISLABELLED,
+    ROUNDS,
+    SUMMARY,
+    SUSPECTS,
+)
 from alframe.core.ledger import LabelLedger, Source
 from alframe.core.reports import RoundReport, RoundRow
 from alframe.tracking.base import Outcome, TrialInfo
 
-CHUNK = 2**16  # samples of labels.csv that are text at the same time
-MAX_SHOWN = 100  # mislabelled images that are left to look at
-BY_NAME = "labels_by_name.csv"
+CHUNK = 2**16  # samples of labels.csv that are held as text at the same time
+MAX_SHOWN = 100  # mislabelled images in mislabelled.npz
 LABEL_COLUMNS = ("index", "label", "source", "round", "confidence", "log_odds")
 
 
 class FilesTracker:
-    """Writes the contract's files into the trial's directory; each is replaced as a whole or not at all."""
+    """Writes the files into the trial's directory. Each is replaced as a whole or not at all."""
 
     def __init__(self) -> None:
         self._rows: list[RoundRow] = []
         self._directory = Path()
 
     def start(self, info: TrialInfo) -> None:
-        """Write config.yaml, and rounds.csv as it was when a trial goes on."""
+        """Write config.yaml, and the earlier rows of rounds.csv if the trial is resumed."""
         self._directory = info.directory
         self._rows = [report.row() for report in info.reports]
-        (self._directory / "failure.json").unlink(missing_ok=True)  # of an attempt that wrote nothing else
-        replace_file(self._directory / "config.yaml", OmegaConf.to_yaml(OmegaConf.create(info.config)))
+        (self._directory / FAILURE).unlink(missing_ok=True)  # of an earlier attempt
+        replace_file(self._directory / CONFIG, OmegaConf.to_yaml(OmegaConf.create(info.config)))
         if self._rows:
-            replace_file(self._directory / "rounds.csv", rounds_csv(self._rows))
+            replace_file(self._directory / ROUNDS, rounds_csv(self._rows))
 
     def log(self, report: RoundReport) -> None:
-        """Replace rounds.csv by one with this round as its last row."""
+        """Write rounds.csv with this round as its last row."""
         self._rows.append(report.row())
-        replace_file(self._directory / "rounds.csv", rounds_csv(self._rows))
+        replace_file(self._directory / ROUNDS, rounds_csv(self._rows))
 
     def finish(self, outcome: Outcome) -> None:
-        """Write the labels, and summary.json when the trial finished, else failure.json."""
+        """Write the labels, then summary.json if the trial finished, else failure.json."""
         if outcome.ledger is not None:
-            replace_file(self._directory / "labels.csv", label_lines(outcome.ledger))
+            replace_file(self._directory / LABELS, label_lines(outcome.ledger))
             if are_named(outcome.class_names, outcome.files_N):
                 lines = named_label_lines(outcome.ledger, outcome.class_names, outcome.files_N)
-                replace_file(self._directory / BY_NAME, lines)
+                replace_file(self._directory / LABELS_BY_NAME, lines)
         if outcome.suspects:
-            replace_file(self._directory / "suspects.csv", suspect_lines(outcome.suspects))
+            replace_file(self._directory / SUSPECTS, suspect_lines(outcome.suspects))
         if outcome.summary is None:
             n_rounds = sum(row.kind == "round" for row in self._rows)
             write_failure(self._directory, outcome.status, outcome.reason, n_rounds)
             return
         self._explain(outcome)
-        content = json.dumps(outcome.summary, indent=2, allow_nan=False) + "\n"
-        replace_file(self._directory / "summary.json", content)
-        (self._directory / "failure.json").unlink(missing_ok=True)  # of one that was kept out meanwhile
+        content = json.dumps(outcome.summary.to_json(), indent=2, allow_nan=False) + "\n"
+        replace_file(self._directory / SUMMARY, content)
+        (self._directory / FAILURE).unlink(missing_ok=True)  # of a command that could not enter
 
     def _explain(self, outcome: Outcome) -> None:
-        """Write diagnosis.json, and mislabelled.npz where something is: what a report draws."""
+        """Write diagnosis.json, and mislabelled.npz if samples are mislabelled. A report draws both."""
         content = {"class_names": list(outcome.class_names), **to_dict(outcome.diagnosis)}
-        replace_file(self._directory / "diagnosis.json", json.dumps(content, allow_nan=False) + "\n")
+        replace_file(self._directory / DIAGNOSIS, json.dumps(content, allow_nan=False) + "\n")
         if len(outcome.mislabelled[0]):
-            replace_file(self._directory / "mislabelled.npz", mislabelled_npz(outcome))
+            replace_file(self._directory / MISLABELLED, mislabelled_npz(outcome))
 
 
 def mislabelled_npz(outcome: Outcome) -> bytes:
     """Return an .npz of the `MAX_SHOWN` most confident of the M mislabelled samples.
 
-    Its arrays: index, label and truth, (M,) int64; confidence, (M,) float64, NaN where a hand gave the label;
+    Its arrays: index, label and truth, (M,) int64; confidence, (M,) float64, NaN for hand labels;
     images, (M, channels, height, width) uint8.
     """
     assert outcome.ledger is not None
@@ -107,9 +117,9 @@ def rounds_csv(rows: Sequence[RoundRow]) -> str:
 def label_lines(ledger: LabelLedger) -> Iterator[str]:
     """Yield the lines of labels.csv, a header and one line per sample of the trial.
 
-    A line says index, label, source, round, confidence and log_odds. Confidence is sigmoid(log_odds),
-    computed in float64; both are empty but for auto-labels. The label is -1 and the round empty where
-    there is none.
+    A line has index, label, source, round, confidence and log_odds. Confidence is sigmoid(log_odds),
+    computed in float64; both are empty except for auto-labels. Without a label, the label is -1 and the
+    round is empty.
     """
     yield ",".join(LABEL_COLUMNS) + "\n"
     for index_M in ledger.member_N.nonzero().flatten().split(CHUNK):
@@ -137,12 +147,12 @@ def _lines_of(ledger: LabelLedger, index_M: Tensor) -> Iterator[str]:
 
 
 def file_lines(files_N: Sequence[str]) -> Iterator[str]:
-    """Yield the lines of files.csv, which say the file of each index of labels.csv."""
+    """Yield the lines of files.csv: the file of each index of labels.csv."""
     return _csv_lines(chain([("index", "file")], enumerate(files_N)))
 
 
 def are_named(class_names: Sequence[str], files_N: Sequence[str] | None) -> bool:
-    """Return whether people know the images or classes by other names than their numbers.
+    """Return True if images have files or classes have names other than their numbers.
 
     >>> are_named(["cat", "dog"], None), are_named(["0", "1"], None), are_named(["0", "1"], ["a.png"])
     (True, False, True)
@@ -153,9 +163,9 @@ def are_named(class_names: Sequence[str], files_N: Sequence[str] | None) -> bool
 def named_label_lines(
     ledger: LabelLedger, class_names: Sequence[str], files_N: Sequence[str] | None
 ) -> Iterator[str]:
-    """Yield the lines of labels_by_name.csv, labels.csv for people: index, file, class and source.
+    """Yield the lines of labels_by_name.csv: index, file, class and source.
 
-    The file is empty where images have none, the class where there is no label yet.
+    The file is empty if images have no files, the class if there is no label yet.
     """
     names = [source.name.lower() for source in Source]
     rows = (
@@ -172,7 +182,7 @@ def named_label_lines(
 
 
 def suspect_lines(suspects: Sequence[LabelIssue]) -> Iterator[str]:
-    """Yield the lines of suspects.csv: hand labels to look at again, with what was predicted."""
+    """Yield the lines of suspects.csv: hand labels to check, each with the predicted class."""
     yield "index,label,predicted,self_confidence\n"
     for each in suspects:
         yield f"{each.index},{each.label},{each.predicted},{each.self_confidence:.6g}\n"
@@ -190,10 +200,10 @@ def _csv_lines(rows: Iterable[Sequence[Any]]) -> Iterator[str]:
 
 
 def write_failure(directory: Path, status: str, reason: str, n_rounds: int) -> None:
-    """Leave failure.json in the directory of a trial: how it ended without a summary, after how many rounds.
+    """Write failure.json: the status of a trial without a summary, the reason and the number of rounds.
 
     Raises:
         TrialError: it could not be written.
     """
     content = {"status": status, "reason": reason, "rounds": n_rounds}
-    replace_file(directory / "failure.json", json.dumps(content, indent=2) + "\n")
+    replace_file(directory / FAILURE, json.dumps(content, indent=2) + "\n")

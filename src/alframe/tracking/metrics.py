@@ -1,10 +1,10 @@
-"""A round's figures under the keys that trackers share."""
+"""A round's metrics under the keys that W&B and TensorBoard share."""
 
 from alframe.core.records import RoundReport
 
 
 def metrics(report: RoundReport) -> dict[str, float]:
-    """Return a round's figures by key; those that are undefined are left out."""
+    """Return a round's metrics by key, without undefined ones."""
     counts, fit = report.counts, report.fit
     values: dict[str, float | None] = {
         "labels/hand": counts.hand_labels,

@@ -1,4 +1,4 @@
-"""What a trial is, as flat facts to filter, group and sort by, such as `query: margin`.
+"""The settings of a trial as flat facts to filter, group and sort by, such as `query: margin`.
 
 Parts of a key are joined by "/", as in `learner/optimizer/lr`: W&B reads dots as steps into nested values and
 advises against them.
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from alframe.config.identity import identity
 
 if TYPE_CHECKING:  # so that a report loads no torch
+    from alframe.core.trial_summary import TrialSummary
     from alframe.tracking.base import Status, TrialInfo
 
 Fact = str | int | float | bool | None
@@ -20,19 +21,19 @@ TAGGED = ("data", "query", "auto_label", "experiment", "policy")
 
 
 def facts(info: "TrialInfo") -> dict[str, Fact]:
-    """Return what a trial's labels depend on, what `auto` came to, and the choice made for each group.
+    """Return the settings that labels depend on, the values chosen for `auto`, and the option of each group.
 
-    Where data lie, who is told and which packages are trusted say nothing about the trial, and may say too
-    much about the machine: they are not among the facts.
+    The data directory, the tracker and the trusted packages are left out: they do not describe the trial and
+    could reveal private facts about the machine.
     """
     settings = identity(info.config)
-    own = {room: _short(target) for room, target in settings.pop("given", {}).items()}
+    own = {component: _short(target) for component, target in settings.pop("given", {}).items()}
     found = flat({**settings, "chosen": info.chosen})
     return {**found, "data": info.data, **info.choices, **own}
 
 
 def flat(node: Mapping[str, Any]) -> dict[str, Fact]:
-    """Return the leaves of nested containers by key; lists as text, what has a `_target_` by its name.
+    """Return the leaves of nested containers by key. A list becomes text, an object the name of its class.
 
     >>> flat({"optimizer": {"_target_": "torch.optim.AdamW", "_partial_": True, "lr": 0.1}})
     {'optimizer': 'AdamW', 'optimizer/lr': 0.1}
@@ -51,21 +52,22 @@ def flat(node: Mapping[str, Any]) -> dict[str, Fact]:
     return found
 
 
-def end_facts(status: "Status", summary: Mapping[str, Any] | None) -> dict[str, Fact]:
-    """Return how a trial ended and the figures of summary.json, without those by class, which are a table."""
-    content = {key: value for key, value in (summary or {}).items() if key != "per_class"}
+def end_facts(status: "Status", summary: "TrialSummary | None") -> dict[str, Fact]:
+    """Return the status of a trial and the figures of its summary, without the table of classes."""
+    figures = {} if summary is None else summary.to_json()
+    content = {key: value for key, value in figures.items() if key != "per_class"}
     return {"status": status, **flat(content)}
 
 
 def tags(info: "TrialInfo", own: Sequence[str]) -> list[str]:
-    """Return "data:mnist", "query:margin" and the like, then the user's own; each once and not too long."""
+    """Return tags such as "data:mnist" and "query:margin", then the user's own; each once and cut."""
     found = facts(info)
-    told = [f"{key}:{found[key]}" for key in TAGGED if found.get(key) is not None]
-    return list(dict.fromkeys(tag[:MAX_TAG] for tag in [*told, *own]))
+    described = [f"{key}:{found[key]}" for key in TAGGED if found.get(key) is not None]
+    return list(dict.fromkeys(tag[:MAX_TAG] for tag in [*described, *own]))
 
 
 def clipped(name: str | None) -> str | None:
-    """Return a name that is not too long for W&B.
+    """Return a name cut to the length that W&B allows.
 
     >>> len(clipped(200 * "a"))
     128

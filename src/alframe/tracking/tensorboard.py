@@ -1,16 +1,16 @@
-"""TensorBoard: W&B's keys with the round as the step, the settings, the mislabelled images."""
+"""TensorBoard: the same keys as W&B with the round as step, the settings, the mislabelled images."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from alframe.audit.reliability import most_confident
 from alframe.core.errors import UserError
+from alframe.core.layout import TENSORBOARD
 from alframe.core.records import RoundReport
 from alframe.tracking.base import Outcome, TrialInfo
 from alframe.tracking.metrics import metrics
 from alframe.tracking.run_config import Fact, end_facts, facts
 
-FOLDER = "tensorboard"
 _EVENTS = "events.out.tfevents.*"
 # Columns of the table of trials (the tab "HParams"), besides their settings.
 _SUMMARY = ("hand_share", "mislabelled_share", "auto_label_error", "coverage", "test_accuracy", "seconds")
@@ -20,7 +20,7 @@ class TensorBoardTracker:
     """Writes a trial as one TensorBoard run, in `tensorboard/` of its directory.
 
     Args:
-        max_images: at most this many mislabelled images are shown, the most confident first.
+        max_images: the most mislabelled images that are shown, the most confident first.
 
     Raises:
         UserError: the package `tensorboard` is missing.
@@ -36,13 +36,13 @@ class TensorBoardTracker:
     def start(self, info: TrialInfo) -> None:
         """Open the run and write the settings.
 
-        A trial that goes on is written anew from its reports: what a killed process left may end anywhere.
-        So no round is missing, and none is there twice.
+        A resumed trial is written again from its reports, since the file of a killed process may end
+        anywhere. So no round is missing, and none is there twice.
         """
-        folder = info.directory / FOLDER
+        folder = info.directory / TENSORBOARD
         for file in folder.glob(_EVENTS):
             file.unlink()
-        # A TensorBoard that has read the old file drops what it holds from step 0 on.
+        # A TensorBoard that has read the old file then drops its values from step 0 on.
         self._writer = self._make_writer(log_dir=str(folder), purge_step=0 if info.reports else None)
         settings = facts(info)
         self._writer.add_text("config", as_markdown(settings), 0)
@@ -51,18 +51,18 @@ class TensorBoardTracker:
             self.log(report)
 
     def log(self, report: RoundReport) -> None:
-        """Write a round's figures; those that are undefined are left out."""
+        """Write a round's metrics, without undefined ones."""
         self._last_round = report.round
         for key, value in metrics(report).items():
             self._writer.add_scalar(key, value, report.round)
         self._writer.flush()
 
     def finish(self, outcome: Outcome) -> None:
-        """Write the figures of the whole trial and the mislabelled images, close the run."""
+        """Write the summary of the trial and the mislabelled images, then close the run."""
         try:
             self._writer.add_text("status", f"{outcome.status}: {outcome.reason}", self._last_round)
             for key in _SUMMARY:
-                value = (outcome.summary or {}).get(key)
+                value = getattr(outcome.summary, key, None)
                 if value is not None:
                     self._writer.add_scalar(f"summary/{key}", value, self._last_round)
             if outcome.summary is not None:
@@ -77,7 +77,7 @@ class TensorBoardTracker:
     def _write_table(self, settings: Mapping[str, Fact]) -> None:
         from torch.utils.tensorboard.summary import hparams
 
-        # In the run's own file: `add_hparams` would begin another run for it.
+        # This writes into the run's own file; `add_hparams` would begin another run.
         what, begun, self._ended = hparams(
             {key: "null" if value is None else value for key, value in settings.items()},
             {f"summary/{key}": 0.0 for key in _SUMMARY},
@@ -87,9 +87,9 @@ class TensorBoardTracker:
 
 
 def pictures(outcome: Outcome, most: int) -> Iterator[tuple[str, Any]]:
-    """Yield (tag, (channels, height, width) uint8) of the most confident of the mislabelled.
+    """Yield (tag, (channels, height, width) uint8) of the most confident mislabelled samples.
 
-    A tag says index, label and truth: "mislabelled/17_is_5_labelled_3".
+    A tag has index, truth and label: "mislabelled/17_is_5_labelled_3".
     """
     assert outcome.ledger is not None
     shown = most_confident(outcome.ledger, outcome.mislabelled[0], most)

@@ -1,6 +1,6 @@
 """Weights & Biases: one run per trial, `round` as the x-axis, offline unless asked otherwise."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -130,7 +130,7 @@ class WandbTracker:
         try:
             self._run.summary.update(end_facts(outcome.status, outcome.summary))
             if outcome.summary is not None:
-                self._run.log(self._tables(outcome, outcome.summary["per_class"]))
+                self._run.log(self._tables(outcome, outcome.summary.per_class))
                 self._log_labels(outcome)
         except BaseException:
             exit_code = 1
@@ -140,7 +140,7 @@ class WandbTracker:
                 self._close(exit_code)
             self._staging.close()
 
-    def _tables(self, outcome: Outcome, classes: Sequence[dict[str, Any]] | None) -> dict[str, Any]:
+    def _tables(self, outcome: Outcome, classes: Sequence[Mapping[str, Any]] | None) -> dict[str, Any]:
         """Return the table of mislabelled images and, if the truth is known, that of the classes."""
         import wandb
 

@@ -1,4 +1,4 @@
-"""Opening W&B runs: quietly, with all that they write inside one directory."""
+"""Opens W&B runs without output on the terminal and with all their files in one directory."""
 
 import netrc
 import os
@@ -15,11 +15,11 @@ _DATA_DIR = "WANDB_DATA_DIR"
 
 
 def open_run(*, mode: Mode, directory: Path, key: str, way_out: str, **about: Any) -> Any:
-    """Return an open run; nothing is asked or printed on the terminal.
+    """Return an open run. The terminal shows no question and no text.
 
     Args:
-        mode: "offline" or "online". directory: the run lies under its `wandb/`.
-        key: what the user typed to get here. way_out: what to do when it cannot be opened.
+        mode: "offline" or "online". directory: the run is below its folder wandb/.
+        key: the user's key that asked for the run. way_out: what to do if it cannot be opened.
         **about: the other arguments of `wandb.init`.
 
     Raises:
@@ -36,7 +36,7 @@ def open_run(*, mode: Mode, directory: Path, key: str, way_out: str, **about: An
 
 @contextmanager
 def staged_in(directory: Path) -> Iterator[None]:
-    """Have artifacts staged beside the runs under `directory`, to be moved and synced with them."""
+    """Stage artifacts beside the runs under `directory`, so that they are moved and synced together."""
     before = os.environ.get(_DATA_DIR)
     os.environ[_DATA_DIR] = str(directory / "wandb" / "data")
     try:
@@ -49,7 +49,7 @@ def staged_in(directory: Path) -> Iterator[None]:
 
 
 def check_login(key: str) -> None:
-    """Raise `ConfigError` where there is no W&B account to log online with."""
+    """Raise `ConfigError` if this machine has no W&B account for online runs."""
     try:
         hosts = list(netrc.netrc().hosts)
     except (OSError, netrc.NetrcParseError):

@@ -55,7 +55,7 @@ class TrialSession:
         trackers.finish(outcome)
         drop_states(self._info.directory)
         assert outcome.summary is not None
-        return outcome.summary
+        return outcome.summary.to_json()
 
     def _keep(self, result: RoundResult) -> None:
         self._result = result
@@ -106,7 +106,7 @@ class TrialSession:
         return Outcome(
             status=status,
             ledger=ledger,
-            summary=None if summary is None else summary.to_json(),
+            summary=summary,
             reason=reason,
             mislabelled=(none, none) if ledger is None else evaluator.mislabelled(ledger),
             image=lambda index: dataset.images_N[index],

@@ -1,10 +1,11 @@
-"""A small trial told to trackers: five samples of a file of six, a seed set, a round and a closing row."""
+"""A small trial for trackers: five samples of a file of six, a seed set, a round and a closing row."""
 
 import pytest
 import torch
 
 from alframe.core.ledger import LabelLedger, Source
 from alframe.core.records import Counts, FitReport, RoundReport
+from alframe.core.trial_summary import TrialSummary
 from alframe.tracking import Outcome, TrialInfo
 
 
@@ -118,7 +119,7 @@ def make_info():
 
 @pytest.fixture(scope="session")
 def summary():
-    return {
+    content = {
         "n_samples": 5,
         "n_classes": 2,
         "rounds": 1,
@@ -138,7 +139,11 @@ def summary():
         "cost": None,
         "per_class": None,
         "mislabelled_share_macro": None,
+        "train_seconds": 60.0,
+        "score_seconds": 5.0,
+        "seed": 8,
     }
+    return TrialSummary.from_json(content)
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from alframe.core.records import Certificate
 from alframe.tracking import ConsoleTracker
 from alframe.tracking.console_summary import closing_summary
 
@@ -82,7 +83,7 @@ def test_the_closing_summary_to_the_letter(tmp_path, summary, monkeypatch):
     (directory / "wandb").mkdir(parents=True)
     for name in ("labels.csv", "summary.json"):
         (directory / name).touch()
-    summary = summary | {"rounds": 3, "stopped_because": "nothing is left"}
+    summary = replace(summary, rounds=3, stopped_because="nothing is left")
     assert closing_summary(summary, directory) == [
         "",
         "Labelled 5 of 5 images of toy in 3 rounds and 1 min 15 s; stopped because nothing is left.",
@@ -94,24 +95,24 @@ def test_the_closing_summary_to_the_letter(tmp_path, summary, monkeypatch):
     ]
 
 
-def test_the_closing_summary_names_what_is_left_and_leaves_out_what_nobody_knows(tmp_path, summary):
+def test_the_closing_summary_shows_unlabelled_samples_and_no_unknown_figures(tmp_path, summary):
     unknown = {
         "mislabelled": None,
         "mislabelled_share": None,
         "auto_label_error": None,
         "test_accuracy": None,
     }
-    lines = closing_summary(summary | unknown | {"hand_labels": 1, "hand_share": 0.2}, tmp_path)
+    lines = closing_summary(replace(summary, **unknown, hand_labels=1, hand_share=0.2), tmp_path)
     assert lines[1].startswith("Labelled 3 of 5 images")
     assert lines[4] == "  left                 2     40.00 %"
-    assert lines[5] == "  how many are wrong is not known: certificate.tolerance=0.01 would measure it"
-    by_hand = closing_summary(summary | unknown | {"auto_labels": 0}, tmp_path)
+    assert lines[5] == "  the number of wrong labels is not known: certificate.tolerance=0.01 would bound it"
+    by_hand = closing_summary(replace(summary, **unknown, auto_labels=0), tmp_path)
     assert not any("not known" in line for line in by_hand)
     assert not any("mislabelled" in line or "test accuracy" in line for line in lines)
 
 
 def test_without_auto_labels_there_is_no_share_of_them(tmp_path, summary):
-    lines = closing_summary(summary | {"auto_label_error": None}, tmp_path)
+    lines = closing_summary(replace(summary, auto_label_error=None), tmp_path)
     assert "  mislabelled          1     20.00 %" in lines
 
 
@@ -150,10 +151,10 @@ def classes(*counts):
         (None, None, None, None),
     ],
 )
-def test_the_mean_over_classes_is_told_where_it_says_more(tmp_path, summary, per_class, macro, overall, line):
-    told = {"per_class": per_class, "mislabelled_share_macro": macro}
-    told |= {"mislabelled_share": overall, "mislabelled": None if overall is None else 1}
-    lines = closing_summary(summary | told, tmp_path)
+def test_the_mean_over_classes_is_printed_if_it_differs(tmp_path, summary, per_class, macro, overall, line):
+    known = {"per_class": per_class, "mislabelled_share_macro": macro}
+    known |= {"mislabelled_share": overall, "mislabelled": None if overall is None else 1}
+    lines = closing_summary(replace(summary, **known), tmp_path)
     assert [one for one in lines if "macro" in one] == ([line] if line else [])
 
 
@@ -175,24 +176,26 @@ def test_any_other_trial_prints_where_its_labels_are(console, out, make_outcome,
     console.finish(make_outcome(status))
     assert said(out) == [
         f"{status}; the labels so far are in {tmp_path}/labels.csv",
-        "The same command goes on from the last finished round.",
+        "The same command continues from the last finished round.",
     ]
 
 
-def test_nothing_is_said_of_labels_that_are_not_there(console, out, make_outcome):
+def test_without_labels_nothing_is_printed_at_the_end(console, out, make_outcome):
     said(out)
     console.finish(make_outcome("failed", ledger=None))
     assert said(out) == []
 
 
-def test_one_of_many_says_only_where_it_goes_on(out, make_info, make_outcome, summary, reports, tmp_path):
-    console = ConsoleTracker(out, bar=False, one_of_many="[2 of 6] 1 (seed=2)")
+def test_a_trial_of_a_sweep_prints_only_that_it_is_resumed(
+    out, make_info, make_outcome, summary, reports, tmp_path
+):
+    console = ConsoleTracker(out, bar=False, title="[2 of 6] 1 (seed=2)")
     for earlier, told in (((), []), (reports[:1], ["the seed set"]), (reports[:2], ["round 1"])):
         console.start(make_info(tmp_path, reports=tuple(earlier)))
         for report in reports[len(earlier) :]:
             console.log(report)
         console.finish(make_outcome(summary=summary))
-        assert said(out) == [f"[2 of 6] 1 (seed=2): going on after {what}" for what in told]
+        assert said(out) == [f"[2 of 6] 1 (seed=2): resumed after {what}" for what in told]
 
 
 @pytest.fixture
@@ -255,7 +258,7 @@ def test_without_a_total_the_bar_counts_steps(barred, reports):
         ({"min_rounds": 1, "max_rounds": None}, "round 2 training  "),
     ],
 )
-def test_the_bar_tells_how_long_the_whole_trial_can_take(barred, reports, bounds, text):
+def test_the_bar_shows_the_remaining_time_of_the_trial(barred, reports, bounds, text):
     tracker, err = barred(**bounds)
     tracker.log(reports[0])
     tracker.progress("train", 1, 4)
@@ -296,10 +299,10 @@ def test_rounds_in_which_nothing_is_left_to_ask_are_explained_once(
     labelled = replace(reports[1], counts=make_counts(2, 3), hand_new=0)
     console.log(reports[1])
     console.log(replace(labelled, hand_new=1))  # the next round may ask again
-    assert not any("nothing is left" in line for line in said(out))
+    assert not any("no sample is left" in line for line in said(out))
     console.log(replace(labelled, round=2))
     assert said(out)[1:] == [
-        "      nothing is left to ask; training on and judging auto-labels anew until stopping.min_rounds=3"
+        "      no sample is left to ask; training and rejudging continue until stopping.min_rounds=3"
     ]
     console.log(replace(labelled, round=3, stopped_because="every sample was labelled"))
     assert len(said(out)) == 1
@@ -314,7 +317,7 @@ def test_a_last_round_with_nothing_left_needs_no_explanation(console, out, make_
 
 
 @pytest.mark.parametrize(("reached", "verdict"), [(True, "reached"), (False, "not reached")])
-def test_the_closing_summary_says_what_was_proven(tmp_path, summary, reached, verdict):
+def test_the_closing_summary_shows_the_certificate(tmp_path, summary, reached, verdict):
     certificate = {
         "confidence": 0.95,
         "tolerance": 0.01,
@@ -326,14 +329,16 @@ def test_the_closing_summary_says_what_was_proven(tmp_path, summary, reached, ve
         "found_wrong": 3,
         "oracle_error": None,
         "max_wrong_with_oracle_error": None,
+        "method": "uniform",
+        "assumes": "a perfect oracle",
     }
-    lines = closing_summary(summary | {"certificate": certificate}, tmp_path)
+    lines = closing_summary(replace(summary, certificate=Certificate(**certificate)), tmp_path)
     assert lines[-4:-1] == [
         "  certificate   with 95 % confidence at most 1,412 labels (2.35 %) are wrong; 1 % was to be proven: "
         + verdict,
         "                700 answers, 600 of them at random; 3 found wrong and corrected",
-        "                takes every answer as right (certificate.oracle_error if some are not)",
+        "                assumes that every answer is right (set certificate.oracle_error if not)",
     ]
     certificate |= {"oracle_error": 0.01, "max_wrong_with_oracle_error": 2104}
-    lines = closing_summary(summary | {"certificate": certificate}, tmp_path)
-    assert lines[-2] == "                at most 2,104 where 1 % of the oracle's answers are wrong"
+    lines = closing_summary(replace(summary, certificate=Certificate(**certificate)), tmp_path)
+    assert lines[-2] == "                at most 2,104 if 1 % of the oracle's answers are wrong"

@@ -95,7 +95,7 @@ def test_config_yaml_is_written_at_the_start_with_what_was_chosen(started, tmp_p
 
 def test_a_finished_trial_leaves_a_summary(started, make_outcome, summary, tmp_path):
     started.finish(make_outcome(summary=summary))
-    assert json.loads((tmp_path / "summary.json").read_text()) == summary
+    assert json.loads((tmp_path / "summary.json").read_text()) == summary.to_json()
     left = sorted(path.name for path in tmp_path.iterdir())
     assert left == [
         "config.yaml",
@@ -148,7 +148,7 @@ def test_a_trial_that_failed_before_the_first_label_leaves_no_labels(started, ma
 
 def test_a_number_that_json_has_not_is_refused(started, make_outcome, summary):
     with pytest.raises(ValueError, match="JSON"):
-        started.finish(make_outcome(summary=summary | {"seconds": math.nan}))
+        started.finish(make_outcome(summary=replace(summary, seconds=math.nan)))
 
 
 def test_replace_file_writes_and_overwrites_as_utf8(tmp_path):

@@ -1,3 +1,6 @@
+from dataclasses import replace
+
+from alframe.core.records import Certificate
 from alframe.tracking.run_config import clipped, end_facts, facts, flat, tags
 
 
@@ -35,14 +38,17 @@ def test_tags_are_told_once_and_cut_to_what_wandb_takes(make_info, tmp_path):
     assert max(len(tag) for tag in found) == 64
 
 
-def test_the_end_without_a_summary_is_its_status_alone():
+def test_the_end_has_the_status_and_the_figures_of_the_summary_but_no_table(summary):
     assert end_facts("failed", None) == {"status": "failed"}
-    proven = {"certificate": {"reached": True, "max_wrong": 3}, "per_class": [{"class": "0"}]}
-    assert end_facts("finished", proven) == {
-        "status": "finished",
-        "certificate/reached": True,
-        "certificate/max_wrong": 3,
-    }
+    certificate = Certificate(
+        tolerance=0.01, confidence=0.95, audited=0, asked=0, found_wrong=0, max_wrong=3, max_wrong_share=0.6,
+        reached=True, method="none", assumes="",
+    )  # fmt: skip
+    found = end_facts("finished", replace(summary, certificate=certificate, per_class=[{"class": "0"}]))
+    assert found["status"] == "finished"
+    assert (found["certificate/reached"], found["certificate/max_wrong"]) == (True, 3)
+    assert (found["hand_labels"], found["versions/python"]) == (3, "3")
+    assert not any(key.startswith("per_class") for key in found)
 
 
 def test_a_name_is_left_alone_where_it_fits():

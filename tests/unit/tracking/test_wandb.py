@@ -124,7 +124,7 @@ def test_the_config_is_flat_and_says_what_was_chosen(finished):
 
 def test_the_table_of_runs_has_the_figures_of_summary_json_and_the_last_of_the_labels(finished, summary):
     shown = finished.summary()
-    figures = {key: value for key, value in summary.items() if key not in ("versions", "per_class")}
+    figures = {key: value for key, value in summary.to_json().items() if key not in ("versions", "per_class")}
     assert {key: shown[key] for key in figures} == figures
     assert shown["versions/python"] == "3"
     assert shown["status"] == "finished"
@@ -140,7 +140,7 @@ def test_the_figures_of_each_class_are_a_table(record, make_outcome, summary):
         {"class": "no", "n_samples": 2, "mislabelled_share": 0.0},
         {"class": "yes", "n_samples": 3, "mislabelled_share": 1 / 3},
     ]
-    file = record(reports=[], outcome=make_outcome(summary={**summary, "per_class": classes}))
+    file = record(reports=[], outcome=make_outcome(summary=replace(summary, per_class=classes)))
     table = tables_of(file)["per_class"]
     assert table["columns"] == ["class", "n_samples", "mislabelled_share"]
     assert table["data"] == [["no", 2, 0.0], ["yes", 3, 1 / 3]]
