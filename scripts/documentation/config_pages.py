@@ -100,8 +100,9 @@ def _shared(files: Iterable[ConfFile]) -> list[Key]:
 
 
 def _option_page(conf: Path, group: str, file: ConfFile) -> str:
-    own = [key for key in file.keys if not key.is_shared]
-    shared = [key for key in file.keys if key.is_shared and key.default]
+    keys = () if file.alias else file.keys  # another name has no page of keys of its own
+    own = [key for key in keys if not key.is_shared]
+    shared = [key for key in keys if key.is_shared and key.default]
     rows = [(f"`{typed(group, key)}`", f"`{key.default}`", _range(group, key)) for key in shared]
     return page(
         f"{group}={file.path.stem}",
@@ -112,7 +113,7 @@ def _option_page(conf: Path, group: str, file: ConfFile) -> str:
         *(["## Keys", *_keys(group, own)] if own else []),
         *(
             [
-                "## Keys shared with other options",
+                "## Keys shared with other options { data-search-exclude }",
                 f"[{group}](index.md#keys-of-several-options) describes them.",
                 table(("key", "default here", "takes"), rows),
             ]
