@@ -9,7 +9,7 @@ import yaml
 
 from alframe.core.trial_summary import TrialSummary
 from alframe.report.load.csv_json import read_rounds
-from alframe.report.load.trials import Trial
+from alframe.report.load.trials import FinishedTrial
 
 NAMES = ["cat & dog", "<script>alert(1)</script>", "数字 of a very long name that goes on"]
 SUMMARY: dict[str, Any] = {
@@ -107,9 +107,9 @@ def leave_mislabelled(directory: Path, n: int, shape: tuple[int, ...] = (1, 8, 8
     )
 
 
-def read(directory: Path) -> Trial:
+def read(directory: Path) -> FinishedTrial:
     """Return the trial in a directory."""
-    return Trial(
+    return FinishedTrial(
         directory=directory,
         config=yaml.safe_load((directory / "config.yaml").read_text()),
         summary=TrialSummary.from_json(json.loads((directory / "summary.json").read_text())),

@@ -7,7 +7,7 @@ from typing import get_args
 
 from alframe._text import count
 from alframe.report.document import Picture, Report, Section, Table
-from alframe.report.load.trials import Found, LeftOut, Status, Trial
+from alframe.report.load.trials import FinishedTrial, Found, LeftOut, Status
 from alframe.report.naming.names import Naming
 from alframe.report.stats.comparison import GroupComparison
 from alframe.report.stats.ranking import in_order
@@ -106,7 +106,7 @@ def prefixed(sections: Sequence[Section], title: str, prefix: str) -> list[Secti
 
 
 def header_facts(
-    trials: Sequence[Trial], naming: Naming, left_out: Sequence[LeftOut]
+    trials: Sequence[FinishedTrial], naming: Naming, left_out: Sequence[LeftOut]
 ) -> list[tuple[str, str]]:
     """Return (name, value) pairs about all trials of a report."""
     facts = [("trials", str(len(trials)))]
@@ -126,7 +126,7 @@ def _text(value: object) -> str:
     return count(value) if isinstance(value, int) else str(value)
 
 
-def _version(trial: Trial) -> str:
+def _version(trial: FinishedTrial) -> str:
     return str((trial.summary.versions or {}).get("alframe", "unknown"))
 
 

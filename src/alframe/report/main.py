@@ -16,7 +16,7 @@ from typing import Literal, NoReturn
 from alframe.core.errors import AlframeError, UserError
 from alframe.report.build import comparison_sections, prefixed, report_of
 from alframe.report.document import Picture, Report, Section, Table
-from alframe.report.load.trials import Found, Trial, find_trials
+from alframe.report.load.trials import FinishedTrial, Found, find_trials
 from alframe.report.naming.names import Naming, name_trials
 from alframe.report.output.json import report_figures
 from alframe.report.output.terminal import to_text, wrapped
@@ -178,7 +178,7 @@ def _report(found: Found, naming: Naming, comparison: GroupComparison, pictures:
     return report_of(found, naming, warnings, sections, title)
 
 
-def _of_trial(trial: Trial, pictures: bool, warnings: list[str]) -> list[Section]:
+def _of_trial(trial: FinishedTrial, pictures: bool, warnings: list[str]) -> list[Section]:
     try:
         return trial_sections(trial, pictures=pictures)
     except UserError as error:  # a damaged file that the comparison does not need

@@ -9,7 +9,7 @@ from alframe.core.reports import Certificate, RoundRow
 from alframe.report.document import Picture, Section, Table
 from alframe.report.load.one_trial import diagnosis_of, hand_labels_by_source, mislabelled_of
 from alframe.report.load.records import DiagnosisFile
-from alframe.report.load.trials import Trial
+from alframe.report.load.trials import FinishedTrial
 from alframe.report.plots.draw_certificate import draw_certificate
 from alframe.report.plots.draw_confidence import draw_error_by_confidence, draw_reliability
 from alframe.report.plots.draw_mistakes import draw_classes, draw_confusion, draw_gallery
@@ -39,7 +39,7 @@ TOO_OLD = (
 )
 
 
-def trial_sections(trial: Trial, *, pictures: bool = True) -> list[Section]:
+def trial_sections(trial: FinishedTrial, *, pictures: bool = True) -> list[Section]:
     """Return the sections of a report on one trial.
 
     Args:
@@ -75,7 +75,7 @@ def trial_sections(trial: Trial, *, pictures: bool = True) -> list[Section]:
     return sections
 
 
-def _result(trial: Trial) -> str:
+def _result(trial: FinishedTrial) -> str:
     summary = trial.summary
     text = (
         f"{count(summary.hand_labels)} of {count(summary.n_samples)} samples "
@@ -90,7 +90,7 @@ def _result(trial: Trial) -> str:
     return f"{text} {wrong} ({share}) {'is' if summary.mislabelled == 1 else 'are'} wrong."
 
 
-def _rounds_section(trial: Trial, rounds: Sequence[RoundRow], drawn: Drawn) -> Section:
+def _rounds_section(trial: FinishedTrial, rounds: Sequence[RoundRow], drawn: Drawn) -> Section:
     by_source = hand_labels_by_source(trial)
     parts: list[Table | Picture] = [*drawn(lambda: [draw_flow(rounds)])]
     text = []
@@ -108,7 +108,9 @@ def _rounds_section(trial: Trial, rounds: Sequence[RoundRow], drawn: Drawn) -> S
     return Section(title="Rounds", text=" ".join(text), parts=[*parts, table])
 
 
-def _with_audit(trial: Trial, rounds: Sequence[RoundRow], by_source: BySource | None) -> Sequence[NamedRow]:
+def _with_audit(
+    trial: FinishedTrial, rounds: Sequence[RoundRow], by_source: BySource | None
+) -> Sequence[NamedRow]:
     certificate = trial.summary.certificate
     if by_source is None:
         n_audit = certificate.asked if certificate else 0
@@ -117,7 +119,7 @@ def _with_audit(trial: Trial, rounds: Sequence[RoundRow], by_source: BySource | 
     return with_audit(rounds, n_audit, certificate.found_wrong if certificate else None)
 
 
-def _confidence_section(trial: Trial, diagnosis: DiagnosisFile | None, drawn: Drawn) -> Section:
+def _confidence_section(trial: FinishedTrial, diagnosis: DiagnosisFile | None, drawn: Drawn) -> Section:
     title = "Confidence"
     missing = _why_missing(trial, diagnosis, NO_AUTO)
     if missing or diagnosis is None or not diagnosis.bins:
@@ -136,7 +138,7 @@ def _confidence_section(trial: Trial, diagnosis: DiagnosisFile | None, drawn: Dr
     )
 
 
-def _classes_section(trial: Trial, diagnosis: DiagnosisFile | None, drawn: Drawn) -> Section:
+def _classes_section(trial: FinishedTrial, diagnosis: DiagnosisFile | None, drawn: Drawn) -> Section:
     pictures: list[Picture] = []
     tables: list[Table] = []
     missing = _why_missing(trial, diagnosis, NONE_CONFUSED)
@@ -150,7 +152,7 @@ def _classes_section(trial: Trial, diagnosis: DiagnosisFile | None, drawn: Drawn
     return Section(title="Classes", text=missing, parts=[*pictures, *(each for each in tables if each.rows)])
 
 
-def _mislabelled_section(trial: Trial, diagnosis: DiagnosisFile | None, drawn: Drawn) -> Section:
+def _mislabelled_section(trial: FinishedTrial, diagnosis: DiagnosisFile | None, drawn: Drawn) -> Section:
     title, wrong = "Mislabelled samples", trial.summary.mislabelled
     shown = mislabelled_of(trial)
     if not wrong:
@@ -181,7 +183,7 @@ def _certificate_section(certificate: Certificate, truth: float | None, drawn: D
     )
 
 
-def _why_missing(trial: Trial, diagnosis: DiagnosisFile | None, no_auto: str) -> str:
+def _why_missing(trial: FinishedTrial, diagnosis: DiagnosisFile | None, no_auto: str) -> str:
     """Return why auto-labels cannot be compared with the truth, or an empty text if they can."""
     if not trial.summary.auto_labels:
         return no_auto

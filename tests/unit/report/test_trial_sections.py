@@ -13,7 +13,7 @@ from alframe.core.errors import UserError
 from alframe.report.document import Picture, Section, Table
 from alframe.report.load.one_trial import hand_labels_by_source, mislabelled_of
 from alframe.report.load.records import DiagnosisFile
-from alframe.report.load.trials import Trial
+from alframe.report.load.trials import FinishedTrial
 from alframe.report.plots.draw_mistakes import COLUMNS, ROWS, as_rgb, draw_confusion, draw_gallery
 from alframe.report.plots.draw_rounds import draw_flow, draw_hand_labels, draw_quality
 from alframe.report.trial_sections import NO_AUTO, NONE_WRONG, TOO_OLD, TRUTH_UNKNOWN, trial_sections
@@ -47,12 +47,12 @@ def text_of(sections: Sequence[Section], title: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def trial(tmp_path_factory: pytest.TempPathFactory) -> Trial:
+def trial(tmp_path_factory: pytest.TempPathFactory) -> FinishedTrial:
     return read(leave_trial(tmp_path_factory.mktemp("whole") / "a", certificate=CERTIFICATE))
 
 
 @pytest.fixture(scope="module")
-def sections(trial: Trial) -> list[Section]:
+def sections(trial: FinishedTrial) -> list[Section]:
     return trial_sections(trial)
 
 
@@ -104,7 +104,7 @@ def test_the_figures_are_the_trial_s(sections: list[Section]) -> None:
 
 
 def test_without_pictures_there_are_the_tables_and_no_need_of_matplotlib(
-    trial: Trial, sections: list[Section], monkeypatch: pytest.MonkeyPatch
+    trial: FinishedTrial, sections: list[Section], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     plain = trial_sections(trial, pictures=False)

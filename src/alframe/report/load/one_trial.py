@@ -13,12 +13,12 @@ import numpy as np
 from alframe.core.errors import UserError
 from alframe.core.layout import DIAGNOSIS, LABELS, MISLABELLED
 from alframe.report.load.records import LEAST_ERROR, Bin, DiagnosisFile, Mislabelled
-from alframe.report.load.trials import Trial
+from alframe.report.load.trials import FinishedTrial
 
 HAND_SOURCES = ("seed", "query", "validation", "audit", "remainder")
 
 
-def hand_labels_by_source(trial: Trial) -> dict[str, dict[int, int]] | None:
+def hand_labels_by_source(trial: FinishedTrial) -> dict[str, dict[int, int]] | None:
     """Return the number of hand labels by source and round, from labels.csv; None without that file.
 
     Returns:
@@ -45,7 +45,7 @@ def hand_labels_by_source(trial: Trial) -> dict[str, dict[int, int]] | None:
     return by_source
 
 
-def diagnosis_of(trial: Trial) -> DiagnosisFile | None:
+def diagnosis_of(trial: FinishedTrial) -> DiagnosisFile | None:
     """Return the content of diagnosis.json; None without it (older trials have none).
 
     Raises:
@@ -95,7 +95,7 @@ def _sigmoid(odds: float) -> float:
     return 1.0 / (1.0 + math.exp(-odds))
 
 
-def mislabelled_of(trial: Trial) -> Mislabelled | None:
+def mislabelled_of(trial: FinishedTrial) -> Mislabelled | None:
     """Return the content of mislabelled.npz; None without it.
 
     Raises:

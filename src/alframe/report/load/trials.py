@@ -21,7 +21,7 @@ Status = Literal["failed", "interrupted", "waiting", "unfinished", "damaged"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Trial:
+class FinishedTrial:
     """A finished trial.
 
     Attributes:
@@ -84,7 +84,7 @@ class LeftOut:
 class Found:
     """The finished trials and those left out, each sorted by path, numbers in a path by their value."""
 
-    trials: list[Trial]
+    trials: list[FinishedTrial]
     left_out: list[LeftOut]
 
 
@@ -103,7 +103,7 @@ def find_trials(roots: Sequence[Path]) -> Found:
         for directory in _directories(root, unreadable):
             directories.setdefault(directory.resolve(), directory)
     read = [_read(directory) for directory in directories.values()]
-    trials = [each for each in read if isinstance(each, Trial)]
+    trials = [each for each in read if isinstance(each, FinishedTrial)]
     left_out = [*(each for each in read if isinstance(each, LeftOut)), *unreadable]
     if not trials:
         raise UserError(_nothing_finished(roots, left_out))
@@ -145,11 +145,11 @@ def _natural(name: str) -> list[tuple[int, int, str]]:
     return [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in parts]
 
 
-def _read(directory: Path) -> Trial | LeftOut:
+def _read(directory: Path) -> FinishedTrial | LeftOut:
     try:
         if not (directory / SUMMARY).exists():
             return _left_out(directory)
-        trial = Trial(
+        trial = FinishedTrial(
             directory=directory,
             config=read_config(directory),
             summary=TrialSummary.from_json(read_summary(directory)),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from alframe.config.identity import identity
-from alframe.report.load.trials import Trial
+from alframe.report.load.trials import FinishedTrial
 
 MISSING: Hashable = object()  # the value of a setting that a trial lacks
 ALONE = "all trials"  # the name of a single group
@@ -21,7 +21,7 @@ class Factor:
     is_group: bool = False
 
 
-def settings_of(trial: Trial) -> dict[str, Hashable]:
+def settings_of(trial: FinishedTrial) -> dict[str, Hashable]:
     """Return the settings that labels depend on, without the seed, by their keys as typed."""
     own = {key: value for key, value in identity(trial.config).items() if key != "seed"}
     return dict(_flat(own))
@@ -51,7 +51,7 @@ def codes(values: Iterable[Hashable]) -> list[int]:
     return [numbers.setdefault(value, len(numbers)) for value in values]
 
 
-def group_factors(trials: Sequence[Trial]) -> list[Factor]:
+def group_factors(trials: Sequence[FinishedTrial]) -> list[Factor]:
     """Return a factor for each config group: Hydra's choices, or class names if a trial has no choices."""
     if all(trial.choices for trial in trials):
         keys = dict.fromkeys(key for trial in trials for key in trial.choices)
@@ -69,7 +69,7 @@ def group_factors(trials: Sequence[Trial]) -> list[Factor]:
     return [Factor(key=key, values=[_class(trial, key) for trial in trials], is_group=True) for key in nodes]
 
 
-def _class(trial: Trial, key: str) -> Hashable:
+def _class(trial: FinishedTrial, key: str) -> Hashable:
     node = trial.config.get(key)
     target = node.get("_target_") if isinstance(node, Mapping) else None
     return str(target).rpartition(".")[2] if target else MISSING

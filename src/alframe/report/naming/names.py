@@ -10,7 +10,8 @@ from itertools import pairwise
 from pathlib import Path
 
 from alframe.core.errors import UserError
-from alframe.report.load.trials import Trial
+from alframe.report.formatting import some
+from alframe.report.load.trials import FinishedTrial
 from alframe.report.naming.differing import text_of_each, varying
 from alframe.report.naming.factors import (
     MISSING,
@@ -23,7 +24,6 @@ from alframe.report.naming.factors import (
     settings_of,
     text_of,
 )
-from alframe.report.numbers import some
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -40,14 +40,14 @@ class Naming:
     """
 
     keys: tuple[str, ...]
-    groups: dict[str, list[Trial]]
+    groups: dict[str, list[FinishedTrial]]
     differing: Mapping[str, Mapping[Path, str]]
     hidden: tuple[str, ...]
     same: tuple[tuple[str, str], ...]
     warnings: tuple[str, ...]
 
 
-def name_trials(trials: Sequence[Trial], by: Sequence[str] = ()) -> Naming:
+def name_trials(trials: Sequence[FinishedTrial], by: Sequence[str] = ()) -> Naming:
     """Return the trials in named groups.
 
     Args:
@@ -88,7 +88,7 @@ def name_trials(trials: Sequence[Trial], by: Sequence[str] = ()) -> Naming:
     )
 
 
-def _first_of_each(trials: Sequence[Trial], kinds: Sequence[int]) -> tuple[list[int], list[str]]:
+def _first_of_each(trials: Sequence[FinishedTrial], kinds: Sequence[int]) -> tuple[list[int], list[str]]:
     """Return the positions of trials that are not repeats, and a warning about repeats."""
     first: dict[tuple[int, int], int] = {}
     repeats = []
@@ -105,7 +105,9 @@ def _first_of_each(trials: Sequence[Trial], kinds: Sequence[int]) -> tuple[list[
     ]
 
 
-def _asked(trials: Sequence[Trial], groups: Sequence[Factor], leaves: Sequence[Factor], key: str) -> Factor:
+def _asked(
+    trials: Sequence[FinishedTrial], groups: Sequence[Factor], leaves: Sequence[Factor], key: str
+) -> Factor:
     """Return the factor with a key as typed after --by."""
     ends = [each for each in groups if each.key.rpartition("/")[2] == key]
     exact = [each for each in (*groups, *leaves) if each.key == key]
@@ -121,13 +123,15 @@ def _asked(trials: Sequence[Trial], groups: Sequence[Factor], leaves: Sequence[F
     )
 
 
-def _check_seeds(name: str, members: Sequence[Trial], settings: Sequence[Mapping[str, Hashable]]) -> None:
+def _check_seeds(
+    name: str, members: Sequence[FinishedTrial], settings: Sequence[Mapping[str, Hashable]]
+) -> None:
     for (one, its), (other, others) in pairwise(zip(members, settings, strict=True)):
         if one.seed == other.seed:
             raise UserError(
-                f"--by: expected one trial a seed for each name, got two of seed {one.seed} for {name}: "
-                f"{one.directory} and {other.directory}. They differ in {_some(_differing([its, others]))}; "
-                "name what tells them apart too."
+                f"--by: expected one trial for each name and seed, got two of seed {one.seed} for {name}: "
+                f"{one.directory} and {other.directory}. They differ in {_some(_differing([its, others]))}. "
+                "Add one of these keys to --by."
             )
 
 

@@ -18,7 +18,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from alframe.report.document import Report, Table
-from alframe.report.numbers import is_numeric
+from alframe.report.formatting import is_numeric
 
 MOST_ROWS = 30  # longer tables are folded
 MOST_CARDS = 12  # rows and columns of a table that a phone shows as a card for each row

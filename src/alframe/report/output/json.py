@@ -21,7 +21,7 @@ def report_figures(found: Found, naming: Naming, comparison: GroupComparison) ->
     figures = {**RESULTS, **TIMES}
     return {
         "named_by": list(naming.keys),
-        **to_dict(comparison),
+        **comparison_figures(comparison),
         "trials": [
             {
                 "directory": str(trial.directory),
@@ -39,7 +39,7 @@ def report_figures(found: Found, naming: Naming, comparison: GroupComparison) ->
     }
 
 
-def to_dict(comparison: GroupComparison) -> dict[str, Any]:
+def comparison_figures(comparison: GroupComparison) -> dict[str, Any]:
     """Return a comparison as plain containers; win shares of 0 are left out."""
     names = list(comparison.means)
     return {

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import zip_longest
 
 from alframe.report.document import Table
-from alframe.report.numbers import is_numeric, width_of
+from alframe.report.formatting import is_numeric, width_of
 
 MOST_ROWS = 20
 MOST_BLOCKS = 3  # of columns, one below the other

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from alframe.report.numbers import percent_tick
+from alframe.report.formatting import percent_tick
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

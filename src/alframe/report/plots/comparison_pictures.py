@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from alframe.report.document import Picture
-from alframe.report.numbers import spread_note
+from alframe.report.formatting import spread_note
 from alframe.report.plots.draw_curves import draw_learning_curves
 from alframe.report.plots.draw_rankings import (
     ROW,

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from alframe.report.document import Picture
-from alframe.report.numbers import spread_note
+from alframe.report.formatting import spread_note
 from alframe.report.plots.draw_rankings import ROW, VALUES, grey_note, within_bounds
 from alframe.report.plots.style import FAINT, WIDTH, Look, figure, picture
 from alframe.report.stats.comparison import GroupComparison

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from alframe._text import count, percent
 from alframe.report.document import Picture
+from alframe.report.formatting import confidence_text, shortened
 from alframe.report.load.records import DiagnosisFile, Mislabelled
-from alframe.report.numbers import probability, shortened
 from alframe.report.plots.axes import in_percent
 from alframe.report.plots.style import BLACK, GREY, HAND, PALE, VERMILLION, WIDTH, figure, in_style, picture
 
@@ -186,7 +186,7 @@ def _gallery_page(mislabelled: Mislabelled, class_names: Sequence[str], number: 
 
 def _in_words(mislabelled: Mislabelled, sample: int, names: Sequence[str]) -> str:
     given, truth = names[mislabelled.label_M[sample]], names[mislabelled.truth_M[sample]]
-    confidence = probability(float(mislabelled.confidence_M[sample]))
+    confidence = confidence_text(float(mislabelled.confidence_M[sample]))
     return f"sample {mislabelled.index_M[sample]}: {given} given, {truth} true, {confidence}"
 
 
@@ -215,7 +215,7 @@ def _caption(mislabelled: Mislabelled, sample: int, names: Sequence[str]) -> Ite
     yield f"#{mislabelled.index_M[sample]}", GREY
     yield f"✗ {shortened(names[mislabelled.label_M[sample]], 11)}", VERMILLION
     yield f"✓ {shortened(names[mislabelled.truth_M[sample]], 11)}", BLACK
-    yield probability(float(mislabelled.confidence_M[sample])), GREY
+    yield confidence_text(float(mislabelled.confidence_M[sample])), GREY
 
 
 def as_rgb(image: NDArray[np.uint8]) -> NDArray[np.uint8]:

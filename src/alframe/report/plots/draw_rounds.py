@@ -130,12 +130,12 @@ def draw_quality(rounds: Sequence[RoundRow]) -> Picture:
     Args:
         rounds: at least one row has a mislabelled share above zero or a test accuracy.
     """
-    knows = any(each.mislabelled_share for each in rounds)
+    has_truth = any(each.mislabelled_share for each in rounds)
     tested = any(each.test_accuracy is not None for each in rounds)
-    drawn = figure(height=1.2 + 1.7 * (knows + tested))
-    panels = drawn.subplots(knows + tested, 1, sharex=True, squeeze=False)[:, 0]
+    drawn = figure(height=1.2 + 1.7 * (has_truth + tested))
+    panels = drawn.subplots(has_truth + tested, 1, sharex=True, squeeze=False)[:, 0]
     x = [each.round for each in rounds]
-    if knows:
+    if has_truth:
         _draw_wrong(panels[0], rounds)
     if tested:
         known = [(each.round, each.test_accuracy) for each in rounds if each.test_accuracy is not None]
@@ -152,7 +152,7 @@ def draw_quality(rounds: Sequence[RoundRow]) -> Picture:
         title="Quality of the labels and of the classifier",
         description=f"Mislabelled share and test accuracy by round: {'; '.join(ends)}.",
         note="Open triangles at the bottom: no label was wrong; zero cannot be drawn on a log scale."
-        if knows
+        if has_truth
         else "",
     )
 

@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from alframe.core.errors import UserError
-from alframe.report.load.trials import Trial
-from alframe.report.numbers import some
+from alframe.report.formatting import some
+from alframe.report.load.trials import FinishedTrial
 from alframe.report.stats.curves import (
     KINDS,
     BandPoint,
@@ -161,7 +161,7 @@ def _figures(
 ) -> dict[str, Figure]:
     names = {trial.directory: name for name, trials in groups.items() for trial in trials}
 
-    def reader(area: Mapping[tuple[str, int], float]) -> Callable[[Trial], float | None]:
+    def reader(area: Mapping[tuple[str, int], float]) -> Callable[[FinishedTrial], float | None]:
         return lambda trial: area.get((names[trial.directory], trial.seed))
 
     of_areas = {

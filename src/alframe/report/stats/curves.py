@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Literal
 
-from alframe.report.load.trials import Trial
+from alframe.report.load.trials import FinishedTrial
 from alframe.report.stats.metrics import Groups
 from alframe.report.stats.pairwise_wins import Family, penalty_matrix
 from alframe.report.stats.statistics import (
@@ -79,7 +79,7 @@ def labelled_at_the_end(groups: Groups) -> tuple[str, ...]:
     )
 
 
-def round_ends(trials: Sequence[Trial], kind: Kind) -> tuple[float, ...]:
+def round_ends(trials: Sequence[FinishedTrial], kind: Kind) -> tuple[float, ...]:
     """Return the mean hand-label share at which each round's value lies, for rounds that all trials have."""
     curves = [
         [share for share, _ in trial.accuracy_curve()] if kind == "accuracy" else trial.round_ends()

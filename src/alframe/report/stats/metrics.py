@@ -4,10 +4,10 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from alframe.report.load.trials import Trial
+from alframe.report.load.trials import FinishedTrial
 from alframe.report.stats.statistics import Estimate, estimate
 
-Groups = Mapping[str, Sequence[Trial]]
+Groups = Mapping[str, Sequence[FinishedTrial]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,7 +15,7 @@ class Figure:
     """A column: its title, and the function that reads it from a trial (None if undefined), times `scale`."""
 
     title: str
-    read: Callable[[Trial], float | None]
+    read: Callable[[FinishedTrial], float | None]
     scale: float = 100
     decimals: int = 2
 
@@ -25,13 +25,13 @@ class Figure:
         return 100.0 if self.scale == 100 else math.inf
 
 
-def by_seed(figure: Figure, trials: Sequence[Trial]) -> dict[int, float]:
+def by_seed(figure: Figure, trials: Sequence[FinishedTrial]) -> dict[int, float]:
     """Return the figure of each seed for which it is defined."""
     values = {trial.seed: figure.read(trial) for trial in trials}
     return {seed: figure.scale * value for seed, value in values.items() if value is not None}
 
 
-def mean(figure: Figure, trials: Sequence[Trial]) -> Estimate | None:
+def mean(figure: Figure, trials: Sequence[FinishedTrial]) -> Estimate | None:
     """Return a figure's mean over seeds; None if it is undefined for all."""
     values = list(by_seed(figure, trials).values())
     return estimate(values) if values else None
@@ -56,25 +56,25 @@ def means(figures: Mapping[str, Figure], groups: Groups) -> dict[str, dict[str, 
     }
 
 
-def _of_summary(key: str) -> Callable[[Trial], float | None]:
+def _of_summary(key: str) -> Callable[[FinishedTrial], float | None]:
     return lambda trial: getattr(trial.summary, key)
 
 
-def _of_certificate(key: str) -> Callable[[Trial], float | None]:
+def _of_certificate(key: str) -> Callable[[FinishedTrial], float | None]:
     return lambda trial: getattr(trial.summary.certificate, key, None)
 
 
-def _before_audit(key: str, change: str, sign: int) -> Callable[[Trial], float | None]:
+def _before_audit(key: str, change: str, sign: int) -> Callable[[FinishedTrial], float | None]:
     """Return a reader of a figure before the audit's answers changed it; the oracle is assumed perfect."""
 
-    def read(trial: Trial) -> float | None:
+    def read(trial: FinishedTrial) -> float | None:
         value, certificate = getattr(trial.summary, key), trial.summary.certificate
         return None if certificate is None or value is None else value + sign * getattr(certificate, change)
 
     return read
 
 
-def _other_seconds(trial: Trial) -> float:
+def _other_seconds(trial: FinishedTrial) -> float:
     summary = trial.summary
     return summary.seconds - summary.train_seconds - summary.score_seconds
 

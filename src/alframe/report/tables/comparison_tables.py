@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from alframe.report.document import Table
-from alframe.report.numbers import some, spread_note
+from alframe.report.formatting import some, spread_note
 from alframe.report.stats.comparison import Difference, GroupComparison
 from alframe.report.stats.curves import KINDS, Kind, Penalties
 from alframe.report.stats.metrics import CERTIFICATES, RESULTS, TIMES, Figure, cut

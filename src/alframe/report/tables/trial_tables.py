@@ -7,9 +7,9 @@ from typing import Any
 from alframe._text import count, duration, percent
 from alframe.core.reports import Certificate, RoundRow
 from alframe.report.document import Table
+from alframe.report.formatting import confidence_text, edge
 from alframe.report.load.records import DiagnosisFile, Mislabelled, round_name
-from alframe.report.load.trials import Trial
-from alframe.report.numbers import edge, probability
+from alframe.report.load.trials import FinishedTrial
 from alframe.report.stats.error_rates import mix_ups, rate, rates_above
 
 MOST_CONFUSED = 50
@@ -25,7 +25,7 @@ CONFIG_GROUPS = {
 }
 
 
-def facts_table(trial: Trial) -> Table:
+def facts_table(trial: FinishedTrial) -> Table:
     """Return the settings and the results of a trial; unknown figures are left out."""
     summary = trial.summary
     rows = [
@@ -57,7 +57,7 @@ def facts_table(trial: Trial) -> Table:
     )
 
 
-def choice_of(trial: Trial, group: str) -> str:
+def choice_of(trial: FinishedTrial, group: str) -> str:
     """Return the choice for a config group: its name, else its class, empty if neither is known."""
     if group in trial.choices:
         return trial.choices[group]
@@ -111,7 +111,7 @@ def rounds_table(named: Sequence[NamedRow]) -> Table:
         ("new hand labels", [count(each.hand_new) for each in rounds]),
         ("auto-labels", [count(each.auto_labels) for each in rounds]),
         ("unlabelled", [count(each.unlabelled) for each in rounds]),
-        ("threshold", ["" if e.threshold is None else probability(e.threshold) for e in rounds]),
+        ("threshold", ["" if e.threshold is None else confidence_text(e.threshold) for e in rounds]),
         ("mislabelled", [count(each.mislabelled) for each in rounds]),
         ("mislabelled, share", [percent(each.mislabelled_share) for each in rounds]),
         ("auto-label error", [percent(each.auto_label_error) for each in rounds]),
@@ -203,7 +203,7 @@ def mislabelled_table(mislabelled: Mislabelled, class_names: Sequence[str]) -> T
     """Return a row for each mislabelled sample whose image is stored."""
     columns = (mislabelled.index_M, mislabelled.label_M, mislabelled.truth_M, mislabelled.confidence_M)
     rows = [
-        (str(index), class_names[label], class_names[truth], probability(confidence))
+        (str(index), class_names[label], class_names[truth], confidence_text(confidence))
         for index, label, truth, confidence in zip(*(each.tolist() for each in columns), strict=True)
     ]
     return Table(

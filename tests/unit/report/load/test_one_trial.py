@@ -16,13 +16,13 @@ from alframe.report.load.one_trial import (
     mislabelled_of,
 )
 from alframe.report.load.records import round_name
-from alframe.report.load.trials import Trial
+from alframe.report.load.trials import FinishedTrial
 from alframe.report.plots.draw_rounds import SOURCE_COLOURS
 from tests.support.made_trial import DIAGNOSIS, leave_mislabelled, leave_trial, read
 
 
 @pytest.fixture
-def trial(tmp_path: Path) -> Trial:
+def trial(tmp_path: Path) -> FinishedTrial:
     return read(leave_trial(tmp_path / "trial"))
 
 
@@ -32,7 +32,7 @@ def test_every_source_that_is_a_hand_is_read_and_has_a_colour() -> None:
     assert set(SOURCE_COLOURS) == set(HAND_SOURCES)
 
 
-def test_rounds(trial: Trial) -> None:
+def test_rounds(trial: FinishedTrial) -> None:
     rounds = trial.rounds
     assert [round_name(each) for each in rounds] == ["seed", "1", "2", "end"]
     assert [(each.hand_labels, each.auto_labels, each.unlabelled) for each in rounds] == [
@@ -46,14 +46,14 @@ def test_rounds(trial: Trial) -> None:
     assert rounds[0].mislabelled == 0  # not None: that no label is wrong is known
 
 
-def test_hand_labels_by_source(trial: Trial) -> None:
+def test_hand_labels_by_source(trial: FinishedTrial) -> None:
     expected = {"seed": {0: 4}, "query": {1: 2}, "validation": {2: 2}, "remainder": {3: 2}}
     found = hand_labels_by_source(trial)
     assert found == expected
     assert list(found or ()) == list(expected)
 
 
-def test_diagnosis(trial: Trial) -> None:
+def test_diagnosis(trial: FinishedTrial) -> None:
     found = diagnosis_of(trial)
     assert found is not None
     assert found.confusion_CC is not None
@@ -64,7 +64,7 @@ def test_diagnosis(trial: Trial) -> None:
     assert [round(each.stated_error, 9) for each in found.bins] == [0.2, 0.004]
 
 
-def test_mislabelled(trial: Trial) -> None:
+def test_mislabelled(trial: FinishedTrial) -> None:
     found = mislabelled_of(trial)
     assert found is not None
     assert (found.index_M.tolist(), found.label_M.tolist(), found.truth_M.tolist()) == ([17], [0], [1])
@@ -72,13 +72,13 @@ def test_mislabelled(trial: Trial) -> None:
     assert found.images_M.shape == (1, 1, 8, 8)
 
 
-def test_a_file_that_is_not_there_is_none(trial: Trial) -> None:
+def test_a_file_that_is_not_there_is_none(trial: FinishedTrial) -> None:
     for name in ("labels.csv", "diagnosis.json", "mislabelled.npz"):
         (trial.directory / name).unlink()
     assert hand_labels_by_source(trial) is diagnosis_of(trial) is mislabelled_of(trial) is None
 
 
-def test_without_known_truth_only_the_names_are_known(trial: Trial) -> None:
+def test_without_known_truth_only_the_names_are_known(trial: FinishedTrial) -> None:
     held = DIAGNOSIS | {"confusion": None, "reliability": None}
     (trial.directory / "diagnosis.json").write_text(json.dumps(held))
     found = diagnosis_of(trial)
@@ -116,21 +116,21 @@ BIN = {"low": None, "high": None, "n": 1, "wrong": 0, "confidence": 0.9}
         changed(reliability=3),
     ],
 )
-def test_a_damaged_diagnosis_is_named(trial: Trial, text: str) -> None:
+def test_a_damaged_diagnosis_is_named(trial: FinishedTrial, text: str) -> None:
     file = trial.directory / "diagnosis.json"
     file.write_text(text)
     with pytest.raises(UserError, match=r"trial/diagnosis\.json: expected"):
         diagnosis_of(trial)
 
 
-def test_a_diagnosis_that_is_no_text_is_named(trial: Trial) -> None:
+def test_a_diagnosis_that_is_no_text_is_named(trial: FinishedTrial) -> None:
     (trial.directory / "diagnosis.json").write_bytes(b"\xff\xfe\xfa")
     with pytest.raises(UserError, match=r"diagnosis\.json"):
         diagnosis_of(trial)
 
 
 @pytest.mark.parametrize("text", ["", "index,label\n1,2\n", "source,round\nseed\n", "source,round\nseed,x\n"])
-def test_damaged_labels_are_named(trial: Trial, text: str) -> None:
+def test_damaged_labels_are_named(trial: FinishedTrial, text: str) -> None:
     (trial.directory / "labels.csv").write_text(text)
     with pytest.raises(UserError, match=r"trial/labels\.csv: expected"):
         hand_labels_by_source(trial)
@@ -149,14 +149,14 @@ def other(_: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("damage", [cut, empty, other])
-def test_damaged_images_are_named(trial: Trial, damage: Callable[[bytes], bytes]) -> None:
+def test_damaged_images_are_named(trial: FinishedTrial, damage: Callable[[bytes], bytes]) -> None:
     file = trial.directory / "mislabelled.npz"
     file.write_bytes(damage(file.read_bytes()))
     with pytest.raises(UserError, match=r"trial/mislabelled\.npz: expected"):
         mislabelled_of(trial)
 
 
-def test_a_flipped_bit_is_found_or_harmless(trial: Trial) -> None:
+def test_a_flipped_bit_is_found_or_harmless(trial: FinishedTrial) -> None:
     file = trial.directory / "mislabelled.npz"
     whole = file.read_bytes()
     refused = 0
@@ -179,7 +179,9 @@ def test_a_flipped_bit_is_found_or_harmless(trial: Trial) -> None:
         {"images": np.zeros((1, 8, 8))},
     ],
 )
-def test_images_that_do_not_fit_their_labels_are_refused(trial: Trial, parts: dict[str, np.ndarray]) -> None:
+def test_images_that_do_not_fit_their_labels_are_refused(
+    trial: FinishedTrial, parts: dict[str, np.ndarray]
+) -> None:
     file = trial.directory / "mislabelled.npz"
     with np.load(file) as held:
         arrays = dict(held) | parts
@@ -188,7 +190,7 @@ def test_images_that_do_not_fit_their_labels_are_refused(trial: Trial, parts: di
         mislabelled_of(trial)
 
 
-def test_an_array_that_is_missing_is_named(trial: Trial) -> None:
+def test_an_array_that_is_missing_is_named(trial: FinishedTrial) -> None:
     leave_mislabelled(trial.directory, 2)
     file = trial.directory / "mislabelled.npz"
     with np.load(file) as held:

@@ -3,7 +3,7 @@
 import pytest
 
 from alframe.report.document import Table
-from alframe.report.numbers import width_of
+from alframe.report.formatting import width_of
 from alframe.report.output.terminal import MOST_BLOCKS, MOST_ROWS, to_text
 
 

@@ -47,7 +47,7 @@ REPORT = Report(
 
 @pytest.fixture(scope="module")
 def logged(tmp_path_factory):
-    """What was said of a comparison, its directory and what lies there."""
+    """A comparison logged offline: the printed line, the directory and the file."""
     directory = tmp_path_factory.mktemp("report")
     page = directory / "report.html"
     page.write_text("<html><body>margin &lt; random</body></html>", encoding="utf-8")

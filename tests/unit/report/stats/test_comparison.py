@@ -9,7 +9,7 @@ from alframe.core.errors import UserError
 from alframe.report.load.trials import find_trials
 from alframe.report.naming.factors import ALONE
 from alframe.report.naming.names import name_trials
-from alframe.report.output.json import to_dict
+from alframe.report.output.json import comparison_figures
 from alframe.report.stats.comparison import compare_groups, pareto_front
 from alframe.report.stats.statistics import Estimate
 from tests.support.made_trial import CERTIFICATE
@@ -141,7 +141,7 @@ def test_without_known_truth_there_are_hand_labels_and_seconds(tmp_path: Path) -
     assert got.means["margin"]["hand_labels"].mean == 45
     assert (got.front, got.penalties, dict(got.curves)) == ((), None, {"accuracy": {}, "mislabelled": {}})
     assert got.differences["mislabelled_share"] == {}
-    json.dumps(to_dict(got), allow_nan=False)
+    json.dumps(comparison_figures(got), allow_nan=False)
 
 
 def test_groups_are_compared_pairwise_over_the_seeds_that_all_have(tmp_path: Path) -> None:
@@ -199,7 +199,7 @@ def test_the_baseline(tmp_path: Path) -> None:
     result = compare_groups(groups)  # over one seed no difference from the first would say anything
     assert result.baseline is None
     assert not any(result.differences.values())
-    json.dumps(to_dict(result), allow_nan=False)
+    json.dumps(comparison_figures(result), allow_nan=False)
     two = sweep(tmp_path / "two", {"badge": [{}, {}], "margin": [{}]})
     assert compare_groups(two).baseline == next(iter(two))
     with pytest.raises(UserError, match=r"--against: expected one of badge, margin, got random\."):

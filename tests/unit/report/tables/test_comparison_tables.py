@@ -7,7 +7,7 @@ import pytest
 from alframe.report.document import Table
 from alframe.report.load.trials import find_trials
 from alframe.report.naming.names import name_trials
-from alframe.report.output.json import to_dict
+from alframe.report.output.json import comparison_figures
 from alframe.report.plots.comparison_pictures import comparison_pictures
 from alframe.report.plots.draw_curves import THIN, draw_learning_curves
 from alframe.report.plots.draw_rankings import MAX_ROWS
@@ -85,7 +85,7 @@ def test_intervals_end_where_a_figure_can(tmp_path: Path) -> None:
     assert column(means, "coverage, %") == ["92.00 (74.61 to 100.00)"]
     assert column(means, "seconds") == ["5.0 (0.0 to 14.9)"]
     assert tables.CUT in means.note
-    (row,) = to_dict(comparison)["means"].values()
+    (row,) = comparison_figures(comparison)["means"].values()
     assert row["mislabelled_share"]["low"] == pytest.approx(-1.968, abs=1e-3)  # not cut in JSON
 
 

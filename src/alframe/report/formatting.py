@@ -19,11 +19,11 @@ def percent_tick(share: float) -> str:
     return f"{100 * share:.12f}".rstrip("0").rstrip(".") + " %"
 
 
-def probability(p: float) -> str:
+def confidence_text(p: float) -> str:
     """Return a probability with enough digits to differ from 1, "by hand" for NaN.
 
-    >>> probability(0.75), probability(0.99996), probability(1 - 1e-12), probability(float("nan"))
-    ('0.75', '0.999960', '>0.999999999', 'by hand')
+    >>> [confidence_text(p) for p in (0.75, 0.99996, 1 - 1e-12, float("nan"))]
+    ['0.75', '0.999960', '>0.999999999', 'by hand']
     """
     if math.isnan(p):
         return "by hand"
