@@ -163,10 +163,10 @@ def test_keys_that_are_asked_for(tmp_path: Path) -> None:
             named(tmp_path, key)
 
 
-def test_two_different_trials_of_a_seed_and_a_name_are_told_apart(tmp_path: Path) -> None:
+def test_two_different_trials_of_a_seed_and_a_name_are_refused(tmp_path: Path) -> None:
     for k, keep in enumerate(("rejudge", "permanent")):
         leave_trial(tmp_path / str(k), 1, choices={"query": "margin"}, auto_label={"keep": keep})
-    with pytest.raises(UserError, match=r"two of seed 1 for margin.*They differ in auto_label.keep; name"):
+    with pytest.raises(UserError, match=r"two of seed 1 for margin.*They differ in auto_label.keep\. Add"):
         named(tmp_path, "query")
     assert list(named(tmp_path).groups) == ["keep rejudge", "keep permanent"]
 
