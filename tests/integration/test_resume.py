@@ -148,7 +148,7 @@ def test_damaged_states_are_refused_or_left_for_an_earlier_round(half_done, tmp_
             continue
         newest.write_bytes(content)
         with pytest.warns(
-            TrialNotice, match=r"state/round-0002\.state .* Going on from state/round-0001\.state"
+            TrialNotice, match=r"state/round-0002\.state .* The trial resumes from state/round-0001\.state"
         ):
             state = find_state(directory, identity(config))
         assert state is not None
@@ -182,7 +182,7 @@ def test_a_state_of_other_data_is_refused(half_done, tmp_path):
     shutil.copytree(half_done[0], directory)
     with (
         mock.patch("alframe.trial.run.fingerprint", return_value="others"),
-        pytest.raises(UserError, match="began with, got others"),
+        pytest.raises(UserError, match="started with, got others"),
     ):
         run_trial(half_done[1], directory)
 
@@ -192,7 +192,7 @@ def test_other_versions_are_told(half_done, tmp_path):
     shutil.copytree(half_done[0], directory)
     with (
         mock.patch("alframe.trial.run.versions_that_matter", return_value={"alframe": "0", "torch": "0"}),
-        pytest.warns(TrialNotice, match="the trial began with alframe"),
+        pytest.warns(TrialNotice, match="the trial started with alframe"),
     ):
         run_trial(half_done[1], directory)
 
@@ -280,7 +280,7 @@ def test_a_sweep_started_again_runs_what_is_missing(tmp_path):
         "[1 of 4] 0 (query.num=41 seed=1): finished before",
         "[4 of 4] 3 (query.num=42 seed=2): finished before",
     ]
-    assert "expected a directory without a trial" in again.stderr  # rounds.csv without a state to go on from
+    assert "expected a directory without a trial" in again.stderr  # rounds.csv without a state to resume from
     assert again.returncode == 1
     assert (sweep / "2" / "summary.json").exists()
     assert stamps == {name: (sweep / name / "labels.csv").stat().st_mtime_ns for name in ("0", "3")}

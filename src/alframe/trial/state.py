@@ -1,7 +1,8 @@
-"""What a trial needs to go on after its process has ended: one sealed file per finished round.
+"""The state of a trial after each round, from which another process can resume it: one file per round.
 
-A state file is a line that names the format, a line of JSON (what the state is of), torch's bytes, and 32
-bytes of SHA-256 over all that. The newest two are kept: one that is damaged costs a round, not the trial.
+A state file is a line with the name of the format, a line of JSON (identity, choices and reports), the
+tensors as torch saves them, and 32 bytes of SHA-256 over all of that. The newest two files are kept, so that
+a damaged one costs a round and not the trial.
 """
 
 import hashlib
@@ -16,7 +17,7 @@ import torch
 
 from alframe._files import replace_file
 from alframe.core.errors import AlframeError
-from alframe.core.layout import STATE
+from alframe.core.layout import STATE, STATE_FILES, state_file
 from alframe.core.ledger import LabelLedger
 from alframe.core.loop import RoundResult
 from alframe.core.records import Counts, FitReport, PoolScores, RoundReport
@@ -27,7 +28,7 @@ _SEAL = hashlib.sha256().digest_size
 
 
 class DamagedStateError(AlframeError):
-    """A state file is not what was written."""
+    """A state file does not hold what was written."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,12 +36,12 @@ class TrialState:
     """A trial after a finished round, or in a round that waits for answers.
 
     Attributes:
-        identity: what the trial is of, as plain containers: its config and its data.
-        chosen: what `auto` came to.
-        reports: of the finished rounds, in order; empty before the seed set is labelled.
-        result: what the loop yielded last; None before the seed set is labelled.
-        components: the `state_dict` of each component that has one, by the component's name.
-        elapsed_seconds: of the trial so far.
+        identity: the config and the fingerprint of the data, as plain containers.
+        chosen: device, precision, engine and the like, with `auto` decided.
+        reports: of the finished rounds, in order.
+        result: the newest result of the loop.
+        components: the `state_dict` of each component that has one, by the name of the component.
+        elapsed_seconds: wall-clock time of the trial so far, over all processes.
         versions: of alframe and torch.
     """
 
@@ -54,13 +55,12 @@ class TrialState:
 
 
 def save_state(directory: Path, state: TrialState) -> Path:
-    """Write a state into `state/` of the trial's directory and return its file; older ones go.
+    """Write a state into `state/` of the trial's directory and return its file; remove old state files.
 
     Raises:
-        TrialError: it could not be written; those before stand.
+        TrialError: it could not be written; the older files are unchanged.
     """
-    folder = directory / STATE
-    file = folder / f"round-{state.result.report.round:04d}.state"
+    file = directory / STATE / state_file(state.result.report.round)
     replace_file(file, encode(state))
     for old in state_files(directory)[KEPT:]:
         old.unlink(missing_ok=True)
@@ -69,26 +69,26 @@ def save_state(directory: Path, state: TrialState) -> Path:
 
 def state_files(directory: Path) -> list[Path]:
     """Return the state files of a trial's directory, the newest round first."""
-    return sorted((directory / STATE).glob("round-*.state"), reverse=True)
+    return sorted((directory / STATE).glob(STATE_FILES), reverse=True)
 
 
 def load_state(file: Path) -> TrialState:
     """Return the state in a file.
 
     Raises:
-        DamagedStateError: a byte of it is not as it was written, or it is another round's.
+        DamagedStateError: a byte has changed, or it is the state of another round.
     """
     try:
         state = decode(file.read_bytes())
     except OSError as error:
         raise DamagedStateError(f"cannot be read: {error.strerror}") from error
-    if file.name != f"round-{state.result.report.round:04d}.state":
+    if file.name != state_file(state.result.report.round):
         raise DamagedStateError(f"holds round {state.result.report.round}")
     return state
 
 
 def drop_states(directory: Path) -> None:
-    """Take away what only a trial that goes on needs."""
+    """Remove the state files of a finished trial."""
     for file in state_files(directory):
         file.unlink(missing_ok=True)
 
@@ -107,7 +107,7 @@ def encode(state: TrialState) -> bytes:
         "ledger": _fields_of(result.ledger),
         "validation_V": result.validation_V,
         "left": None if result.left is None else _fields_of(result.left),
-        "rooms": dict(state.components),
+        "rooms": dict(state.components),  # the key in format 1
     }
     body = io.BytesIO()
     torch.save(tensors, body)
@@ -116,10 +116,10 @@ def encode(state: TrialState) -> bytes:
 
 
 def decode(content: bytes) -> TrialState:
-    """Return the state that `encode` made the content of.
+    """Return the state from the content of its file.
 
     Raises:
-        DamagedStateError: it is not as it was written.
+        DamagedStateError: the content has changed since it was written.
     """
     if not content:
         raise DamagedStateError("is empty")
@@ -127,7 +127,7 @@ def decode(content: bytes) -> TrialState:
         raise DamagedStateError(f"does not begin with {_MAGIC.decode().strip()!r}")
     sealed, seal = content[:-_SEAL], content[-_SEAL:]
     if hashlib.sha256(sealed).digest() != seal:
-        raise DamagedStateError("has other bytes than were written: its checksum does not fit")
+        raise DamagedStateError("has changed since it was written: its checksum does not fit")
     header_line, _, body = sealed[len(_MAGIC) :].partition(b"\n")
     header = json.loads(header_line)
     tensors = torch.load(io.BytesIO(body), weights_only=True)
@@ -150,7 +150,7 @@ def decode(content: bytes) -> TrialState:
 
 
 def _fields_of(record: Any) -> dict[str, Any]:
-    # Cloned: a view would be written with all of what it is a view of.
+    # Cloned, because torch saves a view together with the whole tensor that it is a view of.
     values = {field.name: getattr(record, field.name) for field in fields(record)}
     return {
         name: value.clone() if isinstance(value, torch.Tensor) else value for name, value in values.items()
