@@ -45,8 +45,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     for path, text in config_pages(conf_directory()).items():
         files.append(File.generated(config, path, content=text))
     for name, path in _ROOT_PAGES.items():
-        if files.get_file_from_path(path) is None:
-            files.append(File.generated(config, path, content=from_root((ROOT / name).read_text())))
+        files.append(File.generated(config, path, content=from_root((ROOT / name).read_text())))
     return files
 
 

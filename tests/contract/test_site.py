@@ -37,8 +37,10 @@ def sections(site: Path) -> list[dict[str, str]]:
     return found
 
 
-def test_there_is_a_page_for_each_option(site: Path) -> None:
+def test_each_page_is_written(site: Path) -> None:
     assert len(list((site / "reference" / "config").rglob("*.html"))) > 60
+    empty = [path for path in site.rglob("*.html") if "This page is being written" in path.read_text()]
+    assert empty == []
 
 
 @pytest.mark.parametrize("query", ["mislabelled share", "resume", "own strategy", "final.networks"])
