@@ -1,7 +1,7 @@
 """All figures of a report as plain containers: the content of report.json."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict, is_dataclass, replace
 from typing import Any
 
 from alframe.report.load.trials import Found
@@ -9,7 +9,6 @@ from alframe.report.naming.names import Naming
 from alframe.report.stats.comparison import GroupComparison
 from alframe.report.stats.curves import Penalties
 from alframe.report.stats.metrics import RESULTS, TIMES
-from alframe.report.stats.statistics import Estimate
 
 
 def report_figures(found: Found, naming: Naming, comparison: GroupComparison) -> dict[str, Any]:
@@ -41,10 +40,9 @@ def report_figures(found: Found, naming: Naming, comparison: GroupComparison) ->
 
 def comparison_figures(comparison: GroupComparison) -> dict[str, Any]:
     """Return a comparison as plain containers; win shares of 0 are left out."""
-    names = list(comparison.means)
     return {
         "seeds": dict(comparison.seeds),
-        "means": {name: _plain(row) for name, row in comparison.means.items()},
+        "means": _plain(comparison.means),
         "against": comparison.baseline,
         "differences": {
             name: {
@@ -52,21 +50,15 @@ def comparison_figures(comparison: GroupComparison) -> dict[str, Any]:
                 for key, column in comparison.differences.items()
                 if name in column
             }
-            for name in names
+            for name in comparison.means
             if name != comparison.baseline
         },
         "ranges": dict(comparison.ranges),
-        "curves": {
-            kind: {name: [asdict(point) for point in points] for name, points in each.items()}
-            for kind, each in comparison.curves.items()
-        },
+        "curves": _plain(comparison.curves),
         "penalties": None if comparison.penalties is None else _wins(comparison.penalties),
         "front": list(comparison.front),
-        "certificates": {
-            name: {"n": each.n, "reached": each.reached, "means": _plain(each.means)}
-            for name, each in comparison.certified.items()
-        },
-        "times": {name: _plain(row) for name, row in comparison.times.items()},
+        "certificates": _plain(comparison.certified),
+        "times": _plain(comparison.times),
         "warnings": list(comparison.warnings),
     }
 
@@ -80,5 +72,10 @@ def _wins(penalties: Penalties) -> dict[str, Any]:
     return {**asdict(replace(penalties, shares={})), "shares": shares}
 
 
-def _plain(row: Mapping[str, Estimate | None]) -> dict[str, Any]:
-    return {key: None if each is None else asdict(each) for key, each in row.items()}
+def _plain(value: Any) -> Any:
+    """Return nested records, mappings and tuples as dicts and lists."""
+    if isinstance(value, tuple):
+        return [_plain(each) for each in value]
+    if is_dataclass(value) and not isinstance(value, type):
+        value = vars(value)
+    return {key: _plain(each) for key, each in value.items()} if isinstance(value, Mapping) else value
