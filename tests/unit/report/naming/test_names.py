@@ -215,7 +215,7 @@ def test_settings_that_no_name_shows_give_a_warning(tmp_path: Path) -> None:
     assert trials.rows[1][:5] == ["steps 400", "1", "25", "400", "0.6"]
 
 
-def test_what_a_named_choice_decides_is_not_told_beside_it(tmp_path: Path) -> None:
+def test_settings_that_follow_from_a_named_choice_have_no_column(tmp_path: Path) -> None:
     for k, (name, query) in enumerate((("badge", BADGE), ("margin", MARGIN), ("random", RANDOM))):
         leave_trial(
             tmp_path / str(k), 1, choices={"experiment": name, "query": name}, query=query,

@@ -84,7 +84,7 @@ def test_the_page_refers_to_nothing_outside_itself() -> None:
     assert "link" not in {tag for tag, _ in read.tags}
 
 
-def test_the_browser_is_told_to_run_that_script_and_fetch_nothing() -> None:
+def test_the_browser_may_run_only_that_script_and_fetch_nothing() -> None:
     document = page(report())
     script = document.split("<script>")[1].split("</script>")[0]
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
@@ -117,6 +117,22 @@ def test_figures_stand_to_the_right_and_names_to_the_left() -> None:
     assert scoped == [None, "n", "n long", None]  # long: room for two lines
 
 
+def test_small_tables_are_cards_on_a_phone() -> None:
+    head = ("group", "hand labels", "test accuracy", "AUBC")
+    classes = [
+        Reader(page(report(Table(name="t", title="t", head=head[:n], rows=[["a", *"123"][:n]] * rows)))).all(
+            "table"
+        )[0]["class"]
+        for n, rows in ((4, 12), (4, 13), (3, 2))
+    ]
+    assert classes == ["short cards", "short", "short"]
+    read = Reader(
+        page(report(Table(name="t", title="t", head=head, rows=[["a", "1", "2 (1 to 3), p 0.5", "3"]])))
+    )
+    assert [cell["data-title"] for cell in read.all("td")] == list(head[1:])
+    assert read.text.count("2 (1 to 3), p 0.5") == 1  # in three parts that may wrap
+
+
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 HARNESS = """<!DOCTYPE html><title>running</title>
 <iframe width="{width}" height="900" frameborder="0" src="page.html"></iframe><script>
@@ -129,7 +145,8 @@ document.querySelector("iframe").onload = (event) => {{
     for (let k = 0; k < clicks; k++) button.click();
     return [...table.tBodies[0].rows].slice(0, 4).map((row) => row.cells[1].textContent).join("; ");
   }};
-  document.title = [root.scrollWidth, root.clientWidth, images, sorted(0, 2), sorted(1, 1)].join("|");
+  const hints = [...shown.querySelectorAll(".hint")].filter((each) => !each.hidden).length;
+  document.title = [root.scrollWidth, root.clientWidth, images, hints, sorted(0, 2), sorted(1, 1)].join("|");
 }};
 </script>"""
 
@@ -160,10 +177,11 @@ def test_a_browser_shows_it_without_an_error_or_sideways_scrolling(tmp_path: Pat
     assert [line for line in done.stderr.splitlines() if "CONSOLE" in line] == []
     result = re.search("<title>(.*)</title>", done.stdout)
     assert result, done.stdout[:500]
-    needed, given, broken_images, *tops = result[1].split("|")
+    needed, given, broken_images, hints, *tops = result[1].split("|")
     assert int(needed) <= int(given)
     assert 0 <= width - int(given) <= 20  # a scroll bar
     assert broken_images == "0"
+    assert int(hints) >= 1  # the table of 31 columns says that it scrolls
     # By size, the largest first: 199 / 7 and so on; by letters it would be 9.86 %.
     assert tops[0] == "28.43 %; 28.29 %; 28.14 %; 28.00 %"
     assert tops[1] == "45.0 s; 2 min 30 s; 1 h 0 min; "

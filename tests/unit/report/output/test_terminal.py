@@ -41,7 +41,9 @@ def test_a_wide_table_stands_in_blocks_that_repeat_the_rows_names() -> None:
         (MOST_ROWS + 1, 2 * MOST_BLOCKS + 2, "... 1 more row and 2 more columns in tables/means.md"),
     ],
 )
-def test_what_is_left_out_is_told_with_its_file(n_rows: int, n_columns: int, result: str) -> None:
+def test_left_out_rows_and_columns_are_counted_with_their_file(
+    n_rows: int, n_columns: int, result: str
+) -> None:
     lines = to_text(table(n_rows, n_columns), width=60).splitlines()
     assert lines[-3:] == [f"  {result}", "", "Said."]
     assert not any(f"r{MOST_ROWS} " in line for line in lines)

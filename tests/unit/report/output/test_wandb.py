@@ -119,7 +119,7 @@ def test_the_page_is_shown_and_kept(logged):
     assert [entry.path for entry in kept.manifest.contents] == ["report.html"]
 
 
-def test_what_is_said_finds_the_run_and_nothing_lies_elsewhere(logged):
+def test_the_printed_line_finds_the_run_and_nothing_is_elsewhere(logged):
     line, directory, file = logged
     command, _, pattern = line.partition("wandb sync ")
     assert command == "To W&B: "

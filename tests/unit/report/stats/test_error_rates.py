@@ -21,7 +21,7 @@ def test_the_interval_of_none_in_ten_by_hand() -> None:
     assert rate(0, 10).high == pytest.approx(1 - 0.025**0.1)
 
 
-def test_rates_above_a_bin_count_it_and_all_that_are_surer() -> None:
+def test_rates_above_a_bin_count_it_and_all_more_confident_bins() -> None:
     bins = [
         Bin(low=low, high=high, n=n, wrong=wrong, stated_error=0.1)
         for low, high, n, wrong in ((0.5, 0.75, 10, 4), (0.75, 0.9, 20, 2), (0.99, 1.0, 70, 0))

@@ -42,7 +42,7 @@ def test_the_family_decides_how_much_is_corrected() -> None:
     assert penalty_matrix(value_MSX, alpha=0.02, family="cell")["a"]["b"] == 0.0
 
 
-def test_one_seed_or_no_point_beats_nobody() -> None:
+def test_one_seed_or_no_point_beats_no_method() -> None:
     assert penalty_matrix({"a": [[1.0]], "b": [[0.0]]}) == {"a": {"b": 0.0}, "b": {"a": 0.0}}
     assert penalty_matrix({"a": [[], []], "b": [[], []]}) == {"a": {"b": 0.0}, "b": {"a": 0.0}}
 

@@ -110,6 +110,28 @@ def test_the_cells_of_means_and_differences(tmp_path: Path) -> None:
     assert all(len(row) == len(means.head) for row in means.rows)
 
 
+def test_two_seeds_show_their_range(tmp_path: Path) -> None:
+    comparison = compared(tmp_path, 2, n_seeds=2)
+    means = tables.means_table(comparison)
+    assert column(means, "mislabelled, %") == ["1.050 (1.000 to 1.100)", "2.050 (2.000 to 2.100)"]
+    assert "Means with the range of both trials" in means.note
+    differences = tables.differences_table(comparison)
+    assert "p: paired" not in differences.note
+    assert tables.penalties_table(comparison) is None
+
+
+def test_late_auto_labels_have_a_line_in_place_of_a_curve(tmp_path: Path) -> None:
+    for seed in (1, 2):
+        rounds = rows_of([10, 20], [0.0, 0.0], [0.5, 0.6], auto=0, closing=(20, 0.2))
+        leave_trial(tmp_path / str(seed), seed, rounds=rounds)
+    comparison = compare_groups(name_trials(find_trials([tmp_path]).trials).groups)
+    means = tables.means_table(comparison)
+    assert "AUBC mislabelled, %" not in means.head
+    assert means.note.count("nothing is auto-labelled before the end") == 1
+    names = [each.name for pictures in comparison_pictures(comparison).values() for each in pictures]
+    assert names == ["learning_curves_accuracy"]
+
+
 def test_over_one_seed_there_are_no_differences_from_the_first(tmp_path: Path) -> None:
     comparison = compared(tmp_path, 3, n_seeds=1)
     assert tables.differences_table(comparison) is None
