@@ -48,7 +48,7 @@ def comparison_sections(comparison: GroupComparison, naming: Naming, pictures: P
         ),
         section("Learning curves", _curves_text(comparison), [], "curves"),
         section(
-            "Pairwise comparison",
+            "Pairwise comparison (penalty matrix)",
             "How often one group has a better test accuracy than another, at equal numbers of hand labels.",
             [tables.penalties_table(comparison)],
             "penalties",
@@ -67,9 +67,7 @@ def comparison_sections(comparison: GroupComparison, naming: Naming, pictures: P
 def _curves_text(comparison: GroupComparison) -> str:
     text = ["Quality against the number of hand labels."]
     if not comparison.curves["accuracy"]:
-        text.append(
-            "Curves of test accuracy and the pairwise comparison need a test set; these trials have none."
-        )
+        text.append("Curves of test accuracy and the penalty matrix need a test set; these trials have none.")
     return " ".join(filter(None, [*text, tables.late_labels_note(comparison)]))
 
 

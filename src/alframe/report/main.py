@@ -93,7 +93,7 @@ def _parser() -> argparse.ArgumentParser:
         "--family",
         choices=["matrix", "cell"],
         default="matrix",
-        help="tests of the pairwise comparison that Holm's correction covers: all, or those of a cell",
+        help="tests of the penalty matrix that Holm's correction covers: all, or those of a cell",
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures into this file too")
     parser.add_argument(

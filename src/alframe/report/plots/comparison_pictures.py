@@ -83,7 +83,7 @@ def _pareto_front(comparison: GroupComparison, names: Sequence[str], look: Mappi
     return picture(
         canvas,
         name="pareto_front",
-        title="Hand labels against mislabelled labels",
+        title="Hand labels against wrong labels",
         description=f"Mean share of hand labels and mislabelled share of each group. Pareto front: {best}.",
         note=f"{spread} The line is the Pareto front (bold names): no other group is better in both."
         + grey_note(comparison, len(rest)),

@@ -143,7 +143,7 @@ def draw_penalties(comparison: GroupComparison, names: Sequence[str], note: str)
     return picture(
         canvas,
         name="penalty_matrix",
-        title="Pairwise comparison of test accuracy",
+        title="Penalty matrix of test accuracy",
         description=f"Share of points at which the row's group beats the column's group; row means: {wins}.",
         note=note,
     )

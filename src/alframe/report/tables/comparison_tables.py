@@ -74,7 +74,7 @@ def front_table(comparison: GroupComparison) -> Table | None:
     figures = {key: each for key, each in RESULTS.items() if key in keys and _is_known(comparison, key)}
     return Table(
         name="pareto_front",
-        title="Pareto front: groups that no other group beats in both hand labels and mislabelled labels",
+        title="Pareto front: no other group has both fewer hand labels and fewer wrong labels",
         head=["group", *(figure.title for figure in figures.values())],
         rows=_rows(comparison.front, comparison.means, figures, comparison),
         note=f"{spread_of(comparison)} If intervals overlap, the order is not certain.",
@@ -94,7 +94,7 @@ def penalties_table(comparison: GroupComparison) -> Table | None:
         rows.append([name, *cells, f"{100 * sum(row.values()) / len(row):.0f}"])
     return Table(
         name="penalty_matrix",
-        title="Test accuracy: points (%) at which the group of the row beats the group of the column",
+        title="Penalty matrix: points (%) at which the row's group beats the column's group in test accuracy",
         head=["group", *names, "mean"],
         rows=rows,
         note=penalties_note(penalties, len(names)),
