@@ -11,7 +11,7 @@ def plain(text: str) -> str:
     '2 \\\\* `a_b` \\\\[0, 1)'
     """
     parts = text.split("`")
-    return "`".join(part if k % 2 else re.sub(r"([*<|\[$])", r"\\\1", part) for k, part in enumerate(parts))
+    return "`".join(part if k % 2 else re.sub(r"([*<|\[])", r"\\\1", part) for k, part in enumerate(parts))
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

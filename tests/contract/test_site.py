@@ -43,15 +43,11 @@ def test_each_page_is_written(site: Path) -> None:
     assert empty == []
 
 
-@pytest.mark.parametrize("query", ["mislabelled share", "resume", "own strategy", "final.networks"])
-def test_the_search_finds(query: str, sections: list[dict[str, str]]) -> None:
-    words = query.lower().split()
-    found = [
-        section["location"]
-        for section in sections
-        if all(word in f"{section['title']} {section['text']}".lower() for word in words)
-    ]
-    assert found
+@pytest.mark.parametrize("query", ["mislabelled share", "resume", "own strategy", "learner.final.networks"])
+def test_the_search_finds_a_page_or_section_of_that_title(query: str, sections: list[dict[str, str]]) -> None:
+    # Titles weigh most in the search, so such a section is among the first that it lists.
+    titles = [section["title"].lower() for section in sections]
+    assert any(all(word in title for word in query.split()) for title in titles)
 
 
 def test_the_search_works_from_files(site: Path) -> None:
