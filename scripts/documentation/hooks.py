@@ -13,7 +13,7 @@ from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
 from alframe.config.validate import conf_directory
-from alframe.report.main import _parser as report_parser
+from alframe.report.main import argument_parser as report_parser
 from command_options import options_of
 from config_pages import config_pages, options
 from key_links import GROUPS, group_page, key_links, option_page, with_links

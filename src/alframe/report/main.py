@@ -52,7 +52,7 @@ class _Parser(argparse.ArgumentParser):
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit the process with its code."""
     try:
-        _run(_parser().parse_args(arguments))
+        _run(argument_parser().parse_args(arguments))
     except KeyboardInterrupt:
         _print_error("interrupted")
         sys.exit(130)
@@ -64,7 +64,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     sys.exit(0)
 
 
-def _parser() -> argparse.ArgumentParser:
+def argument_parser() -> argparse.ArgumentParser:
+    """Return the parser of the command's arguments; the reference lists them."""
     parser = _Parser(
         prog="alframe-report",
         description=_DESCRIPTION,
@@ -72,7 +73,9 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("directories", type=Path, nargs="+", metavar="DIR")
+    parser.add_argument(
+        "directories", type=Path, nargs="+", metavar="DIR", help="directories of trials or sweeps"
+    )
     parser.add_argument(
         "--out",
         type=Path,
