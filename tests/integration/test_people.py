@@ -49,7 +49,7 @@ def test_answers_come_in_the_order_of_the_question_and_are_kept(oracle, tmp_path
     assert ask(oracle, 1) == [0]
 
 
-def test_what_is_answered_is_kept_and_the_rest_asked_again(oracle, tmp_path):
+def test_answers_are_kept_and_the_rest_is_asked_again(oracle, tmp_path):
     fill(tmp_path, "index,image,label\n4,x,\n1,x,cat\n")
     with pytest.raises(AnswersNeeded, match=r"waiting for 1 labels\. 1 of 2 are answered"):
         ask(oracle, 4, 1)
@@ -68,13 +68,13 @@ def test_what_is_answered_is_kept_and_the_rest_asked_again(oracle, tmp_path):
     ],
     ids=["semicolons", "tabs", "other order", "quotes"],
 )
-def test_what_spreadsheets_make_of_it_is_understood(oracle, tmp_path, text):
+def test_formats_of_spreadsheets_are_read(oracle, tmp_path, text):
     fill(tmp_path, text)
     assert ask(oracle, 4, 1) == [0, 1]
 
 
 @pytest.mark.parametrize("head", ["sep=;\n", "\ufeffSep=;\r\n"])
-def test_a_spreadsheets_word_on_what_parts_its_cells_is_understood(oracle, tmp_path, head):
+def test_a_spreadsheets_line_about_its_separator_is_read(oracle, tmp_path, head):
     fill(tmp_path, head + "index;image;label\n4;x;cat\n1;x;dog\n")
     assert ask(oracle, 4, 1) == [0, 1]
     fill(tmp_path, head + "index;image;label\n4;x;cow\n")
@@ -146,7 +146,7 @@ def answer(directory, truth, n=None):
     return len(rows) if n is None else min(n, len(rows))
 
 
-def test_a_trial_goes_on_answer_by_answer_to_the_labels_of_a_simulation(tmp_path):
+def test_a_trial_with_answers_in_parts_ends_with_the_labels_of_a_simulation(tmp_path):
     bundle = load_digits()
     images, truth = (bundle.images[:300] * 15).astype(np.uint8), bundle.target[:300]
     np.savez(tmp_path / "mine.npz", images=images)

@@ -54,7 +54,7 @@ def launched(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, 
 
 
 @pytest.mark.parametrize("way", ["basic", "cores"])
-def test_a_bad_trial_fails_alone_and_is_told_with_its_reason(
+def test_a_bad_trial_fails_alone_and_its_reason_is_printed(
     launched: dict[str, tuple[Path, Done]], way: str
 ) -> None:
     place, done = launched[way]
@@ -86,7 +86,7 @@ def test_no_label_depends_on_the_launcher(launched: dict[str, tuple[Path, Done]]
     assert labels["basic"][0] != labels["basic"][1]
 
 
-def test_a_launcher_goes_on_with_what_another_began(launched: dict[str, tuple[Path, Done]]) -> None:
+def test_a_launcher_continues_the_sweep_of_another(launched: dict[str, tuple[Path, Done]]) -> None:
     place, _ = launched["basic"]
     stamp = (place / "0" / "labels.csv").stat().st_mtime_ns
     again = alframe(*GRID, *CORES, f"hydra.sweep.dir={place}", cwd=place.parent)
@@ -120,7 +120,7 @@ SEARCH = [
 ]
 
 
-def test_a_search_goes_on_after_a_bad_trial_names_the_best_and_repeats_itself(tmp_path: Path) -> None:
+def test_a_search_continues_after_a_bad_trial_and_repeats_its_best(tmp_path: Path) -> None:
     place = tmp_path / "search"
     line = [*SEARCH, "learner.optimizer.lr=choice(0.003,0.004,1e9)", f"hydra.sweep.dir={place}"]
     done = alframe(*line, cwd=tmp_path)

@@ -24,6 +24,7 @@ from alframe.cli.interrupts import end_with_parent, two_step_interrupts
 from alframe.cli.sweep import Job, Launch, Status
 from alframe.config.compose import named_choices
 from alframe.core.errors import AlframeError, AnswersNeeded, Terminated, TrialError, TrialNotice, UserError
+from alframe.core.layout import FAILURE, SUMMARY
 from alframe.trial.directory import finished_summary
 
 Objective = float | list[float] | None
@@ -95,7 +96,7 @@ def _trial_of_sweep(
     if summary is not None:
         print(f"{title}: finished before", flush=True)
         return summary
-    (directory / "failure.json").unlink(missing_ok=True)
+    (directory / FAILURE).unlink(missing_ok=True)
     bar = None if launch.in_this_process() else False  # the bars of several trials at once would mix
     overrides = HydraConfig.get().overrides.task
     stop_wanted = partial(sweep.stop_requested, sweep_directory)
@@ -161,10 +162,10 @@ def _objective(node: DictConfig, summary: dict[str, Any]) -> Objective:
     Raises:
         UserError: a metric is null for this trial.
     """
-    asked = node.get("objective")
-    if asked is None:
+    named = node.get("objective")
+    if named is None:
         return None
-    names = [asked] if isinstance(asked, str) else list(asked)
+    names = [named] if isinstance(named, str) else list(named)
     for name in names:
         if summary.get(name) is None:
             raise UserError(
@@ -172,7 +173,7 @@ def _objective(node: DictConfig, summary: dict[str, Any]) -> Objective:
                 "another one, or give the data labels or a test set."
             )
     values = [float(summary[name]) for name in names]
-    return values[0] if isinstance(asked, str) else values
+    return values[0] if isinstance(named, str) else values
 
 
 def _write_status(sweep_directory: Path, number: int, job: Job) -> None:
@@ -186,7 +187,7 @@ def _write_status(sweep_directory: Path, number: int, job: Job) -> None:
 
 def _write_failure(directory: Path, error: Exception) -> None:
     """Write failure.json into the trial's directory, unless the trial has written how it ended."""
-    written = any((directory / name).exists() for name in ("summary.json", "failure.json"))
+    written = any((directory / name).exists() for name in (SUMMARY, FAILURE))
     if written or not directory.is_dir():
         return
     from alframe.tracking.files import write_failure  # imports torch

@@ -79,11 +79,8 @@ def run_target(line: CommandLine) -> RunTarget:
 
 def _which_trials(sweeper: Mapping[Any, Any]) -> dict[str, Any]:
     """Return the settings of a sweeper that decide which trials it runs."""
-    amounts = (
-        "n_trials",
-        "max_failure_rate",
-        "max_batch_size",
-    )  # more of them do not make another search
+    # A search with another number of trials is the same search.
+    amounts = ("n_trials", "max_failure_rate", "max_batch_size")
     return {str(key): value for key, value in sweeper.items() if key not in amounts and value is not None}
 
 

@@ -176,6 +176,6 @@ def _check_one_trial(given: Sequence[CommandOverride], node: DictConfig, argumen
     searches = not str(node.sweeper.get("_target_")).endswith("BasicSweeper")
     if swept - {override.key for override in given} or (searches and not swept):
         raise UserError(
-            "hydra.sweeper: expected a sweep, got one trial, where a file asks for several. "
+            "hydra.sweeper: expected a sweep, got one trial, although a file sets several. "
             f"Write alframe -m {shlex.join(arguments)}."
         )

@@ -1,4 +1,4 @@
-"""Weights & Biases: one run per trial, `round` as the x-axis, offline unless asked otherwise."""
+"""Weights & Biases: one run per trial, `round` as the x-axis, offline by default."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress

@@ -10,8 +10,7 @@ import pytest
 import yaml
 from hydra.core.config_store import ConfigStore
 
-from alframe.cli import output_directory as place_module
-from alframe.cli import sweep
+from alframe.cli import output_directory, sweep
 from alframe.cli.job import _write_failure, _write_status
 from alframe.cli.optuna_search import RESULTS, best_lines, check_search, prepare_search
 from alframe.cli.output_directory import RunTarget, run_target
@@ -109,7 +108,7 @@ def test_a_launch_beside_the_trials_of_one_that_was_killed_is_refused_in_one_lin
         assert sweep.read_statuses(tmp_path) == []
 
 
-def test_a_sweep_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+def test_a_sweep_directory_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with (
         pytest.raises(UserError, match=r"hydra\.sweep\.dir: expected a directory that can be written"),
@@ -160,11 +159,11 @@ def test_a_damaged_trial_of_a_sweep_is_named_and_not_taken_as_finished(
     (tmp_path / "summary.json").write_text(json.dumps(summary_of()))
     assert finished_summary(tmp_path, config) == summary_of()
     (tmp_path / file).unlink() if text is None else (tmp_path / file).write_text(text)
-    with pytest.raises(UserError) as told:
+    with pytest.raises(UserError) as caught:
         finished_summary(tmp_path, config)
-    assert str(told.value).startswith(f"{tmp_path}/{said}")
-    assert str(told.value).endswith(". Move that folder away and run again.")
-    assert "\n" not in str(told.value)
+    assert str(caught.value).startswith(f"{tmp_path}/{said}")
+    assert str(caught.value).endswith(". Move that folder away and run again.")
+    assert "\n" not in str(caught.value)
 
 
 def summary_of() -> dict[str, object]:
@@ -185,7 +184,7 @@ def test_a_search_needs_a_direction_for_each_figure() -> None:
         check_search(both, {"direction": "minimize"})
 
 
-def test_what_a_search_came_to_is_a_line_for_each_of_the_best(tmp_path: Path) -> None:
+def test_a_search_has_a_line_for_each_best_trial(tmp_path: Path) -> None:
     assert best_lines(tmp_path, ["a"]) == []
     file = tmp_path / RESULTS
     file.write_text(yaml.safe_dump({"best_params": {"query.num": 7, "x": 0.123456789}, "best_value": 0.5}))
@@ -200,29 +199,29 @@ def test_what_a_search_came_to_is_a_line_for_each_of_the_best(tmp_path: Path) ->
     assert best_lines(tmp_path, ["a", "b"]) == []
 
 
-def place(*arguments: str) -> RunTarget:
+def target_of(*arguments: str) -> RunTarget:
     line = check_command_line(list(arguments))
     assert line is not None
     return run_target(line)
 
 
 def test_a_sweep_is_named_after_what_it_sweeps_over() -> None:
-    first = place("-m", "data=digits", "seed=1,2", "query.num=5,6,7")
+    first = target_of("-m", "data=digits", "seed=1,2", "query.num=5,6,7")
     assert first.n_trials == 6
-    assert first == place("-m", "seed=1,2", "data=digits", "query.num=5,6,7")
+    assert first == target_of("-m", "seed=1,2", "data=digits", "query.num=5,6,7")
     assert first.sweep is not None
     others = [
-        place("-m", "data=digits", "seed=1,3", "query.num=5,6,7"),
-        place("-m", "data=digits", "seed=1,2", "query.num=5,6,7", "learner.steps=9"),
+        target_of("-m", "data=digits", "seed=1,3", "query.num=5,6,7"),
+        target_of("-m", "data=digits", "seed=1,2", "query.num=5,6,7", "learner.steps=9"),
     ]
     assert len({first.sweep, *(other.sweep for other in others)}) == 3
-    assert place("-m", "seed=1,2", "hydra.sweep.dir=mine") == RunTarget(
+    assert target_of("-m", "seed=1,2", "hydra.sweep.dir=mine") == RunTarget(
         overrides=[], sweep=Path("mine").absolute(), n_trials=2
     )
-    assert place("data=digits").sweep is None
+    assert target_of("data=digits").sweep is None
 
 
-def test_what_is_typed_takes_the_place_of_what_a_file_sweeps_over() -> None:
+def test_the_command_line_has_priority_over_a_sweep_file() -> None:
     typed = ["-m", "+sweep=thresholds_shares", "initial.share=0.01", "auto_label.threshold=0.7,0.8"]
     line = check_command_line([*typed, "seed=1"])
     assert line is not None
@@ -232,13 +231,13 @@ def test_what_is_typed_takes_the_place_of_what_a_file_sweeps_over() -> None:
     assert (line.n_trials, line.swept) == (10, ["auto_label.threshold=0.7,0.8", "seed=1,2,3,4,5"])
 
 
-def test_a_search_is_named_after_what_it_searches_and_goes_on_with_more_trials() -> None:
-    first = place("-m", "+sweep=search", "data=digits")
+def test_a_search_is_named_after_its_settings_and_continues_with_more_trials() -> None:
+    first = target_of("-m", "+sweep=search", "data=digits")
     assert (first.n_trials, first.objective) == (30, ("mislabelled_share",))
-    more = place("-m", "+sweep=search", "data=digits", "hydra.sweeper.n_trials=60")
+    more = target_of("-m", "+sweep=search", "data=digits", "hydra.sweeper.n_trials=60")
     assert (more.n_trials, more.sweep) == (60, first.sweep)
     others = [
-        place("-m", "+sweep=search", "data=digits", *changed)
+        target_of("-m", "+sweep=search", "data=digits", *changed)
         for changed in (
             ["objective=cost"],
             ["learner.confident=interval(0.7,0.8)"],
@@ -248,7 +247,7 @@ def test_a_search_is_named_after_what_it_searches_and_goes_on_with_more_trials()
     ]
     assert len({first.sweep, *(other.sweep for other in others)}) == 5
     with pytest.raises(ConfigError, match="objective: expected a figure"):
-        place("-m", "+sweep=search", "objective=null")
+        target_of("-m", "+sweep=search", "objective=null")
 
 
 @pytest.mark.parametrize(
@@ -264,8 +263,8 @@ def test_a_search_is_named_after_what_it_searches_and_goes_on_with_more_trials()
 def test_no_more_processes_than_cores_and_than_trials_at_a_time(
     typed: list[str], processes: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(place_module, "n_cores", lambda: 8)
-    found = place("-m", "hydra/launcher=cores", "hydra.sweep.dir=here", *typed)
+    monkeypatch.setattr(output_directory, "n_cores", lambda: 8)
+    found = target_of("-m", "hydra/launcher=cores", "hydra.sweep.dir=here", *typed)
     assert found.overrides == processes
     assert found.at_a_time == (int(processes[0][-1]) if processes else 2)
 
@@ -277,27 +276,27 @@ def test_no_more_processes_than_cores_and_than_trials_at_a_time(
 def test_how_many_trials_a_launcher_runs_at_a_time(
     launcher: str, at_a_time: int | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(place_module, "n_cores", lambda: 8)
+    monkeypatch.setattr(output_directory, "n_cores", lambda: 8)
     monkeypatch.setattr(shutil, "which", lambda name: f"/usr/bin/{name}")
-    assert place("-m", f"hydra/launcher={launcher}", "seed=range(20)").at_a_time == at_a_time
+    assert target_of("-m", f"hydra/launcher={launcher}", "seed=range(20)").at_a_time == at_a_time
 
 
-def test_a_place_counts_what_is_typed_over_a_file() -> None:
-    assert place("-m", "+sweep=imbalance", "seed=1,2").n_trials == 5 * 2
-    assert place("-m", "+sweep=imbalance", "seed=1").n_trials == 5
+def test_the_number_of_trials_counts_overrides_of_a_file() -> None:
+    assert target_of("-m", "+sweep=imbalance", "seed=1,2").n_trials == 5 * 2
+    assert target_of("-m", "+sweep=imbalance", "seed=1").n_trials == 5
 
 
-def test_slurm_composes_and_is_refused_where_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_slurm_composes_and_is_refused_on_a_machine_without_it(monkeypatch: pytest.MonkeyPatch) -> None:
     typed = ["-m", "hydra/launcher=slurm", "hydra.launcher.partition=gpu", "seed=1,2"]
     monkeypatch.setattr(shutil, "which", lambda name: f"/usr/bin/{name}")
-    assert place(*typed).n_trials == 2
+    assert target_of(*typed).n_trials == 2
     monkeypatch.setattr(shutil, "which", lambda name: None)
     with pytest.raises(UserError, match="expected a machine of a Slurm cluster, got one without srun"):
-        place(*typed)
+        target_of(*typed)
 
 
 @pytest.mark.parametrize(("typed", "extra"), EXTRAS.items())
-def test_without_an_extra_the_line_says_how_to_install_it(
+def test_a_missing_extra_is_answered_with_how_to_install_it(
     typed: str, extra: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     composed([])  # by which Hydra's plug-ins are registered
@@ -306,9 +305,9 @@ def test_without_an_extra_the_line_says_how_to_install_it(
         kept = {file: node for file, node in repo[group].items() if not file.startswith(names)}
         assert len(kept) < len(repo[group])
         monkeypatch.setitem(repo, group, kept)
-    with pytest.raises(UserError) as told:
+    with pytest.raises(UserError) as caught:
         check_command_line(["-m", typed, "seed=1,2"])
-    assert str(told.value).endswith(f"Write pip install 'alframe[{extra}]'.")
+    assert str(caught.value).endswith(f"Write pip install 'alframe[{extra}]'.")
 
 
 def test_an_unknown_option_is_found_at_any_place_of_a_sweep_and_values_are_not_composed() -> None:

@@ -203,7 +203,7 @@ def test_a_reader_never_sees_a_part(tmp_path, monkeypatch):
     assert file.read_text() == "new"
 
 
-def test_suspects_are_written_where_there_are_any(started, make_outcome, tmp_path):
+def test_suspects_are_written_if_there_are_any(started, make_outcome, tmp_path):
     started.finish(make_outcome())
     assert not (tmp_path / "suspects.csv").exists()
     started.finish(make_outcome(suspects=[LabelIssue(4, 1, 0, 0.0123456789), LabelIssue(2, 0, 0, 0.75)]))
@@ -211,7 +211,7 @@ def test_suspects_are_written_where_there_are_any(started, make_outcome, tmp_pat
     assert lines == ["index,label,predicted,self_confidence", "4,1,0,0.0123457", "2,0,0,0.75"]
 
 
-def test_what_explains_a_trial_is_left_where_the_truth_is_known(started, make_outcome, summary, tmp_path):
+def test_a_diagnosis_is_written_if_the_truth_is_known(started, make_outcome, summary, tmp_path):
     told = diagnose(make_outcome().ledger, torch.tensor([1, 1, 0, 0, 0, 1]), 2)
     started.finish(make_outcome(summary=summary, diagnosis=told))
     content = json.loads((tmp_path / "diagnosis.json").read_text())

@@ -4,13 +4,13 @@ from alframe.core.records import Certificate
 from alframe.tracking.run_config import clipped, end_facts, facts, flat, tags
 
 
-def test_where_data_lie_and_who_is_told_are_no_facts(make_info, tmp_path):
+def test_the_data_directory_and_the_tracker_are_no_facts(make_info, tmp_path):
     found = facts(make_info(tmp_path))
     assert not any("someone" in str(value) for value in found.values())
     assert not any(key.startswith(("data_dir", "tracker")) for key in found)
 
 
-def test_a_target_without_a_choice_is_told_by_its_name(make_info, tmp_path):
+def test_a_target_without_a_choice_is_shown_by_its_name(make_info, tmp_path):
     assert facts(make_info(tmp_path, choices={}))["query"] == "Margin"
     assert flat({"auto_label": {"_target_": None}}) == {"auto_label": "none"}
 
@@ -21,7 +21,7 @@ def test_an_object_of_the_users_own_goes_before_the_choice(make_info, tmp_path):
     assert facts(info)["query"] == "Farthest"
 
 
-def test_every_fact_can_be_typed_into_a_filter(make_info, tmp_path):
+def test_every_fact_can_be_used_in_a_filter(make_info, tmp_path):
     info = make_info(tmp_path)
     info.config["oracle"] = {"_target_": "x.Noisy", "confusion": [[0.9, 0.1], [0.2, 0.8]], "more": {"a": []}}
     found = facts(info)
@@ -31,7 +31,7 @@ def test_every_fact_can_be_typed_into_a_filter(make_info, tmp_path):
     assert not any("." in key or "_target_" in key for key in found)
 
 
-def test_tags_are_told_once_and_cut_to_what_wandb_takes(make_info, tmp_path):
+def test_tags_are_unique_and_cut_to_the_length_of_wandb(make_info, tmp_path):
     info = make_info(tmp_path, data=80 * "d", choices={"query": "none", "auto_label": "none", "policy": "p"})
     found = tags(info, ["query:none", "mine"])
     assert found == [f"data:{59 * 'd'}", "query:none", "auto_label:none", "policy:p", "mine"]
@@ -51,7 +51,7 @@ def test_the_end_has_the_status_and_the_figures_of_the_summary_but_no_table(summ
     assert not any(key.startswith("per_class") for key in found)
 
 
-def test_a_name_is_left_alone_where_it_fits():
+def test_a_name_that_fits_is_unchanged():
     assert clipped(None) is None
     assert clipped(128 * "a") == 128 * "a"
     assert clipped(129 * "a") == 125 * "a" + "..."

@@ -62,7 +62,7 @@ def test_settings_are_a_text_and_the_columns_of_the_table_of_trials(finished):
     assert "_hparams_/session_end_info" in finished.summary_metadata
 
 
-def test_mislabelled_images_say_index_truth_and_label(finished):
+def test_tags_of_mislabelled_images_have_index_truth_and_label(finished):
     [image] = finished.Images("mislabelled/1_is_yes_labelled_no")
     assert (image.step, image.width, image.height) == (2, 4, 4)
 
@@ -80,7 +80,7 @@ def test_mislabelled_images_are_cut_to_the_most_confident(tmp_path, make_info, m
 def test_a_trial_that_goes_on_has_every_round_once(
     tmp_path, make_info, make_outcome, reports, summary, logged
 ):
-    # Killed: no finish. The state had two rounds; the tracker was told of the second, or not.
+    # Killed: no finish. The state had two rounds; the tracker logged the second, or not.
     track(TensorBoardTracker(), make_info(tmp_path), reports[:logged])
     going_on = make_info(tmp_path, reports=tuple(reports[:2]))
     track(TensorBoardTracker(), going_on, reports[2:], make_outcome(summary=summary))
@@ -99,7 +99,7 @@ def test_a_torn_file_of_a_killed_process_does_no_harm(tmp_path, make_info, make_
     assert [step for step, _ in rounds_of(read(tmp_path), "labels/hand")] == [0, 1, 2]
 
 
-def test_a_trial_that_failed_says_why(tmp_path, make_info, make_outcome, reports):
+def test_a_failed_trial_has_its_reason(tmp_path, make_info, make_outcome, reports):
     track(TensorBoardTracker(), make_info(tmp_path), reports[:2], make_outcome("failed"))
     events = read(tmp_path)
     [text] = events.Tensors("status/text_summary")
@@ -107,7 +107,7 @@ def test_a_trial_that_failed_says_why(tmp_path, make_info, make_outcome, reports
     assert not [key for key in events.Tags()["scalars"] if key.startswith("summary/")]
 
 
-def test_a_missing_package_is_told_with_the_way_out(monkeypatch):
+def test_a_missing_package_is_answered_with_how_to_install_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorboard", None)
     monkeypatch.delitem(sys.modules, "torch.utils.tensorboard", raising=False)
     module = importlib.import_module("alframe.tracking.tensorboard")

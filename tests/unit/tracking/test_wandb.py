@@ -100,7 +100,7 @@ def test_the_run_has_its_project_name_group_and_tags(finished):
     assert sorted(run.tags) == ["auto_label:top_k", "data:toy", "nightly", "query:margin"]
 
 
-def test_a_group_of_ones_own_goes_before_the_sweeps(record):
+def test_a_given_group_has_priority_over_the_sweep(record):
     assert record(reports=[], group="mine").of("run")[0].run_group == "mine"
 
 
@@ -146,7 +146,7 @@ def test_the_figures_of_each_class_are_a_table(record, make_outcome, summary):
     assert table["data"] == [["no", 2, 0.0], ["yes", 3, 1 / 3]]
 
 
-def test_an_interrupted_trial_says_so_and_has_no_figures_of_a_whole_trial(record, reports):
+def test_an_interrupted_trial_has_its_status_and_no_summary_figures(record, reports):
     shown = record("interrupted", reports[:2]).summary()
     assert shown["status"] == "interrupted"
     assert "hand_labels" not in shown
@@ -257,7 +257,7 @@ def test_the_run_is_closed_and_the_environment_put_back_when_its_end_cannot_be_w
     assert end.exit_code == 1
 
 
-def test_a_run_that_cannot_be_opened_is_told_with_the_way_out(tmp_path, make_info, monkeypatch):
+def test_a_run_that_cannot_be_opened_is_answered_with_the_way_out(tmp_path, make_info, monkeypatch):
     import wandb
 
     def refuse(**settings):
