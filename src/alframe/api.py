@@ -110,11 +110,7 @@ def label(
     dataset = ImageDataset.from_arrays(
         "arrays", images, labels, test_images=test_images, test_labels=test_labels, class_names=class_names
     )
-    objects = {name: choices.pop(name) for name in MEMBERS if not isinstance(choices.get(name, ""), str)}
-    if isinstance(oracle, str):
-        choices["oracle"] = oracle
-    else:
-        objects["oracle"] = oracle if hasattr(oracle, "label") else CallableOracle(oracle, dataset.n_classes)
+    choices, objects = _split({**choices, "oracle": oracle}, dataset.n_classes)
     _check_call(choices, objects, settings or {}, directory)
     config = _config(choices, {"seed": seed, **(settings or {})}, objects)
     choices.pop("tracker", None)
@@ -133,6 +129,16 @@ def label(
         summary=summary,
         class_names=dataset.class_names,
     )
+
+
+def _split(choices: Mapping[str, Any], n_classes: int) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the options by name and the user's own objects; a function becomes an oracle."""
+    objects = {
+        name: choice for name, choice in choices.items() if name in MEMBERS and not isinstance(choice, str)
+    }
+    if "oracle" in objects and not hasattr(objects["oracle"], "label"):
+        objects["oracle"] = CallableOracle(objects["oracle"], n_classes)
+    return {name: choice for name, choice in choices.items() if name not in objects}, objects
 
 
 def _run(
