@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from alframe.auto_label import ThresholdPolicy
+from alframe.config.compose import composed
 from alframe.config.validate import conf_directory
 from alframe.core.errors import ConfigError, TrialError
 from alframe.core.log_odds import log_odds
@@ -21,9 +22,7 @@ SMALLER = {"epochs": 20, "learning_rate": 0.01, "tolerance": 0.2, "min_support":
 
 @pytest.fixture(params=NAMES)
 def policy(request: pytest.FixtureRequest) -> AutoLabelPolicy:
-    from omegaconf import OmegaConf
-
-    node = OmegaConf.to_container(OmegaConf.load(conf_directory() / "auto_label" / f"{request.param}.yaml"))
+    node = composed([f"auto_label={request.param}"])["auto_label"]
     settings = {key: SMALLER.get(key, value) for key, value in node.items() if key != "keep"}
     return instantiate("auto_label", settings, [])
 
@@ -98,8 +97,8 @@ def test_same_seed_same_choice_whatever_the_global_state(policy: AutoLabelPolicy
     assert torch.equal(torch.get_rng_state(), before)
 
 
-def test_something_is_accepted_and_something_is_not(policy: AutoLabelPolicy) -> None:
-    # Otherwise the other tests here say nothing.
+def test_some_samples_are_accepted_and_some_are_not(policy: AutoLabelPolicy) -> None:
+    # Otherwise the other tests here prove nothing.
     accepted = accept(policy, scored(60), validation())
     assert 0 < len(accepted.index_A) < 60
     assert accepted.inside_V.any()
@@ -134,7 +133,7 @@ def test_equal_confidences_are_taken_all_or_by_index(policy: AutoLabelPolicy, ri
     assert not judges or (len(accepted.index_A) > 0) == right == bool(takes)
 
 
-def test_without_a_validation_set_a_policy_that_judges_accepts_nothing_and_says_so(
+def test_without_its_validation_set_a_policy_accepts_nothing_and_notes_why(
     policy: AutoLabelPolicy,
 ) -> None:
     if not hasattr(policy, "validation_size"):
@@ -162,7 +161,7 @@ def test_a_validation_set_of_one_class_all_right_or_all_wrong(policy: AutoLabelP
             assert set(accepted.label_A.tolist()) <= {0}
 
 
-def test_needs_is_declared_and_its_lack_is_named(policy: AutoLabelPolicy) -> None:
+def test_needs_are_declared_and_a_missing_score_is_named(policy: AutoLabelPolicy) -> None:
     assert isinstance(policy.needs, frozenset)
     bare = scores(1.0, 2.0)
     judged = Validation(scores=bare, label_V=torch.tensor([0, 1]))
@@ -182,11 +181,11 @@ def test_the_threshold_is_strict() -> None:
 @pytest.mark.parametrize(
     ("threshold", "below", "above"), [(0.999999, 13.8155, 13.8156), (1 - 1e-9, 20.7232, 20.7234)]
 )
-def test_thresholds_near_one_mean_what_they_say(threshold: float, below: float, above: float) -> None:
+def test_thresholds_near_one_are_exact(threshold: float, below: float, above: float) -> None:
     assert accept(ThresholdPolicy(threshold=threshold), scores(below, above)).index_A.tolist() == [51]
 
 
 @pytest.mark.parametrize("threshold", [0, 1, -0.1, 95, math.nan, "0.9", True, None])
-def test_a_threshold_that_is_no_probability_is_refused(threshold: object) -> None:
+def test_a_threshold_that_is_not_a_probability_is_refused(threshold: object) -> None:
     with pytest.raises(ConfigError, match=r"auto_label.threshold: expected a probability strictly between"):
         ThresholdPolicy(threshold=threshold)  # type: ignore[arg-type]

@@ -8,8 +8,8 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from omegaconf import OmegaConf
 
+from alframe.config.compose import composed
 from alframe.config.validate import conf_directory
 from alframe.core.errors import ConfigError
 from alframe.core.plan import Amount
@@ -28,7 +28,7 @@ def names(group: str) -> list[str]:
 
 
 def images(kind: str = "noise") -> torch.Tensor:
-    """60 images: all different, all the same (one grey), or ten of which each comes six times."""
+    """Return 60 images: all different, all the same (one grey), or ten images six times each."""
     if kind == "constant":
         return torch.full((N, 1, 8, 8), 7, dtype=torch.uint8)
     generator = torch.Generator().manual_seed(3)
@@ -43,8 +43,7 @@ def offered(**changes: Any) -> dict[str, Any]:
 
 
 def make(group: str, name: str, changes: dict[str, Any] | None = None, **given: Any) -> Any:
-    node = OmegaConf.to_container(OmegaConf.load(conf_directory() / group / f"{name}.yaml"))
-    assert isinstance(node, dict)
+    node = composed([f"{group}={name}"])[group]
     kept = {str(key): value for key, value in node.items() if key not in AMOUNT}
     return instantiate(group, kept, [], offered=offered(**(changes or {})), **given)
 
@@ -95,12 +94,12 @@ def test_same_seed_same_choice(initial: str) -> None:
     assert torch.equal(choose(initial, Amount(num=9), index_N), choose(initial, Amount(num=9), index_N))
 
 
-def test_a_seed_set_of_nothing_is_refused(initial: str) -> None:
+def test_an_empty_seed_set_is_refused(initial: str) -> None:
     with pytest.raises(ConfigError, match=r"initial.share: .* at least one of 50 samples"):
         choose(initial, Amount(share=0.001, key="initial"), torch.arange(50))
 
 
-def test_the_global_random_states_are_left_alone(initial: str) -> None:
+def test_the_global_random_states_are_not_changed(initial: str) -> None:
     before, numpy_before = torch.get_rng_state(), np.random.get_state()[1].copy()  # noqa: NPY002
     choose(initial, Amount(num=9), torch.arange(N))
     assert torch.equal(torch.get_rng_state(), before)
@@ -149,7 +148,7 @@ def test_an_oracle_answers_in_range_and_the_same_twice_in_any_order(oracle_name:
     assert oracle.label(torch.empty(0, dtype=torch.int64)).shape == (0,)
 
 
-def test_an_oracle_takes_no_random_numbers_from_others(oracle_name: str) -> None:
+def test_an_oracle_does_not_change_the_global_random_state(oracle_name: str) -> None:
     before = torch.get_rng_state()
     make("oracle", oracle_name).label(torch.arange(N))
     assert torch.equal(torch.get_rng_state(), before)
@@ -158,7 +157,7 @@ def test_an_oracle_takes_no_random_numbers_from_others(oracle_name: str) -> None
 @pytest.mark.parametrize(
     ("group", "name"), [("initial", "stratified"), ("oracle", "simulated"), ("oracle", "noisy")]
 )
-def test_who_needs_the_truth_says_so(group: str, name: str) -> None:
+def test_a_component_that_needs_the_truth_refuses_data_without_it(group: str, name: str) -> None:
     given = {"amount": Amount(num=5)} if group == "initial" else {}
     with pytest.raises(
         ConfigError, match=f"^{group}: expected a data set with true labels for {group}={name}"
@@ -166,5 +165,5 @@ def test_who_needs_the_truth_says_so(group: str, name: str) -> None:
         make(group, name, {"truth_N": None}, **given)
 
 
-def test_the_simulated_oracle_tells_the_truth() -> None:
+def test_the_simulated_oracle_returns_the_truth() -> None:
     assert SimulatedOracle(torch.tensor([3, 1, 2])).label(torch.tensor([2, 0])).tolist() == [2, 3]

@@ -13,7 +13,7 @@ from tests.support.helpers import SHORT, alframe, read_rows
 DIGITS = [setting for setting in SHORT if not setting.startswith("data.limit")]
 
 
-def test_a_long_tail_labelled_by_hands_that_err(tmp_path: Path) -> None:
+def test_a_long_tail_with_a_noisy_oracle(tmp_path: Path) -> None:
     done = alframe(
         *DIGITS,
         *["data.limit=900", "data.imbalance.kind=long_tail", "data.imbalance.ratio=20"],
@@ -44,7 +44,7 @@ def test_a_long_tail_labelled_by_hands_that_err(tmp_path: Path) -> None:
     assert f"macro average {100 * sum(shares) / 10:16.2f} %  (worst: class {worst}," in done.stdout
 
 
-def test_a_ratio_that_would_empty_a_class_is_told_in_one_line(tmp_path: Path) -> None:
+def test_a_ratio_that_would_empty_a_class_warns_in_one_line(tmp_path: Path) -> None:
     with pytest.warns(DataWarning, match=r"no sample of class 5, 6, 7, 8, 9 \(counted") as told:
         done = alframe(
             *SHORT,
@@ -54,7 +54,7 @@ def test_a_ratio_that_would_empty_a_class_is_told_in_one_line(tmp_path: Path) ->
         )
     assert done.returncode == 0, done.stderr
     line = warnings.formatwarning(told[0].message, DataWarning, "file.py", 1)
-    assert line.startswith("alframe: data.imbalance.ratio: it would leave no sample")
+    assert line.startswith("alframe: data.imbalance.ratio: no sample of class")
     rows = read_rows(tmp_path / "trial" / "labels.csv")
     seeds = [int(load_digits().target[int(row["index"])]) for row in rows if row["source"] == "seed"]
     counts = [seeds.count(digit) for digit in range(10)]
@@ -62,7 +62,7 @@ def test_a_ratio_that_would_empty_a_class_is_told_in_one_line(tmp_path: Path) ->
     assert max(counts[:5]) - min(counts[:5]) <= 1
 
 
-def test_a_matrix_of_other_classes_is_the_users_mistake(tmp_path: Path) -> None:
+def test_a_matrix_for_another_number_of_classes_is_a_users_mistake(tmp_path: Path) -> None:
     done = alframe(*SHORT, "oracle=noisy", "oracle.rate=null", "oracle.confusion=[[1,0],[0,1]]", cwd=tmp_path)
     assert done.returncode == 2
     assert "oracle.confusion: expected 10 rows of 10 probabilities, one per class, got '2 x 2'" in done.stderr

@@ -84,7 +84,7 @@ def test_a_pool_that_cannot_be_labelled_is_refused_before_the_first_round(
     assert not (tmp_path / "trial" / "rounds.csv").exists()
 
 
-def test_in_memory_is_a_yes_or_a_no(tmp_path: Path) -> None:
+def test_in_memory_is_true_or_false(tmp_path: Path) -> None:
     done = alframe(*SHORT, "data.path=pool", "data.in_memory=perhaps", cwd=tmp_path)
     assert done.returncode == 2
     assert "data.in_memory: expected true or false, got 'perhaps'" in done.stderr

@@ -100,7 +100,7 @@ def test_every_line_that_cannot_be_taken_is_named_and_nothing_is_lost(oracle, tm
         ask(oracle, 4, 1, 2)
     for told in (
         "line 3: index 4 was answered 'cat' before, now 'Dog'",
-        "line 4: nobody asked about index 5",
+        "line 4: index 5 was not asked",
         "line 5: expected one of cat, Dog, 7, a, b, got 'bird'",
         "line 6: expected an index, got 'x'",
         "line 7: expected one of",

@@ -94,7 +94,7 @@ WAYS = {
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_shuffling_the_truth_that_nobody_asked_for_changes_nothing(make_dataset, cpu, way: str) -> None:
+def test_shuffling_the_truth_of_unasked_samples_has_no_effect(make_dataset, cpu, way: str) -> None:
     dataset = make_dataset(n=120)
     before = label(dataset, dataset.truth_N, cpu, **WAYS[way])
     asked_N = (before.source_N > 0) & (before.source_N < 6)

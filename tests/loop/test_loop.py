@@ -65,7 +65,7 @@ def run(learner: FakeLearner, made: Components, **plan):
     return list(label_dataset(made, plan, LabelLedger.empty(10)))
 
 
-def test_prose_reading_step_by_step() -> None:
+def test_the_default_plan_step_by_step() -> None:
     learner = FakeLearner(gain=1.0)
     results = run(learner, components(learner))
     reports = [result.report for result in results]
@@ -84,7 +84,7 @@ def test_prose_reading_step_by_step() -> None:
     assert final.round_N.tolist() == [0, 0, 1, 1, 1, 2, 2, 2, 1, 1]
 
 
-def test_hand_first_asks_before_anything_is_sure_of_it() -> None:
+def test_hand_first_asks_before_auto_labelling() -> None:
     learner = FakeLearner()
     results = run(learner, components(learner, threshold=0.5), order="hand_first", question=Amount(num=3))
     # Asked first: 9, 8, 7. All the rest has odds above 0: auto-labelled, 6 wrongly.
@@ -96,7 +96,7 @@ def test_hand_first_asks_before_anything_is_sure_of_it() -> None:
     assert results[1].report.counts.mislabelled == 2
 
 
-def test_a_share_of_the_pool_is_of_what_is_left_when_the_question_is_asked() -> None:
+def test_a_share_of_the_pool_counts_the_samples_left_at_the_question() -> None:
     learner = FakeLearner()
     question = Amount(share=0.5, of="pool")
     auto_first = run(learner, components(learner), question=question)[1].report
@@ -125,7 +125,7 @@ def test_permanent_auto_labels_stand_and_rejudged_ones_return_to_the_pool() -> N
     ("remainder", "sources", "hand"),
     [("hand", [5, 5, 5], 7), ("auto", [6, 6, 6], 4), ("leave", [0, 0, 0], 4)],
 )
-def test_what_becomes_of_the_remainder(remainder: str, sources: list[int], hand: int) -> None:
+def test_the_remainder_is_labelled_as_the_plan_says(remainder: str, sources: list[int], hand: int) -> None:
     learner = FakeLearner()
     results = run(learner, components(learner, max_rounds=1), remainder=remainder)
     closing = results[-1]
@@ -161,7 +161,7 @@ def test_stops_strictly_below_the_share() -> None:
     assert len([r for r in held_back if r.report.kind == "round"]) == 2
 
 
-def test_a_round_that_brings_nothing_ends_the_rounds() -> None:
+def test_a_round_without_a_new_label_ends_the_rounds() -> None:
     learner = FakeLearner()
     results = run(learner, components(learner, ask=False))
     assert [result.report.auto_new for result in results] == [0, 3, 0, 0]
@@ -178,12 +178,15 @@ def test_rejudged_auto_labels_end_nothing_before_min_rounds() -> None:
     assert results[3].report.stopped_because == "every sample was labelled"
 
 
-def test_rejudging_without_questions_ends_when_it_gets_nowhere() -> None:
+def test_rejudging_without_questions_ends_without_progress() -> None:
     learner = FakeLearner(gain=-0.5)
     results = run(learner, components(learner, ask=False, min_rounds=2), keep="rejudge")
     # Sure of 2, 3, 4 in round 1; of 2 and 3 in round 2: no less is left than before.
     assert [result.report.counts.unlabelled for result in results[1:3]] == [5, 6]
-    assert results[2].report.stopped_because == "the round asked nothing and left no less unlabelled"
+    assert (
+        results[2].report.stopped_because
+        == "the round asked no question and did not reduce the unlabelled samples"
+    )
 
 
 def test_a_seed_set_beyond_the_budget_is_refused_before_it_is_asked() -> None:
@@ -232,7 +235,7 @@ def test_a_seed_set_of_one_class_is_refused_right_after_its_labels() -> None:
     assert learner.fits == []
 
 
-def test_a_first_question_of_nothing_is_refused_before_training() -> None:
+def test_an_empty_first_question_is_refused_before_training() -> None:
     learner = FakeLearner()
     with pytest.raises(UserError, match=r"query.share: .* at least one of 8 samples, got 0.01"):
         run(learner, components(learner), question=Amount(share=0.01, of="pool"))

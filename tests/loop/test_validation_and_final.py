@@ -108,7 +108,7 @@ def test_validation_labels_are_counted_and_never_learned_from() -> None:
 
 @pytest.mark.parametrize("keep", ["permanent", "rejudge"])
 @pytest.mark.parametrize("order", ["auto_first", "hand_first"])
-def test_the_validation_set_loses_what_the_pool_loses(keep: str, order: str) -> None:
+def test_the_validation_set_keeps_matching_the_pool(keep: str, order: str) -> None:
     policy = JudgingPolicy()
     results = run(FakeLearner(), query=Least(spread=1), policy=policy, keep=keep, order=order)
     drawn, left = results[0].validation_V, results[1].validation_V
@@ -137,7 +137,7 @@ def test_error_among_the_most_confident_reaches_the_stopping_rule() -> None:
     assert {error for _, error in results[1].report.validation_errors} == {0.0}
 
 
-def test_only_candidates_are_looked_at_closely() -> None:
+def test_costly_scores_are_computed_for_candidates_only() -> None:
     learner, query = FakeLearner(), CloseLooker()
     results = run(learner, query=query, question=Amount(num=3))
     looks = [(len(index), sorted(needs)) for index, needs in learner.looks]
@@ -160,7 +160,7 @@ def test_the_final_fit_asks_nothing_and_decides_the_remainder() -> None:
     assert results[-1].report.counts.unlabelled == 0
 
 
-def test_prices_add_up() -> None:
+def test_the_cost_is_the_sum_of_prices() -> None:
     results = run(FakeLearner(), cost=replace(FREE, hand_label=0.5))
     assert [result.report.cost for result in results] == [5.0, 15.0, 25.0, 25.0]
 
@@ -204,7 +204,7 @@ class Faulty:
         ),
     ],
 )
-def test_what_a_strategy_should_not_select_is_told_before_anybody_is_asked(strategy, said) -> None:
+def test_an_invalid_selection_is_refused_before_the_oracle_is_asked(strategy, said) -> None:
     asked = []
 
     class Oracle(SimulatedOracle):
@@ -217,6 +217,6 @@ def test_what_a_strategy_should_not_select_is_told_before_anybody_is_asked(strat
     assert len(asked) == 1  # the seed set
 
 
-def test_a_budget_that_seed_set_and_validation_set_use_up_is_the_reason() -> None:
+def test_a_budget_spent_by_seed_set_and_validation_set_stops_the_rounds() -> None:
     results = run(FakeLearner(), policy=JudgingPolicy(), max_hand_labels=70, keep="permanent")
     assert results[-2].report.stopped_because == "stopping.max_hand_labels=70 was reached"

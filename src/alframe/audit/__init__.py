@@ -1,1 +1,1 @@
-"""How wrong the labels are: counted where the truth is known, bounded where it is not."""
+"""How wrong the labels are: counted if the truth is known, bounded by an audit if it is not."""

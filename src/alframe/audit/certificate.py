@@ -1,4 +1,4 @@
-"""What a certificate is to prove, and at what price."""
+"""The specification of a certificate: the statement to prove, and the most questions to ask for it."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -19,17 +19,18 @@ ERRING_ORACLE = (
 
 @dataclass(frozen=True, kw_only=True)
 class CertificateSpec:
-    """What is to be proven, how surely, and at what price at most.
+    """The statement that a certificate proves, its confidence, and the most questions to ask for it.
 
     Attributes:
-        tolerance: the share of the whole data set that may be wrong, in (0, 1).
-        confidence: the probability with which the statement holds, in (0, 1).
-        reach: True asks until the tolerance is proven; False asks a number fixed before the first answer
-            and proves what that number can.
-        max_labels: no more questions than this, None for no bound.
-        method: "uniform" draws all auto-labels alike; "weighted" draws the least confident more often;
-            "auto" is "weighted" to reach a tolerance and "uniform" for a fixed number of questions.
-        oracle_error: the share of the oracle's answers that is wrong, if it is known; in [0, 1).
+        tolerance: in (0, 1), the share of the whole data set that may be wrong.
+        confidence: in (0, 1), the probability with which the statement holds.
+        reach: True asks until the tolerance is proven. False asks a number of questions that is fixed before
+            the first answer, and proves the bound that their answers allow.
+        max_labels: at least 1, the most questions; None sets no limit.
+        method: "uniform" draws all auto-labels with the same probability; "weighted" draws the least
+            confident more often; "auto" is "weighted" to reach a tolerance and "uniform" for a fixed number
+            of questions.
+        oracle_error: in [0, 1), the known share of the oracle's answers that is wrong; None assumes none.
     """
 
     tolerance: float
@@ -49,13 +50,13 @@ class CertificateSpec:
 
     @property
     def chosen_method(self) -> Literal["uniform", "weighted"]:
-        """The method, with "auto" decided: what takes fewer answers (scripts/simulate_audits.py)."""
+        """The method; "auto" becomes the one that needs fewer answers (scripts/simulate_audits.py)."""
         if self.method == "auto":
             return "weighted" if self.reach else "uniform"
         return self.method
 
     def most_left(self, n_samples: int) -> int:
-        """Return the number of wrong labels tolerated: floor(tolerance * N).
+        """Return the number of wrong labels that are tolerated: floor(tolerance * N).
 
         >>> off = {"reach": False, "max_labels": None, "method": "auto", "oracle_error": None}
         >>> CertificateSpec(tolerance=0.29, confidence=0.95, **off).most_left(100)
@@ -64,6 +65,6 @@ class CertificateSpec:
         return int(self.tolerance * n_samples + 1e-9)  # 0.29 * 100 is 28.999999999999996
 
     def allowance(self, budget: int | None) -> int | None:
-        """Return the most questions that `max_labels` and the budget allow together, None for no bound."""
+        """Return the most questions that `max_labels` and the budget allow together, None for no limit."""
         bounds = [bound for bound in (self.max_labels, budget) if bound is not None]
         return max(0, min(bounds)) if bounds else None

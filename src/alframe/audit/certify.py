@@ -1,21 +1,21 @@
-"""Audit the auto-labels of a ledger and certify how many labels are wrong at most.
+"""Audit the auto-labels of a ledger and certify an upper bound on the number of wrong labels.
 
-When labelling has ended, the labels are fixed numbers. A random audit bounds how many are wrong
-whatever produced them. What is bounded are wrong labels: a sample without a label is not one, though it
-counts in the size of the data set that the tolerance is a share of.
+When labelling has ended, the labels are fixed numbers. A random audit bounds how many are wrong, whatever
+produced them. The bound counts wrong labels: a sample without a label is not wrong, but it counts in the size
+of the data set, of which the tolerance is a share.
 
-A fixed audit (`reach=False`) draws uniformly a number of auto-labels settled before the first answer and
-uses the exact hypergeometric bound. To reach a tolerance, labels are drawn until a bound that holds at
-all times at once is within it (`alframe.audit.betting`), the least confident more often; where
-hand labelling the least confident outright looks cheaper than more draws, that is done instead.
+A fixed audit (`reach=False`) draws a number of auto-labels uniformly, which is set before the first answer,
+and uses the exact hypergeometric bound. To reach a tolerance, labels are drawn until a bound that holds at
+all times at once is within it (`alframe.audit.betting`), the least confident more often. If hand labelling
+the least confident looks cheaper than more draws, they are hand labelled instead.
 
 Why not a sequence of nested sets of labels, tested from the most confident upward (PAC labelling, Candes,
 Ilyas and Zrnic 2025, arXiv 2506.10908)? Testing them in a fixed order at level alpha each is sound for
 hypotheses fixed beforehand, "more than K wrong in the first j": the first true one in the order is fixed,
 and only it can make the sequence err. Here the hypotheses would be "more than K left in the first j after
-the corrections", and which of those is the first true one depends on what was found; several could be,
-one run or another, and their error probabilities would add up. One bound on the total, with hand labelling
-as a choice made from past answers, needs no such argument, no grid, and counts every correction.
+the corrections", and which of those is the first true one depends on what was found. In different runs it
+could be different ones, and their error probabilities would add up. One bound on the total, with hand
+labelling as a choice made from past answers, needs no such argument and no grid, and counts every correction.
 """
 
 from dataclasses import dataclass, replace
@@ -25,19 +25,20 @@ import torch
 
 from alframe.audit.betting import smallest_error_free_draws
 from alframe.audit.certificate import ERRING_ORACLE, PERFECT_ORACLE, CertificateSpec
-from alframe.audit.hand_or_draw import worthwhile
+from alframe.audit.hand_or_draw import labels_by_hand
 from alframe.audit.hypergeometric import audit_size, most_oracle_errors, most_wrong, smallest_error_free_audit
 from alframe.audit.sampling import TAIL_SHARE, Auditor
 from alframe.core.ledger import LabelLedger
 from alframe.core.protocols import Oracle
 from alframe.core.records import Certificate
 
-# A fixed audit of unstated size is made large enough for labels a quarter as wrong as tolerated: it passes in
-# nine of ten cases then. For half as wrong it would take more than twice the questions.
+# Without `max_labels`, a fixed audit is large enough to pass in nine of ten cases if the share of wrong
+# labels is a quarter of the tolerance. To pass at half of it, it would need more than twice the questions.
 ANTICIPATED = 0.25
-# Looks are free; a batch bounds what is asked in vain after the proof and how often an oracle is called.
+# A look at the bound costs nothing. The batch limits the questions asked after the proof is reached, and the
+# number of calls of the oracle.
 BATCH = 10
-# Set aside, on top of 1 - confidence, for an oracle that errs more often than its rate.
+# The error probability, on top of 1 - confidence, that an oracle errs more often than its rate allows.
 ORACLE_DELTA = 0.001
 
 
@@ -46,13 +47,13 @@ class AuditCertifier:
     """Audits the auto-labels at the end of a trial.
 
     Attributes:
-        spec: what to prove.
+        spec: the statement to prove.
     """
 
     spec: CertificateSpec
 
     def infeasible(self, ledger: LabelLedger, budget: int | None) -> str | None:
-        """Return `feasibility` for a ledger."""
+        """Return why the allowed number of answers cannot be enough, or None; as `feasibility`."""
         return feasibility(len(ledger.index_auto), ledger.n_samples, self.spec, budget)
 
     def certify(
@@ -63,7 +64,7 @@ class AuditCertifier:
         budget: int | None,
         round: int,
     ) -> tuple[LabelLedger, Certificate]:
-        """Return `certify` for a ledger."""
+        """Return the ledger with the audited labels as hand labels, and the certificate; as `certify`."""
         return certify(ledger, oracle, self.spec, generator, budget, round)
 
 
@@ -75,15 +76,15 @@ def certify(
     budget: int | None,
     round: int,
 ) -> tuple[LabelLedger, Certificate]:
-    """Return the ledger with the audited labels as hand labels, and what the audit proves.
+    """Return the ledger with the audited labels as hand labels, and the certificate.
 
     Args:
-        ledger: final labels; only its auto-labels are audited, hand labels are taken to be right.
-        oracle: answers with labels; whoever it is, its answers replace the auto-labels asked about.
-        spec: what to prove.
+        ledger: final labels. Only auto-labels are audited; hand labels are assumed to be right.
+        oracle: answers with labels, which replace the auto-labels that were asked about.
+        spec: the statement to prove.
         generator: draws the audit; the same state gives the same questions.
-        budget: no more questions than this, None for no bound beside `spec.max_labels`.
-        round: the round that the audit's labels are committed under.
+        budget: the most questions, None for no limit except `spec.max_labels`.
+        round: the round in which the audit's labels are committed.
     """
     n_auto = len(ledger.index_auto)
     if n_auto == 0:
@@ -96,11 +97,11 @@ def certify(
 
 
 def feasibility(n_auto: int, n_samples: int, spec: CertificateSpec, budget: int | None) -> str | None:
-    """Return one line when so few questions are allowed that even an audit without an error must fail.
+    """Return one line if even an audit without an error would fail with the allowed questions, else None.
 
     Args:
         n_auto: auto-labels. n_samples: the data set's size.
-        spec: what to prove. budget: hand labels left in the trial, None for no bound.
+        spec: the statement to prove. budget: hand labels left in the trial, None for no limit.
 
     >>> spec = CertificateSpec(tolerance=0.005, confidence=0.95, reach=False, max_labels=200, method="auto",
     ...                        oracle_error=None)
@@ -129,7 +130,7 @@ def _least(n_auto: int, n_samples: int, spec: CertificateSpec) -> int:
 
 
 def _fixed(auditor: Auditor, ledger: LabelLedger, spec: CertificateSpec, budget: int | None) -> int:
-    """Ask a number fixed beforehand; return how many wrong labels are left at most."""
+    """Ask a number of questions fixed beforehand; return the most wrong labels that can be left."""
     n_auto, n_samples = len(auditor.answered_A), ledger.n_samples
     most_left = spec.most_left(n_samples)
     size = spec.max_labels
@@ -138,18 +139,18 @@ def _fixed(auditor: Auditor, ledger: LabelLedger, spec: CertificateSpec, budget:
     auditor.draw(min(size, n_auto, *([] if budget is None else [max(0, budget)])))
     if spec.chosen_method == "weighted":
         return auditor.most_left(spec.alpha)
-    return most_wrong(n_auto, auditor.audited, auditor.known, spec.alpha) - auditor.known
+    return most_wrong(n_auto, auditor.audited, auditor.found_wrong, spec.alpha) - auditor.found_wrong
 
 
 def _reach(auditor: Auditor, ledger: LabelLedger, spec: CertificateSpec, budget: int | None) -> int:
-    """Ask until the tolerance is proven or no question is allowed; return the most that is left wrong."""
+    """Ask until the tolerance is proven or no question is left; return the most that can be left wrong."""
     most_left, allowed = spec.most_left(ledger.n_samples), spec.allowance(budget)
     for look in count():
         left = auditor.unanswered if allowed is None else min(auditor.unanswered, allowed - auditor.asked)
         if left <= 0 or auditor.proven(most_left, spec.alpha):
             break
         batch = min(left, max(BATCH, auditor.asked // 50))
-        tail = worthwhile(auditor, most_left, spec.alpha) if look % 5 == 0 else 0
+        tail = labels_by_hand(auditor, most_left, spec.alpha) if look % 5 == 0 else 0
         if tail:
             auditor.label_least_confident(min(left, max(batch, tail // 4)))
         else:
@@ -169,7 +170,7 @@ def _certificate(
         confidence=spec.confidence,
         audited=auditor.audited if auditor else 0,
         asked=auditor.asked if auditor else 0,
-        found_wrong=auditor.known if auditor else 0,
+        found_wrong=auditor.found_wrong if auditor else 0,
         max_wrong=max_wrong,
         max_wrong_share=max_wrong / n_samples if n_samples else 0.0,
         reached=(max_wrong if with_error is None else with_error) <= spec.most_left(n_samples),

@@ -1,4 +1,4 @@
-"""Ledger and truth in, counts and rates out. Besides the oracle, the only room that sees the truth."""
+"""Counts and rates of a ledger against the truth. Besides the oracle, only this module uses the truth."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,15 +11,15 @@ from alframe.core.ledger import LabelLedger, Source
 from alframe.core.records import Counts
 
 
-def count(ledger: LabelLedger, truth_N: Tensor | None) -> Counts:
+def count_labels(ledger: LabelLedger, truth_N: Tensor | None) -> Counts:
     """Return the counts and rates of a ledger.
 
     Args:
         ledger: N samples.
-        truth_N: (N,) int64 true labels, or None when nobody knows them: then `mislabelled`, its share
+        truth_N: (N,) int64, the true classes, or None if they are unknown: then `mislabelled`, its share
             and `auto_label_error` are None.
     """
-    # Masks, of a byte a sample, where indices would take eight.
+    # Masks take one byte for each sample, indices would take eight.
     auto_N, held_N = ledger.source_N == Source.AUTO, ledger.source_N != Source.NONE
     n_auto = int(auto_N.sum())
     mislabelled = share = auto_error = None
@@ -42,12 +42,12 @@ def count(ledger: LabelLedger, truth_N: Tensor | None) -> Counts:
 
 @dataclass(frozen=True, kw_only=True)
 class ClassCounts:
-    """What became of the samples of one true class.
+    """Counts of the samples of one true class.
 
     Attributes:
-        n_samples: of that class. hand_labels, auto_labels: how many of them hold such a label.
-        mislabelled: how many hold the label of another class.
-        mislabelled_share: over `n_samples`; None where the class has no sample.
+        n_samples: samples of the class. hand_labels, auto_labels: how many of them have such a label.
+        mislabelled: how many of them have the label of another class.
+        mislabelled_share: over `n_samples`; None if the class has no sample.
     """
 
     n_samples: int
@@ -58,7 +58,7 @@ class ClassCounts:
 
 
 def count_by_class(ledger: LabelLedger, truth_N: Tensor, n_classes: int) -> tuple[ClassCounts, ...]:
-    """Return the counts of a ledger for each true class; over all classes they add up to those of `count`.
+    """Return the counts for each true class; their sums over the classes are those of `count_labels`.
 
     Args:
         ledger: N samples.
@@ -88,7 +88,7 @@ def count_by_class(ledger: LabelLedger, truth_N: Tensor, n_classes: int) -> tupl
 
 
 def macro_mislabelled_share(classes: Sequence[ClassCounts]) -> float | None:
-    """Return the mean of the classes' mislabelled shares, each counting alike; None where none has a sample.
+    """Return the unweighted mean of the classes' mislabelled shares, or None if no class has a sample.
 
     >>> few = ClassCounts(n_samples=2, hand_labels=0, auto_labels=2, mislabelled=1, mislabelled_share=0.5)
     >>> many = ClassCounts(n_samples=98, hand_labels=0, auto_labels=98, mislabelled=0, mislabelled_share=0.0)
@@ -101,30 +101,30 @@ def macro_mislabelled_share(classes: Sequence[ClassCounts]) -> float | None:
 
 @dataclass(frozen=True)
 class TruthEvaluator:
-    """Holds the truth and answers with counts only.
+    """Keeps the truth and returns only counts and mistakes.
 
     Attributes:
-        truth_N: (N,) int64, or None when people are the oracle.
-        test_truth_T: (T,) int64, or None without a test set.
+        truth_N: (N,) int64, the true classes, or None if they are unknown.
+        test_truth_T: (T,) int64, the true classes of the test images, or None without a test set.
     """
 
     truth_N: Tensor | None
     test_truth_T: Tensor | None = None
 
     def counts(self, ledger: LabelLedger) -> Counts:
-        """Return `count(ledger, truth)`."""
-        return count(ledger, self.truth_N)
+        """Return the counts and rates of a ledger."""
+        return count_labels(ledger, self.truth_N)
 
     def counts_by_class(self, ledger: LabelLedger, n_classes: int) -> tuple[ClassCounts, ...]:
-        """Return `count_by_class(ledger, truth, n_classes)`, nothing where nobody knows the truth."""
+        """Return the counts for each true class, or () if the truth is unknown."""
         return () if self.truth_N is None else count_by_class(ledger, self.truth_N, n_classes)
 
     def diagnosis(self, ledger: LabelLedger, n_classes: int) -> Diagnosis | None:
-        """Return `diagnose(ledger, truth, n_classes)`, None where nobody knows the truth."""
+        """Return the mistakes of the auto-labels, or None if the truth is unknown."""
         return None if self.truth_N is None else diagnose(ledger, self.truth_N, n_classes)
 
     def test_accuracy(self, predicted_T: Tensor | None) -> float | None:
-        """Return the share of test images classified rightly, None without a test set."""
+        """Return the share of test images that are classified correctly, or None without a test set."""
         if predicted_T is None or self.test_truth_T is None:
             return None
         return float((predicted_T == self.test_truth_T).double().mean())

@@ -1,9 +1,9 @@
-"""When to go on drawing at random and when to hand label the least confident instead.
+"""Whether to continue to draw at random or to hand label the least confident auto-labels instead.
 
-A heuristic that may be wrong about costs and never about the bound: it looks only at answers that are in.
+This heuristic may err about costs but never about the bound, because it uses only past answers.
 
 Axes: B blocks of auto-labels by rank, the least confident in the first, each twice as long as the one
-before; O options: hand label the first o blocks out, then go on drawing; G the bets.
+before; O options: hand label the first o blocks completely, then continue to draw; G the bets.
 """
 
 import math
@@ -15,21 +15,21 @@ from alframe.audit.sampling import Auditor
 
 PILOT = 100  # draws before the first estimate is trusted
 FIRST_BLOCK = 64
-# Hand labelling cannot be taken back while a few unlucky draws look like many errors: it must be clearly
-# cheaper, never runs ahead of the draws, and blocks are taken to be good until answers say otherwise.
+# Hand labelling cannot be undone, and a few unlucky draws look like many errors. Therefore it must be clearly
+# cheaper, it never gets ahead of the draws, and blocks count as good until answers show otherwise.
 CLEARLY = 0.7
 RATIO = 1.0  # hand labels per draw
 PRIOR_ERRORS, ANTICIPATED = 1.0, 0.5  # a block's share is half the tolerated one: the weight of one error
 
 
-def worthwhile(auditor: Auditor, most_left: int, alpha: float) -> int:
-    """Return how many of the least confident to hand label now, 0 to go on drawing.
+def labels_by_hand(auditor: Auditor, most_left: int, alpha: float) -> int:
+    """Return how many of the least confident to hand label now, 0 to continue to draw.
 
     Args:
         auditor: the audit so far. most_left: K, the wrong labels tolerated. alpha: in (0, 1).
 
     Returns:
-        the number whose labels plus the draws that remain after them are estimated to cost least.
+        the number for which these labels and the draws needed after them are estimated to cost least.
     """
     by_hand = auditor.asked - auditor.audited
     if auditor.audited < PILOT or by_hand > RATIO * auditor.audited:
@@ -42,7 +42,7 @@ def worthwhile(auditor: Auditor, most_left: int, alpha: float) -> int:
     for option, growth in enumerate(growth_O):
         need = _needed(auditor, most_left, round(found_O[option]), alpha)
         cost_O[option] = labels_O[option] + (need / growth if growth > 1e-12 else np.inf)
-    # With all but K labelled nothing is left to prove.
+    # If all but K are labelled, the proof is complete.
     all_but_K_O = labels_O >= labels_O[-1] - most_left
     cost_O[all_but_K_O] = labels_O[all_but_K_O]
     best = int(cost_O.argmin())
@@ -50,7 +50,7 @@ def worthwhile(auditor: Auditor, most_left: int, alpha: float) -> int:
 
 
 def _blocks(auditor: Auditor, most_left: int) -> tuple[Floats, Floats, Floats]:
-    """(B,) unanswered labels, estimated share of wrong ones and mean weight, block by block."""
+    """Return three (B,) float64: unanswered labels, estimated share of wrong ones, mean weight."""
     n_auto = len(auditor.answered_A)
     edges = [0]
     while edges[-1] < n_auto:
@@ -59,7 +59,7 @@ def _blocks(auditor: Auditor, most_left: int) -> tuple[Floats, Floats, Floats]:
     answered_B = np.add.reduceat(auditor.answered_A, first_B, dtype=np.float64)
     wrong_B = np.add.reduceat(auditor.wrong_A, first_B, dtype=np.float64)
     length_B = np.diff(np.array(edges)).astype(np.float64)
-    # Before any answer in a block, half the tolerated share, with the weight of an error.
+    # The prior of a block is half the tolerated share, with the weight of one error.
     anticipated = ANTICIPATED * max(most_left, 1) / n_auto
     density_B = (wrong_B + PRIOR_ERRORS) / (answered_B + PRIOR_ERRORS / anticipated)
     weight_B = np.add.reduceat(auditor.weight_A, first_B) / length_B
@@ -69,7 +69,7 @@ def _blocks(auditor: Auditor, most_left: int) -> tuple[Floats, Floats, Floats]:
 def _growth(
     size_B: Floats, density_B: Floats, weight_B: Floats, least_weight: float, most_left: int
 ) -> Floats:
-    """(B + 1,) expected log E per draw with the best bet, once the first o blocks are labelled."""
+    """Return (B + 1,), the expected log E per draw, best bet, after the first o blocks are labelled."""
     kept_OB = np.arange(len(size_B))[None, :] >= np.arange(len(size_B) + 1)[:, None]
     weights_OB = kept_OB * (size_B * weight_B)[None]
     total_O1 = np.maximum(weights_OB.sum(axis=1, keepdims=True), 1e-9)
@@ -85,6 +85,6 @@ def _growth(
 
 
 def _needed(auditor: Auditor, most_left: int, about_to_find: int, alpha: float) -> float:
-    """Nats of evidence that are missing once `about_to_find` more are corrected."""
-    null = min(auditor.known + about_to_find + most_left + 1, auditor.known + auditor.unanswered)
+    """Return the nats of evidence that are missing after `about_to_find` more labels are corrected."""
+    null = min(auditor.found_wrong + about_to_find + most_left + 1, auditor.found_wrong + auditor.unanswered)
     return max(1e-9, -math.log(alpha) - float(log_evidence(auditor.trace, null)[-1]))

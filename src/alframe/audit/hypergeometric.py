@@ -1,10 +1,10 @@
-"""Exact arithmetic of a uniform audit whose size was fixed before its first answer.
+"""Exact bounds of a uniform audit whose size was fixed before its first answer.
 
 A labels are audited, M of them are wrong (fixed, unknown). m are drawn uniformly without replacement;
 the number x found wrong is hypergeometric. No asymptotics and no assumption about where labels came from.
 
-Probabilities are computed in log space with `math.lgamma`, whose error grows with A; every comparison with
-`alpha` gives the doubt to the larger number of wrong labels, so rounding can only widen a bound.
+Probabilities are computed in log space with `math.lgamma`, whose error grows with A. Every comparison with
+`alpha` favours the larger number of wrong labels, so that rounding can only widen a bound.
 
 Source: Bartroff, Lorden and Wang, "Optimal and fast confidence intervals for hypergeometric successes",
 The American Statistician 77 (2023), section 1, for the one-sided test inversion.
@@ -15,13 +15,13 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-POWER = 0.9  # the chance with which `audit_size` makes an audit pass
+POWER = 0.9  # the probability with which an audit of `audit_size` passes
 
 
 def most_wrong(population: int, drawn: int, found: int, alpha: float) -> int:
-    """Return the largest M that the audit leaves possible: P(Hypergeometric(A, M, m) <= x) > alpha.
+    """Return the largest M that the audit does not reject: P(Hypergeometric(A, M, m) <= x) > alpha.
 
-    With probability at least 1 - alpha, the labels hold at most that many wrong ones, those found included.
+    With probability at least 1 - alpha, at most this number of labels is wrong, those found included.
 
     Args:
         population: A >= 0, the labels audited. drawn: m in [0, A]. found: x in [0, m].
@@ -43,7 +43,7 @@ def most_wrong(population: int, drawn: int, found: int, alpha: float) -> int:
 
 
 def smallest_error_free_audit(population: int, most_left: int, alpha: float) -> int:
-    """Return the smallest m for which finding nothing proves that at most `most_left` labels are wrong.
+    """Return the smallest m for which m right answers prove that at most `most_left` labels are wrong.
 
     Args:
         population: A >= 0. most_left: K >= 0. alpha: in (0, 1).
@@ -59,14 +59,14 @@ def audit_size(
 ) -> int:
     """Return the smallest fixed m that passes with probability `power` if `wrong_share` of A are wrong.
 
-    An audit that finds x passes when at most `most_left` can be wrong after the x are corrected.
+    An audit that finds x wrong labels passes if at most `most_left` can be wrong after their correction.
 
     Args:
         population: A >= 0. most_left: K >= 0. wrong_share: anticipated, in [0, 1].
         alpha: in (0, 1). power: in (0, 1).
 
     Returns:
-        m in [0, A]; all but K where more wrong labels are anticipated than tolerated.
+        m in [0, A]; all but K if more wrong labels are anticipated than tolerated.
 
     >>> audit_size(60_000, 600, 0.0, alpha=0.05), audit_size(60_000, 600, 0.0025, alpha=0.05)
     (297, 902)
@@ -77,7 +77,7 @@ def audit_size(
     if wrong > most_left:
         return population - most_left
     for allowed in range(population):
-        # More errors forgiven need a larger audit, so the first that has the power is the smallest.
+        # An audit that allows more errors is larger, so the first with enough power is the smallest.
         m = _smallest_audit(population, most_left, allowed, alpha)
         if m >= population or tail(population, wrong, m, allowed) >= power:
             return m
@@ -102,7 +102,7 @@ def tail(population: int, wrong: int, drawn: int, found: int) -> float:
 
 
 def most_oracle_errors(n: int, rate: float, delta: float) -> int:
-    """Return a k with P(Binomial(n, rate) > k) <= delta, by Chernoff's bound: never too small.
+    """Return a k with P(Binomial(n, rate) > k) <= delta, by Chernoff's bound, so it is never too small.
 
     Args:
         n: answers. rate: the share of them that is wrong, in [0, 1]. delta: in (0, 1).
@@ -123,7 +123,7 @@ def most_oracle_errors(n: int, rate: float, delta: float) -> int:
 
 
 def divergence(p: float, q: float) -> float:
-    """Return the Kullback-Leibler divergence, in nats, of a coin with p from one with q in (0, 1).
+    """Return the Kullback-Leibler divergence of Bernoulli(p) from Bernoulli(q) in nats, for q in (0, 1).
 
     >>> round(divergence(0.5, 0.25), 4)
     0.1438
@@ -133,12 +133,12 @@ def divergence(p: float, q: float) -> float:
 
 
 def _smallest_audit(population: int, most_left: int, found: int, alpha: float) -> int:
-    """The smallest m at which `found` errors, corrected, leave at most `most_left`."""
+    """Return the smallest m at which at most `most_left` are left after `found` errors are corrected."""
     low, high = min(found, population), population
     while low < high:
         middle = (low + high) // 2
         null = most_left + found + 1
-        # Too many for what was not drawn: impossible, hence rejected.
+        # More than the labels that were not drawn is impossible, hence rejected.
         if null - found > population - middle or not _possible(population, null, middle, found, alpha):
             high = middle
         else:

@@ -1,4 +1,4 @@
-"""Labels that a classifier finds unlikely: where to look first for mistakes of hands.
+"""Hand labels that a classifier finds improbable: where to look first for mistakes of people.
 
 Axes: L the labelled samples, C the classes.
 
@@ -16,10 +16,10 @@ from alframe.core.protocols import Learner
 
 
 class LabelIssueRanking(NamedTuple):
-    """Labels in the order in which to doubt them.
+    """Labels ranked by how improbable they are.
 
     Attributes:
-        order_L: int64, positions, the most doubtful label first; ties in the order given.
+        order_L: int64, positions, the least probable label first; ties keep their order.
         self_confidence_L: float32 in [0, 1], the probability of each given label, in the order given.
     """
 
@@ -30,9 +30,9 @@ class LabelIssueRanking(NamedTuple):
 def rank_label_issues(log_probs_LC: Tensor, label_L: Tensor) -> LabelIssueRanking:
     """Return the labels ranked by self-confidence, the probability that the classifier gives to them.
 
-    The ranking goes by log-probabilities, which still tell apart what a float32 probability rounds to 0.
-    A classifier that has learned a label by heart finds it likely: scores of one that has not seen it
-    (cross-validation) tell more.
+    The ranking uses log-probabilities, which stay different where float32 probabilities round to 0. A
+    classifier that has memorised a label finds it probable, so that scores of a classifier that has not seen
+    it (cross-validation) are more useful.
 
     Args:
         log_probs_LC: (L, C) float32, at most 0.
@@ -50,7 +50,12 @@ def rank_label_issues(log_probs_LC: Tensor, label_L: Tensor) -> LabelIssueRankin
 
 @dataclass(frozen=True)
 class LabelIssue:
-    """A hand label to look at again."""
+    """A hand label to check again.
+
+    Attributes:
+        index: of the sample in the data set. label: the hand label. predicted: the classifier's class.
+        self_confidence: in [0, 1], the probability that the classifier gives to the label.
+    """
 
     index: int
     label: int
@@ -59,7 +64,7 @@ class LabelIssue:
 
 
 def find_label_issues(learner: Learner, ledger: LabelLedger, n: int) -> list[LabelIssue]:
-    """Return the (up to) n hand labels that the classifier finds least likely, the least likely first."""
+    """Return up to n hand labels that the classifier finds least probable, the least probable first."""
     index_L = ledger.index_hand
     if n == 0 or len(index_L) == 0:
         return []

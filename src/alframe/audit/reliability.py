@@ -1,4 +1,4 @@
-"""Where auto-labels go wrong: which classes are taken for which, and how far to believe the confidence."""
+"""The mistakes of the auto-labels: a confusion matrix, and the error rate by confidence."""
 
 import math
 from dataclasses import asdict, dataclass
@@ -10,7 +10,7 @@ from torch import Tensor
 from alframe.core.ledger import LabelLedger
 from alframe.core.log_odds import logit
 
-# Probabilities between which auto-labels are counted together; most of them lie far above 0.99.
+# Edges of the bins of probability; most auto-labels lie far above 0.99.
 EDGES = (0.5, 0.75, 0.9, 0.95, 0.99, 0.995, 0.999, 0.9995, 0.9999, 0.99999, 0.999999, 0.9999999)
 
 
@@ -19,9 +19,9 @@ class ConfidenceBin:
     """Auto-labels of about the same confidence.
 
     Attributes:
-        low, high: log-odds above low and up to high; None is without a bound.
-        n: auto-labels, at least one. wrong: those of another class than the true one.
-        confidence: mean of their probabilities.
+        low, high: bounds in log-odds, above low and up to high; None is no bound.
+        n: auto-labels, at least one. wrong: those that differ from the truth.
+        confidence: the mean of their probabilities.
     """
 
     low: float | None
@@ -33,11 +33,11 @@ class ConfidenceBin:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Diagnosis:
-    """What the truth says about the auto-labels.
+    """The comparison of the auto-labels with the truth.
 
     Attributes:
-        confusion_CC: (C, C) int64 counts, a row for each true class, a column for each label given.
-        reliability: from the least confident to the most; bins without an auto-label are left out.
+        confusion_CC: (C, C) int64 counts, a row for each true class, a column for each label.
+        reliability: non-empty bins, from the least confident to the most confident.
     """
 
     confusion_CC: Tensor
@@ -45,7 +45,7 @@ class Diagnosis:
 
 
 def diagnose(ledger: LabelLedger, truth_N: Tensor, n_classes: int) -> Diagnosis:
-    """Return how the auto-labels of a ledger compare with the truth.
+    """Return the comparison of a ledger's auto-labels with the truth.
 
     Args:
         ledger: N samples. truth_N: (N,) int64 in [0, C). n_classes: C.
@@ -60,10 +60,10 @@ def diagnose(ledger: LabelLedger, truth_N: Tensor, n_classes: int) -> Diagnosis:
 
 
 def reliability(log_odds_A: Tensor, wrong_A: Tensor) -> tuple[ConfidenceBin, ...]:
-    """Return the bins of `EDGES` that hold an auto-label, from the least confident to the most.
+    """Return the non-empty bins between `EDGES`, from the least confident to the most confident.
 
     Args:
-        log_odds_A: (A,) float of the probabilities given. wrong_A: (A,) bool.
+        log_odds_A: (A,) float, the log-odds of the auto-labels. wrong_A: (A,) bool.
 
     >>> bins = reliability(torch.tensor([0.0, 3.0, 3.5, 30.0]), torch.tensor([True, False, True, False]))
     >>> [(each.n, each.wrong, round(each.confidence, 3)) for each in bins]
@@ -86,8 +86,8 @@ def reliability(log_odds_A: Tensor, wrong_A: Tensor) -> tuple[ConfidenceBin, ...
     )
 
 
-def to_dict(diagnosis: Diagnosis | None) -> dict[str, Any]:
-    """Return a diagnosis as plain containers; null throughout where nobody knows the truth."""
+def diagnosis_to_dict(diagnosis: Diagnosis | None) -> dict[str, Any]:
+    """Return a diagnosis as plain containers; its values are None if the truth is unknown."""
     if diagnosis is None:
         return {"confusion": None, "reliability": None}
     return {

@@ -1,4 +1,4 @@
-"""The auto-labels under audit: their order, the questions asked and the answers.
+"""The questions of an audit: which auto-labels are drawn, in which order, and the answers so far.
 
 Axes: A the auto-labels, least confident first; D draws.
 """
@@ -14,17 +14,18 @@ from alframe.core.protocols import Oracle
 
 Ranks = NDArray[np.int64]
 
-# Of the weighted draws, so many go to the least confident; the rest is uniform, which keeps an error among
-# the most confident from weighing more than 1 / (1 - TAIL_SHARE). Chosen by scripts/simulate_audits.py.
+# This share of the weighted draws favours the least confident. The rest is uniform, which limits the weight
+# of an error among the most confident to 1 / (1 - TAIL_SHARE). Chosen by scripts/simulate_audits.py.
 TAIL_SHARE = 0.15
 
 
 def draw_weights(n_auto: int, tail_share: float = TAIL_SHARE) -> Floats:
-    """Return (A,) draw weights, mean 1, least confident first: a constant plus a part ~ 1 / rank.
+    """Return (A,) float64, draw weights of mean 1, least confident first: a constant plus a part ~ 1 / rank.
 
-    Ranks and not confidences, because a classifier's order is better than its probabilities. Sampling
-    in proportion to the root of the error density costs least (Neyman); 1 / rank suits a density that
-    rises steeply towards the least confident and gives every halving of the rest as many draws.
+    They depend on ranks and not on confidences, because a classifier's order is better than its
+    probabilities. Sampling in proportion to the root of the error density costs least (Neyman). 1 / rank
+    suits a density that rises steeply towards the least confident, and gives the same number of draws to
+    every range of ranks between k and 2 k.
 
     Args:
         n_auto: A >= 1. tail_share: in [0, 1); 0 draws uniformly.
@@ -39,21 +40,21 @@ def draw_weights(n_auto: int, tail_share: float = TAIL_SHARE) -> Floats:
 def draw_order(weight_A: Floats, generator: torch.Generator) -> Ranks:
     """Return (A,) int64: the ranks in the order of weighted draws without replacement.
 
-    An exponential clock per label, with the weight as its rate: whichever labels are taken out, the next
-    to ring among the others is i with probability weight_i / (sum of the others' weights).
+    Each label has an exponential clock with its weight as the rate. Whichever labels are removed, the next
+    clock to ring among the others is i with probability weight_i / (sum of the others' weights).
     """
     clock_A = torch.empty(len(weight_A), dtype=torch.float64).exponential_(generator=generator).numpy()
     return np.argsort(clock_A / weight_A, kind="stable")
 
 
 class Auditor:
-    """Asks the oracle about auto-labels, at random or from the least confident up, and keeps the score.
+    """Asks the oracle about auto-labels, at random or the least confident first, and counts the errors.
 
     Attributes:
         weight_A: draw weights.
-        answered_A, wrong_A: bool, what was asked and what of it was wrong.
-        trace: what the random draws showed.
-        known: wrong labels found. audited: random draws.
+        answered_A, wrong_A: bool, the labels that were asked, and those of them that are wrong.
+        trace: the random draws.
+        found_wrong: wrong labels found. audited: random draws. asked: all questions.
     """
 
     def __init__(
@@ -71,40 +72,40 @@ class Auditor:
         self.answered_A = np.zeros(len(index), dtype=bool)
         self.wrong_A = np.zeros(len(index), dtype=bool)
         self.trace = Trace.empty()
-        self.known = self.audited = self.asked = 0
+        self.found_wrong = self.audited = self.asked = 0
 
     @property
     def unanswered(self) -> int:
-        """Auto-labels that nobody has checked."""
+        """Auto-labels that have not been checked."""
         return len(self.answered_A) - self.asked
 
     def draw(self, n: int) -> None:
-        """Ask about the next n labels of the random order (fewer where fewer are left)."""
+        """Ask about the next n labels of the random order, or about all that are left."""
         rank_D = self._upcoming(n)
         weight_D = self.weight_A[rank_D]
         taken_D = np.cumsum(weight_D) - weight_D
         left_D = np.maximum(self.weight_A[~self.answered_A].sum() - taken_D, weight_D)
-        before = self.known
+        before = self.found_wrong
         wrong_D = self._ask(rank_D)
-        known_D = before + np.cumsum(wrong_D) - wrong_D
+        found_wrong_D = before + np.cumsum(wrong_D) - wrong_D
         value_D = np.where(wrong_D, left_D / weight_D, 0.0)
         top_D = left_D / self.weight_A[-1]  # weights fall with the rank
-        self.trace = self.trace.extended(value_D, top_D, known_D.astype(np.float64))
+        self.trace = self.trace.extended(value_D, top_D, found_wrong_D.astype(np.float64))
         self.audited += len(rank_D)
 
     def label_least_confident(self, n: int) -> None:
-        """Ask about the n least confident labels not yet answered; no bet is placed on them."""
+        """Ask about the n least confident unanswered labels; no bet is placed on them."""
         self._ask(np.flatnonzero(~self.answered_A)[:n])
 
     def proven(self, most_left: int, alpha: float) -> bool:
-        """Return whether at most `most_left` wrong labels are left, by the draws so far."""
+        """Return True if the draws so far prove that at most `most_left` wrong labels are left."""
         if self.unanswered <= most_left:
             return True
-        return rejected(self.trace, self.known + most_left + 1, alpha)
+        return rejected(self.trace, self.found_wrong + most_left + 1, alpha)
 
     def most_left(self, alpha: float) -> int:
-        """Return how many wrong labels are left at most, by the draws so far; valid at any moment."""
-        return most_wrong_so_far(self.trace, self.known, self.unanswered, alpha) - self.known
+        """Return an upper bound on the wrong labels left, from the draws so far; valid at any moment."""
+        return most_wrong_so_far(self.trace, self.found_wrong, self.unanswered, alpha) - self.found_wrong
 
     def corrected(self, ledger: LabelLedger, round: int) -> LabelLedger:
         """Return the ledger with every answer as a hand label of the audit, ascending by index."""
@@ -116,7 +117,7 @@ class Auditor:
         return ledger.revoke(index).commit(index, answer, Source.AUDIT, round)
 
     def _upcoming(self, n: int) -> Ranks:
-        # Labels answered meanwhile are passed over.
+        # Labels that were hand labelled in the meantime are skipped.
         window = self._order_A[self._next : self._next + n + self.asked]
         open_D = np.flatnonzero(~self.answered_A[window])[:n]
         self._next += int(open_D[-1]) + 1 if len(open_D) else len(window)
@@ -128,6 +129,6 @@ class Auditor:
         wrong_D = self._answer_A[rank_D] != self._label_A[rank_D]
         self.answered_A[rank_D] = True
         self.wrong_A[rank_D] = wrong_D
-        self.known += int(wrong_D.sum())
+        self.found_wrong += int(wrong_D.sum())
         self.asked += len(rank_D)
         return np.asarray(wrong_D)

@@ -1,4 +1,4 @@
-"""Auto-label policies: which predictions become labels."""
+"""Auto-label policies, which decide which predictions become labels."""
 
 from alframe.auto_label.calibrated import CalibratedPolicy
 from alframe.auto_label.colander import ColanderPolicy

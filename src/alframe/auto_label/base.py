@@ -1,4 +1,6 @@
-"""From which predictions are sure to what is accepted, and the checks that policies share."""
+"""Records of accepted predictions, and checks that several policies use."""
+
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -9,35 +11,60 @@ from alframe.core.records import Accepted, PoolScores, Validation
 
 def accepted(
     scores: PoolScores,
-    sure_P: Tensor,
+    accepted_P: Tensor,
     *,
     threshold: float | None = None,
     inside_V: Tensor | None = None,
     note: str | None = None,
 ) -> Accepted:
-    """Return the pool's samples where `sure_P` (bool) is True, each with its predicted class."""
+    """Return the pool's samples where `accepted_P` (bool) is True, each with its predicted class.
+
+    The other arguments are as in `Accepted`.
+    """
     return Accepted(
-        index_A=scores.index_P[sure_P],
-        label_A=scores.predicted_P[sure_P],
-        log_odds_A=scores.log_odds_P[sure_P],
+        index_A=scores.index_P[accepted_P],
+        label_A=scores.predicted_P[accepted_P],
+        log_odds_A=scores.log_odds_P[accepted_P],
         threshold=threshold,
         inside_V=inside_V,
         note=note,
     )
 
 
-def nothing(scores: PoolScores, validation: Validation | None, note: str) -> Accepted:
-    """Return that no sample of the pool is accepted, and why; nor would any of the validation set be."""
+def accept_where(
+    rule: Callable[[PoolScores], Tensor],
+    scores: PoolScores,
+    validation: Validation | None,
+    threshold: float | None,
+) -> Accepted:
+    """Return the pool's samples for which `rule` is True, and which validation samples it accepts.
+
+    Args:
+        rule: from scores of n samples to (n,) bool; it looks at each sample alone.
+        scores: of the pool. validation: the validation set, or None. threshold: as in `Accepted`.
+    """
+    inside_V = None if validation is None else rule(validation.scores)
+    return accepted(scores, rule(scores), threshold=threshold, inside_V=inside_V)
+
+
+def accept_none(scores: PoolScores, validation: Validation | None, note: str) -> Accepted:
+    """Return an `Accepted` without any sample of the pool or of the validation set.
+
+    Args:
+        scores: of the pool. validation: the validation set, or None. note: the reason, for the reader.
+    """
     none_V = None if validation is None else torch.zeros(len(validation), dtype=torch.bool)
     return accepted(scores, torch.zeros(len(scores), dtype=torch.bool), inside_V=none_V, note=note)
 
 
 def check_finite(what: str, value: Tensor, index: Tensor) -> None:
-    """Raise `TrialError` that names the first sample of which a value is NaN or infinite.
+    """Raise `TrialError` that names the first sample with a NaN, or with an infinite value of several.
+
+    A single log-odds may be infinite: a probability of exactly 1 is valid.
 
     Args:
-        what: the values, for the message.
-        value: (n,) or (n, ...) float. index: (n,) int64, the samples.
+        what: the name of the values, for the message.
+        value: (n,) or (n, ...) float. index: (n,) int64, the samples' data-set indices.
     """
     if len(index) == 0:
         return
@@ -50,10 +77,10 @@ def check_finite(what: str, value: Tensor, index: Tensor) -> None:
 
 
 def check_needed(policy: object, **given: Tensor | None) -> None:
-    """Raise `TrialError` that names the first of the needed scores that did not come."""
+    """Raise `TrialError` that names the first needed score that is None."""
     for name, value in given.items():
         if value is None:
             raise TrialError(
                 f"auto_label: expected scores with {name} for {type(policy).__name__}, but got none. "
-                "A policy names what it reads in its attribute `needs`."
+                "Name every score that the policy reads in its attribute `needs`."
             )

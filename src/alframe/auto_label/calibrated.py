@@ -1,4 +1,4 @@
-"""A validated threshold on probabilities that were put right by one temperature.
+"""A validated threshold on probabilities that are calibrated by one temperature.
 
 Source: Guo et al., On calibration of modern neural networks, ICML 2017, section 4.2.
 """
@@ -10,22 +10,25 @@ import torch
 from torch import Tensor
 
 from alframe.auto_label.base import check_finite, check_needed
-from alframe.auto_label.validated import Learned, ValidatedPolicy, part
+from alframe.auto_label.validated import Learned, ValidatedPolicy, random_mask
 from alframe.core.records import PoolScores, Validation
 
-HALVINGS = 60  # of an interval of a few units: to the last bit of float64
+HALVINGS = 60  # enough to reach the last bit of float64 from an interval of a few units
 
 
 @dataclass(frozen=True, kw_only=True)
 class CalibratedPolicy(ValidatedPolicy):
-    """`ValidatedPolicy` on log_probs / T, with T fitted on a part of the validation set, anew each round.
+    """Accepts as `ValidatedPolicy` does, but orders predictions by log_probs / T, a calibrated confidence.
 
-    With two classes, or without a threshold that is shared by classes, this orders samples as before; with
-    more, two samples of one log-odds can part. The labels' recorded log-odds stay the classifier's.
+    T is fitted in each round on a part of the validation set. It changes the order of the samples only with
+    more than two classes: two samples with the same log-odds may then get different ones. The labels are
+    recorded with the log-odds of the classifier. The other settings are those of `ValidatedPolicy`.
 
     Attributes:
-        calibration_share: of the validation set, for the temperature; the rest sets the threshold.
-        max_temperature: above 1; T lies between its inverse and it.
+        calibration_share: in (0, 1), the part of the validation set that fits T; the rest sets the threshold.
+        max_temperature: above 1; T lies in [1 / max_temperature, max_temperature].
+
+    Source: Guo et al., On calibration of modern neural networks, ICML 2017, section 4.2.
     """
 
     calibration_share: float
@@ -33,8 +36,8 @@ class CalibratedPolicy(ValidatedPolicy):
     needs: frozenset[str] = field(default=frozenset({"log_probs"}), init=False)
 
     def learn(self, validation: Validation, generator: torch.Generator) -> Learned:
-        """Return the log-odds at the temperature of a random part of the validation set."""
-        fits_V = part(len(validation), self.calibration_share, generator)
+        """Return the log-odds at the temperature that fits a random part of the validation set best."""
+        fits_V = random_mask(len(validation), self.calibration_share, generator)
         log_probs_VC = self._log_probs(validation.scores)
         heat = temperature(log_probs_VC[fits_V], validation.label_V[fits_V], most=self.max_temperature)
 
@@ -52,12 +55,12 @@ class CalibratedPolicy(ValidatedPolicy):
 
 
 def temperature(logits_VC: Tensor, label_V: Tensor, *, most: float) -> float:
-    """Return the T in [1 / most, most] at which logits / T are most likely, 1 without a sample.
+    """Return the T in [1 / most, most] that maximises the likelihood of logits / T; 1 without a sample.
 
-    The likelihood is concave in 1 / T, so its slope is followed by bisection.
+    The log-likelihood is concave in 1 / T, so that bisection finds where its slope is 0.
 
     Args:
-        logits_VC: (V, C) float64, logits or log-probabilities. label_V: int64. most: above 1.
+        logits_VC: (V, C) float64, logits or log-probabilities. label_V: (V,) int64. most: above 1.
 
     >>> logits = torch.tensor([[math.log(9.0), 0.0]] * 4, dtype=torch.float64)  # 0.9, and 3 of 4 right
     >>> round(temperature(logits, torch.tensor([0, 0, 0, 1]), most=100.0), 9)  # log 9 / log 3
@@ -76,13 +79,13 @@ def temperature(logits_VC: Tensor, label_V: Tensor, *, most: float) -> float:
 
 
 def _falls_with_heat(logits_VC: Tensor, label_V: Tensor, heat: float) -> bool:
-    """Return whether the likelihood is past its maximum over T: logits of labels above their expectation."""
+    """Return True if the maximum over T is below `heat`: the labels' logits exceed their expectation."""
     expected_V = ((logits_VC / heat).softmax(dim=1) * logits_VC).sum(dim=1)
     return float((logits_VC.gather(1, label_V[:, None]).squeeze(1) - expected_V).sum()) >= 0
 
 
 def log_odds_of(logits_PC: Tensor, class_P: Tensor) -> Tensor:
-    """Return (P,) the log-odds of the probability of one class each, which need not be the largest.
+    """Return (P,), the log-odds of one class for each sample, which need not be the most probable.
 
     >>> log_odds_of(torch.tensor([[3.0, 1.0]]), torch.tensor([1])).tolist()
     [-2.0]

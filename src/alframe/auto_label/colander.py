@@ -1,6 +1,6 @@
-"""A confidence that is learned for auto-labelling, on the classifier's features.
+"""Colander: a confidence function that is learned for auto-labelling, on the classifier's features.
 
-Axes: D features; C classes; X inputs, C + D; H hidden units; B a batch of the half that is learned from.
+Axes: D features; C classes; X inputs, C + D; H hidden units; B a batch of the half that g learns from.
 
 Source: Vishwakarma et al., Pearls from pebbles: improved confidence functions for auto-labeling, NeurIPS
 2024, arXiv 2404.16188, section 3.
@@ -15,14 +15,18 @@ from torch import Tensor
 
 from alframe.auto_label.base import check_finite, check_needed
 from alframe.auto_label.calibrated import log_odds_of
-from alframe.auto_label.validated import Learned, ValidatedPolicy, part
+from alframe.auto_label.validated import Learned, ValidatedPolicy, random_mask
 from alframe.core.records import PoolScores, Validation
 
-CHUNK = 2**14  # samples whose hidden units are held at once
+CHUNK = 2**14  # samples whose hidden units are in memory at once
 
 
 class Weights(NamedTuple):
-    """Of g(x) = softmax(W2 tanh(W1 x)): (H, C + D), (C, H), and a threshold for each class (C,); float64."""
+    """The weights of g(x) = softmax(W2 tanh(W1 x)), and a threshold for each class; float64.
+
+    Attributes:
+        first_HX: (H, C + D), W1. second_CH: (C, H), W2. threshold_C: (C,).
+    """
 
     first_HX: Tensor
     second_CH: Tensor
@@ -31,16 +35,21 @@ class Weights(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class ColanderPolicy(ValidatedPolicy):
-    """`ValidatedPolicy` on g(x)[y]: y the classifier's class, g learned to cover much with few errors.
+    """Accepts as `ValidatedPolicy` does, but with a learned confidence g(x)[y] of the predicted class y.
 
-    One half of the validation set teaches g, the other sets the thresholds; the thresholds that were learned
-    with g are thrown away. x are the classifier's log-probabilities and its features; log-probabilities are
-    its logits up to a constant for each sample. The labels' recorded log-odds stay the classifier's.
+    g is learned in each round for a large coverage with few errors. It learns from one half of the validation
+    set, and the other half sets the thresholds; the thresholds learned with g are not used. x are the
+    classifier's log-probabilities, which are its logits up to a constant for each sample, and its features.
+    The labels are recorded with the log-odds of the classifier. The other settings are those of
+    `ValidatedPolicy`.
 
     Attributes:
-        penalty: lambda, the weight of the error beside the coverage. steepness: alpha, of the smooth step.
-        learning_rate, weight_decay, epochs, batch_size: of Adam.
-        start_threshold: of each class, in [0, 1], before learning.
+        penalty: at least 0, lambda, the weight of the error against the coverage.
+        steepness: above 0, alpha, of the smooth step.
+        learning_rate: above 0. weight_decay: at least 0. epochs, batch_size: at least 1. All of Adam.
+        start_threshold: in [0, 1], the threshold of each class before learning.
+
+    Source: Vishwakarma et al., Pearls from pebbles, NeurIPS 2024, arXiv 2404.16188, section 3.
     """
 
     penalty: float
@@ -53,18 +62,18 @@ class ColanderPolicy(ValidatedPolicy):
     needs: frozenset[str] = field(default=frozenset({"log_probs", "features"}), init=False)
 
     def learn(self, validation: Validation, generator: torch.Generator) -> Learned:
-        """Return g(x)[y] in log-odds, learned on a random half of the validation set."""
-        teaches_V = part(len(validation), 0.5, generator)
+        """Return the log-odds of g(x)[y], learned on a random half of the validation set."""
+        learns_V = random_mask(len(validation), 0.5, generator)
         scores_V = validation.scores
         wrong_V = scores_V.predicted_P != validation.label_V
         weights = self._fit(
-            self._inputs(scores_V)[teaches_V],
-            scores_V.predicted_P[teaches_V],
-            wrong_V[teaches_V],
+            self._inputs(scores_V)[learns_V],
+            scores_V.predicted_P[learns_V],
+            wrong_V[learns_V],
             n_classes=self._n_classes(scores_V),
             generator=generator,
         )
-        return Learned(lambda scores: self._confidence(weights, scores), ~teaches_V, is_probability=False)
+        return Learned(lambda scores: self._confidence(weights, scores), ~learns_V, is_probability=False)
 
     def _fit(
         self,
@@ -97,14 +106,14 @@ class ColanderPolicy(ValidatedPolicy):
         return Weights(*(weight.detach() for weight in weights))
 
     def _confidence(self, weights: Weights, scores: PoolScores) -> Tensor:
-        """Return (P,) float32 log-odds of g(x)[y], in chunks."""
+        """Return (P,) float32, the log-odds of g(x)[y], computed in chunks."""
         parts = [
             log_odds_of(_logits(weights, self._inputs(chunk)), chunk.predicted_P)
             for start in range(0, len(scores), CHUNK)
             for chunk in [scores.at(slice(start, start + CHUNK))]
         ]
-        # A product of matrices rounds differently with the number of rows; float32 hides that, so that a
-        # sample compares alike wherever it stands.
+        # A matrix product rounds differently with the number of rows. float32 hides that, so that a sample
+        # has the same confidence in any chunk.
         return torch.cat(parts).float() if parts else torch.empty(0)
 
     def _inputs(self, scores: PoolScores) -> Tensor:
@@ -130,13 +139,14 @@ def objective(
     penalty: float,
     steepness: float,
 ) -> Tensor:
-    """Return -P + penalty * E of a batch, smooth in the weights; the source's equation of the surrogates.
+    """Return -P + penalty * E of a batch, smooth in the weights: the source's surrogate objective.
 
-    With s = sigmoid(steepness * (g(x)[y] - t[y])), the smooth "is accepted": P = mean s is the coverage and
-    E = sum(wrong * s) / sum(s) the error among the accepted.
+    With s = sigmoid(steepness * (g(x)[y] - t[y])), a smooth form of "is accepted", P = mean s is the coverage
+    and E = sum(wrong * s) / sum(s) is the error among the accepted.
 
     Args:
-        weights: of g, with t. inputs_BX: (B, C + D) float64. predicted_B: int64, y. wrong_B: bool.
+        weights: of g, with t. inputs_BX: (B, C + D) float64, x. predicted_B: (B,) int64, y.
+        wrong_B: (B,) bool.
         penalty: lambda. steepness: alpha.
     """
     g_B = _logits(weights, inputs_BX).softmax(dim=1).gather(1, predicted_B[:, None]).squeeze(1)
@@ -150,7 +160,7 @@ def _logits(weights: Weights, inputs_BX: Tensor) -> Tensor:
 
 
 def _start(n_inputs: int, n_classes: int, threshold: float, generator: torch.Generator) -> Weights:
-    """Return weights drawn as torch's linear layers draw theirs: uniform within 1 / sqrt(inputs)."""
+    """Return weights with the initialisation of torch's linear layers: uniform within 1 / sqrt(inputs)."""
     n_hidden = 2 * n_inputs
     return Weights(
         first_HX=_uniform((n_hidden, n_inputs), generator),

@@ -1,11 +1,11 @@
-"""Agreement of a committee: what one network is wrongly sure of, another often is not."""
+"""Auto-labels by agreement of a committee: networks that err confidently rarely err together."""
 
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
-from alframe.auto_label.base import accepted, check_needed, nothing
+from alframe.auto_label.base import accept_none, accept_where, check_needed
 from alframe.auto_label.calibrated import log_odds_of
 from alframe.config.ranges import check_fields
 from alframe.core.log_odds import logit
@@ -14,12 +14,12 @@ from alframe.core.records import Accepted, PoolScores, Validation
 
 @dataclass(frozen=True, kw_only=True)
 class ConsensusPolicy:
-    """Accepts a prediction that all members share, where their mean log-odds are above the threshold's.
+    """Accepts a prediction if all members agree on it and their mean log-odds exceed logit(threshold).
 
-    The labels' recorded log-odds stay the classifier's.
+    The labels are recorded with the log-odds of the classifier, not of the committee.
 
     Attributes:
-        threshold: a probability, strictly between 0 and 1, whose log-odds are compared.
+        threshold: a probability strictly between 0 and 1.
     """
 
     threshold: float
@@ -31,19 +31,14 @@ class ConsensusPolicy:
     def accept(
         self, scores: PoolScores, validation: Validation | None, generator: torch.Generator
     ) -> Accepted:
-        """Return the samples that all members agree on, with the class; nothing without two members."""
+        """Return the accepted samples with their classes; none if there are fewer than two members."""
         check_needed(self, members=scores.members_PKC)
         n_members = _members(scores if len(scores) or validation is None else validation.scores)
         if n_members < 2 and len(scores):
-            return nothing(scores, validation, "no auto-labels: one member is no committee")
-        return accepted(
-            scores,
-            self._sure(scores),
-            threshold=self.threshold,
-            inside_V=None if validation is None else self._sure(validation.scores),
-        )
+            return accept_none(scores, validation, "no auto-labels: a committee needs at least two members")
+        return accept_where(self._accepts, scores, validation, self.threshold)
 
-    def _sure(self, scores: PoolScores) -> Tensor:
+    def _accepts(self, scores: PoolScores) -> Tensor:
         if len(scores) == 0 or scores.members_PKC is None or _members(scores) < 2:
             return torch.zeros(len(scores), dtype=torch.bool)
         members_PKC = scores.members_PKC.double()

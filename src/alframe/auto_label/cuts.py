@@ -1,4 +1,4 @@
-"""How low a confidence may be accepted, given right and wrong predictions of a validation set.
+"""The lowest confidence that may be accepted, given right and wrong predictions of a validation set.
 
 Axes: V validation samples of one group, sorted from the most to the least confident. A *cut* is a confidence
 strictly above which predictions are accepted.
@@ -20,13 +20,14 @@ Bound = Literal["sigma", "clopper_pearson"]
 
 @dataclass(frozen=True, kw_only=True)
 class Cut:
-    """What a group of validation samples allows.
+    """The cut of a group of validation samples.
 
     Attributes:
         above: the confidence strictly above which predictions are accepted; inf accepts none.
-        n, wrong: the validation samples above it, and those of them whose prediction is wrong; where none are
-            accepted, what was looked at first.
-        needed: validation samples that the first look takes.
+        n: how many validation samples are above the cut. If none is accepted, it counts the samples of the
+            first test.
+        wrong: how many of these n samples have a wrong prediction.
+        needed: the smallest number of validation samples for the first test.
     """
 
     above: float
@@ -36,14 +37,14 @@ class Cut:
 
     @property
     def accepts(self) -> bool:
-        """True where there is something to accept."""
+        """True if any prediction can be accepted."""
         return self.above < math.inf
 
 
 def at_most(wrong: int, n: int, rate: float) -> float:
-    """Return P(Binomial(n, rate) <= wrong), float64: the chance to see so few if the rate were `rate`.
+    """Return P(Binomial(n, rate) <= wrong), float64: the chance of at most `wrong` errors at this rate.
 
-    The rate's upper Clopper-Pearson bound at level delta is at most `rate` where this is at most delta.
+    The upper Clopper-Pearson bound at level delta is at most `rate` exactly if this is at most delta.
 
     >>> round(at_most(1, 3, 0.5), 12)  # (1 + 3) / 8
     0.5
@@ -60,7 +61,10 @@ def at_most(wrong: int, n: int, rate: float) -> float:
 
 
 def error_free_needed(tolerance: float, delta: float) -> int:
-    """Return how many samples without an error put the rate's bound at `tolerance`.
+    """Return how many samples, all without an error, bound the error rate by `tolerance`.
+
+    Args:
+        tolerance, delta: in (0, 1); the bound holds with probability 1 - delta.
 
     >>> error_free_needed(0.05, 0.05), error_free_needed(0.01, 0.05), error_free_needed(0.05, 0.05 / 10)
     (59, 299, 104)
@@ -73,12 +77,14 @@ def cut_by_sigma(
 ) -> Cut:
     """Return the lowest cut whose e + weight * sqrt(e (1 - e)) is within the tolerance.
 
-    Cuts lie just below a validation sample's confidence: it is among those above. Not a confidence bound: the
-    second term does not fall with the number of samples.
+    e is the error rate above the cut. A cut lies just below the confidence of a validation sample, which is
+    therefore above it. This is not a confidence bound: the second term does not fall with the number of
+    samples.
 
     Args:
-        confidence_V: float, any order. wrong_V: bool.
-        tolerance, weight, min_support: in (0, 1); the published C1; samples above at least.
+        confidence_V: (V,) float, any order. wrong_V: (V,) bool.
+        tolerance: in (0, 1). weight: at least 0, the published C1.
+        min_support: the smallest number of samples above the cut.
 
     >>> sure, wrong = torch.tensor([4.0, 3.0, 2.0, 1.0]), torch.tensor([False, False, True, False])
     >>> cut = cut_by_sigma(sure, wrong, tolerance=0.3, weight=0.0, min_support=2)
@@ -90,7 +96,7 @@ def cut_by_sigma(
     sum_V = wrong_V.long().cumsum(0)
     error_V = sum_V.double() / n_V
     fits_V = error_V + weight * (error_V * (1 - error_V)).sqrt() <= tolerance
-    # Of equally confident samples all are above the cut: only the last has the group's figures.
+    # Equally confident samples are all above the cut; only the last has the counts of all of them.
     last_V = torch.ones_like(fits_V)
     last_V[:-1] = confidence_V[:-1] > confidence_V[1:]
     at = (fits_V & last_V & (n_V >= min_support)).nonzero().flatten()
@@ -111,22 +117,25 @@ def cut_by_tests(
     min_support: int,
     num_cuts: int,
 ) -> Cut:
-    """Return the lowest cut of a grid that was reached before a binomial test failed.
+    """Return the lowest cut of a grid that passes a binomial test, with all cuts above it passing too.
 
-    The grid is fixed by the confidences alone: from the first cut with as many samples above it as an
-    error-free test takes, down to all of them, `num_cuts` at most, evenly spaced in samples. A cut is the
-    confidence of the next sample below, so that those above it are a random sample of what is accepted. Each
-    test asks whether so few wrong ones would be seen with chance delta at most if the rate were the
-    tolerance; the first that fails ends the search, so that no correction over cuts is due.
+    The grid depends on the confidences alone. It begins with the first cut that has as many samples above it
+    as a test without errors needs, ends with all samples, and has at most `num_cuts` cuts, evenly spaced in
+    samples. A cut is the confidence of the next sample below it, so that the samples above it are a random
+    sample of what is accepted. A test passes if so few errors would have probability delta at most at an
+    error rate of `tolerance`. The first test that fails ends the search, so that no correction for several
+    cuts is needed.
 
-    With probability 1 - delta at least, the rate of wrong predictions above the cut is within the tolerance:
-    for one use of a fresh random sample, and where the less confident are never more often right. (Let t* be
-    the confidence above which the rate is the tolerance, and c the first cut below it. Those above t* are
-    wrong at that rate, those between c and t* at no lower one, so that the test at c fails often enough.)
+    With probability at least 1 - delta, the rate of wrong predictions above the cut is within the tolerance:
+    for one use of a fresh random sample, and if less confident predictions are never more often right. (Let
+    t* be the confidence above which the rate is the tolerance, and c the first cut below it. Predictions
+    above t* are wrong at that rate and those between c and t* at no lower rate, so that the test at c fails
+    often enough.)
 
     Args:
-        confidence_V: float, any order. wrong_V: bool.
-        tolerance, delta: in (0, 1). min_support: samples above at least. num_cuts: at least 1.
+        confidence_V: (V,) float, any order. wrong_V: (V,) bool.
+        tolerance, delta: in (0, 1). min_support: the smallest number of samples above the cut.
+        num_cuts: at least 1.
 
     >>> sure, wrong = torch.arange(100.0), torch.arange(100) < 20  # the 20 least confident are wrong
     >>> cut = cut_by_tests(sure, wrong, tolerance=0.05, delta=0.05, min_support=1, num_cuts=42)
@@ -146,13 +155,13 @@ def cut_by_tests(
 
 
 def _grid(confidence_V: Tensor, first: int, num_cuts: int) -> list[tuple[float, int]]:
-    """Return (cut, samples above it) pairs with at least `first` samples, the highest cut first."""
+    """Return (cut, number of samples above it) pairs, at least `first` samples, the highest cut first."""
     n_V = len(confidence_V)
     counts = torch.linspace(first, n_V, num_cuts).round().long().unique().tolist() if first <= n_V else []
     if counts:
         counts[-1] = n_V
     below = [float(confidence_V[count]) if count < n_V else -math.inf for count in counts]
-    above = [int((confidence_V > cut).sum()) for cut in below]  # fewer than asked for where some are equal
+    above = [int((confidence_V > cut).sum()) for cut in below]  # fewer than asked for if some are equal
     return [(cut, n) for cut, n in zip(below, above, strict=True) if n >= first]
 
 

@@ -1,7 +1,7 @@
-"""Policies that look at each prediction's confidence alone: one threshold, one for each class, or the top k.
+"""Policies that use the confidence of each prediction alone: one threshold, one per class, or the top k.
 
-Decided in log-odds, so that 0.999999 and 1 - 1e-9 mean what they say, and in float64, so that the bound
-itself is not rounded to the scores' precision.
+Confidences are compared as log-odds, so that 0.999999 and 1 - 1e-9 stay different, and in float64, so that
+the threshold is not rounded to the precision of the scores.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from alframe.auto_label.base import accepted
+from alframe.auto_label.base import accept_where
 from alframe.config.ranges import check_fields
 from alframe.core.errors import ConfigError
 from alframe.core.log_odds import logit
@@ -20,10 +20,10 @@ from alframe.core.selection import lowest
 
 @dataclass(frozen=True, kw_only=True)
 class ThresholdPolicy:
-    """Accepts predictions whose probability is strictly above the upper threshold.
+    """Accepts predictions whose probability is strictly above one threshold.
 
     Attributes:
-        threshold: strictly between 0 and 1.
+        threshold: a probability strictly between 0 and 1.
     """
 
     threshold: float
@@ -35,15 +35,10 @@ class ThresholdPolicy:
     def accept(
         self, scores: PoolScores, validation: Validation | None, generator: torch.Generator
     ) -> Accepted:
-        """Return the samples with log-odds above logit(threshold), with their predicted class."""
-        return accepted(
-            scores,
-            self._sure(scores),
-            threshold=self.threshold,
-            inside_V=None if validation is None else self._sure(validation.scores),
-        )
+        """Return the samples with log-odds strictly above logit(threshold), with their predicted class."""
+        return accept_where(self._accepts, scores, validation, self.threshold)
 
-    def _sure(self, scores: PoolScores) -> Tensor:
+    def _accepts(self, scores: PoolScores) -> Tensor:
         return scores.log_odds_P.double() > logit(self.threshold)
 
 
@@ -52,8 +47,9 @@ class PerClassPolicy:
     """Accepts predictions whose probability is strictly above the threshold of the predicted class.
 
     Attributes:
-        threshold: of the classes that `thresholds` does not name.
-        thresholds: one for each class, in order; or by class; or None.
+        threshold: a probability strictly between 0 and 1, for the classes that `thresholds` does not name.
+        thresholds: such probabilities: a list with one for each class in order, a mapping from class to
+            probability, or None.
     """
 
     threshold: float
@@ -69,23 +65,19 @@ class PerClassPolicy:
         """Return the samples above the threshold of their predicted class.
 
         Raises:
-            ConfigError: a class is predicted that a list of thresholds does not reach.
+            ConfigError: a predicted class is beyond the end of the list of thresholds.
         """
-        return accepted(
-            scores,
-            self._sure(scores),
-            threshold=None if self.thresholds else self.threshold,
-            inside_V=None if validation is None else self._sure(validation.scores),
-        )
+        threshold = None if self.thresholds else self.threshold
+        return accept_where(self._accepts, scores, validation, threshold)
 
-    def _sure(self, scores: PoolScores) -> Tensor:
+    def _accepts(self, scores: PoolScores) -> Tensor:
         if len(scores) == 0:
             return torch.empty(0, dtype=torch.bool)
         bound_C = self._bounds(int(scores.predicted_P.max()) + 1)
         return scores.log_odds_P.double() > bound_C[scores.predicted_P]
 
     def _bounds(self, n_classes: int) -> Tensor:
-        """Return (C,) float64 log-odds for at least the classes below `n_classes`."""
+        """Return (C,) float64, the log-odds of the thresholds, with C at least `n_classes`."""
         if isinstance(self.thresholds, Mapping):
             named = {int(key): value for key, value in self.thresholds.items()}
             values = [named.get(each, self.threshold) for each in range(n_classes)]
@@ -96,7 +88,7 @@ class PerClassPolicy:
         if len(values) < n_classes:
             raise ConfigError(
                 "auto_label.thresholds",
-                f"one threshold for each class, and class {n_classes - 1} was predicted",
+                f"one threshold for each class up to class {n_classes - 1}, which was predicted",
                 f"{len(values)} thresholds",
             )
         return torch.tensor([logit(value) for value in values], dtype=torch.float64)
@@ -104,10 +96,13 @@ class PerClassPolicy:
 
 @dataclass(frozen=True, kw_only=True)
 class TopKPolicy:
-    """Accepts the k most confident of the pool; of equally confident ones, the lowest indices.
+    """Accepts the k most confident predictions of the pool; ties go to the lowest index.
+
+    Exactly one of `num` and `share` is given, and the other is None.
 
     Attributes:
-        num: k. share: k as a share of the pool as it stands, at least one sample. One of the two is None.
+        num: k, at least 1.
+        share: k as a share of the current pool, in (0, 1]; at least one sample is accepted.
     """
 
     num: int | None
@@ -117,11 +112,11 @@ class TopKPolicy:
     def __post_init__(self) -> None:
         check_fields("auto_label", self)
         if (self.num is None) == (self.share is None):
-            came = "none" if self.num is None else f"num={self.num} and share={self.share:g}"
+            given = "none" if self.num is None else f"num={self.num} and share={self.share:g}"
             raise ConfigError(
                 "auto_label",
                 "auto_label.num or auto_label.share, one of them",
-                came,
+                given,
                 "Write one, and the other as null.",
             )
 
@@ -150,7 +145,7 @@ class TopKPolicy:
         return min(n_pool, self.num or 0)
 
     def _inside(self, scores: PoolScores, scores_V: PoolScores) -> Tensor:
-        """Return bool (V,): ahead of the last that would be accepted with one more in the pool."""
+        """Return (V,) bool: True if the sample would be among the top k of a pool with one sample more."""
         k = self._count(len(scores) + 1)
         if k > len(scores):
             return torch.ones(len(scores_V), dtype=torch.bool)

@@ -1,4 +1,4 @@
-"""Threshold-based auto-labelling: as much as a validation set says is safe.
+"""Threshold-based auto-labelling, with thresholds that a validation set shows to be safe.
 
 Source: Vishwakarma et al., Promises and pitfalls of threshold-based auto-labeling, NeurIPS 2023, arXiv
 2211.12620, algorithm 1; the binomial bound and the joint group are additions.
@@ -12,22 +12,23 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor
 
-from alframe.auto_label.base import accepted, check_finite, nothing
+from alframe.auto_label.base import accept_none, accepted, check_finite
 from alframe.auto_label.cuts import Bound, Cut, cut_by_sigma, cut_by_tests
 from alframe.config.ranges import check_fields
 from alframe.core.records import Accepted, PoolScores, Validation
 
-Confidence = Callable[[PoolScores], Tensor]  # (P,) float, the higher the surer; log-odds where it can be
+Confidence = Callable[[PoolScores], Tensor]  # (P,) float, higher is more confident; log-odds if possible
 JOINT = -1  # the one group of all classes
 
 
 class Learned(NamedTuple):
-    """A confidence, which validation samples judge it, and what a person should know of it.
+    """A confidence function and the validation samples that may judge it.
 
     Attributes:
-        confidence: float of each sample, in the log-odds of `threshold` where `is_probability`.
-        judges_V: bool, the validation samples from which it was not learned.
-        is_probability: False where a cut on it says nothing about the classifier's probabilities.
+        confidence: from scores to one float for each sample; log-odds if `is_probability`.
+        judges_V: (V,) bool, the validation samples that it was not learned from.
+        is_probability: False if a cut on it is not a threshold on the classifier's probabilities.
+        note: a remark for the reader, or None.
     """
 
     confidence: Confidence
@@ -38,17 +39,20 @@ class Learned(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class ValidatedPolicy:
-    """Accepts predictions that are as confident as those that a validation set shows to be right.
+    """Accepts predictions above the lowest confidence at which a validation set shows few enough errors.
 
     Attributes:
-        validation_size: samples that the oracle labels for it, once.
-        tolerance: wrong ones among the accepted, as a share.
-        bound: "clopper_pearson", or "sigma" as published.
-        group: "joint", one threshold, or "per_class", one for each predicted class.
-        delta: chance that the binomial bound may fail, over all groups together.
-        sigma_weight: the published C1, of "sigma".
-        min_support: validation samples above a threshold at least.
-        num_cuts: thresholds that are tested at most in a group, of "clopper_pearson".
+        validation_size: at least 1, how many samples the oracle labels for it, once.
+        tolerance: in (0, 1), the largest share of wrong predictions among the accepted.
+        bound: "clopper_pearson", a binomial confidence bound, or "sigma", the published estimate.
+        group: "joint" for one threshold, or "per_class" for one for each predicted class.
+        delta: in (0, 1), the probability with which the binomial bound may fail, over all groups together.
+        sigma_weight: at least 0, the published C1; only with "sigma".
+        min_support: at least 1, the smallest number of validation samples above a threshold.
+        num_cuts: at least 1, how many thresholds are tested in a group at most; only with "clopper_pearson".
+
+    Source: Vishwakarma et al., Promises and pitfalls of threshold-based auto-labeling, NeurIPS 2023,
+    algorithm 1; the binomial bound and the joint group are additions.
     """
 
     validation_size: int
@@ -70,29 +74,30 @@ class ValidatedPolicy:
         """Return the samples above the cut of their group.
 
         Raises:
-            TrialError: a confidence, or what it is learned from, is NaN or infinite.
+            TrialError: a confidence, or a score that it is learned from, is NaN or infinite.
         """
         if validation is None or len(validation) == 0:
-            return nothing(scores, validation, "no auto-labels: no validation sample is left to judge them")
+            note = "no auto-labels: no validation sample is left to judge them"
+            return accept_none(scores, validation, note)
         learned = self.learn(validation, generator)
         confidence_V = _checked(learned.confidence, validation.scores)
         cuts = self.cuts(confidence_V[learned.judges_V], _at(validation, learned.judges_V))
         inside_V = above(cuts, confidence_V, validation.scores.predicted_P)
-        sure_P = above(cuts, _checked(learned.confidence, scores), scores.predicted_P)
+        accepted_P = above(cuts, _checked(learned.confidence, scores), scores.predicted_P)
         return accepted(
             scores,
-            sure_P,
+            accepted_P,
             threshold=_threshold(cuts) if learned.is_probability else None,
             inside_V=inside_V,
-            note="; ".join(filter(None, [_told(cuts, self.tolerance), learned.note])) or None,
+            note="; ".join(filter(None, [_refusals(cuts, self.tolerance), learned.note])) or None,
         )
 
     def learn(self, validation: Validation, generator: torch.Generator) -> Learned:
-        """Return the confidence by which predictions are ordered: here the classifier's own log-odds."""
+        """Return the confidence that orders predictions: here the classifier's own log-odds."""
         return Learned(lambda scores: scores.log_odds_P, torch.ones(len(validation), dtype=torch.bool))
 
     def cuts(self, confidence_V: Tensor, validation: Validation) -> dict[int, Cut]:
-        """Return the cut of each group: of each class predicted in the validation set, or of `JOINT`."""
+        """Return the cut of each class that is predicted in the validation set, or the one cut of `JOINT`."""
         wrong_V = validation.scores.predicted_P != validation.label_V
         group_V = validation.scores.predicted_P
         if self.group == "joint":
@@ -123,7 +128,7 @@ class ValidatedPolicy:
 
 
 def above(cuts: dict[int, Cut], confidence_P: Tensor, predicted_P: Tensor) -> Tensor:
-    """Return bool (P,): strictly above the cut of the predicted class; a class without a cut is not accepted.
+    """Return (P,) bool, True strictly above the cut of the predicted class; False for classes without a cut.
 
     >>> cuts = {0: Cut(above=1.0, n=9, wrong=0, needed=9)}
     >>> above(cuts, torch.tensor([1.0, 1.5, 9.0]), torch.tensor([0, 0, 1])).tolist()
@@ -138,10 +143,10 @@ def above(cuts: dict[int, Cut], confidence_P: Tensor, predicted_P: Tensor) -> Te
     return confidence_P.double() > above_C[predicted_P]
 
 
-def part(n: int, share: float, generator: torch.Generator) -> Tensor:
-    """Return bool (n,), True at a random share of the places, rounded down.
+def random_mask(n: int, share: float, generator: torch.Generator) -> Tensor:
+    """Return (n,) bool, True at a random share of the positions, rounded down.
 
-    >>> int(part(5, 0.5, torch.Generator()).sum())
+    >>> int(random_mask(5, 0.5, torch.Generator()).sum())
     2
     """
     chosen = torch.zeros(n, dtype=torch.bool)
@@ -159,14 +164,14 @@ def _at(validation: Validation, chosen_V: Tensor) -> Validation:
 
 
 def _threshold(cuts: dict[int, Cut]) -> float | None:
-    """Return the probability at the cut where there is a single one that accepts something."""
+    """Return the probability at the joint cut, or None if it accepts nothing or there are several cuts."""
     if JOINT not in cuts or not cuts[JOINT].accepts:
         return None
     return float(torch.tensor(cuts[JOINT].above, dtype=torch.float64).sigmoid())
 
 
-def _told(cuts: dict[int, Cut], tolerance: float) -> str | None:
-    """Return why a group accepts nothing, None where each accepts something."""
+def _refusals(cuts: dict[int, Cut], tolerance: float) -> str | None:
+    """Return why groups accept nothing, or None if every group accepts something."""
     refused = {each: cut for each, cut in cuts.items() if not cut.accepts}
     if not refused:
         return None

@@ -1,1 +1,1 @@
-"""The loop and its vocabulary; imports nothing else of alframe."""
+"""The loop and its records; it imports no other package of alframe."""

@@ -1,25 +1,26 @@
-"""The exceptions of alframe: who made the mistake decides how it is told.
+"""The exceptions and warnings of alframe.
 
-A `UserError` is told in one line and ends the process with exit code 2; a `TrialError` ends a trial
-that was asked for correctly but could not be finished (exit code 1). Anything else is ours: a bug.
+A `UserError` is the user's mistake: it is printed in one line, and the exit code is 2. A `TrialError` ends a
+trial that was configured correctly but could not be finished; the exit code is 1. Any other exception is a
+bug of alframe.
 """
 
 
 class AlframeError(Exception):
-    """Base class of everything alframe raises on purpose."""
+    """The base class of all exceptions that alframe raises on purpose."""
 
 
 class UserError(AlframeError):
-    """A mistake in what was asked for; its text says what was expected, what came and what to do."""
+    """A mistake of the user; its text names the expected value, the given value and the way out."""
 
 
 class ConfigError(UserError):
-    """A setting has a value that it cannot have, or two settings contradict each other."""
+    """A setting is out of its range, or two settings contradict each other."""
 
     def __init__(self, key: str, expected: str, got: object = None, hint: str = "") -> None:
-        """Build the one-line message from the key as typed, what it takes, what came and the way out."""
-        came = "" if got is None else f", got {_shown(got)}"
-        super().__init__(f"{key}: expected {expected}{came}." + (f" {hint}" if hint else ""))
+        """Build the one-line message: the key as typed, the expected and the given value, and the way out."""
+        given = "" if got is None else f", got {_shown(got)}"
+        super().__init__(f"{key}: expected {expected}{given}." + (f" {hint}" if hint else ""))
         self.key = key
 
 
@@ -28,7 +29,7 @@ class DataError(UserError):
 
 
 class LedgerError(AlframeError):
-    """A label was to be written where the ledger's rules forbid it."""
+    """A label would break the rules of the ledger."""
 
 
 class TrialError(AlframeError):
@@ -36,7 +37,7 @@ class TrialError(AlframeError):
 
 
 class AnswersNeeded(AlframeError):
-    """A question is with people; the trial goes on when they have answered. Its text says what to do."""
+    """People have to answer a question before the trial can continue; the text says how."""
 
 
 class Terminated(BaseException):
@@ -44,22 +45,22 @@ class Terminated(BaseException):
 
 
 class TrialNotice(UserWarning):
-    """What the user should know while there is time to act on it; told in one line."""
+    """A one-line warning that the user can still act on."""
 
 
 class DataWarning(TrialNotice):
-    """The data could not be taken quite as asked; the trial goes on."""
+    """The data differs from what the settings ask for; the trial continues."""
 
 
 class EngineWarning(TrialNotice):
-    """A faster way could not be taken, or was left; the result is the same."""
+    """A faster engine could not be used; the result is the same."""
 
 
 class TrainingDiverged(TrialError):
     """The loss or a weight became NaN or infinite."""
 
     def __init__(self, round: int, reason: str) -> None:
-        """Name the round (1-based) and what was seen."""
+        """Store the round (1-based) and the reason."""
         super().__init__(
             f"training diverged in round {round}: {reason}. The labels of the rounds before are kept. "
             "Lower the learning rate (learner.optimizer.lr) or check the images for constant input."

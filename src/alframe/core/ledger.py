@@ -1,6 +1,6 @@
-"""The ledger: who labelled what, when and how sure. It is the state of a trial.
+"""The ledger: the label of each sample with its source, round and confidence. It is the state of a trial.
 
-Immutable: a commit or a revoke returns a new ledger. It knows nothing of the truth.
+A ledger is immutable: a commit or a revoke returns a new one. It does not contain the truth.
 """
 
 from dataclasses import dataclass, replace
@@ -15,7 +15,7 @@ from alframe.core.records import Labelled
 
 
 class Source(IntEnum):
-    """Where a label came from; every source but NONE and AUTO is a hand label."""
+    """The source of a label; every source except NONE and AUTO is a hand label."""
 
     NONE = 0
     SEED = 1
@@ -27,7 +27,7 @@ class Source(IntEnum):
 
     @property
     def is_hand(self) -> bool:
-        """True where the oracle was asked."""
+        """True if the oracle gave the label."""
         return self not in (Source.NONE, Source.AUTO)
 
 
@@ -36,11 +36,11 @@ class LabelLedger:
     """One row per sample of the data set's file.
 
     Attributes:
-        label_N: int64, -1 where there is none.
+        label_N: int64, -1 without a label.
         source_N: uint8, a `Source`.
-        round_N: int16, the round that wrote the label, -1 where there is none.
+        round_N: int16, the round that wrote the label, -1 without a label.
         log_odds_N: float32, the classifier's log-odds for an auto-label, NaN elsewhere.
-        order_N: int64, the order in which the labels that stand were added, -1 where there is none.
+        order_N: int64, the order in which the current labels were added, -1 without a label.
         member_N: bool, False for samples of the file that are not part of the trial (`data.limit`).
     """
 
@@ -77,18 +77,18 @@ class LabelLedger:
         round: int,
         log_odds: Tensor | None = None,
     ) -> Self:
-        """Return the ledger with the labels of `index` written, in that order.
+        """Return the ledger with labels for `index` added, in that order.
 
         Args:
             index: (n,) int64, samples of the trial without a label, no repeats.
             label: (n,) int64, >= 0.
-            source: who gave the labels.
+            source: of all these labels.
             round: the round, >= 0.
             log_odds: (n,) float32, for auto-labels.
 
         Raises:
-            LedgerError: a sample has a label already, comes twice, is outside the data set; shapes
-                differ; a label is negative; an auto-label comes without its log-odds.
+            LedgerError: a sample already has a label, appears twice or is outside the data set; shapes
+                differ; a label is negative; an auto-label has no log-odds.
         """
         self._check_commit(index, label, source, log_odds)
         first = int(self.order_N.max()) + 1 if len(self.order_N) else 0
@@ -103,10 +103,10 @@ class LabelLedger:
         return replace(self, **changed)
 
     def revoke(self, index: Tensor) -> Self:
-        """Return the ledger with the labels of `index` (int64) withdrawn.
+        """Return the ledger without the labels of `index` (int64).
 
         Raises:
-            LedgerError: a sample has no label to withdraw.
+            LedgerError: a sample has no label.
         """
         if bool((self.source_N[index] == Source.NONE).any()):
             raise LedgerError("Expected every revoked sample to have a label, but some have none.")
@@ -121,12 +121,12 @@ class LabelLedger:
 
     @property
     def n_samples(self) -> int:
-        """Samples that take part in the trial."""
+        """The number of samples that are part of the trial."""
         return int(self.member_N.sum())
 
     @property
     def index_hand(self) -> Tensor:
-        """int64, ascending: the samples a hand has labelled."""
+        """int64, ascending: the hand-labelled samples."""
         return self._where((self.source_N != Source.NONE) & (self.source_N != Source.AUTO))
 
     @property
@@ -140,9 +140,9 @@ class LabelLedger:
         return self._where(self.member_N & (self.source_N == Source.NONE))
 
     def labelled(self) -> Labelled:
-        """Return the labels held, in the order in which they were added, and the pool's indices.
+        """Return the current labels, in the order in which they were added, and the pool's indices.
 
-        Validation labels are never learned from: their samples count as part of the pool.
+        A classifier never learns from validation labels: these samples count as part of the pool.
         """
         unseen_N = (self.source_N == Source.NONE) | (self.source_N == Source.VALIDATION)
         index_L = self._where(~unseen_N)

@@ -1,7 +1,7 @@
 """Confidence without saturation.
 
-float32 softmax cannot tell 0.9999999 from 1. Log-odds can: with z the logits and y their argmax,
-m = z_y - logsumexp(z_c, c != y) and p_max = sigmoid(m), so p_max > t exactly when
+float32 softmax cannot distinguish 0.9999999 from 1, but log-odds can. With z the logits and y their argmax,
+m = z_y - logsumexp(z_c, c != y) and p_max = sigmoid(m), so that p_max > t exactly if
 m > log(t) - log1p(-t).
 """
 
@@ -48,7 +48,7 @@ def entropy(logits_BC: Tensor) -> Tensor:
     0.6931
     """
     log_probs_BC = logits_BC.float().log_softmax(dim=1)
-    # 0 * log 0 is 0: exp underflows where the logarithm is still finite.
+    # 0 * log 0 is 0: exp underflows while the logarithm is still finite.
     return (-(log_probs_BC.exp() * log_probs_BC.clamp_min(-1e4)).sum(dim=1)).clamp_min(0.0)
 
 

@@ -1,9 +1,9 @@
-"""The frozen records that pass between the rooms of a trial.
+"""The frozen records that pass between the components of a trial.
 
 Axes (a suffix per axis, here and everywhere else):
 
 - N  the samples of the data set's file;
-- P  the pool: what is scored, samples without a label that stands;
+- P  the pool: the samples that are scored, which have no current label;
 - L  the labelled samples, in the order in which their labels were added;
 - A  the auto-labelled among the pool;
 - Q  the queried among the pool;
@@ -38,15 +38,15 @@ __all__ = [
 
 @dataclass(frozen=True, kw_only=True)
 class Labelled:
-    """What a classifier may learn from: the labels held and the indices without one.
+    """The labels that a classifier may learn from, and the samples without a label.
 
     Attributes:
         index_L: int64, in the order in which the labels were added; validation samples are not among them.
         label_L: int64 in [0, C).
-        hand_L: bool, True where a hand gave the label, False where it is a prediction.
-        pool_P: int64, ascending: the samples without a label and the validation samples, whose images may
-            be used. A validation set whose images were treated otherwise would not stand for the pool.
-        features_LD: float32, as in `PoolScores`, where a strategy needs "labelled_features"; else None.
+        hand_L: bool, True for a hand label, False for an auto-label.
+        pool_P: int64, ascending: the samples without a label and the validation samples. Their images may be
+            used without labels. The validation set is included so that it stays representative of the pool.
+        features_LD: float32, as in `PoolScores`, if a strategy needs "labelled_features"; else None.
     """
 
     index_L: Tensor
@@ -61,20 +61,22 @@ class Labelled:
 
 @dataclass(frozen=True, kw_only=True)
 class PoolScores:
-    """What a classifier says about the pool, O(P) numbers unless more was asked for by `needs`.
+    """Scores of the pool by a classifier: O(P) numbers unless `needs` asks for more.
+
+    A field that is not needed is None.
 
     Attributes:
         index_P: int64, data-set indices.
         predicted_P: int64 in [0, C), the class with the largest probability.
-        log_odds_P: float32, log(p / (1 - p)) of that class's probability p; does not saturate where
+        log_odds_P: float32, log(p / (1 - p)) of that class's probability p; it does not saturate where
             float32 probabilities do.
-        margin_P: float32 >= 0, log(p_1st / p_2nd), when "margin" was needed; else None.
-        entropy_P: float32 >= 0, nats, of the class probabilities, when "entropy" was needed; else None.
-        log_probs_PC: float32, the log-probabilities, when "log_probs" was needed; else None.
-        members_PKC: float32, the log-probabilities of each member of the committee, when "members" was
-            needed; else None. A member is the same member for every sample.
-        features_PD: float32, finite, what the last layer of the newest network sees, when "features" was
-            needed; else None.
+        margin_P: float32 >= 0, log(p_1st / p_2nd), for the need "margin".
+        entropy_P: float32 >= 0, nats, of the class probabilities, for the need "entropy".
+        log_probs_PC: float32, the log-probabilities, for the need "log_probs".
+        members_PKC: float32, the log-probabilities of each member of the committee, for the need "members".
+            A member is the same member for every sample.
+        features_PD: float32, finite, the input of the last layer of the newest network, for the need
+            "features".
     """
 
     index_P: Tensor
@@ -96,7 +98,7 @@ class PoolScores:
         return self.at(~among(self.index_P, index))
 
     def at(self, chosen: Tensor | slice) -> Self:
-        """Return these scores for some of the samples: a bool mask (P,), int64 positions, or a slice."""
+        """Return these scores for some of the samples, by a (P,) bool mask, int64 positions or a slice."""
         kept: dict[str, Any] = {
             field.name: value[chosen]
             for field in fields(self)
@@ -107,10 +109,10 @@ class PoolScores:
 
 @dataclass(frozen=True, kw_only=True)
 class Validation:
-    """A random sample of the pool with its labels, never learned from.
+    """A random sample of the pool with its labels, which no classifier learns from.
 
     Attributes:
-        scores: what the classifier says about it, V rows, with the fields that the policy needs.
+        scores: of the V samples, with the fields that the policy needs.
         label_V: int64, the oracle's labels.
     """
 
@@ -123,14 +125,15 @@ class Validation:
 
 @dataclass(frozen=True, kw_only=True)
 class Accepted:
-    """What an auto-label policy accepts.
+    """The predictions that an auto-label policy accepts.
 
     Attributes:
-        index_A: int64; label_A: int64; log_odds_A: float32.
-        threshold: the probability above which labels were accepted, None where there is no such one.
-        inside_V: bool, the validation samples that would have been accepted had they been in the pool;
-            None where no validation set was given.
-        note: what a person should know, such as why nothing was accepted; None where there is nothing.
+        index_A: int64, data-set indices. label_A: int64, predicted classes. log_odds_A: float32, their
+            log-odds.
+        threshold: the probability above which labels were accepted, None if there is no such threshold.
+        inside_V: bool, True for the validation samples that would have been accepted in the pool; None if no
+            validation set was given.
+        note: a remark for the reader, such as why nothing was accepted; or None.
     """
 
     index_A: Tensor

@@ -1,4 +1,4 @@
-"""The report of a round: what was done, counted and timed, and why the rounds end, if they do."""
+"""The report of a round: its counts and times, and the reason if the rounds end after it."""
 
 import time
 from collections.abc import Iterator
@@ -13,13 +13,13 @@ from alframe.core.records import Accepted, FitReport, Kind, RoundReport
 
 @dataclass(kw_only=True)
 class RoundLog:
-    """What a round has done so far; the loop writes it, the report reads it.
+    """The log of a round, which the loop writes and the report reads.
 
     Attributes:
-        fit: what training did, None in rounds without training.
+        fit: the report of training, None in rounds without training.
         score_seconds: wall-clock seconds of scoring, None in rounds without scoring.
         validation_errors: as in `RoundReport`.
-        accepted: what the auto-label policy accepted.
+        accepted: the predictions that the auto-label policy accepted, or None.
     """
 
     fit: FitReport | None = None
@@ -36,10 +36,10 @@ class RoundLog:
 
 
 class Clock:
-    """Seconds of the current round and of the trial."""
+    """Measures the seconds of the current round and of the trial."""
 
     def __init__(self, elapsed_seconds: float = 0.0) -> None:
-        """Start both; `elapsed_seconds` is what earlier processes of the same trial took."""
+        """Start both; `elapsed_seconds` is the time that earlier processes of the same trial took."""
         self._round = time.perf_counter()
         self._start = self._round - elapsed_seconds
 
@@ -67,11 +67,13 @@ def report_round(
     round: int,
     log: RoundLog | None = None,
 ) -> RoundReport:
-    """Return all figures of a round, with the reason why the rounds end after it, if they do.
+    """Return all figures of a round, with the reason why the rounds end after it, or None.
 
     Args:
-        before, ledger: the ledger before and after the round; None before the first.
-        log: what the round did, None for a round without training.
+        components: of the trial. plan: prices and readings. clock: the times of the round and the trial.
+        before, ledger: the ledger before and after the round; `before` is None for the seed set.
+        kind: of the row. round: its number.
+        log: of the round, None for a round without training.
     """
     log = log or RoundLog()
     counts = components.evaluator.counts(ledger)
@@ -104,7 +106,7 @@ def report_round(
 
 def _stop_reason(components: Components, plan: LoopPlan, report: RoundReport) -> str | None:
     counts = report.counts
-    # Auto-labels that are decided anew settle nothing: then only the stopping rules end the rounds.
+    # Auto-labels that are decided anew each round are not final: then only the stopping rules end the rounds.
     settled = plan.keep == "permanent" or counts.auto_labels == 0
     if settled and counts.unlabelled == 0:
         return "every sample was labelled"

@@ -1,7 +1,7 @@
-"""Every random number of a trial comes from (trial seed, round, purpose).
+"""Every random number of a trial is derived from (trial seed, round, purpose).
 
-No stream runs on from one round into the next, so a trial that is resumed in round r draws what the
-uninterrupted trial would have drawn, and adding a consumer of randomness disturbs no other.
+No stream continues from one round into the next. A trial that is resumed in round r therefore draws the same
+numbers as an uninterrupted one, and a new consumer of random numbers does not change those of the others.
 """
 
 import hashlib
@@ -15,7 +15,7 @@ def derive_seed(seed: int, round: int, purpose: str) -> int:
     Args:
         seed: the trial's seed, >= 0.
         round: the round, 0 for the seed set.
-        purpose: what the numbers are for, such as "query"; different purposes are independent.
+        purpose: the use of the numbers, such as "query"; different purposes are independent.
 
     >>> derive_seed(0, 1, "query") == derive_seed(0, 1, "query")
     True

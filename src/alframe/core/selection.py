@@ -1,4 +1,4 @@
-"""The lowest of many values, without sorting them all."""
+"""Selections and ranks that avoid sorting all values."""
 
 import torch
 from torch import Tensor
@@ -7,7 +7,7 @@ from torch import Tensor
 def lowest(value_P: Tensor, n: int) -> Tensor:
     """Return (min(n, P),) int64 positions of the n lowest values; ties go to the lowest position.
 
-    A partial selection: O(P) for the n-th value, and a sort of the n chosen alone.
+    It takes O(P) to find the n-th value, and sorts only the n chosen ones.
 
     >>> lowest(torch.tensor([3.0, 1.0, 2.0, 1.0]), 2).tolist()
     [1, 3]
@@ -23,7 +23,7 @@ def lowest(value_P: Tensor, n: int) -> Tensor:
 
 
 def rank_within(group_P: Tensor) -> Tensor:
-    """Return (P,) int64: how many samples of the same group come before each one.
+    """Return (P,) int64, how many samples of the same group come before each sample.
 
     Args:
         group_P: (P,) int64, such as classes or clusters.
@@ -40,14 +40,14 @@ def rank_within(group_P: Tensor) -> Tensor:
 
 
 def among(index_P: Tensor, index: Tensor) -> Tensor:
-    """Return bool (P,): which of `index_P` are in `index` (both int64 data-set indices).
+    """Return (P,) bool, True where `index_P` is in `index` (both int64 data-set indices).
 
     >>> among(torch.tensor([7, 2, 5]), torch.tensor([5, 9])).tolist()
     [False, False, True]
     """
     if len(index_P) == 0 or len(index) == 0:
         return torch.zeros(len(index_P), dtype=torch.bool)
-    # A byte per sample of the file; torch.isin would sort the pool.
+    # One byte for each sample of the file; torch.isin would sort the pool.
     named_N = torch.zeros(int(max(index_P.max(), index.max())) + 1, dtype=torch.bool)
     named_N[index] = True
     return named_N[index_P]

@@ -1,7 +1,7 @@
-"""The validation set in use: a random sample of the pool that the oracle has labelled and nobody learns from.
+"""The validation set in use: a random sample of the pool with the oracle's labels, never learned from.
 
-It stands for the pool only while it loses what the pool loses: the samples that were auto-labelled for good,
-and those that were asked. Otherwise the two drift apart.
+It represents the pool only if it loses the same kinds of samples as the pool: those that were auto-labelled
+permanently, and those that were queried. Otherwise the two drift apart.
 
 Source: Vishwakarma et al., Promises and pitfalls of threshold-based auto-labeling, NeurIPS 2023.
 """
@@ -14,7 +14,7 @@ from torch import Tensor
 from alframe.core.records import PoolScores, Validation
 from alframe.core.selection import among
 
-BINS = 10  # of the values up to the highest asked
+BINS = 10  # of the values up to the highest queried value
 SHARES = tuple(k / 20 for k in range(1, 21))
 
 
@@ -25,15 +25,18 @@ def thin_like_queries(
     value: Callable[[PoolScores], Tensor] | None,
     generator: torch.Generator,
 ) -> Tensor:
-    """Return bool (V,): the validation samples that leave as the queried left the pool.
+    """Return (V,) bool, True for validation samples to drop so that the set keeps matching the pool.
 
-    With a score, those at or below the highest queried value, each with the share of the pool's samples of
-    about its value that were queried: all of them where the very lowest were asked, a third where a random
-    third was, more of the low ones where low ones were more likely. Without a score, everywhere alike.
+    With `value`, a validation sample at or below the highest queried value is dropped with a probability: the
+    queried share of the pool's samples of about the same value. All are dropped if the lowest values were
+    queried, a third if a random third was, and more of the low ones if low values were more likely. Without
+    `value`, all are dropped with the same probability.
 
     Args:
-        scores_V, scores: of the validation samples that could have been asked, and of the pool that was.
-        index_Q: what was queried. value: the lower, the sooner asked; or None. generator: draws.
+        scores_V: of the validation samples that could have been queried. scores: of the pool.
+        index_Q: (Q,) int64, the queried samples.
+        value: from scores to (n,) float, the lower, the earlier a sample is asked; or None.
+        generator: draws.
     """
     if len(scores) == 0 or len(index_Q) == 0:
         return torch.zeros(len(scores_V), dtype=torch.bool)
@@ -45,7 +48,7 @@ def thin_like_queries(
 
 
 def _share_asked(value_P: Tensor, asked_P: Tensor, value_V: Tensor) -> Tensor:
-    """Return float64 (V,): the share of the pool asked among values like each, 0 above the highest asked."""
+    """Return (V,) float64, the queried share of the pool at similar values, 0 above the highest queried."""
     cut = value_P[asked_P].max()
     below_P = value_P <= cut
     edges = value_P[below_P].quantile(torch.linspace(0, 1, BINS + 1, dtype=torch.float64)[1:-1]).unique()
@@ -58,7 +61,7 @@ def _share_asked(value_P: Tensor, asked_P: Tensor, value_V: Tensor) -> Tensor:
 
 
 def error_by_share(validation: Validation | None) -> tuple[tuple[float, float], ...]:
-    """Return (share, error) pairs: the share of wrong predictions among the most confident so many.
+    """Return (share, error) pairs: the error rate among this share of the most confident samples.
 
     >>> scores = PoolScores(index_P=torch.arange(4), predicted_P=torch.tensor([0, 0, 0, 0]),
     ...                     log_odds_P=torch.tensor([4.0, 3.0, 2.0, 1.0]))

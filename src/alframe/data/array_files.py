@@ -1,4 +1,4 @@
-"""Arrays in files: members of an `.npz` or the `.npy` files of a folder, read or mapped where they lie."""
+"""Arrays in files: members of an `.npz` file or the `.npy` files of a folder, read or memory-mapped."""
 
 import math
 import struct
@@ -14,18 +14,19 @@ from alframe.data.dataset import map_images
 
 IMAGES = ("images", "test_images")
 NAMES = (*IMAGES, "labels", "test_labels", "class_names")
-_LOCAL_HEADER = struct.Struct("<4s22xHH")  # of a zip's member: signature, lengths of its name and its extra
+# The header of a member of a zip file: signature, lengths of its name and of its extra field.
+_LOCAL_HEADER = struct.Struct("<4s22xHH")
 
 
 def load_arrays(name: str, where: Path, in_memory: bool) -> dict[str, Any]:
-    """Return those of `NAMES` that are there; images as arrays or, unless `in_memory`, as `MappedImages`.
+    """Return the arrays among `NAMES` by name; images as arrays or, unless `in_memory`, as `MappedImages`.
 
-    What is mapped is checked by its header and length; a bit that flipped within is not noticed.
+    Mapped images are checked by header and length; flipped bits in them are not detected.
 
     Args:
         name: of the data set, for messages.
         where: an `.npz` file, or a folder of files such as `images.npy`.
-        in_memory: whether images are read.
+        in_memory: True reads the images, False maps them.
 
     Raises:
         DataError: images or labels are missing, cut off, or cannot be mapped.
@@ -48,7 +49,7 @@ def _load_npz(name: str, file: Path, in_memory: bool) -> dict[str, Any]:
     with file.open("rb") as raw:
         beginning = raw.read(6)
         if beginning and not beginning.startswith((b"PK", b"\x93NUMPY")):
-            raise DataError(f"data.path: expected an .npz file, {file} is none. Write one with numpy.savez.")
+            raise DataError(f"data.path: expected an .npz file, got {file}. Write one with numpy.savez.")
         raw.seek(0)
         loaded = np.load(raw, allow_pickle=False)
         if not isinstance(loaded, np.lib.npyio.NpzFile):
@@ -56,7 +57,7 @@ def _load_npz(name: str, file: Path, in_memory: bool) -> dict[str, Any]:
         with loaded as bundle:
 
             def map_member(array: str) -> Any:
-                assert bundle.zip is not None, "open until the with ends"
+                assert bundle.zip is not None, "the file is open inside the with block"
                 return map_npy(file, *_place(file, bundle.zip.getinfo(f"{array}.npy")))
 
             return _load(name, file, bundle.files, bundle.__getitem__, None if in_memory else map_member)
@@ -81,22 +82,22 @@ def _load(
 
 
 def map_npy(file: Path, start: int = 0, length: int | None = None) -> np.ndarray[Any, Any]:
-    """Return a read-only memory map of the array in an `.npy` file, or in such a part of a file.
+    """Return a read-only memory map of the array in an `.npy` file, or in a part of a file in that format.
 
     Args:
-        file: where it lies.
+        file: the file.
         start, length: the part of the file, in bytes; by default all of it.
 
     Raises:
-        DataError: there are fewer bytes than the header says.
-        ValueError: no such header, or objects.
+        DataError: the file has fewer bytes than the header states.
+        ValueError: the header is invalid, or the array holds Python objects.
     """
     with file.open("rb") as raw:
         raw.seek(start)
         version = np.lib.format.read_magic(raw)
         if version == (1, 0):
             shape, in_fortran_order, dtype = np.lib.format.read_array_header_1_0(raw)
-        else:  # (3, 0) names fields, which images have not
+        else:  # (3, 0) is for named fields, which images do not have
             shape, in_fortran_order, dtype = np.lib.format.read_array_header_2_0(raw)
         offset = raw.tell()
     if dtype.hasobject:
@@ -107,15 +108,15 @@ def map_npy(file: Path, start: int = 0, length: int | None = None) -> np.ndarray
     if there < expected:
         raise DataError(
             f"data.path: expected {expected} bytes of an array of shape {shape} in {file}, got {there}: "
-            "it is cut off. Copy or save it anew."
+            "it is cut off. Copy or save it again."
         )
     if expected == 0:
-        return np.empty(shape, dtype)  # an empty map is refused by the system
+        return np.empty(shape, dtype)  # the system refuses an empty map
     return np.memmap(file, dtype, "r", offset, shape, "F" if in_fortran_order else "C")
 
 
 def _place(file: Path, member: zipfile.ZipInfo) -> tuple[int, int]:
-    """Return (start, length), in bytes, of a member that is stored as it is."""
+    """Return (start, length), in bytes, of a member that is stored without compression."""
     if member.compress_type != zipfile.ZIP_STORED:
         raise DataError(
             f"data.in_memory: expected {member.filename} to be uncompressed in {file} in order to map it, "

@@ -1,4 +1,4 @@
-"""The images of a data set as uint8, batches by index.
+"""Batches of uint8 images by index.
 
 A batch is a gather instead of a DataLoader: no workers, no per-sample transforms, one byte per pixel.
 """
@@ -12,7 +12,7 @@ from torch import Tensor
 
 
 class Bank(Protocol):
-    """Where batches of images come from; `ImageBank` holds them on the device, other banks stream them."""
+    """A source of image batches; `ImageBank` holds all images on the device, other banks stream them."""
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
@@ -21,17 +21,17 @@ class Bank(Protocol):
 
     @property
     def device(self) -> torch.device:
-        """Where batches are delivered."""
+        """The device of the batches."""
         ...
 
     @property
     def index_device(self) -> torch.device:
-        """Where `take` wants its indices, so that whole tables of them move there at once."""
+        """The device of the indices for `take`, so that whole tables of them can be moved at once."""
         ...
 
     @property
     def resident(self) -> bool:
-        """Whether `take` is a gather on the device, which a captured graph can hold."""
+        """True if `take` is a gather on the device, which a CUDA graph can capture."""
         ...
 
     def __len__(self) -> int: ...
@@ -55,7 +55,7 @@ class Bank(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class ImageBank:
-    """Images on a device.
+    """A bank that holds all images on one device.
 
     Attributes:
         images_N: (N, channels, height, width) uint8.
@@ -75,12 +75,12 @@ class ImageBank:
 
     @property
     def device(self) -> torch.device:
-        """Where the images are."""
+        """The device of the images."""
         return self.images_N.device
 
     @property
     def index_device(self) -> torch.device:
-        """Where the images are."""
+        """The device of the images."""
         return self.images_N.device
 
     def take(self, index_B: Tensor) -> Tensor:

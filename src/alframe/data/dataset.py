@@ -1,4 +1,4 @@
-"""What a data source returns: checked uint8 images, true labels where they are known, a test set."""
+"""A data set: checked uint8 images, true labels if they are known, and an optional test set."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,20 +11,20 @@ from torch import Tensor
 from alframe.core.errors import DataError
 from alframe.data.memory_map import MappedImages, channels_first
 
-MAX_CLASSES = 10_000  # a label beyond this is taken for a mistake unless classes are named
+MAX_CLASSES = 10_000  # a larger label counts as a mistake unless the classes are named
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ImageDataset:
-    """Images in the order of their file, which the indices of a trial refer to.
+    """Images with their labels. The indices of a trial refer to their order.
 
     Attributes:
         name: for messages and file names.
         images_N: (N, channels, height, width) uint8, a tensor or images that stay in their file.
-        truth_N: (N,) int64 in [0, C), or None where nobody knows.
+        truth_N: (N,) int64 in [0, C), the true classes, or None if they are unknown.
         test_images_T, test_truth_T: a test set in the same form, or None.
         class_names: C names.
-        files_N: the file of each image, for the user to find it again; or None.
+        files_N: the file of each image, so that users can find it; or None.
     """
 
     name: str
@@ -57,10 +57,10 @@ class ImageDataset:
         """Return a checked data set from array-likes.
 
         Args:
-            name: what to call it.
+            name: the name of the data set.
             images: uint8, (N, height, width), (N, height, width, channels) with 1 or 3 channels, or
-                (N, channels, height, width). They are copied, unless they come as `MappedImages`.
-            labels: (N,) integers from 0, or None where nobody knows them (then `class_names` is needed).
+                (N, channels, height, width). They are copied unless they are `MappedImages`.
+            labels: (N,) integers from 0, or None if they are unknown (then `class_names` is needed).
             test_images, test_labels: a test set in the same form, or neither.
             class_names: one name per class; by default the numbers.
 
@@ -117,10 +117,10 @@ def _images(name: str, what: str, images: Any) -> Tensor | MappedImages:
 
 
 def map_images(name: str, what: str, stored: np.memmap[Any, Any]) -> MappedImages:
-    """Return images that stay in their file, checked by what its header says.
+    """Return images that stay in their file, after a check of type, shape and order.
 
     Raises:
-        DataError: another type, shape or order than can be read from the file.
+        DataError: the type, shape or order cannot be read from a file.
     """
     check_images(name, what, stored)
     if not stored.flags.c_contiguous:
@@ -132,7 +132,7 @@ def map_images(name: str, what: str, stored: np.memmap[Any, Any]) -> MappedImage
 
 
 def check_images(name: str, what: str, array: np.ndarray[Any, Any]) -> None:
-    """Raise `DataError` unless the type and shape are those of images; their values are not read."""
+    """Raise `DataError` unless type and shape are those of images; the values are not read."""
     if array.dtype != np.uint8:
         raise DataError(
             f"{name}: expected {what} of dtype uint8 (0 to 255), got {array.dtype}. "
@@ -178,7 +178,7 @@ def _check_classes(
     if truth_N is not None and int(truth_N.min()) == int(truth_N.max()):
         n_classes = 1
     if n_classes < least:
-        raise DataError(f"{name}: expected at least two classes, got {n_classes}: nothing to tell apart.")
+        raise DataError(f"{name}: expected at least two classes, got {n_classes}.")
     if truth_N is not None and int(truth_N.max()) >= len(class_names):
         raise DataError(
             f"{name}: expected {what} below {len(class_names)}, the number of class names, "

@@ -1,4 +1,4 @@
-"""A fingerprint of a data set, which tells whether a trial goes on with the data it began with."""
+"""A fingerprint of a data set, to check that a resumed trial continues with the same data."""
 
 import zlib
 
@@ -8,13 +8,17 @@ from torch import Tensor
 
 from alframe.data import ImageDataset
 
-_LOOKED_AT = 2048  # images of a data set, evenly spread, that its fingerprint is taken of
+_N_IMAGES = 2048  # images, evenly spread over the data set, that the fingerprint uses
 
 
 def fingerprint(dataset: ImageDataset, member_N: Tensor) -> str:
-    """Return what stands for a data set: its sizes, its classes, its truth and some of its images."""
+    """Return a fingerprint of a data set: of its sizes, its classes, its truth and some of its images.
+
+    Args:
+        dataset: N images. member_N: (N,) bool, the samples that are part of the trial.
+    """
     n = len(dataset)
-    some = torch.from_numpy(np.linspace(0, n - 1, min(n, _LOOKED_AT)).astype(np.int64))
+    some = torch.from_numpy(np.linspace(0, n - 1, min(n, _N_IMAGES)).astype(np.int64))
     images = torch.stack([torch.as_tensor(dataset.images_N[int(index)]) for index in some])
     value = zlib.crc32(images.contiguous().numpy().tobytes())
     value = zlib.crc32(member_N.numpy().tobytes(), value)

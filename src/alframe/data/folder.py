@@ -1,4 +1,4 @@
-"""Images in a directory: one file an image, in subfolders by class or all in one."""
+"""Images in a directory: one file for each image, in subfolders by class or all in one folder."""
 
 import re
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from alframe.core.errors import DataError
 from alframe.data.dataset import ImageDataset
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp")
-NAMED = 3  # files named in a message
+NAMED = 3  # files that a message names
 
 
 def folder(
@@ -26,22 +26,22 @@ def folder(
     class_names: Sequence[str] | None,
     test_path: str | None,
 ) -> ImageDataset:
-    """Return the images of a directory; subfolders are classes and their names the labels.
+    """Return the images of a directory; each subfolder is a class, and its name is the label.
 
-    Indices count the files in natural order of their paths (img2 before img10). Hidden files and files of
-    other kinds are left out. A directory without subfolders has no labels; then `class_names` are needed.
+    Indices count the files in natural order of their paths (img2 before img10). Hidden files and files that
+    are no images are left out. A directory without subfolders has no labels; then `class_names` are needed.
 
     Args:
-        name: what to call the data set.
+        name: the name of the data set.
         path: the directory, looked up in `data_dir` first, then in the current directory.
-        data_dir: where data sets lie. download: of no use here.
-        size: (height, width) that images are scaled to; None takes them as they are, all of one size.
-        channels: 1 for grey, 3 for colour, None for grey where every image is.
-        class_names: names in the order of the class numbers; None takes the subfolders' in natural order.
+        data_dir: the folder of the data sets. download: ignored.
+        size: (height, width) to which images are scaled, in pixels; None expects images of one size.
+        channels: 1 for grey, 3 for colour, None for grey if every image is grey.
+        class_names: names in the order of the class numbers; None takes the subfolders in natural order.
         test_path: a directory of test images with the same subfolders, or None.
 
     Raises:
-        DataError: nothing there, images of several sizes, files that cannot be read.
+        DataError: there are no images, images of several sizes, or files that cannot be read.
     """
     root = _found(path, data_dir, "data.path")
     files, names_N = _listed(root)
@@ -65,7 +65,7 @@ def folder(
 
 
 def natural(text: str) -> list[Any]:
-    """Return what a name is sorted by, numbers by their value.
+    """Return a sort key of a name that compares numbers by value.
 
     >>> sorted(["img10.png", "img2.png"], key=natural)
     ['img2.png', 'img10.png']
@@ -74,7 +74,7 @@ def natural(text: str) -> list[Any]:
 
 
 def image_files(root: Path) -> list[Path]:
-    """Return the image files of a directory and its subfolders in natural order; indices refer to it."""
+    """Return the image files of a directory and its subfolders in natural order, which indices refer to."""
     files = [
         file
         for file in root.rglob("*")
@@ -94,7 +94,7 @@ def _found(path: str, data_dir: str, key: str) -> Path:
 
 
 def _listed(root: Path) -> tuple[list[Path], list[str | None]]:
-    """Return the files and the class that each lies in, None for all where there are no subfolders."""
+    """Return the files and the class of each; all classes are None if there are no subfolders."""
     files = image_files(root)
     if not files:
         raise DataError(f"data.path: expected images ({', '.join(SUFFIXES)}) in {root}, found none.")
@@ -103,7 +103,7 @@ def _listed(root: Path) -> tuple[list[Path], list[str | None]]:
         loose = files[names.index(None)]
         raise DataError(
             f"data.path: expected every image of {root} in a subfolder by class, or none, but {loose.name} "
-            "lies beside subfolders. Move it."
+            "is beside the subfolders. Move it."
         )
     return files, names
 
@@ -140,12 +140,12 @@ def _is_grey(file: Path) -> bool:
     try:
         with Image.open(file) as image:
             return image.mode in ("1", "L", "LA", "I", "I;16", "F")
-    except (OSError, ValueError):  # told when it is read
+    except (OSError, ValueError):  # reading the image raises the error later
         return True
 
 
 def _read(files: Sequence[Path], size: Sequence[int] | None, channels: int) -> np.ndarray[Any, Any]:
-    """Return (n, height, width, channels) uint8, every file that cannot be read counted."""
+    """Return (n, height, width, channels) uint8; one error counts all files that cannot be read."""
     images: np.ndarray[Any, Any] | None = None
     broken: list[str] = []
     for position, file in enumerate(files):
@@ -168,18 +168,18 @@ def _read(files: Sequence[Path], size: Sequence[int] | None, channels: int) -> n
         more = f" and {len(broken) - NAMED} more" if len(broken) > NAMED else ""
         raise DataError(
             f"data.path: expected images that can be read, but {len(broken)} of {len(files)} cannot: "
-            f"{'; '.join(broken[:NAMED])}{more}. Mend them or take them away."
+            f"{'; '.join(broken[:NAMED])}{more}. Repair or remove them."
         )
     return images
 
 
 def _image(file: Path, size: Sequence[int] | None, channels: int) -> np.ndarray[Any, Any]:
-    """Return (height, width, channels) uint8, turned as its EXIF says, transparent parts white."""
+    """Return (height, width, channels) uint8, rotated by its EXIF tag, with transparent parts white."""
     from PIL import Image, ImageOps
 
     with Image.open(file) as opened:
         image = ImageOps.exif_transpose(opened)
-        if image.mode in ("I", "I;16", "F"):  # more than 8 bits: the upper 8 of 16
+        if image.mode in ("I", "I;16", "F"):  # 16 bits: keep the upper 8
             image = Image.fromarray((np.asarray(image, dtype=np.float64) / 257).clip(0, 255).astype(np.uint8))
         if image.mode in ("LA", "PA", "RGBA") or "transparency" in image.info:
             image = image.convert("RGBA")

@@ -1,7 +1,7 @@
-"""A pool larger than memory: images that stay in their file, batches read from a memory map.
+"""A pool larger than memory: images stay in their file, and batches are read from a memory map.
 
-What is held of the file is a window that does not grow with it. Scoring reads ahead by one batch in a thread
-of its own; on CUDA through two pinned buffers, each filled again only when its copy has been made.
+Only a window of the file is in memory, whose size does not depend on the file. Scoring reads one batch ahead
+in its own thread. On CUDA it uses two pinned buffers; a buffer is filled again only after its copy is done.
 """
 
 import mmap
@@ -16,12 +16,12 @@ from torch import Tensor
 
 from alframe.data.bank import Bank, ImageBank, channel_statistics
 
-WINDOW = 64 * 2**20  # bytes of the file that may be mapped before they are let go
-# A page fault maps the whole folio that holds the page: up to 2 MB where the file system keeps large ones.
+WINDOW = 64 * 2**20  # bytes of the file that may be resident before they are dropped
+# A page fault maps the whole folio of the page: up to 2 MB if the file system uses large folios.
 # Measured on ext4, Linux 6.18: a thousand random images of 784 bytes made 586 MB resident.
 FOLIO = 2 * 2**20
-ROWS = 16  # images read between two looks at the window, where they lie scattered
-CHUNK = 2 * 2**20  # bytes of images at once for statistics
+ROWS = 16  # scattered images that are read between two checks of the window
+CHUNK = 2 * 2**20  # bytes of images in one step of the statistics
 
 Array = TypeVar("Array", np.ndarray[Any, Any], Tensor)
 
@@ -40,15 +40,15 @@ def channels_first(images: Array) -> Array:
 
 
 class MappedImages:
-    """Images in a file, read when they are asked for; in place of a tensor in an `ImageDataset`.
+    """Images in a file, read on demand; they replace the tensor of an `ImageDataset`.
 
-    Pages that were read are let go before more than a window of them is resident. They stay in the system's
-    page cache, which gives them up when memory is short. A file that is cut off while it is mapped ends the
-    process: the system has no gentler way to tell.
+    Pages are dropped before more than a window of them is resident. They stay in the system's page cache,
+    which frees them if memory is short. If the file is truncated while it is mapped, the system ends the
+    process with a bus error.
     """
 
     def __init__(self, stored: np.memmap[Any, Any]) -> None:
-        """Take a memory map that is C-contiguous, uint8 and in a form that `channels_first` takes."""
+        """Wrap a memory map that is C-contiguous, uint8 and of a shape that `channels_first` accepts."""
         self._stored = np.asarray(stored)
         self._mapping = _mapping(stored)
         self._row_bytes = self._stored[:1].nbytes
@@ -64,7 +64,7 @@ class MappedImages:
         return channels_first(torch.from_numpy(self._stored[[index]]))[0]
 
     def read_into(self, out_B: Tensor, index_B: Tensor, pixels: int = 0) -> None:
-        """Write the images of `index_B` (int64, CPU) without `pixels` at each side into `out_B`."""
+        """Write the images of `index_B` (int64, CPU), without `pixels` at each side, into `out_B`."""
         for n, part_B in enumerate(self._parts(index_B)):
             rows = channels_first(torch.from_numpy(self._stored.take(part_B.numpy(), axis=0)))
             height, width = rows.shape[2] - pixels, rows.shape[3] - pixels
@@ -75,7 +75,7 @@ class MappedImages:
         if len(index_B) == 0:
             return ()
         span = self._span(index_B)
-        # Reading ahead pays in file order; scattered images would each drag in 128 KB.
+        # Read-ahead helps in file order; for scattered images it would load 128 KB each.
         dense = span <= max(WINDOW, 4 * len(index_B) * self._row_bytes)
         self._advise("MADV_SEQUENTIAL" if dense else "MADV_RANDOM")
         return (index_B,) if span <= WINDOW else index_B.split(ROWS)
@@ -84,7 +84,7 @@ class MappedImages:
         return (int(index_B.max()) - int(index_B.min()) + 1) * self._row_bytes
 
     def _count(self, index_B: Tensor) -> None:
-        """Let go of what was read when it may have come to a window."""
+        """Drop the cached pages once about WINDOW bytes have been read."""
         scattered = len(index_B) * (self._row_bytes + FOLIO)
         self._touched += min(scattered, self._span(index_B) + FOLIO)
         if self._touched > WINDOW:
@@ -101,12 +101,12 @@ class MappedImages:
 
 @dataclass(frozen=True, eq=False)
 class MappedBank:
-    """Batches from a file.
+    """A bank that reads batches from a file.
 
     Attributes:
         images: of all samples.
-        device: where batches are delivered.
-        pixels: rows and columns left out at each side.
+        device: of the batches.
+        pixels: how many rows and columns are left out at each side.
     """
 
     images: MappedImages
@@ -126,7 +126,7 @@ class MappedBank:
 
     def take(self, index_B: Tensor) -> Tensor:
         """Return (B, channels, height, width) uint8 on the device, the images of `index_B` (int64, CPU)."""
-        # torch reuses a pinned block only when the copies made from it are done.
+        # torch reuses a pinned block only after the copies from it are done.
         image_B = self._empty(len(index_B))
         self.images.read_into(image_B, index_B, self.pixels)
         return image_B.to(self.device, non_blocking=self.device.type == "cuda")
@@ -134,7 +134,7 @@ class MappedBank:
     def stream(self, index_P: Tensor, batch_size: int) -> Iterator[Tensor]:
         """Yield the images of `index_P` (int64, CPU) in that order, `batch_size` at a time, on the device.
 
-        The next batch is read meanwhile. The reader ends with the iterator, however that ends.
+        The next batch is read in the meantime. The reader thread ends with the iterator, on errors too.
         """
         if len(index_P) == 0:
             return
@@ -163,31 +163,31 @@ class MappedBank:
 
     def _empty(self, n: int) -> Tensor:
         pinned = self.device.type == "cuda"
-        # An ordinary tensor even within inference mode: the reader's thread, which writes it, is outside.
+        # An ordinary tensor even in inference mode: the reader thread, which writes it, is not in that mode.
         with torch.inference_mode(False):
             return torch.empty((n, *self.image_shape), dtype=torch.uint8, pin_memory=pinned)
 
 
 def make_bank(images_N: Tensor | MappedImages, device: torch.device) -> Bank:
-    """Return the bank of a data set's images: on the device, or in their file."""
+    """Return the bank of a data set's images, on the device or in their file."""
     if isinstance(images_N, MappedImages):
         return MappedBank(images_N, device)
     return ImageBank(images_N.to(device))
 
 
 class _Buffer:
-    """One of the two that a stream alternates between: filled by the reader, delivered by the consumer."""
+    """One of the two buffers of a stream: the reader fills it and the consumer delivers it."""
 
     def __init__(self, bank: MappedBank, batch_size: int) -> None:
         self._bank = bank
         self._on_cuda = bank.device.type == "cuda"
-        # Pinned memory is dear to get, so it is filled again; elsewhere the batch itself is handed out.
+        # Pinned memory is slow to allocate, so it is reused. On other devices each batch is a new tensor.
         self._pinned = bank._empty(batch_size) if self._on_cuda else None
         self._copied = torch.cuda.Event() if self._on_cuda else None
         self._image_B = torch.empty(0)
 
     def fill(self, index_B: Tensor) -> None:
-        """Read a batch; first wait until the copy of the last one is made."""
+        """Read a batch, after the copy of the previous batch is done."""
         if self._pinned is not None and self._copied is not None:
             self._copied.synchronize()
             self._image_B = self._pinned[: len(index_B)]
@@ -196,7 +196,7 @@ class _Buffer:
         self._bank.images.read_into(self._image_B, index_B, self._bank.pixels)
 
     def deliver(self) -> Tensor:
-        """Return the batch on the device; on CUDA the copy is queued, and marked, on the current stream."""
+        """Return the batch on the device; on CUDA the copy and its event are queued on the current stream."""
         image_B = self._image_B.to(self._bank.device, non_blocking=self._on_cuda)
         if self._copied is not None:
             self._copied.record(torch.cuda.current_stream(self._bank.device))

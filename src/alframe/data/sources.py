@@ -1,4 +1,4 @@
-"""Where images come from; each function is the `_target_` of a file in conf/data/.
+"""Sources of images; each function is the `_target_` of a file in conf/data/.
 
 A function takes `data_dir` and `download` and returns an `ImageDataset`.
 """
@@ -20,7 +20,7 @@ from alframe.core.errors import DataError
 from alframe.data.array_files import load_arrays
 from alframe.data.dataset import ImageDataset
 
-# What torchvision, NumPy and their decoders raise on files that are not what they should be.
+# Exceptions that torchvision, NumPy and their decoders raise for damaged files.
 _DAMAGE = (
     OSError,
     ValueError,
@@ -32,7 +32,7 @@ _DAMAGE = (
     TypeError,
     OverflowError,
     MemoryError,
-    tokenize.TokenError,  # NumPy's header parser on a header that is cut or garbled
+    tokenize.TokenError,  # from NumPy's header parser, for a damaged header
     pickle.UnpicklingError,
     struct.error,
     zipfile.BadZipFile,
@@ -43,21 +43,21 @@ _DAMAGE = (
 def torchvision_dataset(
     *, name: str, dataset: Callable[..., Any], data_dir: str, download: bool
 ) -> ImageDataset:
-    """Return a torchvision data set, training split as the data to label, test split to measure.
+    """Return a torchvision data set: the training split is the data to label, the test split is the test set.
 
     Args:
-        name: what to call it.
+        name: the name of the data set.
         dataset: a class like `torchvision.datasets.MNIST` with `.data`, `.targets` and `.classes`.
-        data_dir: the folder torchvision takes as root, such as the one that holds `MNIST/raw/`.
-        download: whether it may be fetched, with a progress bar, when it is not there.
+        data_dir: the root folder of torchvision, such as the one that contains `MNIST/raw/`.
+        download: True downloads missing files, with a progress bar.
 
     Raises:
-        DataError: it is not there and may not or cannot be fetched; it is damaged.
+        DataError: it is missing and must not or cannot be downloaded; or it is damaged.
     """
     root = Path(data_dir).expanduser()
     train = _open(name, dataset, root, train=True, download=download)
     test = _open(name, dataset, root, train=False, download=download)
-    with _told_as_damage(name, root):
+    with _damage_as_data_error(name, root):
         return ImageDataset.from_arrays(
             name,
             train.data,
@@ -69,7 +69,7 @@ def torchvision_dataset(
 
 
 def digits(*, name: str, data_dir: str, download: bool) -> ImageDataset:
-    """Return scikit-learn's bundled 1,797 real handwritten digits of 8 x 8 pixels; no test set.
+    """Return the 1,797 handwritten digits of 8 x 8 pixels in scikit-learn; there is no test set.
 
     Source: E. Alpaydin and C. Kaynak, Optical Recognition of Handwritten Digits, UCI, 1998.
     """
@@ -89,16 +89,21 @@ def arrays(
     in_memory: bool,
     class_names: Sequence[str] | None,
 ) -> ImageDataset:
-    """Return arrays named `images` and, if there, `labels`, `test_images`, `test_labels`, `class_names`.
+    """Return the data set of an `.npz` file or of a folder of `.npy` files.
 
-    Without `labels` nobody knows the truth; then class names are needed, here or among the arrays.
+    The arrays are `images` and, optionally, `labels`, `test_images`, `test_labels` and `class_names`; in a
+    folder they are `images.npy` and so on. Shapes and dtypes are as in `ImageDataset.from_arrays`. Without
+    `labels` the truth is unknown, and class names are needed, as an argument or among the arrays.
 
-    They lie in an `.npz` file or, as `images.npy` and so on, in a folder. Shapes and dtypes as
-    `ImageDataset.from_arrays` takes them. A relative `path` is looked up in `data_dir` first, then in the
-    current directory. Unless `in_memory`, images stay in the file, which must be uncompressed.
+    Args:
+        name: the name of the data set.
+        path: the file or folder, looked up in `data_dir` first, then in the current directory.
+        data_dir: the folder of the data sets. download: ignored.
+        in_memory: True reads the images; False leaves them in the file, which must be uncompressed.
+        class_names: one name per class, or None.
 
     Raises:
-        DataError: nothing there, damaged, or arrays that cannot be labelled or mapped.
+        DataError: there are no arrays, they are damaged, or they cannot be labelled or mapped.
     """
     candidates = [Path(data_dir).expanduser() / path, Path(path).expanduser()]
     where = next((candidate for candidate in candidates if candidate.exists()), None)
@@ -107,7 +112,7 @@ def arrays(
             f"data.path: expected an .npz file or a folder of .npy files at {candidates[0]}, found none. "
             "Give data.path."
         )
-    with _told_as_damage(name, where, "Save it anew with numpy."):
+    with _damage_as_data_error(name, where, "Save it again with numpy."):
         content = load_arrays(name, where, in_memory)
     names = class_names if class_names is not None else content.get("class_names")
     return ImageDataset.from_arrays(
@@ -129,14 +134,14 @@ def _open(name: str, dataset: Callable[..., Any], root: Path, *, train: bool, do
             f"data_dir: expected a readable {name} under {root}, got: {error.strerror} ({error.filename})."
         ) from error
     except _DAMAGE as error:
-        # CIFAR's "not found or corrupted" is damage when the files are there.
+        # CIFAR's "not found or corrupted" means damage if the files exist.
         there = (root / getattr(dataset, "base_folder", "no such folder")).is_dir()
         if "not found" not in str(error) or (there and not download):
             raise _damaged(name, root, error) from error
     if not download:
         raise DataError(
             f"data_dir: expected {name} under {root.absolute()}, found none. Set data_dir=FOLDER or "
-            "ALFRAME_DATA_DIR to where it lies, or data.download=true to fetch it."
+            "ALFRAME_DATA_DIR to its folder, or data.download=true to download it."
         )
     try:
         with _patient_sockets(20.0):
@@ -144,13 +149,13 @@ def _open(name: str, dataset: Callable[..., Any], root: Path, *, train: bool, do
     except _DAMAGE as error:
         reason = _in_one_line(error)
         raise DataError(
-            f"data.download: {name} is not under {root.absolute()} and could not be fetched: {reason}. "
-            "Check the network, or set data_dir=FOLDER or ALFRAME_DATA_DIR to where it lies."
+            f"data.download: {name} is not under {root.absolute()} and could not be downloaded: {reason}. "
+            "Check the network, or set data_dir=FOLDER or ALFRAME_DATA_DIR to its folder."
         ) from error
 
 
 @contextmanager
-def _told_as_damage(name: str, where: Path, way_out: str = "") -> Iterator[None]:
+def _damage_as_data_error(name: str, where: Path, way_out: str = "") -> Iterator[None]:
     try:
         yield
     except DataError:
@@ -160,7 +165,7 @@ def _told_as_damage(name: str, where: Path, way_out: str = "") -> Iterator[None]
 
 
 def _damaged(name: str, where: Path, error: Exception, way_out: str = "") -> DataError:
-    way_out = way_out or "Delete them and run again with data.download=true, or copy them anew."
+    way_out = way_out or "Delete them and run again with data.download=true, or copy them again."
     return DataError(
         f"data_dir: expected the files of {name} under {where} to be whole, but reading them failed: "
         f"{_in_one_line(error)}. {way_out}"

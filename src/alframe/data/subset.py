@@ -1,4 +1,6 @@
-"""Classes made unequal: which samples of the pool take part. The test set stays as it is.
+"""The samples that are part of a trial: a limited number, or classes of unequal size.
+
+The test set does not change.
 
 Axes: N the samples of the file, C the classes.
 
@@ -21,17 +23,17 @@ from alframe.data.dataset import ImageDataset
 def thinned_members(
     dataset: ImageDataset, member_N: Tensor, settings: dict[str, Any] | None, seed: int
 ) -> Tensor:
-    """Return member_N, bool, with classes thinned out as `data.imbalance` says; None leaves all.
+    """Return (N,) bool, `member_N` with classes reduced as `data.imbalance` says; None changes nothing.
 
     Raises:
-        ConfigError: nobody knows the classes.
+        ConfigError: the true classes are unknown.
     """
     if settings is None or settings["kind"] == "none":
         return member_N
     if dataset.truth_N is None:
         raise ConfigError(
             "data.imbalance.kind",
-            f"none for {dataset.name}, whose classes nobody knows",
+            f"none for {dataset.name}, which has no true labels",
             settings["kind"],
         )
     generator = derive_generator(seed, 0, "imbalance")
@@ -42,7 +44,7 @@ def thinned_members(
 
 
 def kept_shares(n_classes: int, kind: str, ratio: float) -> Tensor:
-    """Return share_C, float64 in (0, 1]: which share of its samples each class keeps, classes in order.
+    """Return (C,) float64 in (0, 1], the share of its samples that each class keeps.
 
     Args:
         n_classes: C, at least 2.
@@ -64,16 +66,16 @@ def kept_shares(n_classes: int, kind: str, ratio: float) -> Tensor:
 
 
 def imbalanced(truth_N: Tensor, member_N: Tensor, share_C: Tensor, generator: torch.Generator) -> Tensor:
-    """Return member_N, bool: of each class, random floor(share * size) of those that took part, at least one.
+    """Return (N,) bool: of each class, floor(share * size) random members of `member_N`, at least one.
 
     Args:
         truth_N: (N,) int64 in [0, C). member_N: (N,) bool.
-        share_C: (C,) float64 in (0, 1]. generator: draws who stays.
+        share_C: (C,) float64 in (0, 1]. generator: draws the samples that stay.
     """
     size_C = torch.bincount(truth_N[member_N], minlength=len(share_C))
-    # 5000 * 0.01 may come to a little less than 50.
+    # 5000 * 0.01 may be slightly less than 50 in floating point.
     keep_C = (size_C * share_C + 1e-9).floor().long()
-    _tell_of_vanishing(size_C, keep_C)
+    _warn_of_empty_classes(size_C, keep_C)
     keep_C = torch.maximum(keep_C, size_C.clamp(max=1))
     index_M = member_N.nonzero().flatten()
     shuffled_M = index_M[torch.randperm(len(index_M), generator=generator)]
@@ -82,12 +84,12 @@ def imbalanced(truth_N: Tensor, member_N: Tensor, share_C: Tensor, generator: to
     return torch.zeros_like(member_N).index_fill_(0, kept, True)
 
 
-def _tell_of_vanishing(size_C: Tensor, keep_C: Tensor) -> None:
+def _warn_of_empty_classes(size_C: Tensor, keep_C: Tensor) -> None:
     vanishing = ((keep_C == 0) & (size_C > 0)).nonzero().flatten().tolist()
     if vanishing:
         classes = ", ".join(map(str, vanishing))
         warnings.warn(
-            f"data.imbalance.ratio: it would leave no sample of class {classes} (counted from 0); one is "
+            f"data.imbalance.ratio: no sample of class {classes} (counted from 0) would be left; one is "
             "kept. Write a smaller ratio or a larger data.limit.",
             DataWarning,
             stacklevel=3,
@@ -95,10 +97,10 @@ def _tell_of_vanishing(size_C: Tensor, keep_C: Tensor) -> None:
 
 
 def choose_members(size: int, limit: int | None, seed: int) -> Tensor:
-    """Return (size,) bool: which samples take part; `limit` of them, drawn by `seed`, or all.
+    """Return (size,) bool, the samples that are part of the trial: `limit` random ones, or all.
 
     Raises:
-        ConfigError: `limit` is more than there is.
+        ConfigError: `limit` is larger than `size`.
     """
     if limit is None:
         return torch.ones(size, dtype=torch.bool)

@@ -1,4 +1,4 @@
-"""Oracles: they answer questions about labels."""
+"""Oracles, which answer questions about labels."""
 
 from alframe.oracle.callable import CallableOracle
 from alframe.oracle.csv_files import FilesOracle

@@ -1,4 +1,4 @@
-"""An oracle that asks a Python function."""
+"""An oracle that calls a Python function."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,13 +15,23 @@ Answers = Callable[[np.ndarray[Any, Any]], Any]
 
 @dataclass(frozen=True)
 class CallableOracle:
-    """An oracle that asks a function."""
+    """Answers with the return values of a Python function.
+
+    Attributes:
+        answers: from (Q,) int64 data-set indices, a NumPy array, to Q whole numbers in [0, C).
+        n_classes: C.
+    """
 
     answers: Answers
     n_classes: int
 
     def label(self, index_Q: Tensor) -> Tensor:
-        """Return the function's answers, int64."""
+        """Return (Q,) int64, the answers of the function.
+
+        Raises:
+            TrialError: the function does not return Q whole numbers.
+            ConfigError: an answer is not a class.
+        """
         answer_Q = np.asarray(self.answers(index_Q.numpy().copy()))
         if answer_Q.shape != (len(index_Q),) or answer_Q.dtype.kind not in "iu":
             raise TrialError(

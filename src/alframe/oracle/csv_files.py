@@ -1,9 +1,9 @@
-"""People as the oracle, by files: images to look at, a CSV to fill in, answers that are kept for good.
+"""An oracle of people who work with files: images to look at, and a CSV file to fill in.
 
 In the trial's directory:
 
-- `questions/to_label.csv` (index, image, label) and `questions/images/`: what is wanted now;
-- `answers.csv` (index, label): every answer that was taken, written before it is taken out of the question.
+- `questions/to_label.csv` (index, image, label) and `questions/images/`: the current question;
+- `answers.csv` (index, label): every accepted answer, written before it is removed from the question.
 """
 
 import codecs
@@ -23,16 +23,18 @@ from alframe._files import replace_file
 from alframe.core.errors import AnswersNeeded, UserError
 
 QUESTIONS, TO_LABEL, ANSWERS = "questions", "to_label.csv", "answers.csv"
-SIDE = 112  # pixels that the shorter side of an image is shown at, by whole factors
-SHOWN = 20  # problems told at once
+SIDE = 112  # pixels: smaller images are enlarged by a whole factor until their shorter side has this size
+MAX_PROBLEMS = 20  # problems in one message
 
 
 @dataclass(frozen=True, eq=False)
 class FilesOracle:
-    """Answers with what people have written into a file, and asks them for what is missing.
+    """Answers with the labels that people wrote into a file, and asks for the missing ones.
 
     Attributes:
-        directory: the trial's. images_N: (N, channels, height, width) uint8. class_names: C names.
+        directory: the trial's directory.
+        images_N: (N, channels, height, width) uint8.
+        class_names: C names.
     """
 
     directory: Path
@@ -40,14 +42,14 @@ class FilesOracle:
     class_names: Sequence[str]
 
     def label(self, index_Q: Tensor) -> Tensor:
-        """Return the answers for `index_Q`, int64 in [0, C).
+        """Return (Q,) int64 in [0, C), the answers for `index_Q`.
 
         Raises:
-            AnswersNeeded: some are missing; `questions/` then holds what is wanted.
-            UserError: lines that cannot be understood, all of them named; nothing was changed.
+            AnswersNeeded: some answers are missing; `questions/` then holds the question.
+            UserError: some lines cannot be read. The message names them, and no file was changed.
         """
         wanted = index_Q.tolist()
-        answers = self._take_in(wanted)
+        answers = self._collect(wanted)
         missing = [index for index in wanted if index not in answers]
         if missing:
             self._ask(missing)
@@ -57,21 +59,21 @@ class FilesOracle:
                 f"waiting for {len(missing)} labels. {done}Fill in the column label of {file} (the images "
                 f"are beside it; classes: {_listed(self.class_names)}), then run the same command again."
             )
-        if self._shown() <= answers.keys():
+        if self._indices_with_image() <= answers.keys():
             shutil.rmtree(self.directory / QUESTIONS, ignore_errors=True)
         return torch.tensor([answers[index] for index in wanted], dtype=torch.int64)
 
-    def _take_in(self, wanted: Sequence[int]) -> dict[int, int]:
-        """Return all answers, those in the question's file moved to those that are kept."""
+    def _collect(self, wanted: Sequence[int]) -> dict[int, int]:
+        """Return all answers by index, after adding those of the question file to answers.csv."""
         kept_file, file = self.directory / ANSWERS, self.directory / QUESTIONS / TO_LABEL
         problems: list[str] = []
         kept = self._read(kept_file, problems)
-        given = self._read(file, problems, asked={*wanted, *kept, *self._shown()}, kept=kept)
+        given = self._read(file, problems, asked={*wanted, *kept, *self._indices_with_image()}, kept=kept)
         if problems:
-            more = f"; and {len(problems) - SHOWN} more" if len(problems) > SHOWN else ""
+            more = f"; and {len(problems) - MAX_PROBLEMS} more" if len(problems) > MAX_PROBLEMS else ""
             raise UserError(
-                f"oracle: what cannot be taken: {'; '.join(problems[:SHOWN])}{more}. Nothing was changed: "
-                "mend that and run the same command again."
+                f"oracle: some answers cannot be read: {'; '.join(problems[:MAX_PROBLEMS])}{more}. "
+                "No file was changed. Correct these lines and run the same command again."
             )
         answers = kept | given
         if answers != kept:
@@ -79,8 +81,11 @@ class FilesOracle:
             replace_file(kept_file, ["index,label\n", *lines])
         return answers
 
-    def _shown(self) -> set[int]:
-        """Return the indices whose images lie with the question: a later one than is being gone through."""
+    def _indices_with_image(self) -> set[int]:
+        """Return the indices whose images are in the question folder.
+
+        After a restart the folder may belong to a later question than the one that is repeated now.
+        """
         return {int(file.stem) for file in (self.directory / QUESTIONS / "images").glob("[0-9]*.png")}
 
     def _read(
@@ -90,7 +95,7 @@ class FilesOracle:
         asked: set[int] | None = None,
         kept: dict[int, int] | None = None,
     ) -> dict[int, int]:
-        """Return the answers in a file by index; what cannot be understood is added to `problems`."""
+        """Return the answers in a file by index; add the lines that cannot be read to `problems`."""
         known = dict(kept or {})
         found: dict[int, int] = {}
         for number, index_text, label_text in _lines(file, problems):
@@ -101,7 +106,7 @@ class FilesOracle:
             if index is None:
                 problems.append(f"{where}: expected an index, got {index_text!r}")
             elif asked is not None and index not in asked:
-                problems.append(f"{where}: nobody asked about index {index}")
+                problems.append(f"{where}: index {index} was not asked")
             elif label is None:
                 problems.append(f"{where}: expected one of {_listed(self.class_names)}, got {label_text!r}")
             elif known.setdefault(index, label) != label:
@@ -112,7 +117,7 @@ class FilesOracle:
         return found
 
     def _class_of(self, text: str) -> int | None:
-        """Return the class of an answer: its name, its name but for upper and lower case, or its number."""
+        """Return the class of an answer: its name, its name in any case, or its number."""
         names = list(self.class_names)
         if text in names:
             return names.index(text)
@@ -128,7 +133,7 @@ class FilesOracle:
         folder = self.directory / QUESTIONS
         images = folder / "images"
         images.mkdir(parents=True, exist_ok=True)
-        for index in self._shown().difference(missing):
+        for index in self._indices_with_image().difference(missing):
             (images / f"{index}.png").unlink()
         for index in missing:
             file = images / f"{index}.png"
@@ -139,7 +144,7 @@ class FilesOracle:
 
 
 def _lines(file: Path, problems: list[str]) -> Iterator[tuple[int, str, str]]:
-    """Yield (line number, index, label) as text, for what spreadsheets make of a CSV too."""
+    """Yield (line number, index, label) as text; forms that spreadsheets write are understood too."""
     try:
         content = file.read_bytes()
         text = content.decode("utf-16" if content.startswith(_UTF16) else "utf-8-sig")
@@ -150,7 +155,7 @@ def _lines(file: Path, problems: list[str]) -> Iterator[tuple[int, str, str]]:
         return
     head, _, rest = text.partition("\n")
     before = 0
-    if head.lower().startswith("sep="):  # a spreadsheet's word on what parts its cells
+    if head.lower().startswith("sep="):  # a spreadsheet's line that names the separator of the cells
         head, text, before = rest.partition("\n")[0], rest, 1
     delimiter = max(",;\t", key=head.count)
     rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
@@ -174,7 +179,7 @@ _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 def _whole(text: str) -> int | None:
-    """Return a whole number, also where a spreadsheet has made 3.0 of it.
+    """Return a whole number, or None; 3.0 counts as 3, because spreadsheets write it.
 
     >>> _whole("3.0"), _whole("3.5"), _whole("three")
     (3, None, None)
@@ -187,7 +192,7 @@ def _whole(text: str) -> int | None:
 
 
 def _png(image: Tensor) -> bytes:
-    """Return a (channels, height, width) uint8 image as PNG, enlarged by a whole factor where it is tiny."""
+    """Return a (channels, height, width) uint8 image as PNG, enlarged by a whole factor if it is small."""
     from PIL import Image
 
     factor = max(1, math.ceil(SIDE / min(image.shape[1:])))

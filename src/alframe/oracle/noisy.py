@@ -1,4 +1,4 @@
-"""An oracle that errs: symmetric flips, or a confusion matrix.
+"""An oracle that makes errors: symmetric flips, or a confusion matrix.
 
 Axes: Q the asked samples, C the classes.
 """
@@ -24,16 +24,16 @@ _GOLDEN, _MIX_1, _MIX_2 = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB1331
 class NoisyOracle:
     """Answers with the truth or, at random, with another class.
 
-    An answer depends on the trial's seed and the sample alone, so that asking twice, or in another order,
-    brings the same answer; with `reask="fresh"` also on how often the sample has been asked before.
+    An answer depends only on the trial's seed and the sample, so that asking twice or in another order gives
+    the same answer. With `reask="fresh"` it also depends on how often the sample was asked before.
 
     Attributes:
-        truth_N: (N,) int64 in [0, C).
+        truth_N: (N,) int64 in [0, C), the true classes.
         n_classes: C.
         seed: the trial's seed.
-        rate: in [0, 1), the share of answers that are another class, each with the same probability; or None.
-        confusion: C rows of C probabilities, row the truth and column the answer, or an .npy or .csv file
-            of them; or None.
+        rate: in [0, 1), the share of wrong answers, with all other classes equally probable; or None.
+        confusion: C rows of C probabilities, or the name of an .npy or .csv file of them; or None. A row is
+            the true class, a column the answer. Exactly one of `rate` and `confusion` is given.
         reask: "same" or "fresh".
     """
 
@@ -58,16 +58,16 @@ class NoisyOracle:
         object.__setattr__(self, "_asked_N", torch.zeros_like(self.truth_N))
 
     def label(self, index_Q: Tensor) -> Tensor:
-        """Return the answers for `index_Q`, int64 in [0, C); right or wrong."""
+        """Return (Q,) int64 in [0, C), right or wrong answers for `index_Q`."""
         truth_Q = self.truth_N[index_Q]
         uniform_Q = counted_uniform(derive_seed(self.seed, 0, "oracle"), index_Q, self._times(index_Q))
         if self._cumulative_CC is not None:
             return drawn_from_rows(self._cumulative_CC, truth_Q, uniform_Q)
-        assert self.rate is not None, "checked when made"
+        assert self.rate is not None, "__post_init__ checks it"
         return flipped(truth_Q, uniform_Q, self.rate, self.n_classes)
 
     def _times(self, index_Q: Tensor) -> Tensor:
-        """Return (Q,) int64: how often each was asked before, always 0 where the answer is to be the same."""
+        """Return (Q,) int64, how often each sample was asked before; always 0 with `reask="same"`."""
         if self.reask == "same":
             return torch.zeros_like(index_Q)
         times_Q = self._asked_N[index_Q] + rank_within(index_Q)
@@ -76,10 +76,10 @@ class NoisyOracle:
 
 
 def flipped(truth_Q: Tensor, uniform_Q: Tensor, rate: float, n_classes: int) -> Tensor:
-    """Return (Q,) int64: the truth, or another class where the uniform number is below `rate`.
+    """Return (Q,) int64, the truth, or another class if the uniform number is below `rate`.
 
     Args:
-        truth_Q: int64 in [0, C). uniform_Q: float64 in [0, 1); also says which other class.
+        truth_Q: (Q,) int64 in [0, C). uniform_Q: (Q,) float64 in [0, 1); it also selects the other class.
         rate: in [0, 1). n_classes: C, at least 2.
 
     >>> flipped(torch.tensor([1, 1, 1]), torch.tensor([0.1, 0.3, 0.4]), rate=0.4, n_classes=3).tolist()
@@ -90,23 +90,24 @@ def flipped(truth_Q: Tensor, uniform_Q: Tensor, rate: float, n_classes: int) -> 
 
 
 def drawn_from_rows(cumulative_CC: Tensor, truth_Q: Tensor, uniform_Q: Tensor) -> Tensor:
-    """Return (Q,) int64: for each sample the class where its row's cumulated probability passes its number.
+    """Return (Q,) int64, the class at which the cumulative probability of a row passes a uniform number.
 
     Args:
-        cumulative_CC: float64, rows that end in 1. truth_Q: int64, the row. uniform_Q: float64 in [0, 1).
+        cumulative_CC: (C, C) float64, rows that end in 1. truth_Q: (Q,) int64, the row.
+        uniform_Q: (Q,) float64 in [0, 1).
     """
     rows_QC = cumulative_CC[truth_Q]
     return torch.searchsorted(rows_QC, uniform_Q[:, None], right=True)[:, 0]
 
 
 def cumulative_rows(confusion_CC: Tensor) -> Tensor:
-    """Return the rows' cumulated sums (C, C) float64, each ending in exactly 1."""
+    """Return (C, C) float64, the cumulative sums of the rows, each ending in exactly 1."""
     cumulative_CC = confusion_CC.cumsum(1)
     return cumulative_CC / cumulative_CC[:, -1:]
 
 
 def counted_uniform(seed: int, index_Q: Tensor, times_Q: Tensor) -> Tensor:
-    """Return (Q,) float64 in [0, 1), a function of (seed, index, times) alone.
+    """Return (Q,) float64 in [0, 1), pseudo-random numbers that depend only on (seed, index, times).
 
     Source: Steele, Lea & Flood, Fast splittable pseudorandom number generators, OOPSLA 2014 (SplitMix64),
     applied to the index and then to the count.
@@ -116,10 +117,11 @@ def counted_uniform(seed: int, index_Q: Tensor, times_Q: Tensor) -> Tensor:
 
 
 def checked_confusion(confusion: Any, n_classes: int) -> Tensor:
-    """Return a confusion matrix (C, C) float64 from rows or a file.
+    """Return (C, C) float64, the confusion matrix from rows or a file.
 
     Raises:
-        ConfigError: no numbers, another shape, negative or not finite, rows that do not sum to 1.
+        ConfigError: it has values that are no numbers, negative or not finite, another shape, or rows that
+            do not sum to 1.
     """
     key = "oracle.confusion"
     try:
@@ -156,11 +158,11 @@ def _read(file: Path) -> np.ndarray[Any, Any]:
         return np.load(file, allow_pickle=False).astype(np.float64)
     if file.suffix == ".csv":
         return np.loadtxt(file, delimiter=",", ndmin=2)
-    raise ValueError("Its name ends in neither.")
+    raise ValueError("The name ends in neither .npy nor .csv.")
 
 
 def _mixed(state_Q: np.ndarray[Any, Any], number_Q: Tensor) -> np.ndarray[Any, Any]:
-    """Return uint64 states stepped by each number and mixed; arithmetic modulo 2**64."""
+    """Return (Q,) uint64, the states advanced by each number and mixed; arithmetic modulo 2**64."""
     step_Q = (number_Q.numpy().astype(np.uint64) + np.uint64(1)) * np.uint64(_GOLDEN)
     z_Q = state_Q + step_Q
     z_Q = (z_Q ^ (z_Q >> np.uint64(30))) * np.uint64(_MIX_1)

@@ -12,7 +12,7 @@ class SimulatedOracle:
     """Answers with the truth.
 
     Attributes:
-        truth_N: (N,) int64.
+        truth_N: (N,) int64, the true classes.
     """
 
     truth_N: Tensor

@@ -1,4 +1,4 @@
-"""Stopping rules: when enough is labelled."""
+"""Stopping rules, which decide when the rounds end."""
 
 from alframe.stopping.minimum_cost import MinimumCost, mcal
 from alframe.stopping.rules import (

@@ -1,10 +1,11 @@
-"""When going on is not predicted to be cheaper than stopping: MCAL, simplified.
+"""MCAL, simplified: stop when further rounds are not predicted to end cheaper than stopping now.
 
-A trial that stops with h hand labels among N samples and gives the share theta of the other N - h their
-predicted labels costs hand_label * (h + (1 - theta)(N - h)) + auto_label * theta (N - h) + hours, and theta
-(N - h) / N times the error of that share of its labels are wrong. The errors to come are read off a power law
-in the labels learned from. Simplified against the source: a power law without its exponential cut-off, hours
-that grow with the rounds instead of with the labels, no search over networks, and questions of one size.
+A trial stops with h hand labels among N samples and gives the share theta of the other N - h samples their
+predicted labels. It then costs hand_label * (h + (1 - theta)(N - h)) + auto_label * theta (N - h) + hours.
+The share of its labels that is wrong is theta (N - h) / N times the error of those predictions. Future errors
+are predicted by a power law in the number of labels that the classifier learns from. The simplifications are:
+a power law without the source's exponential cut-off, hours that grow with the rounds instead of the labels,
+no search over networks, and questions of one size.
 
 Source: Qiu, Chintalapudi & Govindan, MCAL: minimum cost human-machine active labeling, ICLR 2023, arXiv
 2006.13999.
@@ -37,7 +38,12 @@ class PowerLaw(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """A round as the rule remembers it: labels learned from, (theta, error) pairs, questions, seconds."""
+    """A round that the rule has seen.
+
+    Attributes:
+        n: labels that the classifier learned from. errors: (theta, error) pairs. asked: questions.
+        seconds: wall-clock time of the round.
+    """
 
     n: int
     errors: tuple[tuple[float, float], ...]
@@ -46,7 +52,7 @@ class Seen(NamedTuple):
 
 
 class Prospect(NamedTuple):
-    """Stopping with some number of hand labels: what it costs then, and the share that is auto-labelled."""
+    """The cost of stopping with a number of hand labels, and the share theta that is auto-labelled then."""
 
     hand_labels: int
     cost: float
@@ -55,20 +61,25 @@ class Prospect(NamedTuple):
 
 @dataclass(kw_only=True)
 class MinimumCost:
-    """Stops when no later round is predicted to end cheaper within the tolerance than this one.
+    """Stops when no later round is predicted to end cheaper, within a tolerance of wrong labels.
 
-    It remembers every round that it was asked about, once each: an instance belongs to one trial. The law is
-    fitted anew each round, for each share theta; an error of zero counts as half a wrong sample. With fewer
-    than two different numbers of labels there is no law and no stop. Everything without a hand label counts
-    as pool, auto-labels that stand too. It says when to stop and names the share that it reckons with; which
-    labels are accepted is up to the trial's auto-label policy and its remainder.
+    It remembers every round that it sees, so that an instance belongs to one trial. In each round it fits a
+    power law for each share theta; an error of zero counts as half a wrong sample. It does not stop before it
+    has seen two different numbers of labels, which a law needs. All samples without a hand label count as
+    pool, those with an auto-label included. It only decides when to stop: the auto-label policy and the
+    remainder decide which labels are accepted.
 
     Attributes:
-        tolerance: wrong labels at most, as a share of the data set.
-        validation_size: samples that the oracle labels to measure errors; where the auto-label policy asks
-            for more, they serve both, and the labels learned from are overstated by the difference.
-        hand_label, auto_label, hour: prices.
-        min_rounds: no stop before this round.
+        tolerance: in (0, 1), the largest share of wrong labels in the data set.
+        validation_size: at least 1, how many samples the oracle labels to measure errors. If the auto-label
+            policy asks for a larger validation set, both use that one, and the number of labels learned from
+            is overstated by the difference.
+        hand_label, auto_label: at least 0, prices of one label. hour: at least 0, price of an hour of
+            computing. All in one currency.
+        min_rounds: at least 1; it does not stop before this round.
+        seen: the rounds so far, by number.
+
+    Source: Qiu, Chintalapudi & Govindan, MCAL, ICLR 2023, arXiv 2006.13999.
     """
 
     tolerance: float
@@ -98,12 +109,12 @@ class MinimumCost:
         if best.cost < now.cost:
             return None
         return (
-            f"mcal: labels for {now.cost:.2f} are predicted to do, with {100 * now.theta:.0f} % of the rest "
-            "auto-labelled, and going on is predicted to be no cheaper"
+            f"mcal: stopping is predicted to cost {now.cost:.2f}, with {100 * now.theta:.0f} % of the rest "
+            "auto-labelled, and further rounds are predicted to be no cheaper"
         )
 
     def laws(self) -> dict[float, PowerLaw]:
-        """Return the law of each share theta that was measured at two numbers of labels at least."""
+        """Return the law of each share theta whose error was measured at two numbers of labels at least."""
         points: dict[float, list[tuple[int, float]]] = {}
         for seen in self.seen.values():
             for theta, error in seen.errors:
@@ -112,9 +123,9 @@ class MinimumCost:
         return {theta: power_law(each) for theta, each in points.items() if len({n for n, _ in each}) >= 2}
 
     def prospects(self, laws: dict[float, PowerLaw], n_samples: int, hand_labels: int) -> list[Prospect]:
-        """Return what stopping costs with the hand labels of now, and after each of the rounds to come.
+        """Return the cost of stopping now, and after each of the rounds to come.
 
-        Seconds that were spent already are in none of them.
+        The time spent so far is not included.
         """
         asked = sum(seen.asked for seen in self.seen.values()) / len(self.seen)
         seconds = sum(seen.seconds for seen in self.seen.values()) / len(self.seen)
@@ -132,7 +143,7 @@ class MinimumCost:
         return [Prospect(round(hand), cost, theta) for hand, cost, theta in columns]
 
     def _largest_share(self, laws: dict[float, PowerLaw], hand_R: Tensor, n_samples: int) -> Tensor:
-        """Return (R,) the largest theta whose wrong labels are within the tolerance, 0 where none is."""
+        """Return (R,), the largest theta whose wrong labels are within the tolerance, or 0."""
         left_R = n_samples - hand_R
         learned_R = (hand_R - self.validation_size).clamp_min(1.0)
         theta_R = torch.zeros_like(hand_R)
@@ -143,9 +154,9 @@ class MinimumCost:
 
 
 def power_law(points: list[tuple[int, float]]) -> PowerLaw:
-    """Return the law through (n, error) points, all above 0, by least squares of the logarithms.
+    """Return the law that fits (n, error) points, all above 0, by least squares of the logarithms.
 
-    Errors that grow with n are noise: then the exponent is 0 and the scale their geometric mean.
+    Errors that grow with n count as noise: the exponent is then 0 and the scale their geometric mean.
 
     >>> law = power_law([(100, 0.1), (400, 0.05)])
     >>> round(law.exponent, 9), round(law.scale, 9)
@@ -172,8 +183,8 @@ def mcal(
     max_hand_labels: int | None,
     max_cost: float | None,
 ) -> AnyOf:
-    """Return the rules of conf/stopping/mcal.yaml: the standard ones, and `MinimumCost`."""
-    usual = standard(
+    """Return the rules of conf/stopping/mcal.yaml: those of `standard`, then `MinimumCost`."""
+    bounds = standard(
         share=share,
         min_rounds=min_rounds,
         max_rounds=max_rounds,
@@ -189,4 +200,4 @@ def mcal(
         hour=hour,
         min_rounds=min_rounds,
     )
-    return AnyOf((*usual.rules, cheapest))
+    return AnyOf((*bounds.rules, cheapest))

@@ -1,4 +1,4 @@
-"""Stopping rules that look at one round alone: shares, rounds, budgets."""
+"""Stopping rules that look at one round alone: shares, rounds and budgets."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,9 +10,13 @@ from alframe.core.records import RoundReport
 
 @dataclass(frozen=True, kw_only=True)
 class UnlabelledBelow:
-    """Stops when less than `share` of the data set is unlabelled (strictly), after `min_rounds` rounds.
+    """Stops when strictly less than a share of the data set is unlabelled.
 
-    The first networks have seen the fewest labels and are the least to be trusted when they are sure.
+    The first networks have learned from few labels, and their confidence is the least reliable. Therefore it
+    does not stop before round `min_rounds`.
+
+    Attributes:
+        share: in [0, 1). min_rounds: at least 1.
     """
 
     share: float
@@ -35,7 +39,11 @@ class UnlabelledBelow:
 
 @dataclass(frozen=True, kw_only=True)
 class NoProgress:
-    """Stops when a round asked nothing and left no less unlabelled, from round `min_rounds` on."""
+    """Stops when a round asked no question and did not reduce the unlabelled samples.
+
+    Attributes:
+        min_rounds: at least 1; it does not stop before this round.
+    """
 
     min_rounds: int
 
@@ -46,13 +54,17 @@ class NoProgress:
         """Return why the rounds end, or None."""
         idle = report.hand_new == 0 and report.counts.unlabelled >= report.unlabelled_before
         if idle and report.round >= self.min_rounds:
-            return "the round asked nothing and left no less unlabelled"
+            return "the round asked no question and did not reduce the unlabelled samples"
         return None
 
 
 @dataclass(frozen=True, kw_only=True)
 class MaxRounds:
-    """Stops after `rounds` rounds."""
+    """Stops after a number of rounds.
+
+    Attributes:
+        max_rounds: at least 1.
+    """
 
     max_rounds: int
 
@@ -68,9 +80,11 @@ class MaxRounds:
 
 @dataclass(frozen=True, kw_only=True)
 class HandBudget:
-    """Stops when `hand_labels` questions have been asked.
+    """Stops when the budget of hand labels is spent.
 
-    With `learn_last`, one round later: once a classifier has learned from the last answers too.
+    Attributes:
+        max_hand_labels: at least 1, over the whole trial.
+        learn_last: True stops one round later, when a classifier has learned from the last answers too.
     """
 
     max_hand_labels: int
@@ -90,7 +104,11 @@ class HandBudget:
 
 @dataclass(frozen=True, kw_only=True)
 class MaxCost:
-    """Stops when labels and hours have come to `cost`, in the currency of the prices."""
+    """Stops when labels and hours of computing have cost a given amount.
+
+    Attributes:
+        max_cost: above 0, in the currency of the prices.
+    """
 
     max_cost: float
 
@@ -106,13 +124,17 @@ class MaxCost:
 
 @dataclass(frozen=True)
 class AnyOf:
-    """Stops when the first of several rules says so; the rules after it do not see that round."""
+    """Stops when one of several rules stops; the rules after it do not see that round.
+
+    Attributes:
+        rules: asked in this order.
+    """
 
     rules: Sequence[StoppingRule]
 
     @property
     def validation_size(self) -> int:
-        """How many validation samples the rules want."""
+        """The size of the validation set: the largest that any of the rules asks for."""
         return max((getattr(rule, "validation_size", 0) for rule in self.rules), default=0)
 
     def reason(self, report: RoundReport) -> str | None:
@@ -129,7 +151,11 @@ def standard(
     learn_last: bool,
     max_cost: float | None,
 ) -> AnyOf:
-    """Return the rules of conf/stopping/standard.yaml; a bound that is None is off.
+    """Return the rules of conf/stopping/standard.yaml; None switches a bound off.
+
+    Args:
+        share, min_rounds: as in `UnlabelledBelow`. max_rounds: as in `MaxRounds`.
+        max_hand_labels, learn_last: as in `HandBudget`. max_cost: as in `MaxCost`.
 
     Raises:
         ConfigError: a bound is out of range.

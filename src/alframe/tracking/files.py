@@ -16,7 +16,7 @@ from torch import Tensor
 
 from alframe._files import replace_file
 from alframe.audit.label_issues import LabelIssue
-from alframe.audit.reliability import most_confident, to_dict
+from alframe.audit.reliability import diagnosis_to_dict, most_confident
 from alframe.core.layout import (
     CONFIG,
     DIAGNOSIS,
@@ -78,7 +78,7 @@ class FilesTracker:
 
     def _explain(self, outcome: Outcome) -> None:
         """Write diagnosis.json, and mislabelled.npz if samples are mislabelled. A report draws both."""
-        content = {"class_names": list(outcome.class_names), **to_dict(outcome.diagnosis)}
+        content = {"class_names": list(outcome.class_names), **diagnosis_to_dict(outcome.diagnosis)}
         replace_file(self._directory / DIAGNOSIS, json.dumps(content, allow_nan=False) + "\n")
         if len(outcome.mislabelled[0]):
             replace_file(self._directory / MISLABELLED, mislabelled_npz(outcome))

@@ -33,7 +33,7 @@ def run(auditor: Auditor, order: tuple[int, ...], by_hand: bool) -> None:
     auditor.draw(1)
     auditor.draw(1)
     if by_hand:
-        auditor.label_least_confident(1 + auditor.known)
+        auditor.label_least_confident(1 + auditor.found_wrong)
     while auditor.unanswered:
         auditor.draw(1)
 
@@ -72,7 +72,7 @@ def test_evidence_against_the_truth_is_a_martingale_and_seldom_large(
         assert ever <= alpha
 
 
-def test_evidence_against_fewer_than_there_are_does_not_grow() -> None:
+def test_evidence_against_too_few_wrong_labels_does_not_grow() -> None:
     every = paths([1, 0, 1, 0, 1], 0.3, by_hand=False)
     for p, auditor in every:
         assert p > 0
@@ -100,20 +100,20 @@ def test_evidence_grows_with_the_null_and_the_bound_inverts_it(tail_share: float
         auditor.draw(25)
         auditor.label_least_confident(5)
         auditor.draw(10)
-        nulls = range(auditor.known + 1, auditor.known + auditor.unanswered + 1)
+        nulls = range(auditor.found_wrong + 1, auditor.found_wrong + auditor.unanswered + 1)
         log_e = np.array([log_evidence(auditor.trace, null) for null in nulls])
         assert (np.diff(log_e, axis=0) >= -1e-12).all()
         left = [null for null in nulls if not rejected(auditor.trace, null, 0.1)]
-        bound = most_wrong_so_far(auditor.trace, auditor.known, auditor.unanswered, 0.1)
-        assert bound == max(left, default=auditor.known)
+        bound = most_wrong_so_far(auditor.trace, auditor.found_wrong, auditor.unanswered, 0.1)
+        assert bound == max(left, default=auditor.found_wrong)
         for most_left in (0, 3, 10):
             assert auditor.proven(most_left, 0.1) == (auditor.most_left(0.1) <= most_left)
 
 
-def test_all_answered_leaves_nothing_open() -> None:
+def test_all_answered_leaves_no_wrong_label() -> None:
     auditor = auditor_of([1, 0, 1, 0, 0, 0], 0.15)
     auditor.draw(100)
-    assert (auditor.most_left(0.05), auditor.known, auditor.asked) == (0, 2, 6)
+    assert (auditor.most_left(0.05), auditor.found_wrong, auditor.asked) == (0, 2, 6)
     assert np.isfinite(log_evidence(auditor.trace, 2)).all()
 
 
@@ -142,7 +142,7 @@ def test_weights_fall_and_have_mean_one(n_auto: int) -> None:
 
 
 @pytest.mark.parametrize(("population", "most_left"), [(50, 0), (50, 5), (400, 20), (3000, 1)])
-def test_smallest_error_free_draws_is_what_an_audit_takes(population: int, most_left: int) -> None:
+def test_smallest_error_free_draws_agrees_with_an_audit(population: int, most_left: int) -> None:
     auditor = auditor_of([0] * population, 0.0)
     while not auditor.proven(most_left, 0.05):
         auditor.draw(1)

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from alframe.audit import hand_or_draw as ending_module
+from alframe.audit import hand_or_draw as hand_or_draw_module
 from alframe.audit.certificate import CertificateSpec
 from alframe.audit.certify import certify, feasibility
 from alframe.audit.hypergeometric import most_wrong
@@ -107,7 +107,7 @@ def test_same_generator_same_audit(plan: CertificateSpec) -> None:
 
 
 @pytest.mark.parametrize("plan", PLANS, ids=PLAN_NAMES)
-def test_the_truth_of_what_was_not_asked_changes_nothing(plan: CertificateSpec) -> None:
+def test_the_truth_of_unasked_labels_has_no_effect(plan: CertificateSpec) -> None:
     wrong_A = some_wrong(400, 8)
     _, found, oracle, _ = audit(wrong_A, plan)
     unasked_A = np.ones(400, dtype=bool)
@@ -130,7 +130,7 @@ def test_a_fixed_uniform_audit_uses_the_exact_bound() -> None:
     assert found.max_wrong == most_wrong(1000, 150, found.found_wrong, plan.alpha) - found.found_wrong
 
 
-def test_only_confidence_orders_the_labels_by_hand() -> None:
+def test_hand_labelling_takes_the_least_confident() -> None:
     plan = certificate_spec(tolerance=0.02, confidence=0.9, reach=True)
     wrong_A = np.arange(2000) < 150  # the least confident are all wrong
     _, found, oracle, _ = audit(wrong_A, plan)
@@ -140,7 +140,7 @@ def test_only_confidence_orders_the_labels_by_hand() -> None:
 
 
 @pytest.mark.parametrize("plan", PLANS, ids=PLAN_NAMES)
-def test_no_auto_labels_nothing_to_audit(plan: CertificateSpec) -> None:
+def test_without_auto_labels_there_is_no_audit(plan: CertificateSpec) -> None:
     after, found, oracle, _ = audit(np.zeros(0, dtype=bool), plan)
     assert (found.asked, found.max_wrong, found.reached, found.method) == (0, 0, True, "none")
     assert oracle.asked == []
@@ -160,7 +160,7 @@ def test_the_tolerance_is_a_share_of_the_whole_data_set() -> None:
     assert PLANS[0].most_left(len(ledger_of(970).label_N)) == 50
 
 
-def test_samples_left_out_are_no_part_of_the_data_set() -> None:
+def test_samples_outside_the_trial_are_not_part_of_the_data_set() -> None:
     member_N = torch.arange(100) < 40
     ledger = LabelLedger.empty(100, member_N).commit(
         torch.arange(40), torch.zeros(40, dtype=torch.int64), Source.AUTO, 1, torch.zeros(40)
@@ -187,7 +187,7 @@ def test_feasibility_names_the_smallest_budget_that_could() -> None:
     assert feasibility(300, ledger.n_samples, replace(plan, max_labels=None), None) is None
 
 
-def test_what_the_certificate_says_of_an_oracle_that_errs() -> None:
+def test_the_bound_that_includes_errors_of_the_oracle() -> None:
     plan = certificate_spec(tolerance=0.05, max_labels=200, oracle_error=0.01)
     _, found, _, _ = audit(some_wrong(970, 5), plan)
     assert found.max_wrong_with_oracle_error is not None
@@ -241,11 +241,11 @@ LONG = pytest.mark.skipif("ALFRAME_ALL_AUDITS" not in os.environ, reason="make a
     ],
 )
 @pytest.mark.parametrize("pattern", PATTERNS)
-def test_certificates_are_seldom_false(
+def test_certificates_are_rarely_false(
     pattern: str, plan: CertificateSpec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ending_module, "PILOT", 20)  # so that hand labelling is tried in so small a set
-    monkeypatch.setattr(ending_module, "FIRST_BLOCK", 8)
+    monkeypatch.setattr(hand_or_draw_module, "PILOT", 20)  # so that hand labelling is tried in so small a set
+    monkeypatch.setattr(hand_or_draw_module, "FIRST_BLOCK", 8)
     monkeypatch.setattr(certify_module, "BATCH", 20)
     wrong_A = PATTERNS[pattern]
     plan = plan if plan.reach else replace(plan, max_labels=40)
@@ -258,7 +258,7 @@ def test_certificates_are_seldom_false(
     assert false / AUDITS <= plan.alpha + 3 * (plan.alpha * (1 - plan.alpha) / AUDITS) ** 0.5
 
 
-def test_an_erring_oracle_counts_in_what_is_reached() -> None:
+def test_reached_takes_errors_of_the_oracle_into_account() -> None:
     wrong_A = some_wrong(300, 0)
     ledger = ledger_of(300)
     plan = certificate_spec(tolerance=0.05, confidence=0.9, reach=True, oracle_error=0.2)

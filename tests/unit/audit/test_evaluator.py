@@ -1,6 +1,6 @@
 import torch
 
-from alframe.audit.evaluator import TruthEvaluator, count, count_by_class, macro_mislabelled_share
+from alframe.audit.evaluator import TruthEvaluator, count_by_class, count_labels, macro_mislabelled_share
 from alframe.core.ledger import LabelLedger, Source
 
 
@@ -15,7 +15,7 @@ def hand_worked() -> tuple[LabelLedger, torch.Tensor]:
 
 
 def test_counts_and_their_three_denominators() -> None:
-    counts = count(*hand_worked())
+    counts = count_labels(*hand_worked())
     assert (counts.n_samples, counts.hand_labels, counts.auto_labels, counts.unlabelled) == (8, 2, 3, 3)
     assert counts.mislabelled == 3
     assert counts.mislabelled_share == 3 / 8
@@ -26,15 +26,15 @@ def test_counts_and_their_three_denominators() -> None:
 
 def test_rates_are_none_where_undefined() -> None:
     ledger, truth_N = hand_worked()
-    assert count(ledger.revoke(ledger.index_auto), truth_N).auto_label_error is None
-    unknown = count(ledger, None)
+    assert count_labels(ledger.revoke(ledger.index_auto), truth_N).auto_label_error is None
+    unknown = count_labels(ledger, None)
     assert unknown.mislabelled is unknown.mislabelled_share is unknown.auto_label_error is None
 
 
-def test_samples_left_out_count_nowhere() -> None:
+def test_samples_outside_the_trial_are_not_counted() -> None:
     member_N = torch.tensor([True] * 4 + [False] * 4)
     ledger = LabelLedger.empty(8, member_N).commit(torch.tensor([0]), torch.tensor([0]), Source.SEED, 0)
-    counts = count(ledger, torch.zeros(8, dtype=torch.int64))
+    counts = count_labels(ledger, torch.zeros(8, dtype=torch.int64))
     assert (counts.n_samples, counts.unlabelled, counts.hand_share) == (4, 3, 1 / 4)
 
 
@@ -68,7 +68,7 @@ def test_counts_by_true_class() -> None:
     assert macro_mislabelled_share([]) is None
 
 
-def test_classes_count_members_alone_and_nothing_without_the_truth() -> None:
+def test_classes_count_only_members_and_are_empty_without_the_truth() -> None:
     truth_N = torch.tensor([0, 0, 1, 1])
     ledger = LabelLedger.empty(4, torch.tensor([True, False, True, True]))
     audit = TruthEvaluator(truth_N)

@@ -106,7 +106,7 @@ def test_smallest_error_free_audit_is_smallest(population: int, most_left: int) 
 
 
 @pytest.mark.parametrize("most_left", [10, 11, 500])
-def test_nothing_to_audit_where_all_may_be_wrong(most_left: int) -> None:
+def test_no_audit_is_needed_if_all_may_be_wrong(most_left: int) -> None:
     assert smallest_error_free_audit(10, most_left, ALPHA) == audit_size(10, most_left, 0.1, ALPHA) == 0
 
 
@@ -123,7 +123,7 @@ def test_audit_size_is_the_smallest_with_the_power() -> None:
     assert all(power(fewer) < 0.9 for fewer in range(m))
 
 
-def test_audit_size_of_hopeless_labels_is_all_but_the_tolerated() -> None:
+def test_audit_size_of_too_many_wrong_labels_is_all_but_the_tolerated() -> None:
     assert audit_size(100, 3, 0.5, ALPHA) == 97
     assert most_wrong(100, 97, 50, ALPHA) - 50 <= 3
 

@@ -12,7 +12,7 @@ def predictions(n: int = 200, n_classes: int = 5) -> tuple[torch.Tensor, torch.T
     return logits_LC.log_softmax(1), torch.randint(0, n_classes, (n,), generator=generator)
 
 
-def test_cleanlab_ranks_alike() -> None:
+def test_the_ranking_is_that_of_cleanlab() -> None:
     rank = pytest.importorskip("cleanlab.rank")
     log_probs_LC, label_L = predictions()
     order_L, confidence_L = rank_label_issues(log_probs_LC, label_L)
@@ -37,19 +37,19 @@ def test_labels_made_wrong_come_first() -> None:
     assert rank_label_issues(log_probs_LC, label_L).order_L[:3].tolist() == [5, 40, 77]
 
 
-def test_what_a_probability_rounds_to_nothing_is_still_ranked() -> None:
+def test_labels_whose_probability_rounds_to_zero_are_ranked() -> None:
     log_probs_LC = torch.tensor([[-150.0, 0.0], [-200.0, 0.0], [0.0, -90.0]])
     order_L, confidence_L = rank_label_issues(log_probs_LC, torch.tensor([0, 0, 0]))
     assert order_L.tolist() == [1, 0, 2]
     assert confidence_L.tolist() == [0, 0, 1]
 
 
-def test_nobody_to_rank() -> None:
+def test_no_labels_to_rank() -> None:
     order_L, confidence_L = rank_label_issues(torch.empty(0, 3), torch.empty(0, dtype=torch.int64))
     assert len(order_L) == len(confidence_L) == 0
 
 
-def test_suspects_are_the_hand_labels_that_the_classifier_finds_least_likely() -> None:
+def test_label_issues_are_the_least_probable_hand_labels() -> None:
     log_probs_NC = torch.tensor([[0.9, 0.1], [0.2, 0.8], [0.4, 0.6], [0.5, 0.5]]).log()
 
     class Learner:

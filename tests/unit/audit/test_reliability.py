@@ -7,7 +7,7 @@ import torch
 from sklearn.metrics import confusion_matrix
 
 from alframe.audit.evaluator import TruthEvaluator
-from alframe.audit.reliability import EDGES, diagnose, most_confident, reliability, to_dict
+from alframe.audit.reliability import EDGES, diagnose, diagnosis_to_dict, most_confident, reliability
 from alframe.core.ledger import LabelLedger, Source
 from alframe.core.log_odds import logit
 
@@ -59,10 +59,10 @@ def test_every_auto_label_is_in_one_bin():
     assert len(bins) == len(EDGES) + 1
 
 
-def test_without_auto_labels_or_truth_there_is_nothing_to_say():
+def test_without_auto_labels_or_truth_it_is_empty():
     assert reliability(torch.empty(0), torch.empty(0, dtype=torch.bool)) == ()
     assert TruthEvaluator(None).diagnosis(ledger_of([0], [1.0]), 2) is None
-    assert to_dict(None) == {"confusion": None, "reliability": None}
+    assert diagnosis_to_dict(None) == {"confusion": None, "reliability": None}
 
 
 def test_the_most_confident_come_first_and_hand_labels_last():

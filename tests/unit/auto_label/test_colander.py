@@ -2,15 +2,13 @@
 
 import math
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import torch
-from omegaconf import OmegaConf
 
 from alframe.auto_label import ColanderPolicy, ValidatedPolicy
 from alframe.auto_label.colander import Weights, objective
-from alframe.config.validate import conf_directory
+from alframe.config.compose import composed
 from alframe.core.errors import ConfigError, TrialError
 from alframe.core.records import PoolScores, Validation
 
@@ -18,8 +16,7 @@ C, D = 4, 4
 
 
 def shipped(**changes: object) -> ColanderPolicy:
-    file: Path = conf_directory() / "auto_label" / "colander.yaml"
-    node = OmegaConf.to_container(OmegaConf.load(file))
+    node = composed(["auto_label=colander"])["auto_label"]
     settings = {key: value for key, value in node.items() if key not in ("_target_", "keep")}
     return ColanderPolicy(**{**settings, **changes})
 
@@ -137,7 +134,7 @@ def test_the_seed_decides() -> None:
     assert not torch.equal(confidence(0), confidence(1))
 
 
-def test_chunks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_size_of_chunks_does_not_change_the_result(monkeypatch: pytest.MonkeyPatch) -> None:
     pool, _ = uninformative(101, seed=4)
     learned = shipped(epochs=2).learn(judged(60, 3), torch.Generator().manual_seed(0))
     whole = learned.confidence(pool)
@@ -153,7 +150,7 @@ def test_learning_works_where_gradients_are_off() -> None:
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
 @pytest.mark.parametrize("field", ["features_PD", "log_probs_PC"])
-def test_what_is_not_finite_is_refused_with_the_sample(bad: float, field: str) -> None:
+def test_scores_that_are_not_finite_are_refused_with_the_sample(bad: float, field: str) -> None:
     pool, _ = uninformative(20, seed=4, first=70)
     getattr(pool, field)[8, 2] = bad
     with pytest.raises(TrialError, match="those of sample 78 are NaN or infinite"):
@@ -165,7 +162,7 @@ def test_what_is_not_finite_is_refused_with_the_sample(bad: float, field: str) -
 
 
 @pytest.mark.parametrize("n", [1, 2, 3])
-def test_hardly_any_validation_samples_accept_nothing(n: int) -> None:
+def test_very_few_validation_samples_accept_nothing(n: int) -> None:
     accepted = accept(shipped(epochs=1), uninformative(20, seed=4)[0], judged(n, 3))
     assert len(accepted.index_A) == 0
     assert "are needed" in accepted.note

@@ -38,13 +38,13 @@ def test_the_class_that_they_agree_on_must_be_the_prediction() -> None:
     assert len(accept(0.6, scores([0.9, 0.9], predicted=[1])).index_A) == 0
 
 
-def test_one_member_is_no_committee() -> None:
+def test_a_committee_needs_two_members() -> None:
     accepted = accept(0.6, scores([0.99], [0.99]))
     assert len(accepted.index_A) == 0
-    assert "one member" in accepted.note
+    assert "at least two members" in accepted.note
 
 
-def test_an_empty_pool_has_no_shape_to_judge() -> None:
+def test_an_empty_pool_is_accepted_without_members() -> None:
     pool = PoolScores(
         index_P=torch.empty(0, dtype=torch.int64),
         predicted_P=torch.empty(0, dtype=torch.int64),

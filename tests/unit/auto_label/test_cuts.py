@@ -87,7 +87,7 @@ def test_the_cut_is_the_next_confidence_below_and_ties_stay_together() -> None:
 
 
 @pytest.mark.parametrize("n", [0, 1, 58])
-def test_too_few_samples_are_told_with_how_many_are_needed(n: int) -> None:
+def test_too_few_samples_return_how_many_are_needed(n: int) -> None:
     cut = cut_by_tests(torch.randn(n), torch.zeros(n, dtype=torch.bool), **TESTS)
     assert (cut.accepts, cut.n, cut.needed) == (False, n, 59)
     assert cut_by_tests(torch.randn(59), torch.zeros(59, dtype=torch.bool), **TESTS).accepts
@@ -107,7 +107,7 @@ def trial(power: int, generator: torch.Generator) -> float:
 
 
 @pytest.mark.parametrize(("power", "sensible"), [(1, 0.1), (3, 0.7)])
-def test_a_fresh_validation_set_lets_through_too_much_in_delta_of_trials(power: int, sensible: float) -> None:
+def test_at_most_delta_of_validation_sets_exceed_the_tolerance(power: int, sensible: float) -> None:
     generator, trials = torch.Generator().manual_seed(0), 2000
     covered = torch.tensor([trial(power, generator) for _ in range(trials)])
     safe = (0.05 * 2 * (power + 1)) ** (

@@ -22,14 +22,14 @@ def accept(policy, pool: PoolScores, judged: PoolScores | None = None) -> Accept
     return policy.accept(pool, validation, torch.Generator())
 
 
-def test_a_number_beyond_the_pool_takes_the_pool_and_says_so() -> None:
+def test_a_number_beyond_the_pool_takes_the_pool_with_a_note() -> None:
     beyond = accept(TopKPolicy(num=5, share=None), scores([1.0, 2.0, 3.0]))
     assert len(beyond.index_A) == 3
     assert beyond.note == "auto_label.num=5 takes the whole pool of 3"
     assert accept(TopKPolicy(num=2, share=None), scores([1.0, 2.0, 3.0])).note is None
 
 
-def test_a_threshold_is_told_and_judged_by() -> None:
+def test_the_threshold_is_recorded_and_applied_to_the_validation_set() -> None:
     accepted = accept(ThresholdPolicy(threshold=0.5), scores([0.0, 0.1, -1.0]), scores([0.1, 0.0], first=50))
     assert (accepted.index_A.tolist(), accepted.threshold) == ([11], 0.5)
     assert accepted.inside_V.tolist() == [True, False]
@@ -47,7 +47,7 @@ def test_each_class_has_its_own_threshold(thresholds) -> None:
     assert (accepted.threshold, accepted.inside_V.tolist()) == (None, [False, True])
 
 
-def test_without_thresholds_of_their_own_the_classes_share_one() -> None:
+def test_classes_without_a_threshold_share_one() -> None:
     accepted = accept(PerClassPolicy(threshold=0.9, thresholds=None), scores([2.1, 2.2], [0, 4]))
     assert (accepted.index_A.tolist(), accepted.threshold) == ([11], 0.9)
 
@@ -62,11 +62,11 @@ def test_per_class_agrees_with_a_slow_loop() -> None:
     assert accepted.index_A.tolist() == [i for i, c, m in rows if m > logit(thresholds[c])]
 
 
-def test_a_list_that_is_too_short_is_refused_once_the_class_is_seen() -> None:
+def test_a_list_that_is_too_short_is_refused_when_the_class_is_predicted() -> None:
     policy = PerClassPolicy(threshold=0.5, thresholds=[0.9, 0.9])
     assert len(accept(policy, scores([3.0, 3.0], [0, 1])).index_A) == 2
     with pytest.raises(
-        ConfigError, match=r"auto_label.thresholds: .*class 2 was predicted, got '2 thresholds'"
+        ConfigError, match=r"auto_label.thresholds: .*up to class 2, which was predicted, got '2 thresholds'"
     ):
         accept(policy, scores([0.0, 0.0], [0, 2]))
 
@@ -82,12 +82,12 @@ def test_a_list_that_is_too_short_is_refused_once_the_class_is_seen() -> None:
         ("0.5", "a list such as"),
     ],
 )
-def test_thresholds_that_are_none_are_refused(thresholds, said: str) -> None:
+def test_invalid_thresholds_are_refused(thresholds, said: str) -> None:
     with pytest.raises(ConfigError, match=said):
         PerClassPolicy(threshold=0.5, thresholds=thresholds)
 
 
-def test_the_k_most_confident_and_of_equals_the_lowest_indices() -> None:
+def test_the_k_most_confident_with_ties_to_the_lowest_indices() -> None:
     pool = scores([1.0, 5.0, 3.0, 3.0, 3.0, 0.0])
     assert accept(TopKPolicy(num=3, share=None), pool).index_A.tolist() == [11, 12, 13]
     shuffled = pool.at(torch.tensor([5, 4, 3, 2, 1, 0]))

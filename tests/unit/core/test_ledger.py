@@ -13,7 +13,7 @@ def ints(*values: int) -> torch.Tensor:
     return torch.tensor(values, dtype=torch.int64)
 
 
-def test_commit_writes_every_column_and_leaves_the_old_ledger_alone() -> None:
+def test_commit_writes_every_column_and_does_not_change_the_old_ledger() -> None:
     empty = LabelLedger.empty(4)
     ledger = empty.commit(ints(3, 1), ints(7, 5), Source.SEED, 0)
     ledger = ledger.commit(ints(0), ints(2), Source.AUTO, 2, torch.tensor([9.5]))
@@ -59,7 +59,7 @@ def test_a_revoked_sample_can_be_labelled_again_and_comes_last() -> None:
         ([3], [1], Source.QUERY, None, "data.limit left out"),
     ],
 )
-def test_what_a_commit_refuses(index, label, source, odds, said) -> None:
+def test_invalid_commits_are_refused(index, label, source, odds, said) -> None:
     ledger = LabelLedger.empty(4, torch.tensor([True, True, True, False]))
     ledger = ledger.commit(ints(0), ints(1), Source.SEED, 0)
     with pytest.raises(LedgerError) as caught:
@@ -98,7 +98,7 @@ def histories(draw: st.DrawFn) -> tuple[LabelLedger, dict[int, tuple[int, Source
 
 @given(histories())
 @settings(max_examples=150, deadline=None)
-def test_the_ledger_holds_what_was_written_and_not_withdrawn(history) -> None:
+def test_the_ledger_holds_all_labels_that_were_not_revoked(history) -> None:
     ledger, held, n_members = history
     assert ledger.n_samples == n_members
     order = [index for index in held if held[index][1] is not Source.VALIDATION]

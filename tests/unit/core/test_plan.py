@@ -4,8 +4,6 @@ import torch
 from alframe.core.errors import ConfigError
 from alframe.core.ledger import LabelLedger, Source
 from alframe.core.plan import Amount, LoopPlan
-from alframe.core.protocols import check_component
-from alframe.core.seeds import derive_generator, derive_seed
 from tests.support.settings import FREE
 
 
@@ -37,18 +35,6 @@ def test_neither_share_nor_number_nor_default_is_refused() -> None:
         Amount().count(10, 10)
 
 
-def test_an_object_that_lacks_what_its_room_calls_is_refused() -> None:
-    class Mine:
-        def select(self) -> None: ...
-
-    check_component("initial", Mine())
-    check_component("query", None)
-    with pytest.raises(ConfigError, match=r"query: expected .* select and needs, got '.*Mine without needs'"):
-        check_component("query", Mine())
-    with pytest.raises(ConfigError, match=r"auto_label: .* without accept and needs"):
-        check_component("auto_label", Mine())
-
-
 def test_the_budget_counts_every_hand_label() -> None:
     plan = LoopPlan(
         seed=0,
@@ -64,21 +50,3 @@ def test_the_budget_counts_every_hand_label() -> None:
     assert plan.affordable(0, ledger) == 0
     over = ledger.commit(torch.tensor([2, 3]), torch.tensor([0, 1]), Source.QUERY, 1)
     assert plan.affordable(5, over) == 0
-
-
-def test_seeds_depend_on_each_part_and_are_pinned() -> None:
-    base = derive_seed(3, 2, "query")
-    assert base == derive_seed(3, 2, "query")
-    assert (
-        len({base, derive_seed(4, 2, "query"), derive_seed(3, 3, "query"), derive_seed(3, 2, "weights")}) == 4
-    )
-    assert 0 <= base < 2**63
-    # Pinned: a change here changes the labels of every trial ever run with a seed.
-    assert derive_seed(0, 0, "initial") == PINNED
-    assert torch.equal(
-        torch.randperm(9, generator=derive_generator(1, 1, "x")),
-        torch.randperm(9, generator=derive_generator(1, 1, "x")),
-    )
-
-
-PINNED = 3537062449411236666

@@ -12,7 +12,7 @@ def scores(index: list[int]) -> PoolScores:
 
 @pytest.mark.parametrize("pool", [[], [4], [2, 3, 5, 8, 13], [13, 2, 8, 3]])
 @pytest.mark.parametrize("index", [[], [2], [13], [99, 3], [2, 3, 5, 8, 13], [0, 1, 2, 2]])
-def test_without_leaves_out_what_is_named_in_every_column(pool: list[int], index: list[int]) -> None:
+def test_without_removes_samples_from_every_field(pool: list[int], index: list[int]) -> None:
     left = scores(pool).without(torch.tensor(index, dtype=torch.int64))
     expected = [sample for sample in pool if sample not in index]
     assert left.index_P.tolist() == expected

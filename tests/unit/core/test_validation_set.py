@@ -23,14 +23,14 @@ def by_odds(each: PoolScores) -> torch.Tensor:
     return each.log_odds_P
 
 
-def test_below_the_cut_of_a_whole_question_all_leave() -> None:
+def test_all_below_the_highest_queried_value_are_dropped() -> None:
     pool, validation = scores([1.0, 2.0, 3.0, 4.0]), scores([0.5, 2.0, 2.1, 9.0], 10)
     # 0 and 1 were asked: the cut is 2.0, and every pool sample at or below it was asked.
     leaves = thin_like_queries(validation, pool, torch.tensor([0, 1]), by_odds, generator())
     assert leaves.tolist() == [True, True, False, False]
 
 
-def test_below_the_cut_of_a_spread_question_a_share_leaves() -> None:
+def test_a_share_is_dropped_if_the_question_is_spread() -> None:
     pool, validation = scores([1.0] * 30 + [5.0] * 70), scores([1.0] * 10_000 + [5.0] * 10, 200)
     leaves = thin_like_queries(validation, pool, torch.arange(10), by_odds, generator())
     # A third of the thirty at the cut were asked; sd of the share is 0.0047.
@@ -38,7 +38,7 @@ def test_below_the_cut_of_a_spread_question_a_share_leaves() -> None:
     assert not leaves[10_000:].any()
 
 
-def test_where_low_ones_are_more_likely_asked_more_of_them_leave() -> None:
+def test_more_low_values_are_dropped_if_they_are_queried_more_often() -> None:
     # Of the lower half of the pool nine in ten were asked, of the upper half one in ten.
     pool, validation = scores([float(k) for k in range(1000)]), scores([k / 10 for k in range(10_000)], 2000)
     asked = torch.tensor([k for k in range(1000) if (k % 10 == 9) != (k < 500)])
@@ -47,13 +47,13 @@ def test_where_low_ones_are_more_likely_asked_more_of_them_leave() -> None:
     assert leaves[5000:].double().mean() == pytest.approx(0.1, abs=0.02)
 
 
-def test_without_a_cut_a_random_share_leaves_everywhere() -> None:
+def test_without_a_value_a_random_share_is_dropped() -> None:
     pool, validation = scores([1.0] * 100), scores([9.0] * 10_000, 200)
     leaves = thin_like_queries(validation, pool, torch.arange(25), None, generator())
     assert leaves.double().mean() == pytest.approx(0.25, abs=0.022)
 
 
-def test_nothing_asked_or_nothing_left_takes_nothing() -> None:
+def test_no_query_or_an_empty_pool_drops_nothing() -> None:
     none = torch.empty(0, dtype=torch.int64)
     assert not thin_like_queries(scores([1.0], 5), scores([1.0]), none, by_odds, generator()).any()
     assert not thin_like_queries(scores([1.0], 5), scores([]), none, by_odds, generator()).any()

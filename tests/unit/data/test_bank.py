@@ -31,7 +31,7 @@ def test_cropped_leaves_out_a_border_on_every_side(images):
     assert len(cropped) == 50
 
 
-def test_cropped_by_nothing_is_the_same_bank(images):
+def test_cropping_zero_pixels_returns_the_same_bank(images):
     bank = ImageBank(images)
     assert bank.cropped(0) is bank
 
@@ -49,7 +49,7 @@ def test_channel_statistics_agree_with_float64(images):
     np.testing.assert_allclose(std, expected_std, rtol=1e-6, atol=1e-5)
 
 
-def test_channel_statistics_of_some_images_leave_out_the_others(images):
+def test_channel_statistics_of_some_images_ignore_the_others(images):
     index_N = torch.tensor([3, 11, 40])
     mean, std = ImageBank(images).channel_statistics(index_N)
     expected_mean, expected_std = statistics(images[index_N])

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from alframe.core.errors import ConfigError, DataError
-from alframe.data import ImageDataset, choose_members
+from alframe.core.errors import DataError
+from alframe.data import ImageDataset
 
 
 def noise(*shape):
@@ -37,7 +37,7 @@ def test_channels_first_images_stay_as_they_are(channels):
     assert (ImageDataset.from_arrays("toy", images, [0, 1, 0, 1]).images_N.numpy() == images).all()
 
 
-def test_images_are_a_copy_of_what_was_given():
+def test_images_are_copied():
     images = noise(2, 4, 4)
     dataset = ImageDataset.from_arrays("toy", images, [0, 1])
     before = dataset.images_N.clone()
@@ -45,7 +45,7 @@ def test_images_are_a_copy_of_what_was_given():
     assert torch.equal(dataset.images_N, before)
 
 
-def test_tensors_are_taken_like_arrays():
+def test_tensors_are_accepted_like_arrays():
     images, labels = torch.from_numpy(noise(4, 5, 6)), torch.tensor([1, 0, 1, 0], dtype=torch.int32)
     dataset = ImageDataset.from_arrays("toy", images, labels)
     assert torch.equal(dataset.images_N[:, 0], images)
@@ -132,33 +132,3 @@ def test_a_test_set_that_does_not_fit_is_refused(images, labels, message):
 def test_messages_begin_with_the_name_of_the_data_set():
     with pytest.raises(DataError, match=r"^moons: expected at least two classes"):
         ImageDataset.from_arrays("moons", noise(4, 5, 6), [0, 0, 0, 0])
-
-
-def test_everybody_takes_part_without_a_limit():
-    assert choose_members(7, None, seed=3).tolist() == [True] * 7
-
-
-@pytest.mark.parametrize("limit", [1, 40, 100])
-def test_as_many_take_part_as_the_limit_says(limit):
-    member_N = choose_members(100, limit, seed=3)
-    assert member_N.dtype == torch.bool
-    assert member_N.shape == (100,)
-    assert member_N.sum() == limit
-
-
-def test_the_seed_decides_who_takes_part():
-    assert torch.equal(choose_members(100, 40, seed=3), choose_members(100, 40, seed=3))
-    assert not torch.equal(choose_members(100, 40, seed=3), choose_members(100, 40, seed=4))
-
-
-def test_members_are_drawn_from_the_whole_file():
-    drawn = torch.stack([choose_members(20, 5, seed) for seed in range(400)]).float().mean(0)
-    assert drawn.min() > 0.15  # a quarter each, give or take 4.5 standard errors
-    assert drawn.max() < 0.35
-
-
-def test_a_limit_beyond_the_data_set_is_refused():
-    with pytest.raises(
-        ConfigError, match=r"data\.limit: expected at most the data set's 100 samples, got 101"
-    ):
-        choose_members(100, 101, seed=0)

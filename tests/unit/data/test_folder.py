@@ -44,7 +44,7 @@ def test_a_flat_directory_has_no_truth(tmp_path):
         load(tmp_path)
 
 
-def test_colour_comes_with_one_coloured_image_or_when_asked_for(tmp_path):
+def test_colour_is_used_for_one_coloured_image_or_on_request(tmp_path):
     save(tmp_path, "a/1.png", 200)
     save(tmp_path, "b/2.png", (255, 0, 0), "RGB")
     data = load(tmp_path)
@@ -52,7 +52,7 @@ def test_colour_comes_with_one_coloured_image_or_when_asked_for(tmp_path):
     assert load(tmp_path, channels=1).images_N[:, :, 0, 0].tolist() == [[200], [76]]
 
 
-def test_odd_images_are_taken_as_a_person_sees_them(tmp_path):
+def test_rotated_transparent_and_16_bit_images_look_as_in_a_viewer(tmp_path):
     save(tmp_path, "a/clear.png", (0, 0, 0, 0), "RGBA")
     deep = np.full((5, 6), 257 * 100, dtype=np.uint16)
     Image.fromarray(deep).save(tmp_path / "a" / "deep.png")
@@ -64,7 +64,7 @@ def test_odd_images_are_taken_as_a_person_sees_them(tmp_path):
     assert data.images_N[:, 0, 2, 2].tolist() == [255, 100, 50]
 
 
-def test_sizes_that_differ_are_told_with_two_files_and_scaled_when_asked(tmp_path):
+def test_different_sizes_name_two_files_and_are_scaled_on_request(tmp_path):
     save(tmp_path, "a/1.png", 9)
     save(tmp_path, "b/2.png", 9, size=(8, 8))
     with pytest.raises(DataError, match=r"1\.png is 5 x 6 and .*2\.png is 8 x 8 .* data\.size=\[5,6\]"):
@@ -88,12 +88,12 @@ def test_every_file_that_cannot_be_read_is_counted(tmp_path):
     ("files", "changes", "told"),
     [
         ([], {}, "found none"),
-        (["a/1.png", "2.png"], {}, "2.png lies beside subfolders"),
+        (["a/1.png", "2.png"], {}, "2.png is beside the subfolders"),
         (["a/1.png", "b/2.png"], {"class_names": ["a", "c"]}, "among a, c, got b"),
         (["a/1.png", "b/2.png"], {"test_path": "nowhere"}, r"data\.test_path: expected a directory"),
     ],
 )
-def test_other_mistakes_are_told(tmp_path, files, changes, told):
+def test_other_mistakes_are_refused(tmp_path, files, changes, told):
     for file in files:
         save(tmp_path, file)
     with pytest.raises(DataError, match=told):
@@ -110,7 +110,7 @@ def test_a_test_directory_has_the_same_classes(tmp_path):
         load(tmp_path / "test", test_path=str(tmp_path / "train"), class_names=["b", "c"])
 
 
-def test_a_trial_says_which_file_an_index_is(tmp_path):
+def test_a_trial_records_the_file_of_each_index(tmp_path):
     noise = np.random.default_rng(1)
     for k in range(40):
         file = tmp_path / "mine" / ("dark" if k % 2 else "bright") / f"{k}.png"

@@ -55,7 +55,7 @@ def readers():
 
 @pytest.mark.usefixtures("window")
 @pytest.mark.parametrize("pixels", [0, 1])
-def test_it_hands_out_what_a_bank_in_memory_does(banks, pixels):
+def test_take_returns_the_images_of_a_bank_in_memory(banks, pixels):
     mapped_bank, held = (bank.cropped(pixels) for bank in banks)
     assert mapped_bank.image_shape == held.image_shape
     assert len(mapped_bank) == len(held) == N
@@ -68,7 +68,7 @@ def test_it_hands_out_what_a_bank_in_memory_does(banks, pixels):
 
 @pytest.mark.usefixtures("window")
 @pytest.mark.parametrize("batch_size", [1, 16, 17, 99, 100, 500])
-def test_it_streams_what_a_bank_in_memory_does(banks, batch_size):
+def test_stream_returns_the_batches_of_a_bank_in_memory(banks, batch_size):
     mapped_bank, held = (bank.cropped(1) for bank in banks)
     for index_P in (torch.arange(N), torch.randperm(N), torch.arange(0, N, 7), torch.tensor([3])):
         ours, theirs = (list(bank.stream(index_P, batch_size)) for bank in (mapped_bank, held))
@@ -85,7 +85,7 @@ def test_its_statistics_are_those_of_a_bank_in_memory(banks, monkeypatch):
         assert all(torch.equal(one, other) for one, other in zip(ours, theirs, strict=True))
 
 
-def test_cropping_twice_adds_up_and_by_nothing_is_the_same_bank(banks):
+def test_cropping_twice_adds_up_and_zero_pixels_returns_the_same_bank(banks):
     bank, held = banks
     assert bank.cropped(0) is bank
     index_B = torch.arange(5)
@@ -100,7 +100,7 @@ def test_one_image_is_read_as_a_tensor_of_its_own(banks):
     assert torch.equal(mapped_bank.images[42], held.images_N[42])
 
 
-def test_it_says_that_it_is_not_resident_and_takes_indices_of_the_cpu(grey_bank):
+def test_it_is_not_resident_and_takes_indices_on_the_cpu(grey_bank):
     assert not grey_bank.resident
     assert grey_bank.index_device == grey_bank.device == torch.device("cpu")
 
@@ -139,7 +139,7 @@ def test_the_reader_ends_when_the_consumer_fails(grey_bank):
 
 
 @pytest.mark.parametrize("bad", [0, 9, N - 1])
-def test_an_error_of_the_reader_comes_out_at_its_batch(grey_bank, bad):
+def test_an_error_of_the_reader_is_raised_at_its_batch(grey_bank, bad):
     index_P = torch.arange(N)
     index_P[bad] = N  # beyond the file
     delivered = []
@@ -220,7 +220,7 @@ def test_a_buffer_is_filled_again_only_when_its_copy_is_made(grey_bank, slow_cop
     assert (torch.cat(delivered).numpy() == expected).all()
 
 
-def test_a_data_set_carries_images_in_their_file(stored, banks):
+def test_a_data_set_holds_mapped_images(stored, banks):
     images = map_images("toy", "images", stored)
     dataset = ImageDataset.from_arrays(
         "toy", images, np.arange(N) % 2, test_images=images, test_labels=[1] * N
@@ -232,12 +232,12 @@ def test_a_data_set_carries_images_in_their_file(stored, banks):
     assert isinstance(make_bank(banks[1].images_N, torch.device("cpu")), ImageBank)
 
 
-def test_labels_must_fit_images_in_their_file(stored):
+def test_labels_must_fit_mapped_images(stored):
     with pytest.raises(DataError, match=r"labels of shape \(100,\)"):
         ImageDataset.from_arrays("toy", map_images("toy", "images", stored), np.arange(N - 1) % 2)
 
 
-def test_what_is_not_mapped_is_not_taken_for_it():
+def test_an_array_in_memory_is_refused_as_a_map():
     with pytest.raises(TypeError, match="memory map, but got one over NoneType"):
         MappedImages(np.zeros((4, 5, 5), np.uint8))
 
@@ -275,7 +275,7 @@ print(resident("VmHWM") - before)
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
-def test_a_pool_is_read_without_being_held(tmp_path):
+def test_a_pool_is_read_with_bounded_memory(tmp_path):
     n = 400_000  # 314 MB
     images = np.lib.format.open_memmap(tmp_path / "images.npy", "w+", np.uint8, (n, 28, 28))
     noise = np.random.default_rng(0).integers(0, 256, (20_000, 28, 28), dtype=np.uint8)

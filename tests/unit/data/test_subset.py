@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from alframe.core.errors import ConfigError, DataWarning
-from alframe.data import ImageDataset, thinned_members
+from alframe.data import ImageDataset, choose_members, thinned_members
 from alframe.data.subset import imbalanced, kept_shares
 
 # CIFAR-10 with a ratio of 100, as the literature counts it: 12,406 images.
@@ -33,7 +33,7 @@ def test_the_step_takes_from_the_second_half() -> None:
 
 @pytest.mark.parametrize("kind", ["long_tail", "step"])
 @pytest.mark.parametrize("ratio", [1, 1.0])
-def test_a_ratio_of_one_takes_nobody_away(kind: str, ratio: float) -> None:
+def test_a_ratio_of_one_keeps_all_samples(kind: str, ratio: float) -> None:
     truth_N = torch.arange(100) % 10
     assert thin(truth_N, kind, ratio).all()
 
@@ -46,7 +46,7 @@ def test_every_share_is_of_the_classes_own_size_within_the_limit() -> None:
     assert not (kept_N & ~member_N).any()
 
 
-def test_who_stays_is_drawn_by_the_seed() -> None:
+def test_the_seed_draws_the_samples_that_stay() -> None:
     truth_N = torch.arange(1000) % 10
     assert torch.equal(thin(truth_N, "step", 5, seed=1), thin(truth_N, "step", 5, seed=1))
     assert not torch.equal(thin(truth_N, "step", 5, seed=1), thin(truth_N, "step", 5, seed=2))
@@ -55,11 +55,11 @@ def test_who_stays_is_drawn_by_the_seed() -> None:
     assert 3 < int(last.min()) < int(last.max()) < 40
 
 
-def test_no_class_vanishes_and_a_ratio_that_would_do_it_is_told() -> None:
+def test_a_class_keeps_one_sample_with_a_warning() -> None:
     truth_N = torch.arange(50) % 10
-    with pytest.warns(DataWarning, match=r"no sample of class 7, 8, 9 .counted from 0.; one is kept") as told:
+    with pytest.warns(DataWarning, match=r"no sample of class 7, 8, 9 .counted from 0. would") as caught:
         kept_N = thin(truth_N, "long_tail", 10)
-    assert len(told) == 1
+    assert len(caught) == 1
     assert sizes(truth_N, kept_N) == [5, 3, 2, 2, 1, 1, 1, 1, 1, 1]
 
 
@@ -91,9 +91,39 @@ def test_shuffled_classes_are_other_classes_by_seed() -> None:
     assert len(drawn) > 2
 
 
-def test_without_the_truth_there_is_nothing_to_thin_out() -> None:
+def test_imbalance_without_true_labels_is_refused() -> None:
     unknown = dataset(labels=None, class_names=["a", "b"])
     with pytest.raises(
-        ConfigError, match=r"data.imbalance.kind: expected none for toy, whose classes nobody"
+        ConfigError, match=r"data.imbalance.kind: expected none for toy, which has no true labels"
     ):
         thinned_members(unknown, torch.ones(200, dtype=torch.bool), settings(), 0)
+
+
+def test_all_samples_are_members_without_a_limit():
+    assert choose_members(7, None, seed=3).tolist() == [True] * 7
+
+
+@pytest.mark.parametrize("limit", [1, 40, 100])
+def test_the_limit_is_the_number_of_members(limit):
+    member_N = choose_members(100, limit, seed=3)
+    assert member_N.dtype == torch.bool
+    assert member_N.shape == (100,)
+    assert member_N.sum() == limit
+
+
+def test_the_seed_draws_the_members():
+    assert torch.equal(choose_members(100, 40, seed=3), choose_members(100, 40, seed=3))
+    assert not torch.equal(choose_members(100, 40, seed=3), choose_members(100, 40, seed=4))
+
+
+def test_members_are_drawn_from_the_whole_file():
+    drawn = torch.stack([choose_members(20, 5, seed) for seed in range(400)]).float().mean(0)
+    assert drawn.min() > 0.15  # a quarter each, give or take 4.5 standard errors
+    assert drawn.max() < 0.35
+
+
+def test_a_limit_beyond_the_data_set_is_refused():
+    with pytest.raises(
+        ConfigError, match=r"data\.limit: expected at most the data set's 100 samples, got 101"
+    ):
+        choose_members(100, 101, seed=0)

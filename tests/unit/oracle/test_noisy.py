@@ -19,7 +19,7 @@ def oracle(n_classes: int = 10, **changes) -> NoisyOracle:
 
 
 @pytest.mark.parametrize("rate", [0.0, 0.02, 0.4, 0.95])
-def test_the_rate_of_flips_and_where_they_go(rate: float) -> None:
+def test_the_rate_of_flips_and_their_classes(rate: float) -> None:
     noisy = oracle(rate=rate)
     answer_N = noisy.label(torch.arange(N))
     wrong_N = answer_N != noisy.truth_N
@@ -66,7 +66,7 @@ def test_seeds_differ_and_samples_do_not_follow_each_other() -> None:
     assert not torch.equal(oracle(seed=0).label(index_N), oracle(seed=1).label(index_N))
 
 
-def test_asking_again_is_answered_fresh_only_where_that_is_configured() -> None:
+def test_asking_again_gives_a_fresh_answer_only_if_configured() -> None:
     index_N = torch.arange(N)
     same, fresh = oracle(rate=0.3), oracle(rate=0.3, reask="fresh")
     assert torch.equal(same.label(index_N), same.label(index_N))
@@ -115,13 +115,13 @@ def test_a_matrix_in_a_file(name: str, tmp_path: Path) -> None:
         ("missing.csv", "not found"),
     ],
 )
-def test_a_matrix_that_is_none_is_refused(confusion, said, in_tmp) -> None:
+def test_an_invalid_matrix_is_refused(confusion, said, in_tmp) -> None:
     with pytest.raises(ConfigError, match=f"^oracle.confusion: .*{said}") as caught:
         oracle(2, rate=None, confusion=confusion)
     assert "\n" not in str(caught.value)
 
 
-def test_a_sum_within_the_tolerance_is_taken() -> None:
+def test_a_sum_within_the_tolerance_is_accepted() -> None:
     rows = [[0.6, 0.4 + 9e-7], [0.0, 1.0]]
     assert cumulative_rows(checked_confusion(rows, 2))[:, -1].tolist() == [1.0, 1.0]
 
@@ -136,6 +136,6 @@ def test_a_sum_within_the_tolerance_is_taken() -> None:
         ({"rate": float("nan")}, "oracle.rate: expected"),
     ],
 )
-def test_what_contradicts_is_refused(changes, said) -> None:
+def test_contradicting_settings_are_refused(changes, said) -> None:
     with pytest.raises(ConfigError, match=said):
         oracle(3, **changes)

@@ -93,8 +93,8 @@ def test_it_stops_once_the_labels_cost_more_than_they_save() -> None:
         reason = cheapest.reason(report(round, 100 * round, {1.0: 0.1 / round}))
         assert (reason is None) == (round < 8), round
     assert reason == (
-        "mcal: labels for 1000.00 are predicted to do, with 100 % of the rest auto-labelled, and going on is "
-        "predicted to be no cheaper"
+        "mcal: stopping is predicted to cost 1000.00, with 100 % of the rest auto-labelled, and further "
+        "rounds are predicted to be no cheaper"
     )
 
 

@@ -4,11 +4,13 @@ import pytest
 
 from alframe.core.errors import ConfigError
 from alframe.core.records import Counts, RoundReport
-from alframe.stopping import AnyOf, MaxCost, MaxRounds
+from alframe.stopping import AnyOf, HandBudget, MaxCost, MaxRounds
 from tests.support.settings import standard_rules
 
 
-def report(round: int = 1, *, hand: int = 10, unlabelled: int = 50, cost: float | None = 1.0) -> RoundReport:
+def report(
+    round: int = 1, *, hand: int = 10, hand_new: int = 5, unlabelled: int = 50, cost: float | None = 1.0
+) -> RoundReport:
     counts = Counts(
         n_samples=100,
         hand_labels=hand,
@@ -22,21 +24,21 @@ def report(round: int = 1, *, hand: int = 10, unlabelled: int = 50, cost: float 
         kind="round",
         round=round,
         counts=counts,
-        hand_new=5,
+        hand_new=hand_new,
         auto_new=0,
-        unlabelled_before=unlabelled + 5,
+        unlabelled_before=unlabelled + hand_new,
         cost=cost,
     )
 
 
-def test_money_ends_the_rounds_when_it_is_spent() -> None:
+def test_max_cost_stops_when_the_money_is_spent() -> None:
     rule = MaxCost(max_cost=2.5)
     assert rule.reason(report(cost=2.49)) is None
     assert rule.reason(report(cost=2.5)) == "stopping.max_cost=2.5 was reached: 2.50"
     assert rule.reason(report(cost=None)) is None
 
 
-def test_standard_takes_what_is_given_and_the_first_rule_speaks() -> None:
+def test_standard_uses_the_given_bounds_and_the_first_reason() -> None:
     rules = standard_rules(share=0.01, max_cost=1.0, max_rounds=1)
     assert "max_cost=1" in rules.reason(report())
     assert "max_rounds=1" in rules.reason(report(cost=0.5))
@@ -44,14 +46,37 @@ def test_standard_takes_what_is_given_and_the_first_rule_speaks() -> None:
 
 
 @pytest.mark.parametrize("cost", [0, -1, "ten", float("inf")])
-def test_a_cost_that_is_none_is_refused(cost: object) -> None:
+def test_an_invalid_cost_is_refused(cost: object) -> None:
     with pytest.raises(ConfigError, match=r"stopping.max_cost: expected a number above 0"):
         standard_rules(max_cost=cost)
 
 
-def test_any_of_wants_the_largest_validation_set() -> None:
+def test_any_of_asks_for_the_largest_validation_set() -> None:
     class Judge(MaxRounds):
         validation_size = 7
 
     assert AnyOf((MaxRounds(max_rounds=1), Judge(max_rounds=2))).validation_size == 7
     assert standard_rules().validation_size == 0
+
+
+@pytest.mark.parametrize(
+    ("learn_last", "hand_labels", "hand_new", "ends"),
+    [
+        (False, 19, 5, False),
+        (False, 20, 5, True),
+        (True, 20, 5, False),  # the last five are not learned from yet
+        (True, 20, 0, True),
+        (True, 15, 0, False),
+    ],
+)
+def test_a_spent_budget_ends_the_rounds(learn_last, hand_labels, hand_new, ends) -> None:
+    reason = HandBudget(max_hand_labels=20, learn_last=learn_last).reason(
+        report(hand=hand_labels, hand_new=hand_new)
+    )
+    assert reason == ("stopping.max_hand_labels=20 was reached" if ends else None)
+
+
+@pytest.mark.parametrize("learn_last", [False, True])
+def test_the_standard_rules_pass_learn_last_on(learn_last: bool) -> None:
+    reason = standard_rules(max_hand_labels=20, learn_last=learn_last).reason(report(hand=20, hand_new=5))
+    assert (reason is None) == learn_last

@@ -1,0 +1,18 @@
+"""Components are checked against their interfaces."""
+
+import pytest
+
+from alframe.core.errors import ConfigError
+from alframe.core.protocols import check_component
+
+
+def test_a_component_without_a_method_of_its_interface_is_refused() -> None:
+    class Mine:
+        def select(self) -> None: ...
+
+    check_component("initial", Mine())
+    check_component("query", None)
+    with pytest.raises(ConfigError, match=r"query: expected .* select and needs, got '.*Mine without needs'"):
+        check_component("query", Mine())
+    with pytest.raises(ConfigError, match=r"auto_label: .* without accept and needs"):
+        check_component("auto_label", Mine())
