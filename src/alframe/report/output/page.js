@@ -34,12 +34,12 @@ for (const table of document.querySelectorAll("table")) {
     head.append(button);
   });
 }
-// A table that is wider than the page gets a shadow at its right edge and a line that says so.
+// A table that is wider than the page gets a shadow at its right edge and a line above it.
 for (const scroll of document.querySelectorAll(".scroll")) {
   const hint = document.createElement("p");
   hint.className = "hint";
   hint.textContent = "More columns to the right: scroll the table sideways.";
-  scroll.parentNode.after(hint);
+  scroll.parentNode.before(hint);
   const mark = () => {
     const hidden = scroll.scrollWidth - scroll.clientWidth;
     hint.hidden = hidden < 2;
