@@ -64,7 +64,8 @@ def run(header: Header, directory: Path) -> dict[str, Any] | None:
         print(f"\n$ alframe {' '.join(line)}", flush=True)
         if _code_of(line) in (130, 143):
             raise KeyboardInterrupt
-    return finished_summary(directory, config)
+    summary = finished_summary(directory, config)
+    return None if summary is None else summary.to_json()
 
 
 def _code_of(line: list[str]) -> int:

@@ -19,6 +19,7 @@ from alframe.core.layout import KEY
 from alframe.core.ledger import LabelLedger
 from alframe.core.protocols import MEMBERS
 from alframe.core.records import RoundReport
+from alframe.core.trial_summary import TrialSummary
 from alframe.data import ImageDataset
 from alframe.oracle.callable import Answers, CallableOracle
 from alframe.tracking import ConsoleTracker, Outcome, TrialInfo
@@ -126,7 +127,7 @@ def label(
     return LabelResult(
         ledger=memory.ledger,
         reports=tuple(memory.reports),
-        summary=summary,
+        summary=summary.to_json(),
         class_names=dataset.class_names,
     )
 
@@ -146,8 +147,8 @@ def _run(
     directory: str | Path | None,
     choices: Mapping[str, str],
     replacements: Replacements,
-) -> dict[str, Any]:
-    """Run a trial in a directory, or in a temporary one, and return the content of summary.json."""
+) -> TrialSummary:
+    """Run a trial in a directory, or in a temporary one, and return its summary."""
     if directory is None:
         with tempfile.TemporaryDirectory(prefix="alframe-") as folder:
             return run_trial(config, Path(folder), choices=choices, replacements=replacements)

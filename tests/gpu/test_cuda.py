@@ -113,6 +113,6 @@ def test_a_trial_that_goes_on_ends_with_the_same_labels(
         with pytest.raises(KeyboardInterrupt):
             run_trial(config, tmp_path / "parts", stop_wanted=lambda: True)
     summary = run_trial(config, tmp_path / "parts")
-    assert (summary["rounds"], summary["engine"]) == (3, engine)
+    assert (summary.rounds, summary.engine) == (3, engine)
     whole, parts = (tmp_path / name / "labels.csv" for name in ("whole", "parts"))
     assert whole.read_text() == parts.read_text()

@@ -107,13 +107,13 @@ def test_going_on_keeps_the_rows_and_clears_up(half_done, tmp_path, capsys):
     summary = run_trial(half_done[1], directory)
     assert (directory / "rounds.csv").read_text().startswith(before)
     assert "resumed after round 2" in capsys.readouterr().out
-    assert summary["rounds"] == 4
+    assert summary.rounds == 4
     assert not (directory / "failure.json").exists()
     assert state_files(directory) == []
     alone = tmp_path / "alone"
     run_trial(half_done[1], alone)
     assert (alone / "labels.csv").read_bytes() == (directory / "labels.csv").read_bytes()
-    assert summary["seconds"] > sum(float(row["seconds"]) for row in read_rows(directory / "rounds.csv"))
+    assert summary.seconds > sum(float(row["seconds"]) for row in read_rows(directory / "rounds.csv"))
 
 
 def damaged(content: bytes, other: bytes, how: str, draw: random.Random) -> bytes:

@@ -8,7 +8,7 @@ import os
 import sys
 import traceback
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -25,6 +25,7 @@ from alframe.cli.sweep import Job, Launch, Status
 from alframe.config.compose import named_choices
 from alframe.core.errors import AlframeError, AnswersNeeded, Terminated, TrialError, TrialNotice, UserError
 from alframe.core.layout import FAILURE, SUMMARY
+from alframe.core.trial_summary import TrialSummary
 from alframe.trial.directory import finished_summary
 
 Objective = float | list[float] | None
@@ -91,7 +92,7 @@ def _job_of_sweep(node: DictConfig, sweep_directory: Path, directory: Path, laun
 
 def _trial_of_sweep(
     node: DictConfig, sweep_directory: Path, directory: Path, title: str, launch: Launch
-) -> dict[str, Any]:
+) -> TrialSummary:
     summary = finished_summary(directory, _config(node))
     if summary is not None:
         print(f"{title}: finished before", flush=True)
@@ -116,7 +117,7 @@ def _trial(
     group: str | None = None,
     title: str | None = None,
     bar: bool | None = None,
-) -> dict[str, Any]:
+) -> TrialSummary:
     from alframe.tracking import ConsoleTracker  # imports torch, which --help must not load
     from alframe.trial.run import Replacements, run_trial
 
@@ -141,22 +142,23 @@ def _config(node: DictConfig) -> dict[str, Any]:
     return {str(key): value for key, value in content.items() if key != "experiment"}
 
 
-def _short_summary(summary: Mapping[str, Any]) -> str:
+def _short_summary(summary: TrialSummary) -> str:
     """Return a finished trial in one line.
 
+    >>> from types import SimpleNamespace as Summary
     >>> figures = {"hand_labels": 1438, "hand_share": 0.024, "mislabelled_share": None}
-    >>> _short_summary({**figures, "rounds": 7, "seconds": 55})
+    >>> _short_summary(Summary(**figures, rounds=7, seconds=55))
     '1,438 hand labels (2.40 %) in 7 rounds and 55.0 s'
     """
-    wrong = summary["mislabelled_share"]
+    wrong = summary.mislabelled_share
     mislabelled = "" if wrong is None else f", {percent(wrong)} mislabelled"
     return (
-        f"{summary['hand_labels']:,} hand labels ({percent(summary['hand_share'])}){mislabelled} "
-        f"in {counted(summary['rounds'], 'round')} and {duration(summary['seconds'])}"
+        f"{summary.hand_labels:,} hand labels ({percent(summary.hand_share)}){mislabelled} "
+        f"in {counted(summary.rounds, 'round')} and {duration(summary.seconds)}"
     )
 
 
-def _objective(node: DictConfig, summary: dict[str, Any]) -> Objective:
+def _objective(node: DictConfig, summary: TrialSummary) -> Objective:
     """Return the metrics that a search optimises.
 
     Raises:
@@ -166,14 +168,14 @@ def _objective(node: DictConfig, summary: dict[str, Any]) -> Objective:
     if named is None:
         return None
     names = [named] if isinstance(named, str) else list(named)
-    for name in names:
-        if summary.get(name) is None:
+    values = [getattr(summary, name) for name in names]
+    for name, value in zip(names, values, strict=True):
+        if value is None:
             raise UserError(
                 f"objective: expected a figure that is known for every trial, but {name} is null. Choose "
                 "another one, or give the data labels or a test set."
             )
-    values = [float(summary[name]) for name in names]
-    return values[0] if isinstance(named, str) else values
+    return float(values[0]) if isinstance(named, str) else [float(value) for value in values]
 
 
 def _write_status(sweep_directory: Path, number: int, job: Job) -> None:

@@ -11,6 +11,7 @@ from alframe._files import lock
 from alframe.config.identity import identity
 from alframe.core.errors import UserError
 from alframe.core.layout import HYDRA, KEY, LABELS, LOCK, ROUNDS, STATE, STATE_FILES, SUMMARY
+from alframe.core.trial_summary import TrialSummary
 from alframe.trial.read import Damaged, read_config, read_summary
 
 
@@ -23,7 +24,7 @@ def unfinished(parent: Path, name: str) -> Path:
     return path
 
 
-def finished_summary(directory: Path, config: Mapping[str, Any]) -> dict[str, Any] | None:
+def finished_summary(directory: Path, config: Mapping[str, Any]) -> TrialSummary | None:
     """Return the summary of the finished trial in a directory, or None if there is none.
 
     Raises:

@@ -23,8 +23,8 @@ class Damaged(Exception):
     """A file of a trial cannot be read; the text names it and the reason."""
 
 
-def read_summary(directory: Path) -> dict[str, Any]:
-    """Return the content of summary.json, checked as `TrialSummary` checks it.
+def read_summary(directory: Path) -> TrialSummary:
+    """Return the content of summary.json.
 
     Raises:
         Damaged: the file is cut off, or a figure is missing or not a number.
@@ -33,10 +33,9 @@ def read_summary(directory: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise Damaged(f"{SUMMARY}: expected an object, got {_shown(content)}")
     try:
-        TrialSummary.from_json(content)
+        return TrialSummary.from_json(content)
     except ValueError as error:
         raise Damaged(f"{SUMMARY}: {error}") from None
-    return content
 
 
 def read_config(directory: Path) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from alframe.config.identity import identity
 from alframe.config.validate import check
 from alframe.core.layout import FILES
 from alframe.core.round_report import Clock
+from alframe.core.trial_summary import TrialSummary
 from alframe.data import ImageDataset
 from alframe.data.fingerprint import fingerprint
 from alframe.learner.compute.device import Compute
@@ -75,8 +76,8 @@ def run_trial(
     choices: Mapping[str, str] | None = None,
     stop_wanted: Callable[[], bool] = lambda: False,
     replacements: Replacements | None = None,
-) -> dict[str, Any]:
-    """Label a data set and return the content of summary.json. An unfinished trial in `directory` is resumed.
+) -> TrialSummary:
+    """Label a data set and return the summary. An unfinished trial in `directory` is resumed.
 
     Args:
         config: the resolved config as plain containers.
@@ -110,7 +111,7 @@ def run_trial(
         return _run(request, settings if state is None else settled(settings, state.chosen), state)
 
 
-def _run(request: _Request, settings: TrialSettings, state: TrialState | None) -> dict[str, Any]:
+def _run(request: _Request, settings: TrialSettings, state: TrialState | None) -> TrialSummary:
     compute, console = settings.compute, request.replacements.console
     choose_engine(compute.engine, Compute.choose(compute.device, compute.precision))  # checks them first
     keep_large_blocks()

@@ -33,8 +33,8 @@ class TrialSession:
 
     def run(
         self, trackers: Trackers, start: LabelLedger | RoundResult, stop_wanted: Callable[[], bool]
-    ) -> dict[str, Any]:
-        """Run the rounds from `start` and return the content of summary.json."""
+    ) -> TrialSummary:
+        """Run the rounds from `start` and return the summary of the finished trial."""
         self._result = start if isinstance(start, RoundResult) else None
         trial = self._trial
         try:
@@ -55,7 +55,7 @@ class TrialSession:
         trackers.finish(outcome)
         drop_states(self._info.directory)
         assert outcome.summary is not None
-        return outcome.summary.to_json()
+        return outcome.summary
 
     def _keep(self, result: RoundResult) -> None:
         self._result = result

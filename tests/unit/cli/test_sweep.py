@@ -18,6 +18,7 @@ from alframe.cli.sweep import Job, Launch
 from alframe.config.command_line import check_command_line
 from alframe.config.compose import composed
 from alframe.core.errors import ConfigError, UserError
+from alframe.core.trial_summary import TrialSummary
 from alframe.trial.directory import at_work, finished_summary, occupied
 
 EXTRAS = {
@@ -157,7 +158,7 @@ def test_a_damaged_trial_of_a_sweep_is_named_and_not_taken_as_finished(
     assert finished_summary(tmp_path, config) is None
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))
     (tmp_path / "summary.json").write_text(json.dumps(summary_of()))
-    assert finished_summary(tmp_path, config) == summary_of()
+    assert finished_summary(tmp_path, config) == TrialSummary.from_json(summary_of())
     (tmp_path / file).unlink() if text is None else (tmp_path / file).write_text(text)
     with pytest.raises(UserError) as caught:
         finished_summary(tmp_path, config)

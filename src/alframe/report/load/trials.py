@@ -152,7 +152,7 @@ def _read(directory: Path) -> FinishedTrial | LeftOut:
         trial = FinishedTrial(
             directory=directory,
             config=read_config(directory),
-            summary=TrialSummary.from_json(read_summary(directory)),
+            summary=read_summary(directory),
             rounds=read_rounds(directory),
             choices=read_choices(directory),
         )
