@@ -220,22 +220,26 @@ def test_a_sweep_that_is_killed_or_interrupted_continues(tmp_path: Path) -> None
     )
     assert "interrupted" in out or "not begun" in out  # as many as were not finished before
 
-    # One of its processes is killed: its trial is reported as failed, and the same command does the rest.
-    more = [each.replace("1,2,3", "1,2,3,4,5") for each in line]  # two at work, whatever was finished before
-    process = alframe_process(*more, cwd=tmp_path)
-    name = killed_while_two_run(place, process)
-    out, err = process.communicate(timeout=120)
-    assert process.returncode == 1, (out, err)
-    assert f"  {place}/{name}: {sweep.KILLED}\n" in err
-    assert "Traceback" not in err
-    assert "The same command continues with what is missing." in out
-    process = alframe_process(*more, cwd=tmp_path)
-    out, err = process.communicate(timeout=120)
-    assert process.returncode == 0, (out, err)
-    assert "5 trials finished, 0 failed" in out
+    done = alframe(*line, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
     alone = alframe(*trials, "hydra.sweep.dir=alone", cwd=tmp_path)
     assert alone.returncode == 0
     for name in "012":
         ours, theirs = (tmp_path / way / name for way in ("sweep", "alone"))
         assert (ours / "labels.csv").read_bytes() == (theirs / "labels.csv").read_bytes()
         assert len(read_rows(ours / "rounds.csv")) == len(read_rows(theirs / "rounds.csv"))
+
+
+def test_a_killed_trial_is_reported_and_the_same_command_continues(tmp_path: Path) -> None:
+    place = tmp_path / "sweep"
+    line = ["-m", *TINY, "learner.steps=60", "threads=1", "seed=1,2,3", *CORES, f"hydra.sweep.dir={place}"]
+    process = alframe_process(*line, cwd=tmp_path)
+    name = killed_while_two_run(place, process)
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 1, (out, err)
+    assert f"  {place}/{name}: {sweep.KILLED}\n" in err
+    assert "Traceback" not in err
+    assert "The same command continues with what is missing." in out
+    done = alframe(*line, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "3 trials finished, 0 failed" in done.stdout
