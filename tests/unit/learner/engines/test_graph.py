@@ -67,12 +67,35 @@ def test_losses_and_weights_agree_with_the_reference_step_by_step(fits, cpu, rec
     assert len(got[0][0].loss_S) == got[0][0].steps
 
 
-@pytest.mark.parametrize("recipe", [supervised, consistency])
-def test_bfloat16_agrees_within_its_own_rounding(fits, recipe):
+# In bfloat16 two fits stay together only while their weights have the same bits. One weight that differs in
+# its last float32 bit can round to the neighbouring bfloat16 number, up to 2**-7 of the weight away. From
+# then on the fits drift apart, and an image whose two best classes are nearly tied gets another pseudo-label:
+# the loss jumps. With AdamW this happened on a processor with AVX2 only: a first weight rounded the other way
+# at step 33 of 81, the losses were up to 0.003 apart from step 52 on, and a pseudo-label made it 0.026 at
+# step 80.
+#
+# No tolerance follows from that, so the test takes away the last bits. The engines run the same kernels on
+# the same shapes, but the graph engine moves all weights as one tensor. A kernel may fuse a product and a sum
+# for whole vectors of elements and not for the rest, which rounds differently (AdamW, and a rate in a
+# tensor). In w - 2**-4 * g the product is exact: one rounding, fused or not. So both fits have the same bits
+# on every processor, and float32's tolerance will do. With torch's kernels for AVX-512 with and without
+# bfloat16, for AVX2 and for neither, all differences were 0.
+ROUNDS_ONCE = partial(torch.optim.SGD, lr=2**-4)
+
+
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        partial(supervised, optimizer=ROUNDS_ONCE),
+        partial(consistency, optimizer=ROUNDS_ONCE, one_cycle=None),
+    ],
+    ids=["supervised", "consistency"],
+)
+def test_bfloat16_agrees_as_float32_does(fits, recipe):
     compute = Compute(device=torch.device("cpu"), precision="bfloat16")
     expected = fits(ReferenceEngine(compute), recipe(), normed, compute=compute)
     got = fits(GraphEngine(compute, EmulatedGraph()), recipe(), normed, compute=compute)
-    assert_same(expected, got, tolerance=5e-3)
+    assert_same(expected, got)
 
 
 @pytest.mark.parametrize(("recipe", "captures"), [(supervised, 3), (consistency, 2)])
