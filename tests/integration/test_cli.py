@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
-from tests.support.helpers import SHORT, alframe, alframe_process, read_rows
+from tests.support.helpers import SHORT, alframe, alframe_process, press_ctrl_c, read_rows
 from tests.support.wandb_reader import WandbFile
 
 COLUMNS = (
@@ -147,20 +147,18 @@ def test_nan_in_training_names_the_round_and_keeps_the_labels(tmp_path: Path) ->
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_an_interrupt_closes_everything(tmp_path: Path, number: int, code: int) -> None:
-    process = alframe_process(
-        *SHORT, "learner.steps=100000", "learner.max_pool_passes=null", "hydra.run.dir=trial", cwd=tmp_path
-    )
-    deadline = time.monotonic() + 100
-    while not (tmp_path / "trial" / "rounds.csv").exists():
-        assert time.monotonic() < deadline
-        assert process.poll() is None
-        time.sleep(0.1)
-    time.sleep(2)  # well into the training of round 1
-    process.send_signal(number)
-    if number == signal.SIGINT:  # the first only ends the trial after its round
-        time.sleep(0.5)
+    long = [*SHORT, "learner.steps=100000", "learner.max_pool_passes=null", "hydra.run.dir=trial"]
+    with alframe_process(*long, cwd=tmp_path) as process:
+        deadline = time.monotonic() + 100
+        while not (tmp_path / "trial" / "rounds.csv").exists():
+            assert time.monotonic() < deadline
+            assert process.poll() is None
+            time.sleep(0.1)
+        time.sleep(2)  # well into the training of round 1
+        if number == signal.SIGINT:  # the first only ends the trial after its round
+            press_ctrl_c(process)
         process.send_signal(number)
-    _, errors = process.communicate(timeout=60)
+        _, errors = process.communicate(timeout=100)
     assert process.returncode == code, errors
     assert "Traceback" not in errors
     assert len(read_rows(tmp_path / "trial" / "labels.csv")) == 300
@@ -228,8 +226,8 @@ def test_the_package_runs_as_a_module(tmp_path: Path) -> None:
 
 
 def test_help_shows_the_groups_and_leaves_nothing(tmp_path: Path) -> None:
-    process = alframe_process("--help", cwd=tmp_path)
-    out, _ = process.communicate(timeout=100)
+    with alframe_process("--help", cwd=tmp_path) as process:
+        out, _ = process.communicate(timeout=100)
     assert process.returncode == 0
     assert "alframe -m +sweep=published_trials" in out
     assert "kcentergreedy, least_confidence, margin" in out

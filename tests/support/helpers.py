@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -60,16 +61,52 @@ def alframe(*arguments: str, cwd: Path, **environment: str) -> Done:
     raise AssertionError("the command did not exit")
 
 
-def alframe_process(*arguments: str, cwd: Path) -> "subprocess.Popen[str]":
-    """Start the command in a process of its own."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "alframe.cli.main", *arguments],
-        cwd=cwd,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+@contextlib.contextmanager
+def interrupts_heard() -> Iterator[None]:
+    """Hear SIGINT in the block, as a command in a terminal does, even where the tests run in the background.
+
+    A shell starts a job in the background with SIGINT ignored, and so is whatever that job starts.
+    """
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextlib.contextmanager
+def process_of(command: Sequence[str | Path], **options: Any) -> Iterator["subprocess.Popen[str]"]:
+    """Start a process that hears SIGINT; kill it and whatever it has started at the end of the block."""
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with interrupts_heard():
+        process = subprocess.Popen(command, start_new_session=True, **{**pipes, **options})
+    with process:
+        try:
+            yield process
+        finally:
+            with contextlib.suppress(ProcessLookupError, PermissionError):  # no process is left
+                os.killpg(process.pid, signal.SIGKILL)
+
+
+def alframe_process(*arguments: str, cwd: Path) -> "contextlib.AbstractContextManager[subprocess.Popen[str]]":
+    """Start the command in a process of its own, for the length of a block."""
+    command = [sys.executable, "-m", "alframe", *arguments]
+    return process_of(command, cwd=cwd, env={**os.environ, "OMP_NUM_THREADS": "1"})
+
+
+def press_ctrl_c(process: "subprocess.Popen[str]") -> str:
+    """Send SIGINT to a command at work and return what it has said when it has taken note of it.
+
+    A second one that came earlier would be one with the first.
+    """
+    process.send_signal(signal.SIGINT)
+    said = b""
+    while not said.endswith(b"Ctrl-C again ends it at once.\n"):
+        assert process.stderr is not None
+        more = os.read(process.stderr.fileno(), 4096)  # readline would keep what communicate is to return
+        assert more, said.decode()
+        said += more
+    return said.decode()
 
 
 def read_rows(file: Path) -> list[dict[str, str]]:

@@ -36,13 +36,15 @@ SHORT = (
 
 
 def start(config: dict, directory: Path) -> int:
-    """Fork a process that runs the trial and return its number; it ends with 0 when the trial finished."""
+    """Fork a process that runs the trial and return its number; it ends with 0 when the trial finished.
+
+    It stays in this process's group, so that whoever ends the group ends it too.
+    """
     child = os.fork()
     if child:
         return child
     code = 1
     try:
-        os.setsid()
         with (directory.parent / f"{directory.name}.log").open("a") as log:
             os.dup2(log.fileno(), 1)
             os.dup2(log.fileno(), 2)

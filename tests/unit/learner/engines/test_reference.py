@@ -8,6 +8,7 @@ from torch import nn
 from alframe.learner import Classifier, FitJob, ReferenceEngine
 from alframe.learner.compute.device import Compute
 from alframe.learner.interfaces import NotFiniteError
+from tests.support.helpers import interrupts_heard
 
 
 class Counter(nn.Module):
@@ -137,12 +138,13 @@ def test_a_loss_that_is_not_finite_ends_a_long_fit_early(fit):
 
 
 def test_ctrl_c_comes_out_as_keyboard_interrupt_with_the_handler_as_before(fit):
-    before = signal.getsignal(signal.SIGINT)
     module = Scripted(at_step={3: lambda: signal.raise_signal(signal.SIGINT)})
-    with pytest.raises(KeyboardInterrupt):
-        fit(module, max_steps=10)
+    with interrupts_heard():
+        before = signal.getsignal(signal.SIGINT)
+        with pytest.raises(KeyboardInterrupt):
+            fit(module, max_steps=10)
+        assert signal.getsignal(signal.SIGINT) is before
     assert module.done == 3
-    assert signal.getsignal(signal.SIGINT) is before
 
 
 def test_a_second_fit_runs_after_one_that_was_interrupted(fit):
