@@ -54,7 +54,11 @@ def test_under_bfloat16_the_body_is_bfloat16_and_the_logits_float32(make):
     with torch.no_grad():
         exact = network(x)
     assert not torch.equal(logits, exact)
-    torch.testing.assert_close(logits, exact, atol=0.1, rtol=0.1)
+    # Each layer rounds its input, its weights and its output, by 2**-8 of them at most and to either side, so
+    # that the errors add up as their squares do. With torch's kernels for AVX-512, for AVX2 and for neither,
+    # the error was at most 0.46 of this.
+    n_layers = sum(isinstance(layer, (nn.Conv2d, nn.Linear)) for layer in network.modules())
+    assert (logits - exact).norm() <= math.sqrt(3 * n_layers) * 2**-8 * exact.norm()
 
 
 def test_the_head_does_not_round_its_output_to_bfloat16():
