@@ -37,7 +37,14 @@ QUICK = [
 ]
 
 
-FAST = ["learner.steps=6", "learner.batch_size=16", "learner.pool_batch_size=16"]
+# A fit grows by 75 steps a round unless told otherwise. By 10, "final" alone takes 1.5 s instead of 4 to 5 s,
+# and auto-labels come and go in its later rounds as before.
+FAST = [
+    "learner.steps=6",
+    "learner.batch_size=16",
+    "learner.pool_batch_size=16",
+    *([] if ALL else ["learner.steps_growth=10"]),
+]
 UNDER_FIRE = {
     "default": FAST,
     "validated": [*FAST, "auto_label=validated", "auto_label.validation_size=100", "learner.ensemble=1"],
