@@ -29,8 +29,10 @@ from alframe.learner.scoring.committee import Committee
 from tests.support.emulated_graph import EmulatedGraph
 from tests.support.graph_cases import (
     Dense,
+    Smooth,
     assert_same,
     consistency,
+    decided,
     epochs,
     make_images,
     normed,
@@ -53,7 +55,7 @@ CASES = {
     "dropout, batches that divide the labels": (supervised, partial(Dense, 0.3)),
     "batch norm, the last batch cut": (supervised, normed),
     "a number of epochs, SGD with momentum": (epochs, Dense),
-    "consistency, one cycle, averaged network": (consistency, normed),
+    "consistency, one cycle, averaged network": (decided, Smooth),
 }
 
 
@@ -98,12 +100,12 @@ def test_bfloat16_agrees_as_float32_does(fits, recipe):
     assert_same(expected, got)
 
 
-@pytest.mark.parametrize(("recipe", "captures"), [(supervised, 3), (consistency, 2)])
-def test_what_was_captured_in_the_first_round_serves_the_next(fits, cpu, recipe, captures):
+@pytest.mark.parametrize(("recipe", "network", "captures"), [(supervised, normed, 3), (decided, Smooth, 2)])
+def test_what_was_captured_in_the_first_round_serves_the_next(fits, cpu, recipe, network, captures):
     capture, the_recipe = EmulatedGraph(), recipe()
-    got = fits(GraphEngine(cpu, capture), the_recipe, normed, sizes=(70, 83, 96))
+    got = fits(GraphEngine(cpu, capture), the_recipe, network, sizes=(70, 83, 96))
     assert capture.captures == captures
-    assert_same(fits(ReferenceEngine(cpu), the_recipe, normed, sizes=(70, 83, 96)), got)
+    assert_same(fits(ReferenceEngine(cpu), the_recipe, network, sizes=(70, 83, 96)), got)
 
 
 def test_jobs_of_unknown_likeness_are_captured_anew(cpu, ignore_progress):
@@ -177,7 +179,7 @@ def test_callbacks_see_the_same_module_weights_steps_and_logged_values(cpu, monk
         assert got[2:4] == expected[2:4]
 
 
-@pytest.mark.parametrize(("recipe", "network"), [(supervised, Dense), (consistency, normed)])
+@pytest.mark.parametrize(("recipe", "network"), [(supervised, Dense), (decided, Smooth)])
 def test_a_learner_scores_alike_round_after_round(cpu, recipe, network):
     image_N, label_N = make_images()
     bank, capture = ImageBank(image_N), EmulatedGraph()
@@ -193,7 +195,7 @@ def test_a_learner_scores_alike_round_after_round(cpu, recipe, network):
             engine=engine,
             compute=cpu,
             seed=5,
-            warm_start=recipe is consistency,
+            warm_start=recipe is decided,
             ensemble=2,
             committee=Committee(kind="ensemble", passes=10, dropout=0.25),
             scoring_batch_size=64,
@@ -206,8 +208,9 @@ def test_a_learner_scores_alike_round_after_round(cpu, recipe, network):
             )
             reported.append((learner.score(pool_P, frozenset({"margin"})), learner.predict_test()))
     for (expected, tests), (got, replayed_tests) in zip(reported[:3], reported[3:], strict=True):
-        torch.testing.assert_close(got.log_odds_P, expected.log_odds_P, rtol=1e-3, atol=1e-3)
-        torch.testing.assert_close(got.margin_P, expected.margin_P, rtol=1e-3, atol=1e-3)
+        # As weights in `assert_same`; with torch's kernels for each instruction set 2e-6 of up to 11.
+        torch.testing.assert_close(got.log_odds_P, expected.log_odds_P, rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(got.margin_P, expected.margin_P, rtol=1e-4, atol=1e-4)
         assert torch.equal(tests, replayed_tests)
     # One step, a chunk of steps, a validation step in the supervised recipe; passes over pool and test set.
     assert capture.captures == (5 if recipe is supervised else 4)
