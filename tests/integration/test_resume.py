@@ -346,5 +346,14 @@ def test_a_tensorboard_run_goes_on_with_every_round_once(tmp_path):
 def test_ctrl_c_once_ends_after_the_round_and_twice_at_once(tmp_path, presses):
     long = ["data=digits", "tracker=none", "learner.steps=150", "hydra.run.dir=trial"]
     rows = tmp_path / "trial" / "rounds.csv"
+    with alframe_process(*long, cwd=tmp_path) as process:
+        wait_for(lambda: rows.exists() and len(read_rows(rows)) == 2, process)
+        said = press_ctrl_c(process)
+        if presses == 2:
+            process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=100)
+    assert process.returncode == 130, (out, said + err)
+    assert "the trial ends after this round" in said
+    assert "The same command continues from the last finished round" in out
     assert len(read_rows(rows)) == (3 if presses == 1 else 2)
     assert state_files(tmp_path / "trial")
