@@ -12,6 +12,7 @@ import yaml
 
 from alframe.config.compose import composed
 from alframe.core.errors import UserError
+from alframe.core.trial_summary import TrialSummary
 from claims import Header, parse_header
 from tests.support import report_trials
 
@@ -72,8 +73,8 @@ def leave(directory: Path, overrides: list[str]) -> None:
 def test_a_finished_trial_is_not_run_again(script, header, tmp_path, monkeypatch) -> None:
     fake = FakeRun()
     monkeypatch.setattr(script.subprocess, "run", fake)
-    assert script.run(header, tmp_path / "toy") == SUMMARY
-    assert script.run(header, tmp_path / "toy") == SUMMARY
+    first, again = (script.run(header, tmp_path / "toy") for _ in range(2))
+    assert first == again == TrialSummary.from_json(SUMMARY).to_json()
     [line] = fake.lines
     assert line[1:] == [
         "-m", "alframe.cli.main", "experiment=digits", "data.limit=300", "tracker=csv",
