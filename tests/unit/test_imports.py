@@ -14,7 +14,7 @@ ROOT = Path(alframe.__file__).parent
 
 ALLOWED = {
     "pytorch_lightning": {
-        "learner/engines/graph.py",
+        "learner/engines/replayer.py",
         "learner/module.py",
         "learner/engines/reference.py",
         "learner/engines/replayable.py",
