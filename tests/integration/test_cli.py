@@ -94,7 +94,7 @@ def test_same_seed_same_labels_other_seed_other_labels(tmp_path: Path) -> None:
         (["auto_label.threshold=95"], "got 95. Write 0.95."),
         (["query=margn"], "Did you mean margin?"),
         (["device=cuda:7"], "device: expected a device of this machine"),
-        (["initial.num=1"], "initial: expected a seed set that shows at least two classes"),
+        (["initial.num=1"], "initial: expected a seed set with at least two classes"),
         (["query.share=0.00001"], "query.share: expected a share that comes to at least one of"),
         (["data=mnist", "data_dir=empty", "data.download=false"], "data_dir: expected mnist under"),
         (["data=arrays", "data.path=damaged.npz"], "damaged.npz to be whole"),

@@ -2,7 +2,7 @@
 
 When labelling has ended, the labels are fixed numbers. A random audit bounds how many are wrong, whatever
 produced them. The bound counts wrong labels: a sample without a label is not wrong, but it counts in the size
-of the data set, of which the tolerance is a share.
+of the data set. The tolerance is a share of that size.
 
 A fixed audit (`reach=False`) draws a number of auto-labels uniformly, which is set before the first answer,
 and uses the exact hypergeometric bound. To reach a tolerance, labels are drawn until a bound that holds at
@@ -13,7 +13,7 @@ Why not a sequence of nested sets of labels, tested from the most confident upwa
 Ilyas and Zrnic 2025, arXiv 2506.10908)? Testing them in a fixed order at level alpha each is sound for
 hypotheses fixed beforehand, "more than K wrong in the first j": the first true one in the order is fixed,
 and only it can make the sequence err. Here the hypotheses would be "more than K left in the first j after
-the corrections", and which of those is the first true one depends on what was found. In different runs it
+the corrections", and the answers decide which of those is the first true one. In different runs it
 could be different ones, and their error probabilities would add up. One bound on the total, with hand
 labelling as a choice made from past answers, needs no such argument and no grid, and counts every correction.
 """

@@ -45,8 +45,8 @@ class ClassCounts:
     """Counts of the samples of one true class.
 
     Attributes:
-        n_samples: samples of the class. hand_labels, auto_labels: how many of them have such a label.
-        mislabelled: how many of them have the label of another class.
+        n_samples: samples of the class. hand_labels, auto_labels: those with such a label.
+        mislabelled: those with the label of another class.
         mislabelled_share: over `n_samples`; None if the class has no sample.
     """
 

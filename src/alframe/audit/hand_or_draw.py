@@ -1,4 +1,4 @@
-"""Whether to continue to draw at random or to hand label the least confident auto-labels instead.
+"""The choice between more random draws and hand labelling the least confident auto-labels.
 
 This heuristic may err about costs but never about the bound, because it uses only past answers.
 
@@ -23,7 +23,7 @@ PRIOR_ERRORS, ANTICIPATED = 1.0, 0.5  # a block's share is half the tolerated on
 
 
 def labels_by_hand(auditor: Auditor, most_left: int, alpha: float) -> int:
-    """Return how many of the least confident to hand label now, 0 to continue to draw.
+    """Return how many of the least confident to hand label now; 0 to continue with random draws.
 
     Args:
         auditor: the audit so far. most_left: K, the wrong labels tolerated. alpha: in (0, 1).

@@ -1,7 +1,7 @@
 """Exact bounds of a uniform audit whose size was fixed before its first answer.
 
 A labels are audited, M of them are wrong (fixed, unknown). m are drawn uniformly without replacement;
-the number x found wrong is hypergeometric. No asymptotics and no assumption about where labels came from.
+the number x found wrong is hypergeometric. No asymptotics and no assumption about the source of the labels.
 
 Probabilities are computed in log space with `math.lgamma`, whose error grows with A. Every comparison with
 `alpha` favours the larger number of wrong labels, so that rounding can only widen a bound.

@@ -1,4 +1,4 @@
-"""Hand labels that a classifier finds improbable: where to look first for mistakes of people.
+"""Hand labels that a classifier finds improbable, which are the first to check for mistakes of people.
 
 Axes: L the labelled samples, C the classes.
 

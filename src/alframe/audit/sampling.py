@@ -52,7 +52,7 @@ class Auditor:
 
     Attributes:
         weight_A: draw weights.
-        answered_A, wrong_A: bool, the labels that were asked, and those of them that are wrong.
+        answered_A, wrong_A: bool, True for labels that were asked about, and for the wrong ones among these.
         trace: the random draws.
         found_wrong: wrong labels found. audited: random draws. asked: all questions.
     """

@@ -96,7 +96,7 @@ def cut_by_sigma(
     sum_V = wrong_V.long().cumsum(0)
     error_V = sum_V.double() / n_V
     fits_V = error_V + weight * (error_V * (1 - error_V)).sqrt() <= tolerance
-    # Equally confident samples are all above the cut; only the last has the counts of all of them.
+    # Equally confident samples are all above the cut; only the last one has the counts of the whole group.
     last_V = torch.ones_like(fits_V)
     last_V[:-1] = confidence_V[:-1] > confidence_V[1:]
     at = (fits_V & last_V & (n_V >= min_support)).nonzero().flatten()
@@ -122,9 +122,9 @@ def cut_by_tests(
     The grid depends on the confidences alone. It begins with the first cut that has as many samples above it
     as a test without errors needs, ends with all samples, and has at most `num_cuts` cuts, evenly spaced in
     samples. A cut is the confidence of the next sample below it, so that the samples above it are a random
-    sample of what is accepted. A test passes if so few errors would have probability delta at most at an
-    error rate of `tolerance`. The first test that fails ends the search, so that no correction for several
-    cuts is needed.
+    sample of what is accepted. A test passes if, at an error rate of `tolerance`, this number of errors
+    or fewer has at most probability delta. The first test that fails ends the search, so that no correction
+    for several cuts is needed.
 
     With probability at least 1 - delta, the rate of wrong predictions above the cut is within the tolerance:
     for one use of a fresh random sample, and if less confident predictions are never more often right. (Let

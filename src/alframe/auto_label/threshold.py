@@ -115,7 +115,7 @@ class TopKPolicy:
             given = "none" if self.num is None else f"num={self.num} and share={self.share:g}"
             raise ConfigError(
                 "auto_label",
-                "auto_label.num or auto_label.share, one of them",
+                "exactly one of auto_label.num and auto_label.share",
                 given,
                 "Write one, and the other as null.",
             )

@@ -52,9 +52,9 @@ def two_step_interrupts(
 def end_with_parent(every_seconds: float = 0.5) -> None:
     """Ignore Ctrl-C in this process, and end it when its parent has ended. For processes that run jobs.
 
-    Ctrl-C reaches every process of a terminal, but only the command handles it. If the command was killed,
-    its processes would otherwise run on beside the next command. They may end at any moment, since a trial
-    saves its state after each round.
+    Ctrl-C reaches every process of a terminal, but only the command handles it. Without this function, the
+    processes of a killed command would continue beside the next command. They may end at any moment, because
+    a trial saves its state after each round.
     """
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGINT, signal.SIG_IGN)

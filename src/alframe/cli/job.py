@@ -188,7 +188,7 @@ def _write_status(sweep_directory: Path, number: int, job: Job) -> None:
 
 
 def _write_failure(directory: Path, error: Exception) -> None:
-    """Write failure.json into the trial's directory, unless the trial has written how it ended."""
+    """Write failure.json into the trial's directory, unless the trial has already written its own end."""
     written = any((directory / name).exists() for name in (SUMMARY, FAILURE))
     if written or not directory.is_dir():
         return
@@ -196,7 +196,7 @@ def _write_failure(directory: Path, error: Exception) -> None:
 
     expected = isinstance(error, AlframeError)
     reason = str(error) if expected else "".join(traceback.format_exception(error))
-    with suppress(TrialError):  # if the disk is full, the terminal alone shows the reason
+    with suppress(TrialError):  # if the disk is full, only the terminal shows the reason
         write_failure(directory, "failed", reason, 0)
 
 

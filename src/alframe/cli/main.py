@@ -1,6 +1,6 @@
 """The `alframe` command: checks the arguments, passes them to Hydra, turns errors into exit codes.
 
-Exit codes: 0 finished; 1 a trial failed; 2 a mistake in what was asked for; 130 Ctrl-C; 143 SIGTERM.
+Exit codes: 0 finished; 1 a trial failed; 2 a mistake in the command or its settings; 130 Ctrl-C; 143 SIGTERM.
 """
 
 import os
@@ -79,7 +79,7 @@ def _hydra(arguments: list[str], begun: list[str], n_trials: int | None = None) 
         try:
             return run_job(node, launch)
         except Exception as error:
-            failure.append(error)  # Hydra would print a line of its own about it
+            failure.append(error)  # Hydra would print another line about it
             return None
 
     hydra.main(version_base="1.3", config_path=str(conf_directory()), config_name="config")(task)()
@@ -161,7 +161,7 @@ def _exit_code(error: BaseException, started: bool) -> int:
 
 
 def _report(directory: Path, n_trials: int | None, code: int) -> int:
-    """Print the statuses of a sweep's jobs. Return the exit code; `code` is that of the launch."""
+    """Print the statuses of a sweep's jobs and return the exit code; `code` is that of the launch."""
     jobs = sweep.read_statuses(directory)
     ended = code in (130, 143) or sweep.stop_requested(directory)
     if ended:

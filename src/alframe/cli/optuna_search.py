@@ -1,4 +1,4 @@
-"""A search over settings by Optuna: checks before it, preparation, and its best trials as lines of text."""
+"""A search over settings by Optuna: its checks, its preparation, and its best trials as lines of text."""
 
 import contextlib
 import logging
@@ -11,7 +11,7 @@ import yaml
 
 from alframe.core.errors import ConfigError
 
-RESULTS = "optimization_results.yaml"  # the name that the sweeper gives it
+RESULTS = "optimization_results.yaml"  # the file name that the sweeper uses
 
 
 def check_search(objective: str | Sequence[str] | None, sweeper: Mapping[str, Any]) -> tuple[str, ...]:

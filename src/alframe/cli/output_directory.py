@@ -15,12 +15,12 @@ from alframe.config.identity import digest, identity, trial_name
 from alframe.core.errors import UserError
 from alframe.trial.directory import unfinished
 
-NAMED_BY_CONFIG = "auto"  # stands for a directory name that is made from the config
+NAMED_BY_CONFIG = "auto"  # replaced by a directory name that is made from the config
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunTarget:
-    """Where and how a command runs its trials.
+    """The directory of a command, and the way in which it runs its trials.
 
     Attributes:
         overrides: to add to the command line. They set the directory if it is named after the config, and the
@@ -39,7 +39,7 @@ class RunTarget:
 
 
 def run_target(line: CommandLine) -> RunTarget:
-    """Return where and how a command runs its trials.
+    """Return the directory of a command, and the way in which it runs its trials.
 
     A trial takes the directory of an unfinished trial with the same config, if there is one. A sweep takes
     the directory of the same sweep.

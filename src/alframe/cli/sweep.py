@@ -64,7 +64,7 @@ class Launch:
         return self.process == (platform.node(), os.getpid())
 
     def position(self, number: int) -> str:
-        """Return the position of a job among the trials; `number` counts from 0.
+        """Return the position of a job among the trials. `number` starts at 0.
 
         >>> Launch(n_trials=6).position(0), Launch().position(0)
         ('1 of 6', '1')
@@ -82,7 +82,7 @@ class Launch:
 
 @contextmanager
 def launching(directory: Path) -> Iterator[None]:
-    """Make a sweep's directory, delete earlier statuses, and keep other launches out while the block runs.
+    """Make a sweep's directory, delete earlier statuses, and lock out other launches while the block runs.
 
     Raises:
         UserError: the directory cannot be written, or another process works in it, such as a job that
@@ -110,7 +110,7 @@ def launching(directory: Path) -> Iterator[None]:
 
 
 def _check_idle(directory: Path) -> None:
-    """Raise `UserError` if jobs outlived their launch, as those of Slurm and `submitit_local` can."""
+    """Raise `UserError` if jobs outlived their launch, which is possible with Slurm and `submitit_local`."""
     running = [job.directory for job in read_statuses(directory) if job.status == "running"]
     if running:
         names = ", ".join(running[:3]) + (" ..." if len(running) > 3 else "")

@@ -1,6 +1,6 @@
 """Checks that many keys share; no torch.
 
-Each takes the key as typed and the value, and raises `ConfigError`.
+Each check takes the key as typed and the value, and raises `ConfigError`.
 """
 
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Checks a command line before Hydra runs anything; a mistake is answered in one line."""
+"""Checks a command line before Hydra runs anything. The error for a mistake is one line."""
 
 import argparse
 import contextlib
@@ -44,7 +44,7 @@ def check_command_line(arguments: list[str]) -> CommandLine | None:
     """Compose and check a command line: of a sweep, each value of a key and the first trial as a whole.
 
     Returns:
-        The checked command line. None if nothing is to be run, or if Hydra alone handles the flags.
+        The checked command line. None if there is nothing to run, or if Hydra alone handles the flags.
 
     Raises:
         UserError: an unknown key, group or option (with the closest known one), a value out of range,
@@ -105,7 +105,7 @@ def hydra_arguments(arguments: list[str]) -> argparse.Namespace:
 
 
 def _search_path(config_dir: str | None) -> list[str]:
-    """Return the override that has the effect of `--config-dir`, or nothing without that flag."""
+    """Return the override that has the effect of `--config-dir`, or an empty list without that flag."""
     if not config_dir:
         return []
     folder = Path(config_dir).absolute()
@@ -127,7 +127,7 @@ def _with_files(given: Sequence[CommandOverride], search_path: list[str]) -> lis
 
 
 def _first(overrides: Sequence[CommandOverride]) -> list[str]:
-    """Return each override with its first value, without those whose values only the sweeper knows."""
+    """Return each override with its first value; those whose values only the sweeper knows are left out."""
     return [override.each[0] for override in overrides if override.each]
 
 
@@ -140,7 +140,7 @@ def _swept_by_files(overrides: list[str]) -> list[str]:
 def _check_other_options(overrides: Sequence[CommandOverride], search_path: list[str]) -> None:
     """Compose each further option of a group in a sweep, with the first values of the other keys.
 
-    Keys that choose no option are left out: any value of a key can be composed.
+    Other keys are not composed: any value of a key can be composed.
     """
     first = _first(overrides)
     for override in overrides:

@@ -36,7 +36,7 @@ def apart_from_hydra() -> Iterator[None]:
     try:
         yield
     finally:
-        GlobalHydra.instance().hydra = of_application  # composing has replaced the instance
+        GlobalHydra.instance().hydra = of_application  # composing replaced the instance
 
 
 def composed(overrides: list[str]) -> dict[str, Any]:
@@ -55,7 +55,7 @@ def named_choices(chosen: Mapping[str, Any], overrides: Sequence[str]) -> dict[s
     """Return the option chosen for each group of a trial, by the last part of the group's name.
 
     Args:
-        chosen: Hydra's choices. overrides: a group whose `_target_` they set is left out.
+        chosen: Hydra's choices. overrides: as typed; a group whose `_target_` they set is left out.
 
     >>> chosen = {"query": "margin", "sweep/policy": "top_k", "experiment": None, "hydra/help": "default"}
     >>> named_choices(chosen, ["seed=1"])
@@ -84,8 +84,8 @@ def composed_whole(overrides: list[str]) -> tuple[dict[str, Any], DictConfig]:
     try:
         with initialize_config_dir(str(conf_directory()), version_base="1.3"):
             node = compose("config", overrides=overrides, return_hydra_config=True)
-            own = OmegaConf.masked_copy(node, [str(key) for key in node if key != "hydra"])
-            config = OmegaConf.to_container(own, resolve=True, throw_on_missing=True)
+            trial = OmegaConf.masked_copy(node, [str(key) for key in node if key != "hydra"])
+            config = OmegaConf.to_container(trial, resolve=True, throw_on_missing=True)
     except MissingMandatoryValue as error:
         key = str(error.full_key or error).removeprefix("Missing mandatory value: ")
         raise ConfigError(key, "a value", "none", f"Write {key}=VALUE.") from error

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-# Keys that may differ between two runs of one trial, since no label depends on them.
+# Keys that may differ between two runs of one trial, because no label depends on them.
 _NOT_OF_THE_TRIAL = ("data_dir", "tracker", "trusted_packages", "experiment", "chosen", "objective")
 
 
@@ -16,11 +16,11 @@ def identity(config: Mapping[str, Any]) -> dict[str, Any]:
     >>> identity({"seed": 1, "data_dir": "here"})
     {'seed': 1}
     """
-    own = {key: value for key, value in config.items() if key not in _NOT_OF_THE_TRIAL}
-    if isinstance(own.get("data"), dict):
-        own["data"] = {key: value for key, value in own["data"].items() if key != "download"}
+    settings = {key: value for key, value in config.items() if key not in _NOT_OF_THE_TRIAL}
+    if isinstance(settings.get("data"), dict):
+        settings["data"] = {key: value for key, value in settings["data"].items() if key != "download"}
     # It is stored as JSON, which turns tuples into lists: convert now, so that comparisons agree.
-    return dict(json.loads(json.dumps(own)))
+    return dict(json.loads(json.dumps(settings)))
 
 
 def digest(content: Any) -> str:

@@ -1,6 +1,6 @@
-"""Checks of single keys whose values have a form of their own; no torch.
+"""Checks of single keys whose values have a special form; no torch.
 
-Each takes the key as typed and the value, and raises `ConfigError`.
+Each check takes the key as typed and the value, and raises `ConfigError`.
 """
 
 import re
@@ -11,7 +11,7 @@ from alframe.config.checks import Check, one_of, probability
 from alframe.core.errors import ConfigError
 from alframe.core.trial_summary import OBJECTIVES
 
-# The uses that each recipe has for auto-labels; a recipe of the user's own may have others.
+# The values of `auto_labels` that each recipe accepts; a user's own recipe may accept others.
 _AUTO_LABEL_USES = {
     "alframe.learner.ConsistencyRecipe": ("consistency", "train"),
     "alframe.learner.SupervisedRecipe": ("train", "ignore"),

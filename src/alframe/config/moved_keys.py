@@ -1,4 +1,4 @@
-"""Keys that have a new name: a user who writes the old one is answered with the new one."""
+"""Keys that have a new name. The error for an old name states the new one."""
 
 from collections.abc import Mapping
 from typing import Any

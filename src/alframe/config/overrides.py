@@ -93,7 +93,7 @@ def check_values(overrides: Iterable[CommandOverride]) -> None:
         if rule is None:
             continue
         for value in override.ends or (parse(text).value() for text in override.each):
-            if not (isinstance(value, str) and "${" in value):  # a reference, not yet known
+            if not (isinstance(value, str) and "${" in value):  # a reference, resolved later
                 rule(key, value)
 
 

@@ -56,7 +56,7 @@ def _check_amounts(config: dict[str, Any]) -> None:
 
 
 def _check_question(config: dict[str, Any]) -> None:
-    """Check the number of samples per question, without which a trial would fail after its seed set."""
+    """Check that the size of a question is given; without it a trial would fail after its seed set."""
     query = config["query"]
     if query["_target_"] and all(query.get(key) is None for key in ("share", "num", "default_share")):
         raise ConfigError("query", "query.share or query.num", hint="Give one of them, such as query.num=50.")

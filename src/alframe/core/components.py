@@ -41,6 +41,6 @@ class Components:
 
     @property
     def validation_size(self) -> int:
-        """The size of the validation set: the larger wish of the policy and the stopping rule."""
+        """The size of the validation set: the larger of the policy's and the stopping rule's."""
         wanted = [getattr(component, "validation_size", 0) for component in (self.auto_label, self.stopping)]
         return max(0, *wanted)

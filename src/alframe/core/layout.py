@@ -5,7 +5,7 @@ from pathlib import Path
 
 KEY = "hydra.run.dir"  # the key that sets the directory
 
-CONFIG = "config.yaml"  # the resolved config, with what `auto` chose under `chosen`
+CONFIG = "config.yaml"  # the resolved config, with the choices of `auto` under `chosen`
 ROUNDS = "rounds.csv"  # one row per round
 LABELS = "labels.csv"  # one row per sample
 LABELS_BY_NAME = "labels_by_name.csv"  # labels for people, only if classes or images have names
@@ -16,7 +16,7 @@ DIAGNOSIS = "diagnosis.json"  # confusion matrix and reliability of the auto-lab
 MISLABELLED = "mislabelled.npz"  # up to 100 mislabelled images, only if the truth is known
 SUSPECTS = "suspects.csv"  # the least likely hand labels, only if `suspects` is above 0
 
-STATE = "state"  # folder: what the trial resumes from, until it is finished
+STATE = "state"  # folder: the state from which an unfinished trial resumes
 LOCK = "lock"  # in state/: held by the process that runs the trial
 STATE_FILES = "round-*.state"  # in state/: the state after a round
 
@@ -40,7 +40,7 @@ def state_file(round: int) -> str:
 
 
 def shown(directory: Path) -> str:
-    """Return a directory as people read it: relative to the current one if it lies below."""
+    """Return a directory as shown to people: relative to the current one if it is below it."""
     try:
         return str(directory.relative_to(Path.cwd()))
     except ValueError:

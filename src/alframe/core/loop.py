@@ -27,14 +27,14 @@ from alframe.core.validation_set import error_by_share
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class RoundResult:
-    """What a round ends with. Together with the learner's state it is all that the next round needs.
+    """The result of a round. The next round needs only this and the state of the components.
 
     Attributes:
         ledger: the labels after the round.
         report: the round's figures.
         validation_V: int64, the validation samples still in use.
-        left: scores of what is left of the pool, None unless this was the last round.
-        certificate: with the closing row, if one was wanted; else None.
+        left: scores of the remaining pool after the last round; None after other rounds.
+        certificate: of the closing row if one was wanted; else None.
     """
 
     ledger: LabelLedger
@@ -50,11 +50,9 @@ def label_dataset(
     """Yield the ledger and a report after the seed set, after each round and after the remainder.
 
     Args:
-        components: what trains, asks, accepts, answers, stops and counts.
-        plan: the reading of the seven steps.
-        start: an empty ledger of the data set; or the last result before the closing row of an earlier run
-            of the same trial, with the components in the state of then. The results that follow are the same.
-        clock: the trial's clock; None starts one.
+        components: of the trial. plan: amounts, order and limits. clock: of the trial; None starts one.
+        start: an empty ledger; or, to resume, the last result before the closing row, with the components
+            restored to their state at that time. The results that follow are then the same.
 
     Raises:
         UserError: the seed set has fewer than two classes, or the first question is empty.

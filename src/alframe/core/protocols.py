@@ -1,4 +1,4 @@
-"""The interfaces of a trial's components: what the loop calls, and what a plug-in must provide.
+"""The interfaces of a trial's components: the methods that the loop calls and a plug-in must provide.
 
 A component is any object with these methods. Name its class as `_target_` in a config group, from this
 package or from your own.
@@ -77,7 +77,7 @@ class Learner(Protocol):
 
 
 class SeedSet(Protocol):
-    """Chooses what is hand labelled before the first training."""
+    """Chooses the samples that are hand labelled before the first training."""
 
     def select(self, index_N: Tensor, generator: torch.Generator) -> Tensor:
         """Return int64 indices to label, taken from `index_N` (int64, ascending)."""
@@ -85,14 +85,14 @@ class SeedSet(Protocol):
 
 
 class QueryStrategy(Protocol):
-    """Chooses what to ask next; `needs` names the optional fields of `PoolScores` that it reads.
+    """Chooses the samples to ask about next; `needs` names the optional fields of `PoolScores` that it reads.
 
     Two methods are optional:
 
     - `candidates(scores, n, generator) -> index`: the part of the pool to select from, for a method that
       does not scale to the whole pool. Its needs are computed for these samples only.
-    - `value(scores) -> (P,)`: the lower the value, the sooner a sample is asked for. If it is there, the
-      validation set is thinned out at the same values as the pool; otherwise evenly.
+    - `value(scores) -> (P,)`: samples with a lower value are asked about sooner. With this method, the
+      validation set is thinned out at the same values as the pool; without it, evenly.
     """
 
     needs: frozenset[str]

@@ -34,7 +34,7 @@ class Counts:
 
     Attributes:
         mislabelled: labels that differ from the truth; mislabelled_share: over the whole data set.
-        auto_label_error: wrong auto-labels over auto-labels, None (never 0) when there are none.
+        auto_label_error: wrong auto-labels over auto-labels, None (never 0) without auto-labels.
     """
 
     n_samples: int
@@ -67,8 +67,8 @@ class RoundRow:
         round: 0 for the seed set, then 1, 2 and so on.
         train_samples: labels used for training. train_steps: optimizer steps.
         train_seconds: wall-clock seconds of training. score_seconds: of scoring the pool.
-        hand_new: hand labels of this round. auto_new: auto-labels of this round; all that stand if they are
-            decided anew in each round.
+        hand_new: hand labels of this round. auto_new: auto-labels of this round; all current
+            ones if they are decided anew in each round.
         hand_labels: hand labels after the round. auto_labels: auto-labels after the round.
         seconds: wall-clock seconds of the whole round.
         unlabelled: samples without a label after the round.
@@ -196,7 +196,7 @@ class RoundReport:
 
 @dataclass(frozen=True, kw_only=True)
 class Certificate:
-    """What an audit proves about the labels, its corrections included.
+    """The bound on wrong labels that an audit proves, its corrections included.
 
     Attributes:
         tolerance, confidence: as set by certificate.tolerance and certificate.confidence.
@@ -210,7 +210,7 @@ class Certificate:
         assumes: the assumption of the statement.
         note: a remark for the reader, or None.
         oracle_error: as set by certificate.oracle_error.
-        max_wrong_with_oracle_error: an upper bound when the oracle errs at that rate, each answer
+        max_wrong_with_oracle_error: an upper bound if the oracle errs at that rate, each answer
             independently: `max_wrong` plus the errors of as many answers as the data set has samples.
         confidence_with_oracle_error: the probability with which that bound holds.
     """

@@ -26,8 +26,8 @@ class RoundState:
         ledger: the labels so far.
         scores: the samples of the pool that are left.
         validation: the validation set in use, None if the trial has none.
-        inside_V: bool, validation samples that would have been auto-labelled; empty before that step.
-        asked_V: bool, validation samples that would have been asked for; empty before that step.
+        inside_V: bool, True for validation samples that the policy would accept; empty before that step.
+        asked_V: bool, True for validation samples that resemble the queried ones; empty before that step.
     """
 
     ledger: LabelLedger
@@ -71,11 +71,11 @@ def score(
 def auto_label(
     components: Components, plan: LoopPlan, state: RoundState, round: int
 ) -> tuple[RoundState, Accepted | None]:
-    """Return the state with the accepted predictions as labels, and what the policy accepted."""
+    """Return the state with the accepted predictions as labels, and the policy's `Accepted` or None."""
     if components.auto_label is None:
         return state, None
     generator = derive_generator(plan.seed, round, "auto_label")
-    # Under hand_first the pool has lost the queried samples; the validation set loses similar ones.
+    # Under hand_first the queried samples have left the pool; similar ones leave the validation set.
     stays_V = ~state.asked_V
     validation = _validation_left(state.validation, stays_V)
     accepted = components.auto_label.accept(state.scores, validation, generator)
@@ -118,7 +118,7 @@ def ask(components: Components, plan: LoopPlan, state: RoundState, round: int, l
 def _check_question(query: QueryStrategy, index_Q: Tensor, candidates: PoolScores, n: int) -> None:
     """Raise `TrialError` for a wrong selection before the oracle is asked about it."""
     name = type(query).__name__
-    _check_indices(f"what {name} selects", index_Q, candidates)
+    _check_indices(f"the selection of {name}", index_Q, candidates)
     if len(index_Q) > n:
         raise TrialError(f"query: expected {name} to select at most {n} samples, got {len(index_Q)}.")
     if len(index_Q) and int(index_Q.unique().numel()) < len(index_Q):
@@ -128,8 +128,8 @@ def _check_question(query: QueryStrategy, index_Q: Tensor, candidates: PoolScore
 def _check_indices(what: str, index: Tensor, scores: PoolScores) -> None:
     """Raise `TrialError` unless `index` is int64, one-dimensional and a part of the pool."""
     if not isinstance(index, Tensor) or index.dtype != torch.int64 or index.dim() != 1:
-        came = f"{index.dtype} {tuple(index.shape)}" if isinstance(index, Tensor) else type(index).__name__
-        raise TrialError(f"query: expected {what} to be data-set indices, int64 (n,), got {came}.")
+        got = f"{index.dtype} {tuple(index.shape)}" if isinstance(index, Tensor) else type(index).__name__
+        raise TrialError(f"query: expected {what} to be data-set indices, int64 (n,), got {got}.")
     if (len(index) and int(index.min()) < 0) or not bool(among(index, scores.index_P).all()):
         raise TrialError(
             f"query: expected {what} to be in the pool; one is not. Take them from scores.index_P."
@@ -175,8 +175,8 @@ def _thinned(query: QueryStrategy, state: RoundState, index_Q: Tensor, generator
 def validation_in_use(plan: LoopPlan, validation_V: Tensor, state: RoundState) -> Tensor:
     """Return the validation samples that stay in use after a round, int64.
 
-    Samples like the queried ones leave; samples inside the auto-labelled region leave only if auto-labels
-    are permanent.
+    Samples that resemble the queried ones are dropped. Samples inside the auto-labelled region are dropped
+    only if auto-labels are permanent.
     """
     lost = [state.asked_V] + ([state.inside_V] if plan.keep == "permanent" else [])
     for lost_V in lost:
@@ -233,7 +233,7 @@ def _check_budget(components: Components, plan: LoopPlan, ledger: LabelLedger, n
         also = " together with the seed set" if n_validation else ""
         raise ConfigError(
             "auto_label.validation_size" if n_validation else "initial.num",
-            f"fewer than the {ledger.n_samples} samples there are{also}",
+            f"fewer than the data set's {ledger.n_samples} samples{also}",
             f"{n_seed_set + n_validation} or more",
         )
 
@@ -244,7 +244,7 @@ def check_seed_set(components: Components, plan: LoopPlan, ledger: LabelLedger) 
     n_classes = len(labels.unique())
     if n_classes < 2:
         raise UserError(
-            f"initial: expected a seed set that shows at least two classes, got {n_classes} "
+            f"initial: expected a seed set with at least two classes, got {n_classes} "
             f"in {len(labels)} hand labels. Write a larger initial.num or initial.share."
         )
     if components.query is not None:

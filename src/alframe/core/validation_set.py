@@ -1,7 +1,7 @@
 """The validation set in use: a random sample of the pool with the oracle's labels, never learned from.
 
 It represents the pool only if it loses the same kinds of samples as the pool: those that were auto-labelled
-permanently, and those that were queried. Otherwise the two drift apart.
+permanently, and those that were queried.
 
 Source: Vishwakarma et al., Promises and pitfalls of threshold-based auto-labeling, NeurIPS 2023.
 """
@@ -35,7 +35,7 @@ def thin_like_queries(
     Args:
         scores_V: of the validation samples that could have been queried. scores: of the pool.
         index_Q: (Q,) int64, the queried samples.
-        value: from scores to (n,) float, the lower, the earlier a sample is asked; or None.
+        value: from scores to (n,) float, lower for samples that are asked about earlier; or None.
         generator: draws.
     """
     if len(scores) == 0 or len(index_Q) == 0:

@@ -101,7 +101,7 @@ def map_npy(file: Path, start: int = 0, length: int | None = None) -> np.ndarray
             shape, in_fortran_order, dtype = np.lib.format.read_array_header_2_0(raw)
         offset = raw.tell()
     if dtype.hasobject:
-        raise ValueError("it holds Python objects")
+        raise ValueError("it contains Python objects")
     expected, there = math.prod(shape) * dtype.itemsize, file.stat().st_size - offset
     if length is not None:
         there = min(there, start + length - offset)

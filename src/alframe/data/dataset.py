@@ -80,7 +80,7 @@ class ImageDataset:
             class_names = [str(label) for label in range(int(truth_N.max()) + 1)]
         _check_classes(name, truth_N, class_names)
         if (test_images is None) != (test_labels is None):
-            raise DataError(f"{name}: expected test images and test labels together, got one of them.")
+            raise DataError(f"{name}: expected test images and test labels together, got only one.")
         test_images_T = test_truth_T = None
         if test_images is not None:
             test_images_T = _images(name, "test images", test_images)
@@ -109,7 +109,7 @@ def _images(name: str, what: str, images: Any) -> Tensor | MappedImages:
         bad = np.flatnonzero(~np.isfinite(array).all(axis=tuple(range(1, array.ndim))))
         if len(bad):
             raise DataError(
-                f"{name}: expected finite {what}, but sample {int(bad[0])} holds NaN or infinity "
+                f"{name}: expected finite {what}, but sample {int(bad[0])} has NaN or infinity "
                 f"({len(bad)} such samples)."
             )
     check_images(name, what, array)

@@ -134,7 +134,7 @@ class MappedBank:
     def stream(self, index_P: Tensor, batch_size: int) -> Iterator[Tensor]:
         """Yield the images of `index_P` (int64, CPU) in that order, `batch_size` at a time, on the device.
 
-        The next batch is read in the meantime. The reader thread ends with the iterator, on errors too.
+        A thread reads the next batch in the meantime. It ends with the iterator, also after an error.
         """
         if len(index_P) == 0:
             return

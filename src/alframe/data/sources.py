@@ -52,7 +52,7 @@ def torchvision_dataset(
         download: True downloads missing files, with a progress bar.
 
     Raises:
-        DataError: it is missing and must not or cannot be downloaded; or it is damaged.
+        DataError: it is damaged, or it is missing and cannot or must not be downloaded.
     """
     root = Path(data_dir).expanduser()
     train = _open(name, dataset, root, train=True, download=download)

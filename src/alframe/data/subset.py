@@ -23,7 +23,7 @@ from alframe.data.dataset import ImageDataset
 def thinned_members(
     dataset: ImageDataset, member_N: Tensor, settings: dict[str, Any] | None, seed: int
 ) -> Tensor:
-    """Return (N,) bool, `member_N` with classes reduced as `data.imbalance` says; None changes nothing.
+    """Return (N,) bool, `member_N` with classes reduced according to `data.imbalance`; None changes nothing.
 
     Raises:
         ConfigError: the true classes are unknown.

@@ -4,7 +4,7 @@
 - `networks.py`: networks. `module.py`: the LightningModule that trains one.
 - `batches.py`: batches by index from an image bank.
 - `interfaces.py`: the protocols of recipes and engines, and the records that pass between them.
-- `recipes`: how a round is trained. `engines`: what runs a fit. `scoring`: scores of images.
+- `recipes`: the training of a round. `engines`: run a fit. `scoring`: scores of images.
 - `compute`: device, precision, threads.
 
 This package may import `alframe.core`, `alframe.data` and the small helpers beside it. It never sees the true

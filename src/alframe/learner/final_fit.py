@@ -12,7 +12,7 @@ class FinalFit:
     Attributes:
         networks: number of networks to train, each with other random numbers. They score together with the
             networks of the last rounds.
-        warm: how many of them start from the newest network of the rounds; the others start from new weights.
+        warm: the number of networks that start from the newest network; the others start from new weights.
         steps: optimizer steps of each; None takes the recipe's own number.
         views: test-time augmentation of the least confident images after this fit, or None.
     """

@@ -33,7 +33,7 @@ class FitJob:
         patience: epochs without a better `val_accuracy` before the fit ends; the best weights are then
             restored. Needs `validation`.
         program: a key. Jobs with equal keys run the same operations and differ only in the values of tensors
-            and the states of generators, so a recording made for one serves all of them. None if that
+            and the states of generators, so one recording serves all these jobs. None if that
             is not certain.
     """
 
@@ -121,7 +121,7 @@ class FitInputs:
 
 
 class Recipe(Protocol):
-    """How a round is trained."""
+    """The training of a round."""
 
     def normalize(self, bank: Bank, index_N: Tensor) -> nn.Module:
         """Return the map from uint8 images to the network's input, fitted to the images `index_N`."""

@@ -30,10 +30,10 @@ class CNNLearner:
 
     Args:
         bank: the images to label. test_bank: the test images, or None.
-        member_N: bool, the samples that take part in the trial.
+        member_N: bool, the samples that are part of the trial.
         n_classes: number of classes.
         network: makes a network from in_channels, image_size and n_classes.
-        recipe: how a round is trained. engine: runs the recipe's fits. compute: device and precision.
+        recipe: the training of a round. engine: runs the recipe's fits. compute: device and precision.
         seed: the trial's seed.
         warm_start: False gives each round new weights; True starts from the newest network, so that all
             rounds together are one long training.
@@ -89,7 +89,7 @@ class CNNLearner:
             cache=self._cache,
         )
         self._fitted: FitReport | None = None  # of the newest fit
-        self._restored_round: int | None = None  # the round whose fit came with `load_state_dict`
+        self._restored_round: int | None = None  # the round whose fit `load_state_dict` restored
 
     def state_dict(self) -> dict[str, Any]:
         """Return the networks and their cached log-probabilities, as tensors and plain containers.
@@ -106,7 +106,7 @@ class CNNLearner:
                 {name: value.cpu() for name, value in network.state_dict().items()}
                 for network in self._networks
             ],
-            "said": [] if self._cache is None else self._cache.export(list(self._networks), self._banks),
+            "log_probs": [] if self._cache is None else self._cache.export(list(self._networks), self._banks),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -127,7 +127,7 @@ class CNNLearner:
             network.load_state_dict(weights)
             self._networks.append(network.eval().requires_grad_(False))
         if self._cache is not None:
-            self._cache.restore(state["said"], list(self._networks), self._banks)
+            self._cache.restore(state["log_probs"], list(self._networks), self._banks)
 
     @property
     def _banks(self) -> list[Bank]:

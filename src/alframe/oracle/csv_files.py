@@ -84,7 +84,7 @@ class FilesOracle:
     def _indices_with_image(self) -> set[int]:
         """Return the indices whose images are in the question folder.
 
-        After a restart the folder may belong to a later question than the one that is repeated now.
+        After a restart the repeated question may be an earlier one than the folder's.
         """
         return {int(file.stem) for file in (self.directory / QUESTIONS / "images").glob("[0-9]*.png")}
 

@@ -23,10 +23,10 @@ _DESCRIPTIONS = {
 
 @dataclass(frozen=True, kw_only=True)
 class Subset:
-    """A strategy that needs costly scores, and so looks at a random part of the pool only.
+    """A strategy that needs costly scores and therefore looks only at a random part of the pool.
 
     Attributes:
-        max_candidates: at least 1, the size of the random part, or the number of questions if that is more;
+        max_candidates: at least 1, the size of the random part; the number of questions if that is larger;
             None takes the whole pool.
         device: where large products are computed; the trial passes it. Another device or another number of
             threads may round the last bits of a distance differently, and so decide ties differently.

@@ -1,7 +1,7 @@
 """BatchBALD: queries whose labels together carry most information about which committee member is right.
 
 Greedy: each sample is the one that adds most to I(y_1, ..., y_b; member), which is at least 1 - 1/e of the
-best batch's, since the mutual information is submodular. What x adds to the batch A is
+best batch's, since the mutual information is submodular. Adding x to the batch A gains
 
     H[y_x | y_A] - mean_k H[y_x | k]     with  H[y_x | y_A] = sum_s p(y_A = s) H[p(y_x | y_A = s)].
 

@@ -24,7 +24,7 @@ JUDGED = 2048  # random samples whose balls decide the radius, each compared wit
 
 @dataclass(frozen=True, kw_only=True)
 class ProbCover(Subset):
-    """Asks samples whose balls cover most of the pool that no labelled sample's ball covers; for few labels.
+    """Asks samples whose balls cover most of the pool outside the balls of labelled samples. For few labels.
 
     Attributes:
         max_candidates: at least 1, the size of the random part of the pool that is looked at. It is 65,536 at
@@ -105,7 +105,7 @@ def ball_graph(features_PD: Tensor, radius: float) -> Tensor:
 def greedy_cover(graph_PP: Tensor, covered_P: Tensor, n: int, generator: torch.Generator) -> Tensor:
     """Return (min(n, P),) int64 positions on the CPU; each covers most of the samples not yet covered.
 
-    When all samples are covered, the rest is random, because coverage then ranks all samples alike. Ties go
+    When all samples are covered, the rest is random, because all samples then have the same coverage. Ties go
     to the lowest position. Each row of the graph is read once, when its sample is covered.
 
     Args:

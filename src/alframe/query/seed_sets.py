@@ -65,10 +65,10 @@ class StratifiedSeedSet:
     def select(self, index_N: Tensor, generator: torch.Generator) -> Tensor:
         """Return random members of `index_N`, int64, in equal numbers by class.
 
-        No class has two more than a class of which samples are left.
+        A class gets at most one sample more than a class that still has unchosen samples.
         """
         n = self.amount.first_count(len(index_N), len(index_N))
         shuffled_N = index_N[torch.randperm(len(index_N), generator=generator)]
-        # The first of every class, then the second of every class, and so on. The last row, of which not all
-        # may fit, is in random order.
+        # The first of every class, then the second of every class, and so on. The last of these rows may fit
+        # only in part, so it is in random order.
         return shuffled_N[lowest(rank_within(self.truth_N[shuffled_N]), n)]

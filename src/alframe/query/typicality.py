@@ -1,9 +1,9 @@
 """How typical each sample is of its cluster, and the most typical samples of each.
 
-A sample is typical if its mean distance to its nearest neighbours in the cluster is small. There are two ways
-to the distances. Seed sets compare pixels, many of which repeat: differences put equal samples at distance 0
-exactly. Queries compare features of hundreds of numbers each round: products of matrices are much faster, on
-a GPU above all, and only a part of a large cluster is compared.
+A sample is typical if its mean distance to its nearest neighbours in the cluster is small. Distances are
+computed in two ways. Seed sets compare pixels, and equal images are frequent: differences put them at
+distance 0 exactly. Queries compare features of hundreds of numbers each round: products of matrices are much
+faster, above all on a GPU, and only a part of a large cluster is compared.
 
 Axes: P the samples, M the samples of one cluster, B a block, D the features, G the non-empty clusters.
 

@@ -24,7 +24,7 @@ BATCH = 1024  # images read at once
 
 @dataclass(frozen=True, kw_only=True)
 class TypiClust(Subset):
-    """Asks the most typical sample of each of the largest clusters without a label; for few labels.
+    """Asks the most typical sample of each of the largest clusters without a label. For few labels.
 
     Pool and labelled samples are clustered together by k-means, into as many clusters as there will be
     labels. If there are fewer clusters without a label than questions, the clusters with the fewest labels
@@ -37,7 +37,7 @@ class TypiClust(Subset):
         max_candidates: at least 1, the size of the random part of the pool that is clustered; None takes all.
         max_clusters: at least 1, the upper limit of the number of clusters.
         min_cluster: at least 1; smaller clusters come last, because their samples are probably outliers.
-        neighbours: at least 1, how many nearest samples of its cluster a sample's typicality is measured by.
+        neighbours: at least 1, the number of nearest samples in its cluster that typicality is based on.
         device: where distances are computed; the trial passes it.
 
     Source: Hacohen, Dekel & Weinshall, Active learning on a budget, ICML 2022, algorithm 1 (TPC_RP).
@@ -91,7 +91,7 @@ class TypiclustSeedSet:
         amount: the size of the seed set.
         images_N: (N, channels, height, width) uint8, a tensor or images that stay in their file.
         components: at least 1, the number of principal components of the pixels.
-        neighbours: at least 1, how many nearest samples of its cluster a sample's typicality is measured by.
+        neighbours: at least 1, the number of nearest samples in its cluster that typicality is based on.
         candidates: at least 1; a larger data set is reduced to this many random samples, or to n if that is
             more.
         side: at least 1, pixels; larger images are averaged down to this height and width.
@@ -112,7 +112,7 @@ class TypiclustSeedSet:
     def select(self, index_N: Tensor, generator: torch.Generator) -> Tensor:
         """Return members of `index_N`, int64, the most typical of each cluster; all if there are no more.
 
-        If samples repeat, there may be fewer clusters than asked for; random candidates make up the number.
+        If samples are equal, there may be fewer clusters than wanted; random candidates fill the seed set up.
         """
         n = self.amount.first_count(len(index_N), len(index_N))
         if n >= len(index_N):

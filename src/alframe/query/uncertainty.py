@@ -28,7 +28,7 @@ class RandomQuery:
 
 @dataclass(frozen=True, kw_only=True)
 class _LowestValues:
-    """Asks samples with the lowest values, of which a subclass defines the value."""
+    """Asks the samples with the lowest values; a subclass defines the value."""
 
     spread: float
 

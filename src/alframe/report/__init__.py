@@ -1,1 +1,1 @@
-"""What finished trials come to, taken together."""
+"""Reports on finished trials: tables, pictures and files."""

@@ -65,7 +65,7 @@ def shortened(name: str, width: int) -> str:
     """Return a name on one line of at most `width` columns, with … in place of what is cut.
 
     Wide letters take two columns. Two thirds of the line show the beginning and one third the end, because
-    names that begin alike often differ at their ends.
+    names with the same beginning often differ at the end.
 
     >>> shortened("a long name 12", 9), shortened("数字数字数字", 7)
     ('a long…12', '数字…字')

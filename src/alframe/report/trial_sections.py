@@ -1,4 +1,4 @@
-"""The sections of a report on one trial. A sentence replaces what a trial cannot show."""
+"""The sections of a report on one trial. A sentence replaces a table or picture that a trial cannot have."""
 
 from collections.abc import Callable, Mapping, Sequence
 

@@ -76,7 +76,7 @@ class MinimumCost:
             is overstated by the difference.
         hand_label, auto_label: at least 0, prices of one label. hour: at least 0, price of an hour of
             computing. All in one currency.
-        min_rounds: at least 1; it does not stop before this round.
+        min_rounds: at least 1; the rule does not stop before this round.
         seen: the rounds so far, by number.
 
     Source: Qiu, Chintalapudi & Govindan, MCAL, ICLR 2023, arXiv 2006.13999.

@@ -12,8 +12,8 @@ from alframe.core.records import RoundReport
 class UnlabelledBelow:
     """Stops when strictly less than a share of the data set is unlabelled.
 
-    The first networks have learned from few labels, and their confidence is the least reliable. Therefore it
-    does not stop before round `min_rounds`.
+    The first networks have learned from few labels, so their confidence is the least reliable. Therefore the
+    rule does not stop before round `min_rounds`.
 
     Attributes:
         share: in [0, 1). min_rounds: at least 1.
@@ -42,7 +42,7 @@ class NoProgress:
     """Stops when a round asked no question and did not reduce the unlabelled samples.
 
     Attributes:
-        min_rounds: at least 1; it does not stop before this round.
+        min_rounds: at least 1; the rule does not stop before this round.
     """
 
     min_rounds: int

@@ -22,12 +22,12 @@ class TrialInfo:
 
     Attributes:
         directory: of the trial's files.
-        config: the resolved config as plain containers, with `chosen` in it; trackers write it down.
+        config: the resolved config as plain containers, with `chosen` in it; trackers record it.
         chosen: device, precision, engine and the like, with `auto` decided. seed: the trial's seed.
         name: of the trial, in one line. group: the sweep that it belongs to, or None.
         choices: the option of each config group, such as {"query": "margin"}; groups may be missing.
         data: the data set's name. n_samples: samples to label. n_classes: C.
-        min_rounds, max_rounds: bounds on the number of rounds; max_rounds is None without a cap.
+        min_rounds, max_rounds: bounds on the number of rounds; max_rounds is None without a limit.
         reports: of the rounds that finished before this process began; empty in a new trial.
     """
 
@@ -48,7 +48,7 @@ class TrialInfo:
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """The end of a trial, whatever ended it.
+    """The end of a trial, finished or not.
 
     Attributes:
         status: "finished", "failed", "interrupted" or "waiting" for answers.

@@ -100,7 +100,7 @@ class ConsoleTracker:
         self._print_idle(report)
 
     def finish(self, outcome: Outcome) -> None:
-        """Print the closing summary, or how an unfinished trial can continue."""
+        """Print the closing summary, or the way to continue an unfinished trial."""
         self._close_bar()
         if self._title is not None:
             return

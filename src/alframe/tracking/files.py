@@ -32,7 +32,7 @@ from alframe.core.ledger import LabelLedger, Source
 from alframe.core.reports import RoundReport, RoundRow
 from alframe.tracking.base import Outcome, TrialInfo
 
-CHUNK = 2**16  # samples of labels.csv that are held as text at the same time
+CHUNK = 2**16  # samples of labels.csv that are text in memory at the same time
 MAX_SHOWN = 100  # mislabelled images in mislabelled.npz
 LABEL_COLUMNS = ("index", "label", "source", "round", "confidence", "log_odds")
 

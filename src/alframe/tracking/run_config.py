@@ -27,9 +27,9 @@ def facts(info: "TrialInfo") -> dict[str, Fact]:
     could reveal private facts about the machine.
     """
     settings = identity(info.config)
-    own = {component: _short(target) for component, target in settings.pop("given", {}).items()}
+    given = {component: _short(target) for component, target in settings.pop("given", {}).items()}
     found = flat({**settings, "chosen": info.chosen})
-    return {**found, "data": info.data, **info.choices, **own}
+    return {**found, "data": info.data, **info.choices, **given}
 
 
 def flat(node: Mapping[str, Any]) -> dict[str, Fact]:

@@ -37,7 +37,7 @@ class TensorBoardTracker:
         """Open the run and write the settings.
 
         A resumed trial is written again from its reports, since the file of a killed process may end
-        anywhere. So no round is missing, and none is there twice.
+        anywhere. So each round is there exactly once.
         """
         folder = info.directory / TENSORBOARD
         for file in folder.glob(_EVENTS):

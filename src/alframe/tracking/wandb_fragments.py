@@ -23,7 +23,7 @@ _ID_LETTERS = string.ascii_lowercase + string.digits
 
 @dataclass(frozen=True, kw_only=True)
 class RunRecord:
-    """What wandb/run.json holds.
+    """The content of wandb/run.json.
 
     Attributes:
         id: of the W&B run, the same for every process of the trial.
@@ -34,7 +34,7 @@ class RunRecord:
     closed: Mapping[str, int] = field(default_factory=dict)
 
     def last_round(self) -> int:
-        """Return the last round in a closed fragment, or -1; all rounds before it are in one too."""
+        """Return the last round in a closed fragment, or -1; every round before it is in a closed one too."""
         return max(self.closed.values(), default=-1)
 
 

@@ -56,7 +56,7 @@ def assemble(
         dataset, member_N: as `load_data` and `members` return them.
         progress: called with (stage, done, total).
         replacements: objects by the name of a component, used instead of those that the settings name.
-        directory: the trial's, for an oracle that asks by files.
+        directory: of the trial, for an oracle that asks through files.
 
     Raises:
         ConfigError: the settings do not fit each other or the data set.
@@ -127,10 +127,10 @@ def _replaceable(
     replacements: Mapping[str, Any],
     directory: Path | None,
 ) -> dict[str, Any]:
-    """Return the components that an object of the user's own may replace, by name, all checked."""
+    """Return the components that a user's own object may replace, by name, all checked."""
     nodes, trusted = settings.components, settings.trusted
-    # A seed set or oracle gets those of these values for which its constructor has a parameter. Only
-    # simulations have the parameter truth_N.
+    # A seed set or oracle gets each of these values only if its constructor has a parameter of that name.
+    # Only simulations have the parameter truth_N.
     offered = {
         "truth_N": dataset.truth_N,
         "n_classes": dataset.n_classes,

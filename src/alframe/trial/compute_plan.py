@@ -20,7 +20,7 @@ SMALLEST_SIDE = 4  # pixels that cropping must leave
 
 @dataclass(frozen=True, kw_only=True)
 class ComputePlan:
-    """What a trial computes with.
+    """Device, precision, engine and batch size of a trial.
 
     Attributes:
         compute: device and precision. engine: runs fits and networks.

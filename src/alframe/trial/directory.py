@@ -97,7 +97,7 @@ def at_work(directory: Path) -> bool:
     try:
         with (directory / STATE / LOCK).open() as file:
             return not lock(file, shared=True)
-    except OSError:  # no process has ever worked there
+    except OSError:  # no trial was ever run there
         return False
 
 

@@ -11,7 +11,7 @@ from omegaconf import OmegaConf
 from alframe.core.errors import ConfigError
 
 _TRUSTED = ("alframe.", "torch.", "torchvision.", "hydra.utils.get_class")
-# Packages and classes whose old names may stand in a user's own config.
+# Packages and classes whose old names may be in a user's own config.
 _RENAMED_PACKAGES = {"initial": "query"}
 _RENAMED_CLASSES = {"CheapestNow": "MinimumCost"}
 
@@ -87,7 +87,7 @@ def _unknown(group: str, target: str, error: Exception) -> ConfigError:
 def _new_name(target: str) -> str | None:
     """Return the public name of a class of alframe that a config names by an old one, or None.
 
-    Packages list their public classes, so that the module of a class never has to be known.
+    The packages list their public classes, so the module of a class is not needed.
 
     >>> _new_name("alframe.query.committee.Bald")
     'alframe.query.Bald'

@@ -12,7 +12,7 @@ from alframe.learner.scoring.committee import DETAILS, check_network
 from alframe.learner.scoring.pool import SCORES
 from alframe.trial.settings import LearnerSettings, TrialSettings
 
-# The optional parts of `PoolScores`, and those of them that need more than the logits.
+# The optional parts of `PoolScores`, and the parts that need more than the logits.
 DETAILED = DETAILS | {"labelled_features"}
 NEEDS = SCORES | DETAILED
 
@@ -63,12 +63,12 @@ def check_classes(dataset: ImageDataset, member_N: Tensor) -> None:
 
 
 def warn_of_oracle_errors(settings: TrialSettings) -> None:
-    """Warn if the certificate takes the oracle's answers as right although some are wrong."""
+    """Warn if the certificate assumes that the oracle's answers are right although some are wrong."""
     certificate, rate = settings.certificate, settings.oracle_rate
     if certificate is None or certificate.oracle_error is not None or rate == 0:
         return
     warnings.warn(
-        "certificate.oracle_error: the certificate takes this oracle's answers as right; some are not. "
+        "certificate.oracle_error: the certificate assumes that every answer is right; some are wrong. "
         f"Write certificate.oracle_error={rate or 'RATE'}.",
         TrialNotice,
         stacklevel=2,

@@ -1,6 +1,6 @@
 """Resuming a trial: find its newest whole state file and restore its components.
 
-A state file is either used as a whole or refused by name.
+A state file is used as a whole or not at all; a refusal names the file.
 """
 
 import warnings
@@ -115,7 +115,7 @@ def restore(components: Components, state: TrialState) -> None:
 
 
 def start_of(trial: Trial, state: TrialState | None) -> LabelLedger | RoundResult:
-    """Return where the loop starts: an empty ledger, or the last result, with the components restored."""
+    """Return the start of the loop: an empty ledger, or the last result, with the components restored."""
     if state is None:
         return LabelLedger.empty(len(trial.dataset), trial.member_N)
     restore(trial.components, state)

@@ -88,9 +88,9 @@ def run_trial(
         replacements: objects that are used instead of those that the config names.
 
     Raises:
-        UserError: a mistake in what was asked for; a directory that was made for the trial is removed again.
+        UserError: a mistake in the settings; a directory that was made for the trial is removed again.
         TrialError: training failed, or a file could not be written; the labels so far are kept.
-        AnswersNeeded: people are asked; the trial is resumed once they have answered.
+        AnswersNeeded: the trial waits for answers from people; the same call resumes it.
         KeyboardInterrupt: `stop_wanted` returned True, or Ctrl-C was pressed.
     """
     request = _Request(

@@ -22,7 +22,7 @@ from alframe.trial.summary import summarise
 
 
 class TrialSession:
-    """Runs the rounds of a trial and keeps what a state file and the end of the trial need."""
+    """Runs the rounds of a trial and keeps the values for its state files and its outcome."""
 
     def __init__(self, *, trial: Trial, info: TrialInfo, identity: Mapping[str, Any], clock: Clock) -> None:
         dataset = trial.dataset

@@ -16,7 +16,7 @@ from alframe.learner.scoring.test_time_augmentation import Views
 
 Node = dict[str, Any]  # a section of the config: settings, mostly with a `_target_`
 _AMOUNT = ("share", "num", "default_share", "default_at_least")
-# The settings of the group `learner` that are not the recipe's.
+# Settings of the group `learner` that do not belong to the recipe.
 _NOT_OF_RECIPE = ("warm_start", "ensemble", "committee", "final", "crop", "scoring_batch_size")
 
 
@@ -61,7 +61,7 @@ class LearnerSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class ComputeSettings:
-    """Device, precision, engine and threads, as asked for: each may still be automatic."""
+    """Device, precision, engine and threads as set in the config: each may still be automatic."""
 
     device: str
     precision: str
@@ -95,8 +95,8 @@ class TrialSettings:
         tracker: the node of a tracker besides files and terminal, None for none.
         n_label_issues: hand labels to list in suspects.csv.
         min_rounds, max_rounds: the bounds of the stopping rule on the rounds, None if it has no such bound.
-        oracle_rate: the share of wrong answers of a simulated oracle that errs: a number, None if it is given
-            by a confusion matrix, 0 if the oracle does not err.
+        oracle_rate: the share of wrong answers of a simulated oracle; None if a confusion matrix gives it,
+            0 if the oracle does not err.
     """
 
     seed: int

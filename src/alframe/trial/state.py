@@ -28,7 +28,7 @@ _SEAL = hashlib.sha256().digest_size
 
 
 class DamagedStateError(AlframeError):
-    """A state file does not hold what was written."""
+    """The content of a state file is not what was written."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,7 +83,7 @@ def load_state(file: Path) -> TrialState:
     except OSError as error:
         raise DamagedStateError(f"cannot be read: {error.strerror}") from error
     if file.name != state_file(state.result.report.round):
-        raise DamagedStateError(f"holds round {state.result.report.round}")
+        raise DamagedStateError(f"contains round {state.result.report.round}")
     return state
 
 

@@ -77,8 +77,8 @@ def with_nan(index):
 REFUSED_IMAGES = {
     "floats": (np.zeros((4, 5, 6), np.float32), r"images of dtype uint8 \(0 to 255\), got float32"),
     "wide whole numbers": (np.zeros((4, 5, 6), np.int64), "got int64"),
-    "NaN": (with_nan(3), r"sample 3 holds NaN or infinity \(1 such samples\)"),
-    "infinity": (np.full((4, 5, 6), np.inf), r"sample 0 holds NaN or infinity \(4 such samples\)"),
+    "NaN": (with_nan(3), r"sample 3 has NaN or infinity \(1 such samples\)"),
+    "infinity": (np.full((4, 5, 6), np.inf), r"sample 0 has NaN or infinity \(4 such samples\)"),
     "flat": (noise(4, 30), r"got \(4, 30\)"),
     "two channels": (noise(4, 2, 5, 6), r"with 1 or 3 channels .* got \(4, 2, 5, 6\)"),
     "five axes": (noise(4, 1, 1, 5, 6), r"got \(4, 1, 1, 5, 6\)"),

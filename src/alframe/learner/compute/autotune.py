@@ -21,7 +21,7 @@ from alframe.learner.compute.device import Compute
 SCORING_BATCHES = (128, 256, 512, 1024, 2048)
 DEFAULT_SCORING_BATCH = {"cpu": 512, "cuda": 4096, "mps": 1024}
 REPEATS = 7
-BUDGET_SECONDS = 2.0  # per measurement; a network that is too slow for it gets the default
+BUDGET_SECONDS = 2.0  # per measurement; a network that is too slow for that gets the default
 
 
 @dataclass(frozen=True, kw_only=True)

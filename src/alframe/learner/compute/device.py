@@ -86,7 +86,7 @@ _WAY_OUT = "Write device=auto to take the best one, or device=cpu."
 
 
 def _multiplies_bfloat16(device: torch.device) -> bool:
-    """Return whether the hardware computes in bfloat16; if it is emulated, it is much slower than float32."""
+    """Return True if the hardware computes in bfloat16. Emulated bfloat16 is much slower than float32."""
     if device.type == "cuda":
         return torch.cuda.get_device_capability(device) >= (8, 0)
     if device.type != "cpu":

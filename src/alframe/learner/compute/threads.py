@@ -35,8 +35,8 @@ def limited_threads(n_threads: int | None) -> Iterator[int]:
     """Set the number of threads inside the block, and yield it.
 
     Args:
-        n_threads: None takes OMP_NUM_THREADS; without it the cores that Slurm gave this job; without Slurm
-            the cores that no other trial on this machine uses.
+        n_threads: None takes OMP_NUM_THREADS; if that is not set, the cores that Slurm gave this job; without
+            Slurm, the cores that no other trial on this machine uses.
     """
     if n_threads is None and "OMP_NUM_THREADS" in os.environ:
         n_threads = _FIRST_THREADS

@@ -1,4 +1,4 @@
-"""Engines: what runs a fit, and what runs networks over images when a trial scores them.
+"""Engines run fits, and run networks over images when a trial scores them.
 
 The reference engine is a plain Lightning Trainer. The graph engine gives the same results and is faster on
 CUDA. A training step of a small network is about 60 GPU kernels of a few microseconds each, and launching a
@@ -17,22 +17,22 @@ How a step is recorded:
    replaces a tensor gives other losses and is refused.
 
 How it is replayed: a Lightning Trainer runs the fit as usual, but each of its batches is a table of steps.
-`Replayer` takes the place of the module's steps, replays the graph for each row and reports losses and logged
+`Replayer` replaces the module's steps, replays the graph for each row and reports losses and logged
 values to the Trainer. Jobs with equal `FitJob.program` use one recording, so later rounds record nothing.
 
 The files:
 
 - `reference.py`: the reference engine, early stopping, the check that losses are finite.
-- `choose.py`: which engine `engine=auto` takes.
+- `choose.py`: the choice of `engine=auto`.
 - `graph.py`: the graph engine, and how it falls back to the reference engine.
 - `replayer.py`: a Trainer whose batches are tables of steps.
-- `replayable.py`: which fits can be recorded, and the reasons against the others.
+- `replayable.py`: checks whether a fit can be recorded.
 - `step_program.py`: one recorded training step and validation step.
-- `lending.py`: how a fit's module shares memory with the recorded copy.
-- `tensor_slots.py`: where a module keeps its tensors and generators; the private copy.
+- `lending.py`: sharing of memory between a fit's module and the recorded copy.
+- `tensor_slots.py`: the tensors and generators of a module; the private copy.
 - `index_table.py`, `value_tables.py`: tables on the device: indices; learning rates and logged values.
 - `flat_parameters.py`: all weights in one buffer, so that the optimizer moves them as one tensor.
-- `capture.py`: the few lines that record a CUDA graph. Tests put an emulated graph for the CPU in its place.
+- `capture.py`: the few lines that record a CUDA graph. Tests replace it by an emulated graph for the CPU.
 - `graph_forward.py`: recorded forward passes for scoring.
 
 docs/background/results/speed-gpu.md has the measured speed-ups, docs/background/speed.md the reasons. `make

@@ -1,4 +1,4 @@
-"""Which engine runs a trial."""
+"""The choice of the engine that runs a trial."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from alframe.learner.interfaces import Engine
 
 @dataclass(frozen=True, kw_only=True)
 class EngineChoice:
-    """An engine, and in one line why `auto` did not take a faster one, or None."""
+    """An engine, and one line on why `auto` did not take a faster one, or None."""
 
     engine: Engine
     reason: str | None = None
@@ -22,7 +22,7 @@ def choose_engine(name: str, compute: Compute, *, streamed: bool = False) -> Eng
 
     Args:
         name: auto, reference or graph. compute: device and precision.
-        streamed: whether the images stay in their file.
+        streamed: True if the images stay in their file.
 
     Raises:
         ConfigError: the engine does not exist, or does not run on this device.

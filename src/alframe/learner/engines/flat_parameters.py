@@ -11,12 +11,12 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-ALIGNED = 64  # elements: each tensor begins at a multiple, as a separate tensor would; some kernels need it
+ALIGNED = 64  # elements: each tensor begins at a multiple, like a separate tensor; some kernels need it
 
 
 @dataclass(frozen=True, eq=False)
 class _Piece:
-    """A parameter's place in the buffer: elements start to end, of which the first `n` are its values."""
+    """The range of a parameter in the buffer: elements start to end; the first `n` are its values."""
 
     parameter: nn.Parameter
     start: int
@@ -119,7 +119,7 @@ def _can_move(parameter: nn.Parameter) -> bool:
 
 
 def _has_no_gaps(tensor: Tensor) -> bool:
-    """Return whether a tensor's elements fill a stretch of memory without gaps, in any order of its axes."""
+    """Return True if a tensor's elements fill a stretch of memory without gaps, in any order of its axes."""
     expected = 1
     for stride, size in sorted(zip(tensor.stride(), tensor.shape, strict=True)):
         if size > 1 and stride != expected:

@@ -42,7 +42,7 @@ class ReplayedForward:
     ) -> Iterator[list[Tensor]]:
         """Yield batch after batch the logits (B, C) of each network, in the order of `index_P`."""
         if self._failed or not bank.resident or len(networks) != 1:
-            # Several networks come at once only if the cache had no room for the results of earlier ones.
+            # Several networks are passed at once only if the cache had no room for earlier results.
             yield from self._eager(networks, bank, index_P, batch_size)
             return
         try:

@@ -1,4 +1,4 @@
-"""How a fit's module shares memory with the private copy whose steps are recorded."""
+"""Sharing of memory between a fit's module and the private copy whose steps are recorded."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -70,7 +70,7 @@ def copy_modes(source: nn.Module, target: nn.Module) -> None:
 
 
 def zero_state(optimizer: torch.optim.Optimizer | None) -> None:
-    """Set the tensors of an optimizer's state to zero, where they begin."""
+    """Set the tensors of an optimizer's state to zero, their initial value."""
     assert optimizer is not None
     for state in optimizer.state.values():
         for value in state.values():

@@ -1,4 +1,4 @@
-"""Which fits can be recorded and replayed, and why others cannot."""
+"""Checks whether a fit can be recorded and replayed; the errors name the reasons against it."""
 
 import pytorch_lightning as pl
 from torch import nn
@@ -29,7 +29,7 @@ PER_STEP = (
 
 
 class NotReplayable(Exception):
-    """Only the reference engine can run the job. The message is the reason, in half a sentence."""
+    """Only the reference engine can run the job. The message is the reason, as a clause."""
 
 
 def check_replayable(job: FitJob) -> None:
@@ -66,10 +66,10 @@ def check_optimizers(trainer: pl.Trainer) -> None:
 
 
 def may_be_padded(module: Classifier) -> bool:
-    """Return whether a batch may be padded with masked samples without a change for the other samples.
+    """Return True if a batch may be padded with masked samples without a change for the other samples.
 
-    It may if the loss is `Classifier`'s, which ignores masked samples, and the network is a chain of torch's
-    layers without batch norm, in which no sample depends on another.
+    That needs the loss of `Classifier`, which ignores masked samples, and a chain of torch's layers without
+    batch norm, in which no sample depends on another.
     """
 
     def each_sample_alone(part: nn.Module) -> bool:
@@ -82,7 +82,7 @@ def may_be_padded(module: Classifier) -> bool:
 
 
 def counts_in_place(job: FitJob) -> bool:
-    """Return whether validation can be recorded: the step is `Classifier`'s, which counts on the device."""
+    """Return True if validation can be recorded: the step is `Classifier`'s, which counts on the device."""
     return (
         isinstance(job.validation, TabledBatches)
         and job.validation.bank.resident

@@ -48,7 +48,7 @@ class _TableLoader:
 
 
 class Replayer(Callback):
-    """Takes the place of a module's steps during one fit, and counts them for the Trainer.
+    """Replaces a module's steps during one fit, and counts them for the Trainer.
 
     Args:
         job: the fit. recorded: its steps.

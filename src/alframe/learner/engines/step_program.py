@@ -65,9 +65,9 @@ class RecordedStep:
     ) -> None:
         try:
             self._module = private_copy(module)
-        except Exception as error:  # a user's module may hold anything
+        except Exception as error:  # a user's module may contain anything
             raise CaptureError(f"the module cannot be copied: {error}") from error
-        # A hook that gets the optimizer would look for the module's own parameters there.
+        # A hook that gets the optimizer would look up the module's own parameters in it.
         untouched = type(module).on_before_optimizer_step is Classifier.on_before_optimizer_step
         self._flat = FlatParameters(self._module) if untouched else None
         self._batches, self._validation = batches, validation

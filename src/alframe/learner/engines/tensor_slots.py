@@ -1,4 +1,4 @@
-"""Where a module keeps its tensors and generators, so that two modules can share or exchange them."""
+"""The tensors and generators of a module, and their replacement, so that two modules can share them."""
 
 import copy
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from alframe.learner.module import Classifier
 
 @dataclass(frozen=True)
 class TensorSlot:
-    """A place of a module that holds a tensor: a parameter's data, or a buffer."""
+    """A part of a module that contains a tensor: a parameter's data, or a buffer."""
 
     owner: nn.Module
     name: str
@@ -25,7 +25,7 @@ class TensorSlot:
         return tensor
 
     def set(self, tensor: Tensor) -> None:
-        """Hold another tensor of the same shape and dtype."""
+        """Put in another tensor of the same shape and dtype."""
         parameter = self.owner._parameters.get(self.name)
         if parameter is None:
             self.owner._buffers[self.name] = tensor
@@ -34,7 +34,7 @@ class TensorSlot:
 
 
 def tensor_slots(module: nn.Module) -> list[TensorSlot]:
-    """Return the slots of every parameter and buffer in the module's order; a shared tensor comes once."""
+    """Return the slots of every parameter and buffer in the module's order; a shared tensor appears once."""
     slots: list[TensorSlot] = []
     seen: set[int] = set()
     for owner in module.modules():
@@ -46,7 +46,7 @@ def tensor_slots(module: nn.Module) -> list[TensorSlot]:
 
 
 def find_generators(module: nn.Module) -> list[torch.Generator]:
-    """Return the generators that a module's parts hold as attributes, in the module's order.
+    """Return the generators that are attributes of a module's parts, in the module's order.
 
     Torch's default generators are left out.
     """
@@ -59,7 +59,7 @@ def _is_default(generator: torch.Generator) -> bool:
 
 
 def private_copy(module: Classifier) -> Classifier:
-    """Return a copy that shares no tensor with the module, and no generator but torch's default ones.
+    """Return a copy that shares no tensor with the module, and no generator except torch's default ones.
 
     The copy has no Trainer. A value that its step read from a Trainer would be frozen by a capture, so
     reading one is an error.
@@ -76,7 +76,7 @@ def private_copy(module: Classifier) -> Classifier:
 
 
 class NoBatchIndex:
-    """Takes the place of `batch_idx`, which a replay does not know. Each use raises `RuntimeError`."""
+    """Replaces `batch_idx`, which a replay does not know. Each use raises `RuntimeError`."""
 
     def _refuse(self, *args: object) -> Any:
         raise RuntimeError("the step reads batch_idx, which a capture would freeze")
@@ -87,7 +87,7 @@ class NoBatchIndex:
 
 
 class NoTrainer:
-    """Takes the place of a module's Trainer. Each use raises `RuntimeError`."""
+    """Replaces a module's Trainer. Each use raises `RuntimeError`."""
 
     def __getattr__(self, name: str) -> Any:
         """Raise `RuntimeError`."""

@@ -1,4 +1,4 @@
-"""Recipes: how the network of a round is trained.
+"""Recipes: the training of a round's network.
 
 - `supervised.py`: cross-entropy on the labels, for a number of epochs or until early stopping.
 - `consistency.py`: labels and pool together (FixMatch with an averaged network).

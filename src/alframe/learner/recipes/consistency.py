@@ -47,7 +47,7 @@ class ConsistencyClassifier(Classifier):
         Args:
             network, normalize, optimizer, augment, one_cycle: as for `Classifier`.
             average_decay: share of the averaged weights that each step keeps.
-            confident: only pool images whose averaged prediction is above this probability take part.
+            confident: only pool images whose averaged prediction is above this probability are used.
             weight: weight of the pool's loss relative to the labelled samples' loss.
         """
         super().__init__(network, normalize, optimizer, augment, one_cycle)

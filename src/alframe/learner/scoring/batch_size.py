@@ -39,7 +39,7 @@ def fitting_batches(
     size: BatchSize,
     length: Callable[[Batch], int],
 ) -> Iterator[Batch]:
-    """Yield the batches of `index_P`; after memory runs out, the rest comes in smaller batches.
+    """Yield the batches of `index_P`; after memory runs out, the rest in smaller batches.
 
     Args:
         batches: makes the batches from (the remaining part of index_P, images per batch), in order.

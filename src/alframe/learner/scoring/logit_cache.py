@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from alframe.data.bank import Bank
 
-CACHE_BYTES = 2**26  # the most that a cache holds
+CACHE_BYTES = 2**26  # upper limit of the size of a cache
 
 
 class LogitCache:
@@ -19,12 +19,12 @@ class LogitCache:
     """
 
     def __init__(self, limit_bytes: int = CACHE_BYTES) -> None:
-        """Hold at most `limit_bytes`; values that do not fit are not stored."""
+        """Store at most `limit_bytes`; values that do not fit are not stored."""
         self._limit = limit_bytes
         self._kept: dict[tuple[nn.Module, Bank], tuple[Tensor, Tensor]] = {}
 
     def holds(self, network: nn.Module, bank: Bank, index_P: Tensor) -> bool:
-        """Return whether the network's log-probabilities of every image of `index_P` are stored."""
+        """Return True if the network's log-probabilities of every image of `index_P` are stored."""
         kept = self._kept.get((network, bank))
         return kept is not None and bool(kept[1][index_P].all())
 

@@ -15,7 +15,10 @@ from alframe.report.load.csv_json import read_choices, read_failure, read_rounds
 from alframe.trial.read import Damaged, read_config, read_summary
 
 _PARTS = {HYDRA, ".jobs", QUESTIONS, STATE, TENSORBOARD, WANDB}  # folders without trials
-_REPORT_PARTS = {"pictures", "tables"}  # folders of an earlier report; its tables/rounds.csv is not a trial's
+_REPORT_PARTS = {
+    "pictures",
+    "tables",
+}  # of an earlier report; its tables/rounds.csv belongs to no trial
 
 Status = Literal["failed", "interrupted", "waiting", "unfinished", "damaged"]
 
@@ -64,7 +67,7 @@ class FinishedTrial:
 
     @property
     def auto_labels_early(self) -> bool:
-        """Whether a round before the closing row has auto-labels."""
+        """Return True if a round before the closing row has auto-labels."""
         return any(row.kind == "round" and row.auto_labels > 0 for row in self.rounds)
 
     def _share(self, hand_labels: int) -> float:

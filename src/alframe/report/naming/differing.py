@@ -1,4 +1,4 @@
-"""The settings that differ between groups of trials, whether their names show them or not."""
+"""The settings that differ between groups of trials, shown in their names or not."""
 
 from collections.abc import Hashable, Sequence
 

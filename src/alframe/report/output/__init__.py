@@ -1,1 +1,1 @@
-"""How a report is written: terminal, Markdown, CSV, LaTeX, HTML, JSON, W&B."""
+"""Output formats of a report: terminal, Markdown, CSV, LaTeX, HTML, JSON, W&B."""

@@ -1,9 +1,9 @@
 """A report as one HTML page that needs no network and no other file.
 
 Pictures are embedded as SVG images: sharp at any size, with text, and isolated from each other, so that ids
-and styles do not collide. A Content-Security-Policy makes the browser refuse everything else that a page
-could load or run. The one script, allowed by its hash, sorts tables, marks tables that scroll, and unfolds
-tables for printing. Jinja escapes all text.
+and styles do not collide. A Content-Security-Policy forbids the browser to load or run anything else. The one
+script, allowed by its hash, sorts tables, marks tables that scroll, and unfolds tables for printing. Jinja
+escapes all text.
 """
 
 import base64

@@ -15,7 +15,7 @@ def report_figures(found: Found, naming: Naming, comparison: GroupComparison) ->
     """Return all figures of a report as plain containers.
 
     Intervals are not cut at 0 and 100 % as in tables and pictures, so that standard errors can be computed.
-    With two seeds, low and high are their values.
+    With two seeds, low and high are the two values.
     """
     figures = {**RESULTS, **TIMES}
     return {

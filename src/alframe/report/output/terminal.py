@@ -27,9 +27,9 @@ class _Column:
 def to_text(table: Table, width: int = 80) -> str:
     """Return title, columns and note in lines of at most `width` letters.
 
-    Columns that do not fit stand below the others, with the names of the rows repeated. Rows and columns that
-    are left out are counted, with the file that has them. A word longer than its column, such as a path,
-    makes a line longer.
+    Columns that do not fit are below the others, with the names of the rows repeated. A line counts the rows
+    and columns that are left out and names the file that has them. A word longer than its column, such as a
+    path, makes a line longer.
 
     >>> print(to_text(Table(name="t", title="Two", head=["", "n"], rows=[["a", "1"], ["bcd", "20"]])))
     Two

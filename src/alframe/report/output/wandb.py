@@ -31,7 +31,7 @@ class Account:
 
 
 def account_of(configs: Sequence[Mapping[str, Any]], directory: Path) -> Account:
-    """Return the W&B account of the trials, for the comparison to be logged there too.
+    """Return the W&B account of the trials, to which the comparison is logged too.
 
     Args:
         configs: contents of the trials' config.yaml; the first with a W&B project decides.

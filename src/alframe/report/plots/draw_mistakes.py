@@ -54,8 +54,8 @@ def draw_confusion(diagnosis: DiagnosisFile) -> Picture:
         name="confusion",
         title="Confusion matrix of the auto-labels",
         description=(
-            f"Confusion matrix of {count(total)} auto-labels of {len(names)} classes, of which "
-            f"{count(wrong)} are wrong (off the diagonal)."
+            f"Confusion matrix of {count(total)} auto-labels of {len(names)} classes; {count(wrong)} are "
+            "wrong (off the diagonal)."
         ),
         note="Rows: true class. Columns: label given. Grey: right. Red: wrong, darker for more (log scale).",
     )

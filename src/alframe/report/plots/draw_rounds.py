@@ -88,7 +88,7 @@ def draw_flow(rounds: Sequence[RoundRow]) -> Picture:
 
 @in_style()
 def draw_hand_labels(by_source: Mapping[str, Mapping[int, int]], rounds: Sequence[RoundRow]) -> Picture:
-    """Return the number of hand labels after each round, by what they were asked for."""
+    """Return the number of hand labels after each round, by purpose."""
     drawn = figure(height=3.0)
     axes = drawn.subplots()
     x = [each.round for each in rounds]

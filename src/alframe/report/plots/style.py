@@ -112,7 +112,7 @@ def looks(names: Sequence[str]) -> dict[str, Look]:
 
 
 def _look(place: int) -> Look:
-    shape = place % 40  # 10 markers and 4 lines; no pair comes twice in 40
+    shape = place % 40  # 10 markers and 4 lines; no pair repeats within 40
     return Look(
         colour=COLOURS[place % len(COLOURS)],
         marker=MARKERS[shape % 10],

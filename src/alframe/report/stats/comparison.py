@@ -61,14 +61,14 @@ class GroupComparison:
         differences: of each figure and each other group from the baseline.
         ranges: the hand-label shares over which areas are computed; None if the trials share no range.
         curves: learning curves of the groups that have one.
-        labelled_at_the_end: groups that auto-label nothing before the end, so without mislabelled curve.
+        labelled_at_the_end: groups that auto-label nothing before the end and so have no mislabelled curve.
         rounds: mean hand-label share at the end of each round; for accuracy, the share the classifier was
             trained with.
         penalties: the pairwise comparison of test accuracy, or None.
         front: the groups that no other group beats in both hand-label share and mislabelled share, sorted by
             hand-label share.
         certified: the groups with certificates.
-        times: like means.
+        times: means of the seconds per trial, in the form of `means`.
         warnings: sentences to read before the figures.
     """
 

@@ -1,4 +1,4 @@
-"""The figures by which groups of trials are compared: how each is read and written."""
+"""The figures by which groups of trials are compared: the column and the reader of each."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
