@@ -14,7 +14,7 @@ from alframe.core.errors import AlframeError, DataError
 
 def why_no_mnist(typed: list[str]) -> str:
     """Return why MNIST cannot be had with these overrides, or nothing; fetches it where it is missing."""
-    from alframe.trial.build import load_data
+    from alframe.trial.assemble import load_data
     from alframe.trial.settings import read_settings
 
     try:

@@ -132,7 +132,7 @@ def one_round(job: dict[str, Any], config: dict[str, Any]) -> dict[str, Any]:
     """Return the figures of a fit and, unless that is all that is asked for, of scoring and selection."""
     from alframe.core.ledger import LabelLedger, Source
     from alframe.core.seeds import derive_generator
-    from alframe.trial.build import assemble, load_data
+    from alframe.trial.assemble import assemble, load_data
     from alframe.trial.settings import read_settings
 
     settings = read_settings(config)

@@ -93,7 +93,7 @@ def _fields(module: str, name: str) -> str:
 
 
 def _files() -> str:
-    rows = [(f"`{name}`", plain(text)) for name, text in names_of_files(SOURCE / "core" / "layout.py")]
+    rows = [(f"`{name}`", plain(text)) for name, text in names_of_files(SOURCE / "core" / "file_names.py")]
     return table(("file or folder", "content"), rows)
 
 
@@ -105,7 +105,7 @@ def _logged() -> str:
     }
     rows = [
         (f"`{key}`", plain(described[column]))
-        for key, column in logged_keys(SOURCE / "tracking" / "metrics.py")
+        for key, column in logged_keys(SOURCE / "tracking" / "round_metrics.py")
     ]
     return table(("key", "meaning"), rows)
 

@@ -15,7 +15,7 @@ import torch
 
 from alframe.config.compose import composed
 from alframe.core.errors import ConfigError, UserError
-from alframe.core.layout import KEY
+from alframe.core.file_names import KEY
 from alframe.core.ledger import LabelLedger
 from alframe.core.protocols import MEMBERS
 from alframe.core.records import RoundReport

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from alframe.config.compose import composed
 from alframe.config.validate import conf_directory
 from alframe.core.errors import ConfigError
-from alframe.core.plan import Amount
+from alframe.core.loop_plan import Amount
 from alframe.core.protocols import Oracle, SeedSet
 from alframe.data import MappedImages
 from alframe.oracle import SimulatedOracle
 from alframe.query.seed_sets import FirstSeedSet, RandomSeedSet
-from alframe.trial.build import instantiate
+from alframe.trial.assemble import instantiate
 
 AMOUNT = ("share", "num", "default_share", "default_at_least")
 N, N_CLASSES = 60, 3

@@ -120,7 +120,7 @@ def test_each_column_and_key_of_a_trials_files_is_described(file: str, name: str
 
 
 def test_each_file_of_a_trial_is_described() -> None:
-    layout = ROOT / "src" / "alframe" / "core" / "layout.py"
+    layout = ROOT / "src" / "alframe" / "core" / "file_names.py"
     named = re.findall(r'^(?!KEY)[A-Z_]+ = "', layout.read_text(), flags=re.MULTILINE)
     assert len(module("python_source").names_of_files(layout)) == len(named) > 10
 
@@ -130,7 +130,7 @@ def test_each_logged_key_is_a_figure_of_a_round_or_of_the_summary() -> None:
     read = module("python_source")
     rounds = read.fields_of(source / "core" / "reports.py", "RoundRow")
     summary = read.fields_of(source / "core" / "trial_summary.py", "TrialSummary")
-    logged = dict(read.logged_keys(source / "tracking" / "metrics.py"))
+    logged = dict(read.logged_keys(source / "tracking" / "round_metrics.py"))
     assert {"labels/hand", "labels/mislabelled_share", "train/loss", "time/round_seconds"} <= set(logged)
     assert set(logged.values()) <= {field.name for field in [*rounds, *summary]}
 

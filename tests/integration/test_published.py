@@ -11,7 +11,7 @@ from alframe.config.compose import composed
 from alframe.core.ledger import LabelLedger
 from alframe.core.loop import label_dataset
 from alframe.learner.recipes.supervised import split_last
-from alframe.trial.build import assemble, load_data
+from alframe.trial.assemble import assemble, load_data
 from alframe.trial.settings import read_settings
 
 

@@ -15,7 +15,7 @@ from unittest import mock
 import pytest
 
 from alframe import _files as files
-from alframe.config.identity import identity, trial_name
+from alframe.config.trial_identity import identity, trial_name
 from alframe.core.errors import TrialError, TrialNotice, UserError
 from alframe.trial.resume import find_state
 from alframe.trial.run import run_trial

@@ -3,12 +3,12 @@
 import pytest
 import torch
 
-from alframe.audit.evaluator import TruthEvaluator
+from alframe.audit.label_counts import TruthEvaluator
 from alframe.auto_label import ConsensusPolicy, ThresholdPolicy, ValidatedPolicy
 from alframe.core.components import Components
 from alframe.core.ledger import LabelLedger
 from alframe.core.loop import label_dataset
-from alframe.core.plan import Amount, LoopPlan
+from alframe.core.loop_plan import Amount, LoopPlan
 from alframe.data import ImageBank
 from alframe.learner import CNNLearner, FastCNN, ReferenceEngine
 from alframe.learner.final_fit import FinalFit

@@ -6,13 +6,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from alframe.audit.evaluator import TruthEvaluator
+from alframe.audit.label_counts import TruthEvaluator
 from alframe.auto_label import ThresholdPolicy
 from alframe.core.components import Components
 from alframe.core.errors import ConfigError, TrialError
 from alframe.core.ledger import LabelLedger, Source
 from alframe.core.loop import RoundResult, label_dataset
-from alframe.core.plan import Amount, LoopPlan
+from alframe.core.loop_plan import Amount, LoopPlan
 from alframe.core.records import Accepted, FitReport, Labelled, PoolScores, Validation
 from alframe.oracle import SimulatedOracle
 from alframe.query import LeastConfidence

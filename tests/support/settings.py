@@ -3,7 +3,7 @@
 from typing import Any
 
 from alframe.audit.certificate import CertificateSpec
-from alframe.core.plan import Cost
+from alframe.core.loop_plan import Cost
 from alframe.stopping import AnyOf, standard
 
 FREE = Cost(hand_label=0.0, auto_label=0.0, hour=0.0)

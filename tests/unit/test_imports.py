@@ -14,10 +14,10 @@ ROOT = Path(alframe.__file__).parent
 
 ALLOWED = {
     "pytorch_lightning": {
-        "learner/engines/replayer.py",
+        "learner/engines/replay_callback.py",
         "learner/module.py",
         "learner/engines/reference.py",
-        "learner/engines/replayable.py",
+        "learner/engines/replay_checks.py",
     },
     "hydra": {
         "cli/main.py",

@@ -18,7 +18,7 @@ from alframe.data import ImageDataset
 from alframe.learner import Recipe
 from alframe.learner.compute.autotune import DEFAULT_SCORING_BATCH
 from alframe.learner.compute.device import Compute
-from alframe.trial.build import build_recipe, load_data
+from alframe.trial.assemble import build_recipe, load_data
 from alframe.trial.instantiate import instantiate
 from alframe.trial.settings import read_settings
 

@@ -25,8 +25,8 @@ import torch
 
 from alframe.audit.betting import smallest_error_free_draws
 from alframe.audit.certificate import ERRING_ORACLE, PERFECT_ORACLE, CertificateSpec
-from alframe.audit.hand_or_draw import labels_by_hand
 from alframe.audit.hypergeometric import audit_size, most_oracle_errors, most_wrong, smallest_error_free_audit
+from alframe.audit.next_questions import labels_by_hand
 from alframe.audit.sampling import TAIL_SHARE, Auditor
 from alframe.core.ledger import LabelLedger
 from alframe.core.protocols import Oracle

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from alframe.auto_label.base import check_finite, check_needed
+from alframe.auto_label.accept import check_finite, check_needed
 from alframe.auto_label.validated import Learned, ValidatedPolicy, random_mask
 from alframe.core.records import PoolScores, Validation
 

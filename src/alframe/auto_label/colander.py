@@ -13,7 +13,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from alframe.auto_label.base import check_finite, check_needed
+from alframe.auto_label.accept import check_finite, check_needed
 from alframe.auto_label.calibrated import log_odds_of
 from alframe.auto_label.validated import Learned, ValidatedPolicy, random_mask
 from alframe.core.records import PoolScores, Validation

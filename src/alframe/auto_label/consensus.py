@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from alframe.auto_label.base import accept_none, accept_where, check_needed
+from alframe.auto_label.accept import accept_none, accept_where, check_needed
 from alframe.auto_label.calibrated import log_odds_of
 from alframe.config.ranges import check_fields
 from alframe.core.log_odds import logit

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from alframe.auto_label.base import accept_where
+from alframe.auto_label.accept import accept_where
 from alframe.config.ranges import check_fields
 from alframe.core.errors import ConfigError
 from alframe.core.log_odds import logit

@@ -12,8 +12,8 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor
 
-from alframe.auto_label.base import accept_none, accepted, check_finite
-from alframe.auto_label.cuts import Bound, Cut, cut_by_sigma, cut_by_tests
+from alframe.auto_label.accept import accept_none, accepted, check_finite
+from alframe.auto_label.threshold_search import Bound, Cut, cut_by_sigma, cut_by_tests
 from alframe.config.ranges import check_fields
 from alframe.core.records import Accepted, PoolScores, Validation
 

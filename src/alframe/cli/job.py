@@ -24,7 +24,7 @@ from alframe.cli.interrupts import end_with_parent, two_step_interrupts
 from alframe.cli.sweep import Job, Launch, Status
 from alframe.config.compose import named_choices
 from alframe.core.errors import AlframeError, AnswersNeeded, Terminated, TrialError, TrialNotice, UserError
-from alframe.core.layout import FAILURE, SUMMARY
+from alframe.core.file_names import FAILURE, SUMMARY
 from alframe.core.trial_summary import TrialSummary
 from alframe.trial.directory import finished_summary
 

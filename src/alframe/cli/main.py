@@ -29,7 +29,7 @@ from alframe.cli.sweep import Job, Launch
 from alframe.config.command_line import check_command_line
 from alframe.config.validate import conf_directory
 from alframe.core.errors import AnswersNeeded, Terminated, TrialError, UserError
-from alframe.core.layout import shown, sync_line
+from alframe.core.file_names import shown, sync_line
 
 _SHOWN_IF_ANY = ("interrupted", "waiting", "running", "not begun")  # statuses; the others are always shown
 

@@ -11,7 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 from alframe._machine import n_cores
 from alframe.cli.optuna_search import check_search
 from alframe.config.command_line import CommandLine
-from alframe.config.identity import digest, identity, trial_name
+from alframe.config.trial_identity import digest, identity, trial_name
 from alframe.core.errors import UserError
 from alframe.trial.directory import unfinished
 

@@ -7,9 +7,9 @@ from torch import Tensor
 
 from alframe.core.components import Components
 from alframe.core.ledger import LabelLedger
-from alframe.core.plan import LoopPlan
+from alframe.core.loop_plan import LoopPlan
 from alframe.core.records import Certificate, PoolScores, RoundReport
-from alframe.core.round_report import Clock, RoundLog, report_round
+from alframe.core.round_log import Clock, RoundLog, report_round
 from alframe.core.steps import (
     RoundState,
     ask,

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, Self
 
-from alframe.core.plain_records import record_from_text, record_from_values
+from alframe.core.record_parsing import record_from_text, record_from_values
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,10 +9,10 @@ from torch import Tensor
 from alframe.core.components import Components
 from alframe.core.errors import ConfigError, TrialError, TrialNotice, UserError
 from alframe.core.ledger import LabelLedger, Source
-from alframe.core.plan import LoopPlan
+from alframe.core.loop_plan import LoopPlan
 from alframe.core.protocols import QueryStrategy
 from alframe.core.records import Accepted, Certificate, Labelled, PoolScores, Validation
-from alframe.core.round_report import RoundLog
+from alframe.core.round_log import RoundLog
 from alframe.core.seeds import derive_generator
 from alframe.core.selection import among, lowest
 from alframe.core.validation_set import thin_like_queries

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
-from alframe.core.plain_records import record_from_values
+from alframe.core.record_parsing import record_from_values
 from alframe.core.reports import Certificate
 
 # The figures that a search may optimise.

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from alframe.data.bank import Bank, ImageBank, channel_statistics
+from alframe.data.image_bank import Bank, ImageBank, channel_statistics
 
 WINDOW = 64 * 2**20  # bytes of the file that may be resident before they are dropped
 # A page fault maps the whole folio of the page: up to 2 MB if the file system uses large folios.

@@ -12,7 +12,7 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
-from alframe.data.bank import Bank
+from alframe.data.image_bank import Bank
 
 MASKED = -100  # the label of a padding sample, which `F.cross_entropy` ignores
 

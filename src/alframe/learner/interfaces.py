@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from alframe.core.errors import AlframeError
 from alframe.core.records import Labelled
-from alframe.data.bank import Bank
+from alframe.data.image_bank import Bank
 from alframe.learner.module import Classifier
 
 Progress = Callable[[str, int, int | None], None]

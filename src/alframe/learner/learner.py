@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from alframe.core.errors import ConfigError, TrainingDiverged
 from alframe.core.records import FitReport, Labelled, PoolScores
 from alframe.core.seeds import derive_seed
-from alframe.data.bank import Bank
+from alframe.data.image_bank import Bank
 from alframe.learner.compute.device import Compute
 from alframe.learner.final_fit import FinalFit
 from alframe.learner.interfaces import Engine, FitInputs, NotFiniteError, Progress, Recipe

@@ -17,8 +17,8 @@ import torch
 from torch import Tensor
 
 from alframe.core.records import Labelled, PoolScores
-from alframe.query.base import Subset, finite
 from alframe.query.clustering import embedding_norms, plus_plus
+from alframe.query.pool_ranking import Subset, finite
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -23,8 +23,8 @@ import torch
 from torch import Tensor
 
 from alframe.core.records import Labelled, PoolScores
-from alframe.query.base import Subset, finite
 from alframe.query.disagreement import bald, entropies
+from alframe.query.pool_ranking import Subset, finite
 from alframe.query.power import power_draw
 
 BLOCK = 2**20  # probabilities of one block of candidates at once: 8 MB in float64

@@ -16,8 +16,8 @@ from torch import Tensor
 from alframe.config.ranges import check_fields
 from alframe.core.records import Labelled, PoolScores
 from alframe.core.selection import lowest, rank_within
-from alframe.query.base import finite
 from alframe.query.clustering import average_linkage, k_means
+from alframe.query.pool_ranking import finite
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from alframe.core.records import Labelled, PoolScores
-from alframe.query.base import Subset, finite, highest
 from alframe.query.distances import nearest, squared_distances
+from alframe.query.pool_ranking import Subset, finite, highest
 
 TOP = 512  # samples whose distances are updated after every choice
 

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from alframe.core.records import Labelled, PoolScores
-from alframe.query.base import Subset, finite, soonest
 from alframe.query.distances import blocks
+from alframe.query.pool_ranking import Subset, finite, soonest
 
 
 @dataclass(frozen=True, kw_only=True)

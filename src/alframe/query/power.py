@@ -16,8 +16,8 @@ from torch import Tensor
 
 from alframe.config.ranges import check_fields
 from alframe.core.records import Labelled, PoolScores
-from alframe.query.base import Subset, finite, gumbel, highest
 from alframe.query.disagreement import bald
+from alframe.query.pool_ranking import Subset, finite, gumbel, highest
 
 LEAST = -745.0  # log of the smallest float64; samples with score 0 come last, in random order
 

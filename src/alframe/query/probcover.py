@@ -14,9 +14,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from alframe.core.records import Labelled, PoolScores
-from alframe.query.base import Subset, finite
 from alframe.query.clustering import k_means
 from alframe.query.distances import blocks, nearest, squared_distances
+from alframe.query.pool_ranking import Subset, finite
 
 MAX_GRAPH = 2**16  # samples in the graph, which has a byte for each pair: 4 GB
 JUDGED = 2048  # random samples whose balls decide the radius, each compared with all candidates

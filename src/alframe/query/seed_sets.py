@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from alframe.core.errors import ConfigError
-from alframe.core.plan import Amount
+from alframe.core.loop_plan import Amount
 from alframe.core.selection import lowest, rank_within
 
 

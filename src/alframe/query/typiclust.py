@@ -12,11 +12,11 @@ from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d
 
 from alframe.config.ranges import check_fields
-from alframe.core.plan import Amount
+from alframe.core.loop_plan import Amount
 from alframe.core.records import Labelled, PoolScores
 from alframe.data import MappedImages, make_bank
-from alframe.query.base import Subset, finite
 from alframe.query.clustering import k_means, sklearn_seed
+from alframe.query.pool_ranking import Subset, finite
 from alframe.query.typicality import mean_neighbour_distance, most_typical, typicality
 
 BATCH = 1024  # images read at once

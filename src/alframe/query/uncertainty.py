@@ -12,7 +12,7 @@ from torch import Tensor
 from alframe.config.ranges import check_fields
 from alframe.core.records import Labelled, PoolScores
 from alframe.core.selection import lowest
-from alframe.query.base import finite
+from alframe.query.pool_ranking import finite
 
 
 @dataclass(frozen=True)

@@ -4,11 +4,11 @@ from collections.abc import Callable, Mapping, Sequence
 
 from alframe._text import count, counted, percent
 from alframe.core.errors import UserError
-from alframe.core.layout import SUMMARY
+from alframe.core.file_names import SUMMARY
 from alframe.core.reports import Certificate, RoundRow
 from alframe.report.document import Picture, Section, Table
 from alframe.report.load.one_trial import diagnosis_of, hand_labels_by_source, mislabelled_of
-from alframe.report.load.records import DiagnosisFile
+from alframe.report.load.trial_records import DiagnosisFile
 from alframe.report.load.trials import FinishedTrial
 from alframe.report.plots.draw_certificate import draw_certificate
 from alframe.report.plots.draw_confidence import draw_error_by_confidence, draw_reliability

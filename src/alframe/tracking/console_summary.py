@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from alframe._text import counted, duration, percent, percent_cell
-from alframe.core.layout import (
+from alframe.core.file_names import (
     CONFIG,
     LABELS,
     LABELS_BY_NAME,

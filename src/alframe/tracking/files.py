@@ -17,7 +17,7 @@ from torch import Tensor
 from alframe._files import replace_file
 from alframe.audit.label_issues import LabelIssue
 from alframe.audit.reliability import diagnosis_to_dict, most_confident
-from alframe.core.layout import (
+from alframe.core.file_names import (
     CONFIG,
     DIAGNOSIS,
     FAILURE,

@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from alframe.config.identity import identity
+from alframe.config.trial_identity import identity
 
 if TYPE_CHECKING:  # so that a report loads no torch
     from alframe.core.trial_summary import TrialSummary

@@ -5,10 +5,10 @@ from typing import Any
 
 from alframe.audit.reliability import most_confident
 from alframe.core.errors import UserError
-from alframe.core.layout import TENSORBOARD
+from alframe.core.file_names import TENSORBOARD
 from alframe.core.records import RoundReport
 from alframe.tracking.base import Outcome, TrialInfo
-from alframe.tracking.metrics import metrics
+from alframe.tracking.round_metrics import metrics
 from alframe.tracking.run_config import Fact, end_facts, facts
 
 _EVENTS = "events.out.tfevents.*"

@@ -11,9 +11,9 @@ from torch import Tensor
 from alframe.core.records import RoundReport
 from alframe.tracking.base import Outcome, TrialInfo
 from alframe.tracking.files import label_lines
-from alframe.tracking.metrics import metrics
+from alframe.tracking.round_metrics import metrics
 from alframe.tracking.run_config import clipped, end_facts, facts, tags
-from alframe.tracking.wandb_fragments import RunRecord, delete_unclosed, read_record, write_record
+from alframe.tracking.wandb_offline import RunRecord, delete_unclosed, read_record, write_record
 from alframe.tracking.wandb_run import Mode, check_login, open_run, staged_in
 
 # These metrics describe one round. The table of runs leaves them out, since it has the sums of summary.json.

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import IO, Any
 
 from alframe._files import lock
-from alframe.config.identity import identity
+from alframe.config.trial_identity import identity
 from alframe.core.errors import UserError
-from alframe.core.layout import HYDRA, KEY, LABELS, LOCK, ROUNDS, STATE, STATE_FILES, SUMMARY
+from alframe.core.file_names import HYDRA, KEY, LABELS, LOCK, ROUNDS, STATE, STATE_FILES, SUMMARY
 from alframe.core.trial_summary import TrialSummary
-from alframe.trial.read import Damaged, read_config, read_summary
+from alframe.trial.read_finished import Damaged, read_config, read_summary
 
 
 def unfinished(parent: Path, name: str) -> Path:

@@ -11,14 +11,14 @@ from typing import Any
 
 from alframe.core.components import Components
 from alframe.core.errors import TrialNotice, UserError
-from alframe.core.layout import KEY, LABELS, ROUNDS, STATE
+from alframe.core.file_names import KEY, LABELS, ROUNDS, STATE
 from alframe.core.ledger import LabelLedger
 from alframe.core.loop import RoundResult
-from alframe.trial.build import Trial
+from alframe.trial.assemble import Trial
 from alframe.trial.directory import check_same_trial
 from alframe.trial.settings import ComputeSettings, TrialSettings
 from alframe.trial.state import DamagedStateError, TrialState, load_state, state_files
-from alframe.trial.summary import versions
+from alframe.trial.summarise import versions
 
 
 def find_state(directory: Path, identity: Mapping[str, Any]) -> TrialState | None:

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from alframe._files import replace_file
-from alframe.config.identity import identity
+from alframe.config.trial_identity import identity
 from alframe.config.validate import check
-from alframe.core.layout import FILES
-from alframe.core.round_report import Clock
+from alframe.core.file_names import FILES
+from alframe.core.round_log import Clock
 from alframe.core.trial_summary import TrialSummary
 from alframe.data import ImageDataset
 from alframe.data.fingerprint import fingerprint
@@ -20,10 +20,10 @@ from alframe.learner.engines.choose import choose_engine
 from alframe.tracking import ConsoleTracker, FilesTracker, Tracker, TrialInfo
 from alframe.tracking.base import Trackers
 from alframe.tracking.files import file_lines
-from alframe.trial.build import Trial, assemble, build_tracker, load_data, members
+from alframe.trial.assemble import Trial, assemble, build_tracker, load_data, members
+from alframe.trial.checks import warn_of_oracle_errors
 from alframe.trial.directory import occupied
 from alframe.trial.instantiate import check_targets
-from alframe.trial.needs import warn_of_oracle_errors
 from alframe.trial.resume import (
     check_same_data,
     check_versions,

@@ -6,19 +6,19 @@ from typing import Any
 
 import torch
 
-from alframe.audit.evaluator import TruthEvaluator
+from alframe.audit.label_counts import TruthEvaluator
 from alframe.audit.label_issues import LabelIssue, find_label_issues
 from alframe.core.errors import AnswersNeeded, Terminated
 from alframe.core.ledger import LabelLedger
 from alframe.core.loop import RoundResult, label_dataset
-from alframe.core.round_report import Clock
+from alframe.core.round_log import Clock
 from alframe.core.trial_summary import TrialSummary
 from alframe.tracking import Outcome, TrialInfo
 from alframe.tracking.base import Status, Trackers
-from alframe.trial.build import Trial
+from alframe.trial.assemble import Trial
 from alframe.trial.resume import states_of, versions_that_matter
 from alframe.trial.state import TrialState, drop_states, save_state
-from alframe.trial.summary import summarise
+from alframe.trial.summarise import summarise
 
 
 class TrialSession:

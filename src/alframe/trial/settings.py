@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from alframe.audit.certificate import CertificateSpec
 from alframe.core.errors import ConfigError
-from alframe.core.plan import Amount, Cost, LoopPlan
+from alframe.core.loop_plan import Amount, Cost, LoopPlan
 from alframe.learner.final_fit import FinalFit
 from alframe.learner.scoring.committee import Committee
 from alframe.learner.scoring.test_time_augmentation import Views

@@ -17,7 +17,7 @@ import torch
 
 from alframe._files import replace_file
 from alframe.core.errors import AlframeError
-from alframe.core.layout import STATE, STATE_FILES, state_file
+from alframe.core.file_names import STATE, STATE_FILES, state_file
 from alframe.core.ledger import LabelLedger
 from alframe.core.loop import RoundResult
 from alframe.core.records import Counts, FitReport, PoolScores, RoundReport

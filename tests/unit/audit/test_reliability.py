@@ -6,7 +6,7 @@ import pytest
 import torch
 from sklearn.metrics import confusion_matrix
 
-from alframe.audit.evaluator import TruthEvaluator
+from alframe.audit.label_counts import TruthEvaluator
 from alframe.audit.reliability import EDGES, diagnose, diagnosis_to_dict, most_confident, reliability
 from alframe.core.ledger import LabelLedger, Source
 from alframe.core.log_odds import logit

@@ -15,7 +15,7 @@ from alframe.auto_label import ColanderPolicy, ThresholdPolicy, ValidatedPolicy
 from alframe.config.ranges import RANGES, check_fields
 from alframe.config.validate import conf_directory
 from alframe.core.errors import ConfigError
-from alframe.core.plan import Cost
+from alframe.core.loop_plan import Cost
 from alframe.query import Badge, BatchBald, Margin, PowerBald, ProbCover, TypiClust
 
 # Groups whose file sets the arguments of a class or a function.

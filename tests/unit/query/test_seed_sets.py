@@ -1,6 +1,6 @@
 import torch
 
-from alframe.core.plan import Amount
+from alframe.core.loop_plan import Amount
 from alframe.query.seed_sets import StratifiedSeedSet
 
 

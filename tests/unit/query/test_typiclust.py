@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from alframe.core.plan import Amount
+from alframe.core.loop_plan import Amount
 from alframe.query import TypiClust
 from alframe.query.typicality import most_typical
 from alframe.query.typiclust import TypiclustSeedSet, cluster_order, principal_components

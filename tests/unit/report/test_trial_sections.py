@@ -12,7 +12,7 @@ import pytest
 from alframe.core.errors import UserError
 from alframe.report.document import Picture, Section, Table
 from alframe.report.load.one_trial import hand_labels_by_source, mislabelled_of
-from alframe.report.load.records import DiagnosisFile
+from alframe.report.load.trial_records import DiagnosisFile
 from alframe.report.load.trials import FinishedTrial
 from alframe.report.plots.draw_mistakes import COLUMNS, ROWS, as_rgb, draw_confusion, draw_gallery
 from alframe.report.plots.draw_rounds import draw_flow, draw_hand_labels, draw_quality

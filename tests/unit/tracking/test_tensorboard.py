@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from alframe.core.errors import UserError
-from alframe.tracking.metrics import metrics
+from alframe.tracking.round_metrics import metrics
 from alframe.tracking.tensorboard import TensorBoardTracker
 
 pytest.importorskip("tensorboard")

@@ -10,9 +10,9 @@ import torch
 from PIL import Image
 
 from alframe.core.errors import ConfigError, UserError
-from alframe.tracking.metrics import metrics
+from alframe.tracking.round_metrics import metrics
 from alframe.tracking.wandb import WandbTracker
-from alframe.tracking.wandb_fragments import read_record
+from alframe.tracking.wandb_offline import read_record
 from tests.support import wandb_reader
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from alframe.core.errors import UserError
-from alframe.core.layout import HYDRA, STATE
+from alframe.core.file_names import HYDRA, STATE
 from alframe.trial.directory import occupied
 
 

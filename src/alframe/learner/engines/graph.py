@@ -14,8 +14,8 @@ from alframe.learner.compute.device import Compute
 from alframe.learner.engines.capture import Capture, CaptureError, cuda_graph, device_generator
 from alframe.learner.engines.graph_forward import ReplayedForward
 from alframe.learner.engines.reference import ReferenceEngine
-from alframe.learner.engines.replayable import NotReplayable, check_replayable, counts_in_place
-from alframe.learner.engines.replayer import Replayer
+from alframe.learner.engines.replay_callback import Replayer
+from alframe.learner.engines.replay_checks import NotReplayable, check_replayable, counts_in_place
 from alframe.learner.engines.step_program import RecordedStep
 from alframe.learner.interfaces import FitJob, FitResult, Forward, Progress
 

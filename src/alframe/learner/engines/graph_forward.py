@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from alframe.core.errors import EngineWarning
-from alframe.data.bank import Bank
+from alframe.data.image_bank import Bank
 from alframe.learner.compute.device import Compute
 from alframe.learner.engines.capture import WARM_UP, Capture, CaptureError, Replay, reason_of, run_aside
 from alframe.learner.engines.tensor_slots import tensor_slots

@@ -29,7 +29,7 @@ from alframe.learner.engines.capture import (
 )
 from alframe.learner.engines.flat_parameters import FlatParameters
 from alframe.learner.engines.index_table import TABLE_ROWS, IndexTable
-from alframe.learner.engines.lending import copy_modes, tie, undone, zero_state
+from alframe.learner.engines.memory_sharing import copy_modes, tie, undone, zero_state
 from alframe.learner.engines.tensor_slots import NoBatchIndex, find_generators, private_copy
 from alframe.learner.engines.value_tables import LogTable, RateTable
 from alframe.learner.module import Classifier

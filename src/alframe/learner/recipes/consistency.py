@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from alframe.data.bank import Bank
+from alframe.data.image_bank import Bank
 from alframe.learner.batches import ConsistencyBatches
 from alframe.learner.interfaces import FitInputs, FitJob
 from alframe.learner.module import Classifier, Normalize, OptimizerFactory

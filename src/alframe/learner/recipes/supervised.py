@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from alframe.core.records import Labelled
-from alframe.data.bank import Bank
+from alframe.data.image_bank import Bank
 from alframe.learner.batches import EpochBatches
 from alframe.learner.interfaces import FitInputs, FitJob
 from alframe.learner.module import Classifier, Normalize, OptimizerFactory

@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from alframe.core.errors import ConfigError, TrialError
-from alframe.data.bank import Bank
+from alframe.data.image_bank import Bank
 from alframe.learner.compute.device import Compute
 from alframe.learner.scoring.batch_size import BatchSize, fitting_batches
 

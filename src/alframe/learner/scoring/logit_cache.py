@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from alframe.data.bank import Bank
+from alframe.data.image_bank import Bank
 
 CACHE_BYTES = 2**26  # upper limit of the size of a cache
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from torch import Tensor, nn
 
 from alframe.core.records import PoolScores
-from alframe.data.bank import Bank
+from alframe.data.image_bank import Bank
 from alframe.learner.compute.device import Compute
 from alframe.learner.interfaces import Forward, Progress
 from alframe.learner.scoring.batch_size import BatchSize

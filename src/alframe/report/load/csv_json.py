@@ -7,9 +7,9 @@ import re
 from pathlib import Path
 from typing import Any, Literal
 
-from alframe.core.layout import FAILURE, HYDRA, ROUNDS
+from alframe.core.file_names import FAILURE, HYDRA, ROUNDS
 from alframe.core.reports import RoundRow
-from alframe.trial.read import Damaged, load_yaml, parse_file
+from alframe.trial.read_finished import Damaged, load_yaml, parse_file
 
 _CHOICES = re.compile(r"^  runtime:\n(?:    .*\n)*?    choices:\n((?:      .*\n)+)", re.MULTILINE)
 

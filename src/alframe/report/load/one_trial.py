@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from alframe.core.errors import UserError
-from alframe.core.layout import DIAGNOSIS, LABELS, MISLABELLED
-from alframe.report.load.records import LEAST_ERROR, Bin, DiagnosisFile, Mislabelled
+from alframe.core.file_names import DIAGNOSIS, LABELS, MISLABELLED
+from alframe.report.load.trial_records import LEAST_ERROR, Bin, DiagnosisFile, Mislabelled
 from alframe.report.load.trials import FinishedTrial
 
 HAND_SOURCES = ("seed", "query", "validation", "audit", "remainder")

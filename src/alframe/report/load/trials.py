@@ -8,11 +8,21 @@ from pathlib import Path
 from typing import Any, Literal
 
 from alframe.core.errors import UserError
-from alframe.core.layout import FAILURE, HYDRA, MARKS, QUESTIONS, ROUNDS, STATE, SUMMARY, TENSORBOARD, WANDB
+from alframe.core.file_names import (
+    FAILURE,
+    HYDRA,
+    MARKS,
+    QUESTIONS,
+    ROUNDS,
+    STATE,
+    SUMMARY,
+    TENSORBOARD,
+    WANDB,
+)
 from alframe.core.reports import RoundRow
 from alframe.core.trial_summary import TrialSummary
 from alframe.report.load.csv_json import read_choices, read_failure, read_rounds
-from alframe.trial.read import Damaged, read_config, read_summary
+from alframe.trial.read_finished import Damaged, read_config, read_summary
 
 _PARTS = {HYDRA, ".jobs", QUESTIONS, STATE, TENSORBOARD, WANDB}  # folders without trials
 _REPORT_PARTS = {

@@ -4,7 +4,7 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from alframe.config.identity import identity
+from alframe.config.trial_identity import identity
 from alframe.report.load.trials import FinishedTrial
 
 MISSING: Hashable = object()  # the value of a setting that a trial lacks

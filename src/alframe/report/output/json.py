@@ -6,9 +6,9 @@ from typing import Any
 
 from alframe.report.load.trials import Found
 from alframe.report.naming.names import Naming
+from alframe.report.stats.compared_figures import RESULTS, TIMES
 from alframe.report.stats.comparison import GroupComparison
 from alframe.report.stats.curves import Penalties
-from alframe.report.stats.metrics import RESULTS, TIMES
 
 
 def report_figures(found: Found, naming: Naming, comparison: GroupComparison) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from alframe.config.validate import conf_directory
-from alframe.core.layout import sync_line
+from alframe.core.file_names import sync_line
 from alframe.report.document import Picture, Report, Table
 from alframe.tracking.run_config import clipped
 from alframe.tracking.wandb_run import Mode, check_login, open_run, staged_in

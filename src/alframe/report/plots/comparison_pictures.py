@@ -17,9 +17,9 @@ from alframe.report.plots.draw_rankings import (
     within_bounds,
 )
 from alframe.report.plots.style import FAINT, GREY, WIDTH, Look, figure, in_style, looks, picture
+from alframe.report.stats.compared_figures import cut
 from alframe.report.stats.comparison import GroupComparison
 from alframe.report.stats.curves import KINDS
-from alframe.report.stats.metrics import cut
 from alframe.report.stats.ranking import drawn_groups
 from alframe.report.stats.statistics import Estimate
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from alframe._text import count
 from alframe.report.document import Picture
 from alframe.report.formatting import edge, percent_tick
-from alframe.report.load.records import Bin
+from alframe.report.load.trial_records import Bin
 from alframe.report.plots.axes import in_counts, in_percent, legend_above
 from alframe.report.plots.style import AUTO, BLUE, GREY, PALE, VERMILLION, figure, in_style, picture
 from alframe.report.stats.error_rates import Rate, rate, rates_above

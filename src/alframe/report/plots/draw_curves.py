@@ -7,9 +7,9 @@ from alframe.report.document import Picture
 from alframe.report.formatting import spread_note
 from alframe.report.plots.draw_rankings import ROW, VALUES, grey_note, within_bounds
 from alframe.report.plots.style import FAINT, WIDTH, Look, figure, picture
+from alframe.report.stats.compared_figures import cut
 from alframe.report.stats.comparison import GroupComparison
 from alframe.report.stats.curves import BandPoint, Kind
-from alframe.report.stats.metrics import cut
 from alframe.report.stats.statistics import values_at
 
 if TYPE_CHECKING:

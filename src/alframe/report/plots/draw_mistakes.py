@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from alframe._text import count, percent
 from alframe.report.document import Picture
 from alframe.report.formatting import confidence_text, shortened
-from alframe.report.load.records import DiagnosisFile, Mislabelled
+from alframe.report.load.trial_records import DiagnosisFile, Mislabelled
 from alframe.report.plots.axes import in_percent
 from alframe.report.plots.style import BLACK, GREY, HAND, PALE, VERMILLION, WIDTH, figure, in_style, picture
 

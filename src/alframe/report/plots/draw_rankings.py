@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 from alframe.report.document import Picture
 from alframe.report.formatting import spread_note
 from alframe.report.plots.style import GREY, WIDTH, Look, figure, picture
+from alframe.report.stats.compared_figures import TIMES, Figure, cut
 from alframe.report.stats.comparison import GroupComparison, GroupMeans
 from alframe.report.stats.curves import Kind
-from alframe.report.stats.metrics import TIMES, Figure, cut
 from alframe.report.stats.statistics import Estimate
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from alframe._text import count, percent
 from alframe.core.reports import RoundRow
 from alframe.report.document import Picture
-from alframe.report.load.records import round_name
+from alframe.report.load.trial_records import round_name
 from alframe.report.plots.axes import in_counts, in_percent, legend_above
 from alframe.report.plots.style import (
     AUTO,

@@ -6,6 +6,16 @@ from dataclasses import dataclass
 from alframe.core.errors import UserError
 from alframe.report.formatting import some
 from alframe.report.load.trials import FinishedTrial
+from alframe.report.stats.compared_figures import (
+    CERTIFICATES,
+    RESULTS,
+    TIMES,
+    Figure,
+    Groups,
+    by_seed,
+    mean,
+    means,
+)
 from alframe.report.stats.curves import (
     KINDS,
     BandPoint,
@@ -21,7 +31,6 @@ from alframe.report.stats.curves import (
     mean_curve,
     round_ends,
 )
-from alframe.report.stats.metrics import CERTIFICATES, RESULTS, TIMES, Figure, Groups, by_seed, mean, means
 from alframe.report.stats.pairwise_wins import Family
 from alframe.report.stats.statistics import Comparison, Estimate, holm, paired_comparison
 

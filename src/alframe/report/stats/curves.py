@@ -6,7 +6,7 @@ from statistics import fmean
 from typing import Literal
 
 from alframe.report.load.trials import FinishedTrial
-from alframe.report.stats.metrics import Groups
+from alframe.report.stats.compared_figures import Groups
 from alframe.report.stats.pairwise_wins import Family, penalty_matrix
 from alframe.report.stats.statistics import (
     FEWEST,

@@ -6,7 +6,7 @@ Pure functions of a trial's records. Axes: C the classes.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from alframe.report.load.records import Bin, DiagnosisFile
+from alframe.report.load.trial_records import Bin, DiagnosisFile
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from alframe.report.document import Table
 from alframe.report.formatting import some, spread_note
+from alframe.report.stats.compared_figures import CERTIFICATES, RESULTS, TIMES, Figure, cut
 from alframe.report.stats.comparison import Difference, GroupComparison
 from alframe.report.stats.curves import KINDS, Kind, Penalties
-from alframe.report.stats.metrics import CERTIFICATES, RESULTS, TIMES, Figure, cut
 from alframe.report.stats.ranking import MANY, drawn_groups, in_order
 from alframe.report.stats.statistics import FEWEST, Estimate
 

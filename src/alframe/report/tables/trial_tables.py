@@ -8,7 +8,7 @@ from alframe._text import count, duration, percent
 from alframe.core.reports import Certificate, RoundRow
 from alframe.report.document import Table
 from alframe.report.formatting import confidence_text, edge
-from alframe.report.load.records import DiagnosisFile, Mislabelled, round_name
+from alframe.report.load.trial_records import DiagnosisFile, Mislabelled, round_name
 from alframe.report.load.trials import FinishedTrial
 from alframe.report.stats.error_rates import mix_ups, rate, rates_above
 

@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from alframe.core.log_odds import log_odds
-from alframe.data.bank import ImageBank
+from alframe.data.image_bank import ImageBank
 from alframe.learner.compute.device import Compute
 from alframe.learner.module import Normalize
 from alframe.learner.scoring.batch_size import BatchSize

@@ -15,7 +15,7 @@ from alframe.report.load.one_trial import (
     hand_labels_by_source,
     mislabelled_of,
 )
-from alframe.report.load.records import round_name
+from alframe.report.load.trial_records import round_name
 from alframe.report.load.trials import FinishedTrial
 from alframe.report.plots.draw_rounds import SOURCE_COLOURS
 from tests.support.made_trial import DIAGNOSIS, leave_mislabelled, leave_trial, read

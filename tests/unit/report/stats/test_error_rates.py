@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from alframe.report.load.records import Bin, DiagnosisFile
+from alframe.report.load.trial_records import Bin, DiagnosisFile
 from alframe.report.stats.error_rates import cumulative, mix_ups, rate, rates_above
 
 

@@ -216,8 +216,8 @@ def test_ranks_fall_back_to_test_accuracy(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("p", "text"), [(0.0004, "p < 0.001"), (0.0123, "p 0.012")])
 def test_p_values_as_text(p: float, text: str) -> None:
+    from alframe.report.stats.compared_figures import RESULTS
     from alframe.report.stats.comparison import Difference
-    from alframe.report.stats.metrics import RESULTS
     from alframe.report.stats.statistics import Comparison, Estimate
 
     each = Comparison(difference=Estimate(mean=-0.5, low=-1.0, high=0.0, n=3), p=p)

@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from alframe._files import replace_file
-from alframe.core.layout import OFFLINE_RUNS, WANDB
+from alframe.core.file_names import OFFLINE_RUNS, WANDB
 
 _ID_LETTERS = string.ascii_lowercase + string.digits
 

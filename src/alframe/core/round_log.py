@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from alframe.core.components import Components
 from alframe.core.ledger import LabelLedger, Source
-from alframe.core.plan import LoopPlan
+from alframe.core.loop_plan import LoopPlan
 from alframe.core.records import Accepted, FitReport, Kind, RoundReport
 
 

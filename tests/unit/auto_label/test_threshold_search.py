@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alframe.auto_label.cuts import at_most, cut_by_sigma, cut_by_tests, error_free_needed
+from alframe.auto_label.threshold_search import at_most, cut_by_sigma, cut_by_tests, error_free_needed
 
 TESTS = {"tolerance": 0.05, "delta": 0.05, "min_support": 1, "num_cuts": 20}
 

@@ -7,7 +7,7 @@ import torch
 
 from alframe.core.errors import ConfigError
 from alframe.query import Bald, PowerLeastConfidence
-from alframe.query.base import finite, gumbel, soonest
+from alframe.query.pool_ranking import finite, gumbel, soonest
 from tests.support.pool_scores import generator, pool
 
 

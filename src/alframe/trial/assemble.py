@@ -8,19 +8,19 @@ from typing import Any
 from torch import Tensor
 
 from alframe.audit.certify import AuditCertifier
-from alframe.audit.evaluator import TruthEvaluator
+from alframe.audit.label_counts import TruthEvaluator
 from alframe.core.components import Components
 from alframe.core.errors import ConfigError
-from alframe.core.plan import LoopPlan
+from alframe.core.loop_plan import LoopPlan
 from alframe.core.protocols import check_component
 from alframe.data import ImageDataset, choose_members, make_bank, thinned_members
 from alframe.learner import CNNLearner
 from alframe.learner.compute.autotune import Subject
 from alframe.learner.interfaces import Progress
 from alframe.tracking import Tracker
+from alframe.trial.checks import check_classes, check_needs, check_views
 from alframe.trial.compute_plan import ComputePlan, build_compute_plan, make_subject
 from alframe.trial.instantiate import instantiate
-from alframe.trial.needs import check_classes, check_needs, check_views
 from alframe.trial.settings import Node, TrialSettings
 
 

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import yaml
 
-from alframe.core.layout import CONFIG, HYDRA, SUMMARY
+from alframe.core.file_names import CONFIG, HYDRA, SUMMARY
 from alframe.core.trial_summary import TrialSummary
 
 # libyaml reads a trial's config in 0.7 ms, PyYAML's own code in 5.4.

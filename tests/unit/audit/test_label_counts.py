@@ -1,6 +1,6 @@
 import torch
 
-from alframe.audit.evaluator import TruthEvaluator, count_by_class, count_labels, macro_mislabelled_share
+from alframe.audit.label_counts import TruthEvaluator, count_by_class, count_labels, macro_mislabelled_share
 from alframe.core.ledger import LabelLedger, Source
 
 

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from alframe.learner.batches import BatchTable, TabledBatches
 from alframe.learner.engines.index_table import TABLE_ROWS
-from alframe.learner.engines.replayable import check_optimizers, counts_in_place, may_be_padded
+from alframe.learner.engines.replay_checks import check_optimizers, counts_in_place, may_be_padded
 from alframe.learner.engines.step_program import RecordedStep
 from alframe.learner.interfaces import FitJob
 from alframe.learner.module import Classifier

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from importlib import metadata
 
-from alframe.audit.evaluator import ClassCounts, macro_mislabelled_share
+from alframe.audit.label_counts import ClassCounts, macro_mislabelled_share
 from alframe.core.records import Certificate, RoundReport
 from alframe.core.trial_summary import TrialSummary
 from alframe.tracking import TrialInfo

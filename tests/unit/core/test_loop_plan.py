@@ -3,7 +3,7 @@ import torch
 
 from alframe.core.errors import ConfigError
 from alframe.core.ledger import LabelLedger, Source
-from alframe.core.plan import Amount, LoopPlan
+from alframe.core.loop_plan import Amount, LoopPlan
 from tests.support.settings import FREE
 
 
