@@ -18,7 +18,7 @@ from alframe.core.errors import ConfigError, UserError
 from alframe.core.file_names import KEY
 from alframe.core.ledger import LabelLedger
 from alframe.core.protocols import MEMBERS
-from alframe.core.records import RoundReport
+from alframe.core.reports import RoundReport
 from alframe.core.trial_summary import TrialSummary
 from alframe.data import ImageDataset
 from alframe.oracle.callable import Answers, CallableOracle

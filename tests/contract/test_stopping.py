@@ -7,7 +7,7 @@ import pytest
 from alframe.config.compose import composed
 from alframe.config.validate import conf_directory
 from alframe.core.protocols import StoppingRule
-from alframe.core.records import Counts, FitReport, RoundReport
+from alframe.core.reports import Counts, FitReport, RoundReport
 from alframe.trial.instantiate import instantiate
 
 NAMES = sorted(path.stem for path in (conf_directory() / "stopping").glob("*.yaml"))

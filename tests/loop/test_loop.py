@@ -13,7 +13,8 @@ from alframe.core.errors import UserError
 from alframe.core.ledger import LabelLedger, Source
 from alframe.core.loop import label_dataset
 from alframe.core.loop_plan import Amount, LoopPlan
-from alframe.core.records import FitReport, Labelled, PoolScores
+from alframe.core.records import Labelled, PoolScores
+from alframe.core.reports import FitReport
 from alframe.oracle import SimulatedOracle
 from alframe.query import LeastConfidence
 from alframe.query.seed_sets import FirstSeedSet

@@ -13,7 +13,8 @@ from alframe.core.errors import ConfigError, TrialError
 from alframe.core.ledger import LabelLedger, Source
 from alframe.core.loop import RoundResult, label_dataset
 from alframe.core.loop_plan import Amount, LoopPlan
-from alframe.core.records import Accepted, FitReport, Labelled, PoolScores, Validation
+from alframe.core.records import Accepted, Labelled, PoolScores, Validation
+from alframe.core.reports import FitReport
 from alframe.oracle import SimulatedOracle
 from alframe.query import LeastConfidence
 from alframe.query.seed_sets import FirstSeedSet

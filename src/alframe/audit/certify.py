@@ -30,7 +30,7 @@ from alframe.audit.next_questions import labels_by_hand
 from alframe.audit.sampling import TAIL_SHARE, Auditor
 from alframe.core.ledger import LabelLedger
 from alframe.core.protocols import Oracle
-from alframe.core.records import Certificate
+from alframe.core.reports import Certificate
 
 # Without `max_labels`, a fixed audit is large enough to pass in nine of ten cases if the share of wrong
 # labels is a quarter of the tolerance. To pass at half of it, it would need more than twice the questions.

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from alframe.audit.reliability import Diagnosis, diagnose
 from alframe.core.ledger import LabelLedger, Source
-from alframe.core.records import Counts
+from alframe.core.reports import Counts
 
 
 def count_labels(ledger: LabelLedger, truth_N: Tensor | None) -> Counts:

@@ -8,7 +8,8 @@ from torch import Tensor
 from alframe.core.components import Components
 from alframe.core.ledger import LabelLedger
 from alframe.core.loop_plan import LoopPlan
-from alframe.core.records import Certificate, PoolScores, RoundReport
+from alframe.core.records import PoolScores
+from alframe.core.reports import Certificate, RoundReport
 from alframe.core.round_log import Clock, RoundLog, report_round
 from alframe.core.steps import (
     RoundState,

@@ -5,7 +5,7 @@ from typing import Literal
 
 from alframe.core.errors import ConfigError
 from alframe.core.ledger import LabelLedger
-from alframe.core.records import Counts
+from alframe.core.reports import Counts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +73,7 @@ class Cost:
     def total(self, counts: Counts, seconds: float) -> float:
         """Return the cost of the labels so far and of the seconds spent.
 
-        >>> from alframe.core.records import Counts
+        >>> from alframe.core.reports import Counts
         >>> counts = Counts(n_samples=9, hand_labels=5, auto_labels=4, unlabelled=0, mislabelled=None,
         ...                 mislabelled_share=None, auto_label_error=None)
         >>> Cost(hand_label=0.04, auto_label=0.0, hour=2.0).total(counts, seconds=1800)

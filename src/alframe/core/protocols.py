@@ -11,16 +11,8 @@ from torch import Tensor
 
 from alframe.core.errors import ConfigError
 from alframe.core.ledger import LabelLedger
-from alframe.core.records import (
-    Accepted,
-    Certificate,
-    Counts,
-    FitReport,
-    Labelled,
-    PoolScores,
-    RoundReport,
-    Validation,
-)
+from alframe.core.records import Accepted, Labelled, PoolScores, Validation
+from alframe.core.reports import Certificate, Counts, FitReport, RoundReport
 
 # Scores that cost nothing extra. All other needs of a strategy are computed for its candidates only.
 CHEAP = frozenset({"margin", "entropy"})

@@ -20,20 +20,7 @@ from typing import Any, Self
 
 from torch import Tensor
 
-from alframe.core.reports import Certificate, Counts, FitReport, Kind, RoundReport
 from alframe.core.selection import among
-
-__all__ = [
-    "Accepted",
-    "Certificate",
-    "Counts",
-    "FitReport",
-    "Kind",
-    "Labelled",
-    "PoolScores",
-    "RoundReport",
-    "Validation",
-]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from alframe.core.components import Components
 from alframe.core.ledger import LabelLedger, Source
 from alframe.core.loop_plan import LoopPlan
-from alframe.core.records import Accepted, FitReport, Kind, RoundReport
+from alframe.core.records import Accepted
+from alframe.core.reports import FitReport, Kind, RoundReport
 
 
 @dataclass(kw_only=True)

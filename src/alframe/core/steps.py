@@ -11,7 +11,8 @@ from alframe.core.errors import ConfigError, TrialError, TrialNotice, UserError
 from alframe.core.ledger import LabelLedger, Source
 from alframe.core.loop_plan import LoopPlan
 from alframe.core.protocols import QueryStrategy
-from alframe.core.records import Accepted, Certificate, Labelled, PoolScores, Validation
+from alframe.core.records import Accepted, Labelled, PoolScores, Validation
+from alframe.core.reports import Certificate
 from alframe.core.round_log import RoundLog
 from alframe.core.seeds import derive_generator
 from alframe.core.selection import among, lowest

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from alframe.core.errors import ConfigError, TrainingDiverged
-from alframe.core.records import FitReport, Labelled, PoolScores
+from alframe.core.records import Labelled, PoolScores
+from alframe.core.reports import FitReport
 from alframe.core.seeds import derive_seed
 from alframe.data.image_bank import Bank
 from alframe.learner.compute.device import Compute

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from alframe.config.ranges import check_fields
 from alframe.core.protocols import StoppingRule
-from alframe.core.records import RoundReport
+from alframe.core.reports import RoundReport
 from alframe.stopping.rules import AnyOf, standard
 
 MAX_ROUNDS_AHEAD = 10_000

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from alframe.config.ranges import check_fields
 from alframe.core.protocols import StoppingRule
-from alframe.core.records import RoundReport
+from alframe.core.reports import RoundReport
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,7 @@ from torch import Tensor
 from alframe.audit.label_issues import LabelIssue
 from alframe.audit.reliability import Diagnosis
 from alframe.core.ledger import LabelLedger
-from alframe.core.records import RoundReport
+from alframe.core.reports import RoundReport
 from alframe.core.trial_summary import TrialSummary
 
 Status = Literal["finished", "failed", "interrupted", "waiting"]

@@ -7,7 +7,7 @@ from tqdm import tqdm
 
 from alframe._text import duration, percent_cell
 from alframe.core.file_names import LABELS, shown, sync_line
-from alframe.core.records import RoundReport
+from alframe.core.reports import RoundReport
 from alframe.tracking.base import Outcome, TrialInfo
 from alframe.tracking.console_summary import closing_summary
 

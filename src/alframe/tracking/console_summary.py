@@ -15,7 +15,7 @@ from alframe.core.file_names import (
     shown,
     sync_line,
 )
-from alframe.core.records import Certificate
+from alframe.core.reports import Certificate
 from alframe.core.trial_summary import TrialSummary
 
 # The mean over classes is printed if the largest class has at least UNEQUAL times the samples of the smallest

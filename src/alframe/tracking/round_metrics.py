@@ -1,6 +1,6 @@
 """A round's metrics under the keys that W&B and TensorBoard share."""
 
-from alframe.core.records import RoundReport
+from alframe.core.reports import RoundReport
 
 
 def metrics(report: RoundReport) -> dict[str, float]:

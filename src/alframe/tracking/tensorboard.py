@@ -6,7 +6,7 @@ from typing import Any
 from alframe.audit.reliability import most_confident
 from alframe.core.errors import UserError
 from alframe.core.file_names import TENSORBOARD
-from alframe.core.records import RoundReport
+from alframe.core.reports import RoundReport
 from alframe.tracking.base import Outcome, TrialInfo
 from alframe.tracking.round_metrics import metrics
 from alframe.tracking.run_config import Fact, end_facts, facts

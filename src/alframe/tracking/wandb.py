@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
-from alframe.core.records import RoundReport
+from alframe.core.reports import RoundReport
 from alframe.tracking.base import Outcome, TrialInfo
 from alframe.tracking.files import label_lines
 from alframe.tracking.round_metrics import metrics

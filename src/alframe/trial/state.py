@@ -20,7 +20,8 @@ from alframe.core.errors import AlframeError
 from alframe.core.file_names import STATE, STATE_FILES, state_file
 from alframe.core.ledger import LabelLedger
 from alframe.core.loop import RoundResult
-from alframe.core.records import Counts, FitReport, PoolScores, RoundReport
+from alframe.core.records import PoolScores
+from alframe.core.reports import Counts, FitReport, RoundReport
 
 KEPT = 2  # state files
 _MAGIC = b"alframe trial state, format 1\n"

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from importlib import metadata
 
 from alframe.audit.label_counts import ClassCounts, macro_mislabelled_share
-from alframe.core.records import Certificate, RoundReport
+from alframe.core.reports import Certificate, RoundReport
 from alframe.core.trial_summary import TrialSummary
 from alframe.tracking import TrialInfo
 

@@ -14,7 +14,7 @@ from alframe.audit.certify import certify, feasibility
 from alframe.audit.hypergeometric import most_wrong
 from alframe.core.errors import ConfigError
 from alframe.core.ledger import LabelLedger, Source
-from alframe.core.records import Certificate
+from alframe.core.reports import Certificate
 from tests.support.settings import certificate_spec
 
 certify_module = importlib.import_module("alframe.audit.certify")  # the package exports a function so called

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from alframe.core.errors import ConfigError
-from alframe.core.records import Counts, RoundReport
+from alframe.core.reports import Counts, RoundReport
 from alframe.stopping import MinimumCost
 from alframe.stopping.minimum_cost import PowerLaw, power_law
 

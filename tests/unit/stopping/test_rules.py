@@ -3,7 +3,7 @@
 import pytest
 
 from alframe.core.errors import ConfigError
-from alframe.core.records import Counts, RoundReport
+from alframe.core.reports import Counts, RoundReport
 from alframe.stopping import AnyOf, HandBudget, MaxCost, MaxRounds
 from tests.support.settings import standard_rules
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from alframe.core.ledger import LabelLedger, Source
-from alframe.core.records import Counts, FitReport, RoundReport
+from alframe.core.reports import Counts, FitReport, RoundReport
 from alframe.core.trial_summary import TrialSummary
 from alframe.tracking import Outcome, TrialInfo
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from alframe.core.records import Certificate
+from alframe.core.reports import Certificate
 from alframe.tracking import ConsoleTracker
 from alframe.tracking.console_summary import closing_summary
 

@@ -1,6 +1,6 @@
 from dataclasses import replace
 
-from alframe.core.records import Certificate
+from alframe.core.reports import Certificate
 from alframe.tracking.run_config import clipped, end_facts, facts, flat, tags
 
 
