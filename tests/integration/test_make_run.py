@@ -16,7 +16,7 @@ def test_without_mnist_the_digits_are_labelled_and_it_says_so(tmp_path: Path) ->
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("MNIST cannot be had: data_dir: expected mnist under")
-    assert "LabelResult scikit-learn's 1,797 digits instead." in done.stdout
+    assert "Labelling scikit-learn's 1,797 digits instead." in done.stdout
     assert len((tmp_path / "trial" / "labels.csv").read_text().splitlines()) == 1 + 1797
 
 

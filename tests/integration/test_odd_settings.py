@@ -59,7 +59,7 @@ def test_an_oracle_that_errs_is_not_taken_as_right_in_silence(tmp_path: Path) ->
     with pytest.warns(TrialNotice, match=r"Write certificate.oracle_error=0.1"):
         done = alframe(*SHORT, *promised, "tracker=none", "hydra.run.dir=out", cwd=tmp_path)
     assert done.returncode == 0
-    assert "takes every answer as right" in done.stdout
+    assert "assumes that every answer is right" in done.stdout
 
 
 def test_an_enormous_spread_asks_from_the_whole_pool(tmp_path: Path) -> None:
