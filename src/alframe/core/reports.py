@@ -4,10 +4,10 @@ Importing this module does not import torch, so that a report can read the recor
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal, Self
+from dataclasses import dataclass, fields, replace
+from typing import Literal, Self
 
-from alframe.core.record_parsing import record_from_text, record_from_values
+from alframe.core.record_parsing import record_from_text
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -167,31 +167,11 @@ class RoundReport:
 
     def row(self) -> RoundRow:
         """Return the report as one flat row of `rounds.csv`."""
-        counts, fit = self.counts, self.fit
-        return RoundRow(
-            round=self.round,
-            train_samples=fit.samples if fit else None,
-            train_steps=fit.steps if fit else None,
-            train_seconds=fit.seconds if fit else None,
-            score_seconds=self.score_seconds,
-            hand_new=self.hand_new,
-            auto_new=self.auto_new,
-            hand_labels=counts.hand_labels,
-            auto_labels=counts.auto_labels,
-            unlabelled=counts.unlabelled,
-            mislabelled=counts.mislabelled,
-            mislabelled_share=counts.mislabelled_share,
-            auto_label_error=counts.auto_label_error,
-            coverage=counts.coverage,
-            threshold=self.threshold,
-            test_accuracy=self.test_accuracy,
-            seconds=self.seconds,
-            train_loss=fit.loss if fit else None,
-            train_epochs=fit.epochs if fit else None,
-            kind=self.kind,
-            cost=self.cost,
-            note=self.note,
-        )
+        values = {**vars(self.counts), "coverage": self.counts.coverage, **vars(self)}
+        if self.fit is not None:
+            values |= {f"train_{name}": value for name, value in vars(self.fit).items()}
+        columns = [field.name for field in fields(RoundRow) if field.name in values]
+        return RoundRow(**{name: values[name] for name in columns})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -229,16 +209,3 @@ class Certificate:
     oracle_error: float | None = None
     max_wrong_with_oracle_error: int | None = None
     confidence_with_oracle_error: float | None = None
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the fields as plain values, for `summary.json`."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, content: Mapping[str, Any]) -> Self:
-        """Return the certificate with these values.
-
-        Raises:
-            ValueError: a value is missing or of another type.
-        """
-        return record_from_values(cls, content)

@@ -1,7 +1,7 @@
 """The content of `summary.json`: the figures of a finished trial. Imports no torch."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Self
 
 from alframe.core.record_parsing import record_from_values
@@ -77,8 +77,7 @@ class TrialSummary:
 
     def to_json(self) -> dict[str, Any]:
         """Return the content of `summary.json` as plain containers."""
-        certificate = None if self.certificate is None else self.certificate.to_dict()
-        return {**vars(self), "certificate": certificate}
+        return asdict(self)
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> Self:
@@ -92,7 +91,7 @@ class TrialSummary:
             if not isinstance(certificate, Mapping):
                 raise ValueError(f"expected an object or null as certificate, got {certificate!r}")
             try:
-                certificate = Certificate.from_dict(certificate)
+                certificate = record_from_values(Certificate, certificate)
             except ValueError as error:
                 raise ValueError(f"certificate: {error}") from None
         summary = record_from_values(cls, {**content, "certificate": certificate})

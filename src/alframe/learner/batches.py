@@ -87,41 +87,34 @@ class IndexStream:
         return taken
 
 
+@dataclass(eq=False)
 class EpochBatches:
     """(images, labels), each sample once per epoch; the last batch has the remaining samples.
 
-    Args:
+    Attributes:
         bank: the images. index_L: int64. label_L: int64.
         batch_size: samples per batch.
         generator: shuffles each epoch; None keeps the order.
     """
 
-    def __init__(
-        self,
-        bank: Bank,
-        index_L: Tensor,
-        label_L: Tensor,
-        batch_size: int,
-        generator: torch.Generator | None = None,
-    ) -> None:
-        self.bank = bank
-        self.batch_size = batch_size
-        self._index_L = index_L
-        self._label_L = label_L
-        self.generator = generator
+    bank: Bank
+    index_L: Tensor
+    label_L: Tensor
+    batch_size: int
+    generator: torch.Generator | None = None
 
     def __len__(self) -> int:
-        return -(-len(self._index_L) // self.batch_size)
+        return -(-len(self.index_L) // self.batch_size)
 
     def tables(self) -> Iterator[BatchTable]:
         """Yield the one table of an epoch, the last row padded."""
-        n, n_rows = len(self._index_L), len(self)
+        n, n_rows = len(self.index_L), len(self)
         order_L = torch.arange(n)
         if self.generator is not None:
             order_L = torch.randperm(n, generator=self.generator)
         padding = n_rows * self.batch_size - n
-        index = torch.cat([self._index_L[order_L], self._index_L[order_L[:1]].expand(padding)])
-        label = torch.cat([self._label_L[order_L], torch.full((padding,), MASKED)])
+        index = torch.cat([self.index_L[order_L], self.index_L[order_L[:1]].expand(padding)])
+        label = torch.cat([self.label_L[order_L], torch.full((padding,), MASKED)])
         columns = index.view(n_rows, self.batch_size), label.view(n_rows, self.batch_size)
         yield BatchTable(columns, last=self.batch_size - padding)
 
@@ -139,34 +132,26 @@ class EpochBatches:
             yield self.load(*(column_B[: table.last] for column_B in rows[-1]))
 
 
+ROWS = 64  # steps of `ConsistencyBatches` that are drawn and moved at once
+
+
+@dataclass(eq=False)
 class ConsistencyBatches:
     """Endless (labelled images, labels, pool images); the pool part is None when the pool is empty."""
 
-    ROWS = 64  # steps drawn and moved at once
-
-    def __init__(
-        self,
-        bank: Bank,
-        index_L: Tensor,
-        label_L: Tensor,
-        pool_P: Tensor,
-        batch_size: int,
-        pool_batch_size: int,
-        generator: torch.Generator,
-    ) -> None:
-        self.bank = bank
-        self.batch_size = batch_size
-        self._index_L = index_L
-        self._label_L = label_L
-        self._pool_P = pool_P
-        self._pool_batch_size = pool_batch_size if len(pool_P) else 0
-        self.generator = generator
+    bank: Bank
+    index_L: Tensor
+    label_L: Tensor
+    pool_P: Tensor
+    batch_size: int
+    pool_batch_size: int
+    generator: torch.Generator
 
     def tables(self) -> Iterator[BatchTable]:
         """Yield endless tables: labelled indices, labels and, unless the pool is empty, pool indices."""
         rows = self._rows()
         while True:
-            columns = zip(*islice(rows, self.ROWS), strict=True)
+            columns = zip(*islice(rows, ROWS), strict=True)
             yield BatchTable(tuple(torch.stack(column) for column in columns), last=self.batch_size)
 
     def load(self, *row: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
@@ -182,9 +167,10 @@ class ConsistencyBatches:
                 yield self.load(*row)
 
     def _rows(self) -> Iterator[tuple[Tensor, ...]]:
-        labelled = IndexStream(torch.arange(len(self._index_L)), self.generator)
-        pool = IndexStream(self._pool_P, self.generator) if self._pool_batch_size else None
+        labelled = IndexStream(torch.arange(len(self.index_L)), self.generator)
+        with_pool = self.pool_batch_size and len(self.pool_P)
+        pool = IndexStream(self.pool_P, self.generator) if with_pool else None
         while True:
             position_B = labelled.take(self.batch_size)
-            row = self._index_L[position_B], self._label_L[position_B]
-            yield row if pool is None else (*row, pool.take(self._pool_batch_size))
+            row = self.index_L[position_B], self.label_L[position_B]
+            yield row if pool is None else (*row, pool.take(self.pool_batch_size))

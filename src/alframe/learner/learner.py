@@ -3,7 +3,7 @@
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import torch
@@ -18,18 +18,19 @@ from alframe.learner.compute.device import Compute
 from alframe.learner.final_fit import FinalFit
 from alframe.learner.interfaces import Engine, FitInputs, NotFiniteError, Progress, Recipe
 from alframe.learner.scoring.batch_size import BatchSize
-from alframe.learner.scoring.committee import DETAILS, Committee
+from alframe.learner.scoring.committee import DETAILS, Committee, score_details
 from alframe.learner.scoring.logit_cache import LogitCache
-from alframe.learner.scoring.scorer import Scorer
-from alframe.learner.scoring.test_time_augmentation import Views
+from alframe.learner.scoring.pool import score_pool
+from alframe.learner.scoring.test_time_augmentation import Views, rescore_with_tta
 
 NetworkFactory = Callable[..., nn.Module]
 
 
+@dataclass(kw_only=True, eq=False)
 class CNNLearner:
     """Trains a network each round and scores with the networks of the last rounds.
 
-    Args:
+    Attributes:
         bank: the images to label. test_bank: the test images, or None.
         member_N: bool, the samples that are part of the trial.
         n_classes: number of classes.
@@ -46,49 +47,31 @@ class CNNLearner:
         progress: called with (stage, done, total).
     """
 
-    def __init__(
-        self,
-        *,
-        bank: Bank,
-        test_bank: Bank | None,
-        member_N: Tensor,
-        n_classes: int,
-        network: NetworkFactory,
-        recipe: Recipe,
-        engine: Engine,
-        compute: Compute,
-        seed: int,
-        warm_start: bool,
-        ensemble: int,
-        scoring_batch_size: int,
-        committee: Committee,
-        final: FinalFit | None = None,
-        progress: Progress = lambda stage, done, total: None,
-    ) -> None:
-        self._bank = bank
-        self._test_bank = test_bank
-        self._n_classes = n_classes
-        self._network = network
-        self._recipe = recipe
-        self._engine = engine
-        self._compute = compute
-        self._seed = seed
-        self._warm_start = warm_start
-        self._final = final
+    bank: Bank
+    test_bank: Bank | None
+    member_N: Tensor
+    n_classes: int
+    network: NetworkFactory
+    recipe: Recipe
+    engine: Engine
+    compute: Compute
+    seed: int
+    warm_start: bool
+    ensemble: int
+    scoring_batch_size: int
+    committee: Committee
+    final: FinalFit | None = None
+    progress: Progress = lambda stage, done, total: None
+
+    def __post_init__(self) -> None:
         self._round, self._is_final = 0, False
-        self._progress = progress
-        normalize = recipe.normalize(bank, member_N.nonzero().flatten()).to(compute.device)
-        self._networks: deque[nn.Module] = deque(maxlen=ensemble)
-        n_scoring = max(ensemble, final.networks + ensemble if final else 0)
+        self._normalize = self.recipe.normalize(self.bank, self.member_N.nonzero().flatten())
+        self._normalize.to(self.compute.device)
+        self._forward = self.engine.forward(self._normalize)
+        self._batch_size = BatchSize(self.scoring_batch_size)
+        self._networks: deque[nn.Module] = deque(maxlen=self.ensemble)
+        n_scoring = max(self.ensemble, self.final.networks + self.ensemble if self.final else 0)
         self._cache = LogitCache() if n_scoring > 1 else None
-        self._scorer = Scorer(
-            normalize=normalize,
-            forward=engine.forward(normalize),
-            compute=compute,
-            batch_size=BatchSize(scoring_batch_size),
-            committee=committee,
-            cache=self._cache,
-        )
         self._fitted: FitReport | None = None  # of the newest fit
         self._restored_round: int | None = None  # the round whose fit `load_state_dict` restored
 
@@ -102,7 +85,7 @@ class CNNLearner:
             "round": self._round,
             "is_final": self._is_final,
             "fit": None if self._fitted is None else asdict(self._fitted),
-            "scoring_batch_size": self._scorer.batch_size.n,
+            "scoring_batch_size": self._batch_size.n,
             "networks": [
                 {name: value.cpu() for name, value in network.state_dict().items()}
                 for network in self._networks
@@ -119,11 +102,11 @@ class CNNLearner:
         self._round, self._is_final = state["round"], state["is_final"]
         self._restored_round = state["round"]
         self._fitted = None if state["fit"] is None else FitReport(**state["fit"])
-        self._scorer.batch_size.n = state["scoring_batch_size"]
+        self._batch_size.n = state["scoring_batch_size"]
         n_networks = len(state["networks"])
         self._networks = deque(maxlen=max(self._networks.maxlen or 1, n_networks))
         for weights in state["networks"]:
-            with self._compute.seeded(0):  # the initial weights are overwritten; the global state is kept
+            with self.compute.seeded(0):  # the initial weights are overwritten; the global state is kept
                 network = self._new_network()
             network.load_state_dict(weights)
             self._networks.append(network.eval().requires_grad_(False))
@@ -132,7 +115,7 @@ class CNNLearner:
 
     @property
     def _banks(self) -> list[Bank]:
-        return [self._bank, *([self._test_bank] if self._test_bank is not None else [])]
+        return [self.bank, *([self.test_bank] if self.test_bank is not None else [])]
 
     def fit(self, labelled: Labelled, round: int, *, final: bool = False) -> FitReport:
         """Train a network on the current labels, or the networks of the final fit.
@@ -143,11 +126,11 @@ class CNNLearner:
         if self._fitted is not None and self._restored_round == round:
             return self._fitted
         self._round, self._is_final, self._restored_round = round, final, None
-        if not final or self._final is None:
-            newest = self._networks[-1] if self._warm_start and self._networks else None
+        if not final or self.final is None:
+            newest = self._networks[-1] if self.warm_start and self._networks else None
             self._fitted = self._fit(labelled, round, start_from=newest)
         else:
-            self._fitted = self._fit_last(labelled, round, self._final)
+            self._fitted = self._fit_last(labelled, round, self.final)
         return self._fitted
 
     def _fit_last(self, labelled: Labelled, round: int, last: FinalFit) -> FitReport:
@@ -182,22 +165,22 @@ class CNNLearner:
     ) -> FitReport:
         start = time.perf_counter()
         of = f"/{member}" if member else ""
-        with self._compute.seeded(derive_seed(self._seed, round, f"weights{of}")):
+        with self.compute.seeded(derive_seed(self.seed, round, f"weights{of}")):
             network = self._new_network()
             if start_from is not None:
                 network.load_state_dict(start_from.state_dict())
             inputs = FitInputs(
-                bank=self._bank,
-                normalize=self._scorer.normalize,
+                bank=self.bank,
+                normalize=self._normalize,
                 labelled=labelled,
                 round=round,
-                batches_seed=derive_seed(self._seed, round, f"batches{of}"),
-                augment_seed=derive_seed(self._seed, round, f"augment{of}"),
+                batches_seed=derive_seed(self.seed, round, f"batches{of}"),
+                augment_seed=derive_seed(self.seed, round, f"augment{of}"),
                 steps=steps,
             )
-            job = self._recipe.job(network, inputs)
+            job = self.recipe.job(network, inputs)
             try:
-                result = self._engine.fit(job, self._progress)
+                result = self.engine.fit(job, self.progress)
             except NotFiniteError as error:
                 raise TrainingDiverged(round, str(error)) from error
         self._networks.append(job.module.scoring_network)
@@ -212,37 +195,70 @@ class CNNLearner:
         )
 
     def _new_network(self) -> nn.Module:
-        network = self._network(
-            in_channels=self._bank.image_shape[0],
-            image_size=self._bank.image_shape[1:],
-            n_classes=self._n_classes,
+        network = self.network(
+            in_channels=self.bank.image_shape[0],
+            image_size=self.bank.image_shape[1:],
+            n_classes=self.n_classes,
         )
-        return network.to(self._compute.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return network.to(self.compute.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def score(self, index_P: Tensor, needs: frozenset[str]) -> PoolScores:
-        """Return the scores of `index_P`; see `score_pool` and `score_details`."""
-        networks = list(self._networks)
-        scores = self._scorer.score(networks, self._bank, index_P, needs - DETAILS, self._progress)
-        if self._is_final and self._final is not None and self._final.views is not None:
-            alter = self._alter(self._final.views)
-            scores = self._scorer.rescore(scores, networks, self._bank, alter, self._final.views)
+        """Return the scores of `index_P`; see `score_pool`, `rescore_with_tta` and `score_details`."""
+        scores = self._score(self.bank, index_P, needs - DETAILS, self.progress)
+        views = self.final.views if self._is_final and self.final is not None else None
+        if views is not None:
+            scores = rescore_with_tta(
+                scores,
+                list(self._networks),
+                self._normalize,
+                self._alter(views),
+                self.bank,
+                compute=self.compute,
+                batch_size=self._batch_size,
+                views=views,
+            )
         if not needs & DETAILS:
             return scores
-        seed = derive_seed(self._seed, self._round, "committee")
-        return self._scorer.with_details(scores, networks, self._bank, needs, seed)
+        details = score_details(
+            list(self._networks),
+            self._normalize,
+            self.bank,
+            index_P,
+            compute=self.compute,
+            batch_size=self._batch_size,
+            needs=needs,
+            committee=self.committee,
+            seed=derive_seed(self.seed, self._round, "committee"),
+        )
+        return replace(scores, **details._asdict())
+
+    def _score(
+        self, bank: Bank, index_P: Tensor, needs: frozenset[str], progress: Progress | None
+    ) -> PoolScores:
+        return score_pool(
+            list(self._networks),
+            self._normalize,
+            bank,
+            index_P,
+            compute=self.compute,
+            batch_size=self._batch_size,
+            needs=needs,
+            progress=progress,
+            cache=self._cache,
+            forward=self._forward,
+        )
 
     def _alter(self, views: Views) -> Callable[[Tensor], Tensor]:
-        alter = getattr(self._recipe, "alter", None)
+        alter = getattr(self.recipe, "alter", None)
         if alter is None:
             raise ConfigError("learner.final.views.n", "1 with a recipe that alters no images", views.n)
-        seed = derive_seed(self._seed, self._round, "views")
-        altered: Callable[[Tensor], Tensor] = alter(self._bank, self._scorer.normalize, seed, views.strength)
+        seed = derive_seed(self.seed, self._round, "views")
+        altered: Callable[[Tensor], Tensor] = alter(self.bank, self._normalize, seed, views.strength)
         return altered
 
     def predict_test(self) -> Tensor | None:
         """Return the predicted class of each test image: (T,) int64, CPU; None without a test set."""
-        if self._test_bank is None:
+        if self.test_bank is None:
             return None
-        index_T = torch.arange(len(self._test_bank))
-        networks = list(self._networks)
-        return self._scorer.score(networks, self._test_bank, index_T, frozenset(), None).predicted_P
+        index_T = torch.arange(len(self.test_bank))
+        return self._score(self.test_bank, index_T, frozenset(), None).predicted_P

@@ -90,8 +90,8 @@ def load_data(settings: TrialSettings) -> ImageDataset:
     Raises:
         DataError: it is missing, damaged or not fit for labelling.
     """
-    data = settings.data
-    dataset: ImageDataset = instantiate("data", data.dataset, settings.trusted, data_dir=data.directory)
+    data_dir = settings.data_dir
+    dataset: ImageDataset = instantiate("data", settings.data, settings.trusted, data_dir=data_dir)
     if not isinstance(dataset, ImageDataset):
         raise ConfigError("data._target_", "a function that returns an ImageDataset", type(dataset).__name__)
     return dataset
@@ -103,8 +103,8 @@ def members(settings: TrialSettings, dataset: ImageDataset) -> Tensor:
     Raises:
         UserError: there are too few of them, or all have one class.
     """
-    member_N = choose_members(len(dataset), settings.data.limit, settings.seed)
-    member_N = thinned_members(dataset, member_N, settings.data.imbalance, settings.seed)
+    member_N = choose_members(len(dataset), settings.limit, settings.seed)
+    member_N = thinned_members(dataset, member_N, settings.imbalance, settings.seed)
     check_classes(dataset, member_N)
     return member_N
 
@@ -128,7 +128,7 @@ def _replaceable(
     directory: Path | None,
 ) -> dict[str, Any]:
     """Return the components that a user's own object may replace, by name, all checked."""
-    nodes, trusted = settings.components, settings.trusted
+    trusted = settings.trusted
     # A seed set or oracle gets each of these values only if its constructor has a parameter of that name.
     # Only simulations have the parameter truth_N.
     offered = {
@@ -141,14 +141,14 @@ def _replaceable(
     }
     make = {
         "initial": lambda: instantiate(
-            "initial", nodes.initial, trusted, offered=offered, amount=nodes.seed_set_size
+            "initial", settings.initial, trusted, offered=offered, amount=settings.seed_set_size
         ),
         "query": lambda: _optional(
-            "query", nodes.query, trusted, offered={"device": compute_plan.compute.device}
+            "query", settings.query, trusted, offered={"device": compute_plan.compute.device}
         ),
-        "auto_label": lambda: _optional("auto_label", nodes.auto_label, trusted),
-        "oracle": lambda: instantiate("oracle", nodes.oracle, trusted, offered=offered),
-        "stopping": lambda: instantiate("stopping", nodes.stopping, trusted),
+        "auto_label": lambda: _optional("auto_label", settings.auto_label, trusted),
+        "oracle": lambda: instantiate("oracle", settings.oracle, trusted, offered=offered),
+        "stopping": lambda: instantiate("stopping", settings.stopping, trusted),
     }
     parts = {
         group: replacements[group] if group in replacements else make_one()

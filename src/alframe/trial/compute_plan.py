@@ -48,10 +48,9 @@ class ComputePlan:
 
 def build_compute_plan(settings: TrialSettings, dataset: ImageDataset, subject: Subject) -> ComputePlan:
     """Return the compute plan of a trial; `auto` is decided by the hardware's abilities or by a probe."""
-    asked = settings.compute
-    device = Compute.choose(asked.device, "float32").device
-    compute = choose_precision(device, asked.precision, subject)
-    choice = choose_engine(asked.engine, compute, streamed=not isinstance(dataset.images_N, Tensor))
+    device = Compute.choose(settings.device, "float32").device
+    compute = choose_precision(device, settings.precision, subject)
+    choice = choose_engine(settings.engine, compute, streamed=not isinstance(dataset.images_N, Tensor))
     scoring_batch_size = choose_scoring_batch(compute, settings.learner.scoring_batch_size, subject)
     return ComputePlan(
         compute=compute,

@@ -16,7 +16,7 @@ from alframe.core.ledger import LabelLedger
 from alframe.core.loop import RoundResult
 from alframe.trial.assemble import Trial
 from alframe.trial.directory import check_same_trial
-from alframe.trial.settings import ComputeSettings, TrialSettings
+from alframe.trial.settings import TrialSettings
 from alframe.trial.state import DamagedStateError, TrialState, load_state, state_files
 from alframe.trial.summarise import versions
 
@@ -86,14 +86,9 @@ def check_versions(state: TrialState, ours: Mapping[str, str | None]) -> None:
 
 def settled(settings: TrialSettings, chosen: Mapping[str, Any]) -> TrialSettings:
     """Return the settings with everything automatic replaced by the choices of the trial's first process."""
-    compute = ComputeSettings(
-        device=chosen["device"],
-        precision=chosen["precision"],
-        engine=chosen["engine"],
-        threads=chosen["threads"],
-    )
     learner = replace(settings.learner, scoring_batch_size=chosen["scoring_batch_size"])
-    return replace(settings, compute=compute, learner=learner)
+    compute = {key: chosen[key] for key in ("device", "precision", "engine", "threads")}
+    return replace(settings, learner=learner, **compute)
 
 
 def states_of(components: Components) -> dict[str, Any]:

@@ -112,12 +112,12 @@ def run_trial(
 
 
 def _run(request: _Request, settings: TrialSettings, state: TrialState | None) -> TrialSummary:
-    compute, console = settings.compute, request.replacements.console
-    choose_engine(compute.engine, Compute.choose(compute.device, compute.precision))  # checks them first
+    console = request.replacements.console
+    choose_engine(settings.engine, Compute.choose(settings.device, settings.precision))  # checks them first
     keep_large_blocks()
     tracker = build_tracker(settings)
     warn_of_oracle_errors(settings)
-    with limited_threads(compute.threads) as threads:
+    with limited_threads(settings.threads) as threads:
         trial, data = _assembled(request, settings, state)
         if trial.dataset.files_N is not None:
             replace_file(request.directory / FILES, file_lines(trial.dataset.files_N))

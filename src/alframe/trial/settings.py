@@ -21,22 +21,6 @@ _NOT_OF_RECIPE = ("warm_start", "ensemble", "committee", "final", "crop", "scori
 
 
 @dataclass(frozen=True, kw_only=True)
-class DataSettings:
-    """The data set and the samples that take part.
-
-    Attributes:
-        dataset: the node of a function that returns the data set. directory: where data sets lie.
-        limit: number of samples that take part, None for all.
-        imbalance: how classes are made unequal, None for not at all.
-    """
-
-    dataset: Node
-    directory: str
-    limit: int | None
-    imbalance: Node | None
-
-
-@dataclass(frozen=True, kw_only=True)
 class LearnerSettings:
     """The learner.
 
@@ -60,39 +44,19 @@ class LearnerSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ComputeSettings:
-    """Device, precision, engine and threads as set in the config: each may still be automatic."""
-
-    device: str
-    precision: str
-    engine: str
-    threads: int | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class ComponentSettings:
-    """The nodes of the other components; None if the group's choice is `none`.
-
-    Attributes:
-        seed_set_size: for `initial`.
-    """
-
-    initial: Node
-    query: Node | None
-    auto_label: Node | None
-    oracle: Node
-    stopping: Node
-    seed_set_size: Amount
-
-
-@dataclass(frozen=True, kw_only=True)
 class TrialSettings:
-    """All settings of a trial.
+    """All settings of a trial. A node is None if the choice of its group is `none`.
 
     Attributes:
         trusted: packages besides alframe, torch and torchvision that a `_target_` may name.
+        data: the node of a function that returns the data set. data_dir: where data sets lie.
+        limit: number of samples that take part, None for all.
+        imbalance: how classes are made unequal, None for not at all.
+        device, precision, engine, threads: as asked for; each may still be automatic.
+        initial, query, auto_label, oracle, stopping: the nodes of the other components.
+        seed_set_size: for `initial`.
+        tracker: the node of a tracker besides files and terminal.
         certificate: the certificate to prove, None for none.
-        tracker: the node of a tracker besides files and terminal, None for none.
         n_label_issues: hand labels to list in suspects.csv.
         min_rounds, max_rounds: the bounds of the stopping rule on the rounds, None if it has no such bound.
         oracle_rate: the share of wrong answers of a simulated oracle; None if a confusion matrix gives it,
@@ -101,13 +65,24 @@ class TrialSettings:
 
     seed: int
     trusted: list[str]
-    data: DataSettings
+    data: Node
+    data_dir: str
+    limit: int | None
+    imbalance: Node | None
+    device: str
+    precision: str
+    engine: str
+    threads: int | None
+    initial: Node
+    query: Node | None
+    auto_label: Node | None
+    oracle: Node
+    stopping: Node
+    tracker: Node | None
+    seed_set_size: Amount
     learner: LearnerSettings
-    compute: ComputeSettings
-    components: ComponentSettings
     plan: LoopPlan
     certificate: CertificateSpec | None
-    tracker: Node | None
     n_label_issues: int
     min_rounds: int | None
     max_rounds: int | None
@@ -123,36 +98,28 @@ def read_settings(config: Mapping[str, Any]) -> TrialSettings:
     Raises:
         ConfigError: the chosen option of `learner` lacks a key that every learner needs.
     """
-    stopping, oracle, certificate = config["stopping"], config["oracle"], config["certificate"]
-    learner = _learner(config["learner"], config["network"])
+    data, initial, oracle, stopping = (config[group] for group in ("data", "initial", "oracle", "stopping"))
+    learner, certificate = _learner(config["learner"], config["network"]), config["certificate"]
     return TrialSettings(
-        seed=config["seed"],
+        **{key: config[key] for key in ("seed", "data_dir", "device", "precision", "engine", "threads")},
         trusted=config["trusted_packages"],
-        data=_data(config["data"], config["data_dir"]),
+        data=_without(data, "limit", "border", "imbalance"),
+        limit=data.get("limit"),
+        imbalance=data.get("imbalance"),
+        initial=_without(initial, *_AMOUNT),
+        query=_node(_without(config["query"], *_AMOUNT, "share_of")),
+        auto_label=_node(_without(config["auto_label"], "keep")),
+        oracle=oracle,
+        stopping=stopping,
+        tracker=_node(config["tracker"]),
+        seed_set_size=Amount(**_only(initial, _AMOUNT), of="dataset", key="initial"),
         learner=learner,
-        compute=ComputeSettings(
-            device=config["device"],
-            precision=config["precision"],
-            engine=config["engine"],
-            threads=config["threads"],
-        ),
-        components=_components(config),
         plan=_plan(config, final_fit=learner.final is not None),
         certificate=None if certificate["tolerance"] is None else CertificateSpec(**certificate),
-        tracker=_node(config["tracker"]),
         n_label_issues=config["suspects"],
         min_rounds=stopping.get("min_rounds"),
         max_rounds=stopping.get("max_rounds"),
         oracle_rate=None if oracle.get("confusion") is not None else oracle.get("rate") or 0.0,
-    )
-
-
-def _data(node: Node, directory: str) -> DataSettings:
-    return DataSettings(
-        dataset=_without(node, "limit", "border", "imbalance"),
-        directory=directory,
-        limit=node.get("limit"),
-        imbalance=node.get("imbalance"),
     )
 
 
@@ -179,18 +146,6 @@ def _final_fit(node: Node | None) -> FinalFit | None:
         return None
     views = Views(**node["views"]) if node["views"]["n"] > 1 else None
     return FinalFit(**{**node, "views": views})
-
-
-def _components(config: Mapping[str, Any]) -> ComponentSettings:
-    initial, query = config["initial"], config["query"]
-    return ComponentSettings(
-        initial=_without(initial, *_AMOUNT),
-        query=_node(_without(query, *_AMOUNT, "share_of")),
-        auto_label=_node(_without(config["auto_label"], "keep")),
-        oracle=config["oracle"],
-        stopping=config["stopping"],
-        seed_set_size=Amount(**_only(initial, _AMOUNT), of="dataset", key="initial"),
-    )
 
 
 def _plan(config: Mapping[str, Any], *, final_fit: bool) -> LoopPlan:

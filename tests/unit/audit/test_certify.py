@@ -1,7 +1,7 @@
 import importlib
 import json
 import os
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -197,7 +197,7 @@ def test_the_bound_that_includes_errors_of_the_oracle() -> None:
 
 
 def test_certificate_as_plain_values() -> None:
-    plain = json.loads(json.dumps(audit(some_wrong(300, 3), PLANS[0])[1].to_dict()))
+    plain = json.loads(json.dumps(asdict(audit(some_wrong(300, 3), PLANS[0])[1])))
     keys = {"tolerance", "confidence", "audited", "found_wrong", "max_wrong", "max_wrong_share", "reached"}
     assert keys | {"method", "asked", "assumes", "oracle_error", "note"} <= plain.keys()
     assert "oracle" in plain["assumes"]

@@ -71,7 +71,7 @@ def test_a_learner_s_file_without_a_key_that_is_needed_is_refused(default: dict[
 
 def test_a_choice_of_none_has_no_node() -> None:
     settings = read_settings(composed(["query=none", "tracker=none"]))
-    assert (settings.components.query, settings.tracker, settings.certificate) == (None, None, None)
+    assert (settings.query, settings.tracker, settings.certificate) == (None, None, None)
     assert read_settings(composed(["auto_label=none"])).plan.keep == "permanent"
 
 
@@ -85,5 +85,5 @@ def test_the_share_of_wrong_answers_of_an_oracle() -> None:
 def test_a_resumed_trial_takes_the_choices_of_its_first_process(default: dict[str, Any]) -> None:
     chosen = {"device": "cpu", "precision": "float32", "engine": "reference", "threads": 2}
     settings = settled(read_settings(default), chosen | {"scoring_batch_size": 512})
-    assert vars(settings.compute) == chosen
+    assert {key: getattr(settings, key) for key in chosen} == chosen
     assert settings.learner.scoring_batch_size == 512

@@ -5,7 +5,6 @@
 - `batch_size.py`: batches that become smaller if memory runs out.
 - `committee.py`: features and the predictions of a committee's members.
 - `test_time_augmentation.py`: scores averaged over altered copies of an image.
-- `scorer.py`: all of this with one learner's settings.
 
 Scoring may import `alframe.core`, `alframe.data` and the `interfaces` and `compute` of the learner. It does
 not import engines or recipes.
