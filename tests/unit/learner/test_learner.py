@@ -321,7 +321,7 @@ def test_final_networks_differ_and_take_their_own_number_of_steps(make_learner, 
             return super().fit(job, progress)
 
     learner = make_learner(
-        engine=Watching(make_learner()._compute),
+        engine=Watching(make_learner().compute),
         recipe=small_recipe(augment=dict.fromkeys(NO_CHANGE, 0.0), steps=2),
         final=final_fit(networks=2, steps=3),
     )
