@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from alframe.config.compose import composed
+from alframe.config.overrides import value_text
 from alframe.core.errors import ConfigError, UserError
 from alframe.core.file_names import KEY
 from alframe.core.ledger import LabelLedger
@@ -33,7 +34,7 @@ class LabelResult:
     """The result of a trial.
 
     Attributes:
-        ledger: the labels, with the source, round and confidence of each.
+        ledger: the labels, each with its source, round and confidence.
         reports: of the seed set, each round and the closing row.
         summary: the content of summary.json.
         class_names: C names.
@@ -86,18 +87,15 @@ def label(
     Args:
         images: (N, height, width), (N, height, width, channels) or (N, channels, height, width) uint8.
         labels: (N,) integers from 0, or None. They are the truth: a simulated oracle answers with them, and
-            wrong labels are counted by them.
+            wrong labels are counted against them.
         oracle: "simulated", "noisy", a function from (Q,) int64 indices to (Q,) labels, or an object with
             `label(index_Q)`.
         class_names: one name per class; required if there are no labels.
-        test_images, test_labels: a test set; give both or neither.
-        seed: of the trial.
-        directory: for the trial's files; the same call resumes an interrupted trial there. None keeps none.
-        console: True prints the rounds.
-        settings: config keys, such as {"auto_label.threshold": 0.9, "query.num": 50}.
+        test_images, test_labels: a test set; give both or neither. seed: of the trial.
+        directory: for the trial's files; the same call resumes an interrupted trial. None keeps no file.
+        console: True prints the rounds. settings: config keys, such as {"auto_label.threshold": 0.9}.
         **choices: options of groups by name, such as query="badge" or experiment="one_percent". For
-            `initial`, `query`, `auto_label` and `stopping` also an object of your own
-            (see `alframe.core.protocols`).
+            `initial`, `query`, `auto_label` and `stopping` also your own object (`alframe.core.protocols`).
 
     Raises:
         UserError: the arguments do not fit. TrialError: training failed.
@@ -199,7 +197,7 @@ def _config(
     choices = {"tracker": "none", **choices}
     overrides = [f"{group}={option}" for group, option in choices.items()]
     overrides += ["data=arrays", "data.path=memory"]
-    overrides += [f"{key}={_as_text(value)}" for key, value in settings.items()]
+    overrides += [f"{key}={value_text(value)}" for key, value in settings.items()]
     config = composed(overrides)
     described = {name: _described(component) for name, component in objects.items()}
     return {**config, "given": described} if described else config
@@ -217,22 +215,6 @@ def _described(component: Any) -> str:
     return f"{type(component).__module__}.{type(component).__qualname__}" + (
         f"({settings})" if settings else ""
     )
-
-
-def _as_text(value: Any) -> str:
-    """Return a value as the text that would follow key= on the command line."""
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, str):
-        escaped = value.replace("\\", "\\\\").replace("'", "\\'")
-        return f"'{escaped}'"
-    if isinstance(value, Mapping):
-        return "{" + ",".join(f"{key}:{_as_text(each)}" for key, each in value.items()) + "}"
-    if isinstance(value, Sequence):
-        return "[" + ",".join(_as_text(each) for each in value) + "]"
-    return str(value)
 
 
 @dataclass

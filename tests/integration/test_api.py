@@ -12,7 +12,6 @@ from hydra.core.global_hydra import GlobalHydra
 from sklearn.datasets import load_digits
 
 from alframe import label
-from alframe.api import _as_text
 from alframe.config.validate import conf_directory
 from alframe.core.errors import ConfigError, TrialError, UserError
 from alframe.query import RandomQuery
@@ -191,18 +190,3 @@ def test_it_works_within_an_application_of_hydra_s(digits):
         mine = GlobalHydra.instance().hydra
         label(*digits, settings=SETTINGS)
         assert GlobalHydra.instance().hydra is mine
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [
-        (None, "null"),
-        (True, "true"),
-        (0.5, "0.5"),
-        ("it's", "'it\\'s'"),
-        ([1, "a"], "[1,'a']"),
-        ({"a": None}, "{a:null}"),
-    ],
-)
-def test_settings_are_typed_as_hydra_reads_them(value, text):
-    assert _as_text(value) == text

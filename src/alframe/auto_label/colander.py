@@ -93,7 +93,7 @@ class ColanderPolicy(ValidatedPolicy):
         with torch.enable_grad():
             for position_B in _batches(len(inputs_VX), self.batch_size, self.epochs, generator):
                 adam.zero_grad()
-                loss = objective(
+                loss = surrogate_objective(
                     weights,
                     inputs_VX[position_B],
                     predicted_V[position_B],
@@ -130,7 +130,7 @@ class ColanderPolicy(ValidatedPolicy):
         return scores.log_probs_PC.shape[1]
 
 
-def objective(
+def surrogate_objective(
     weights: Weights,
     inputs_BX: Tensor,
     predicted_B: Tensor,

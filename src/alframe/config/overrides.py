@@ -4,7 +4,7 @@ Hydra documents the grammar of overrides, but not its parser in `hydra.core.over
 import that module too; here `parse` is the only function that uses the parser.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -150,3 +150,23 @@ def _plain(value: Any) -> Any:
     if isinstance(value, DictConfig) or OmegaConf.is_list(value):
         return OmegaConf.to_container(value, resolve=True, enum_to_str=True)
     return getattr(value, "name", value)  # an enum's
+
+
+def value_text(value: Any) -> str:
+    """Return a value as it is typed after key= on a command line.
+
+    >>> value_text([1e-3, None, True]), value_text({"path": "a b"})
+    ('[0.001,null,true]', "{path:'a b'}")
+    """
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        escaped = value.replace("\\", "\\\\").replace("'", "\\'")
+        return f"'{escaped}'"
+    if isinstance(value, Mapping):
+        return "{" + ",".join(f"{key}:{value_text(each)}" for key, each in value.items()) + "}"
+    if isinstance(value, Sequence):
+        return "[" + ",".join(value_text(each) for each in value) + "]"
+    return str(value)

@@ -8,14 +8,14 @@ from torch import Tensor
 from alframe.core.components import Components
 from alframe.core.ledger import LabelLedger
 from alframe.core.loop_plan import LoopPlan
+from alframe.core.question import ask
 from alframe.core.records import PoolScores
 from alframe.core.reports import Certificate, RoundReport
 from alframe.core.round_log import Clock, RoundLog, report_round
 from alframe.core.steps import (
     RoundState,
-    ask,
+    audit_auto_labels,
     auto_label,
-    certify,
     check_seed_set,
     label_remainder,
     label_seed_set,
@@ -102,6 +102,6 @@ def label_dataset(
     clock.next_round()
     before, round = ledger, report.round + 1
     ledger = label_remainder(components, plan, ledger, scores, round)
-    ledger, certificate = certify(components, plan, ledger, round)
+    ledger, certificate = audit_auto_labels(components, plan, ledger, round)
     report = report_round(components, plan, clock, before, ledger, kind="closing", round=round)
     yield RoundResult(ledger=ledger, report=report, validation_V=validation_V, certificate=certificate)

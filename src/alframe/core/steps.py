@@ -1,4 +1,7 @@
-"""The seven steps: each takes a ledger and a pool and returns them after the step."""
+"""The steps of the loop: each takes a ledger or a round's state and returns it after the step.
+
+The question of a round is in `alframe.core.question`.
+"""
 
 import warnings
 from dataclasses import dataclass, field, replace
@@ -7,16 +10,14 @@ import torch
 from torch import Tensor
 
 from alframe.core.components import Components
-from alframe.core.errors import ConfigError, TrialError, TrialNotice, UserError
+from alframe.core.errors import ConfigError, TrialNotice, UserError
 from alframe.core.ledger import LabelLedger, Source
 from alframe.core.loop_plan import LoopPlan
-from alframe.core.protocols import QueryStrategy
-from alframe.core.records import Accepted, Labelled, PoolScores, Validation
+from alframe.core.records import Accepted, PoolScores, Validation
 from alframe.core.reports import Certificate
 from alframe.core.round_log import RoundLog
 from alframe.core.seeds import derive_generator
-from alframe.core.selection import among, lowest
-from alframe.core.validation_set import thin_like_queries
+from alframe.core.selection import lowest
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,11 +43,11 @@ def label_seed_set(components: Components, plan: LoopPlan, ledger: LabelLedger) 
     """Return the ledger with seed set and validation set labelled, and validation_V, int64 indices."""
     seed_set = components.initial.select(ledger.index_unlabelled, derive_generator(plan.seed, 0, "initial"))
     _check_budget(components, plan, ledger, len(seed_set))
-    ledger = _hand_label(components, ledger, seed_set, Source.SEED, 0)
+    ledger = hand_label(components, ledger, seed_set, Source.SEED, 0)
     left, n = ledger.index_unlabelled, components.validation_size
     generator = derive_generator(plan.seed, 0, "validation")
     validation_V = left[torch.randperm(len(left), generator=generator)[:n]].sort().values
-    return _hand_label(components, ledger, validation_V, Source.VALIDATION, 0), validation_V
+    return hand_label(components, ledger, validation_V, Source.VALIDATION, 0), validation_V
 
 
 def validation_note(validation_V: Tensor) -> str | None:
@@ -96,83 +97,6 @@ def _validation_left(validation: Validation | None, stays_V: Tensor) -> Validati
     return Validation(scores=validation.scores.at(stays_V), label_V=validation.label_V[stays_V])
 
 
-def ask(components: Components, plan: LoopPlan, state: RoundState, round: int, log: RoundLog) -> RoundState:
-    """Return the state with the strategy's question answered, as far as the budget allows."""
-    ledger, scores, query = state.ledger, state.scores, components.query
-    if query is None or len(scores) == 0:
-        return state
-    count = plan.question.first_count if round == 1 else plan.question.count
-    wanted = max(1, count(ledger.n_samples, len(scores)))
-    n = plan.affordable(min(wanted, len(scores)), ledger)
-    if n == 0:
-        return state
-    generator = derive_generator(plan.seed, round, "query")
-    with log.time_scoring():
-        candidates, labelled = _score_candidates(components, query, ledger, scores, n, generator)
-    index_Q = query.select(candidates, labelled, n, generator)
-    _check_question(query, index_Q, candidates, n)
-    asked_V = _thinned(query, state, index_Q, derive_generator(plan.seed, round, "validation"))
-    ledger = _hand_label(components, ledger, index_Q, Source.QUERY, round)
-    return replace(state, ledger=ledger, scores=scores.without(index_Q), asked_V=asked_V)
-
-
-def _check_question(query: QueryStrategy, index_Q: Tensor, candidates: PoolScores, n: int) -> None:
-    """Raise `TrialError` for a wrong selection before the oracle is asked about it."""
-    name = type(query).__name__
-    _check_indices(f"the selection of {name}", index_Q, candidates)
-    if len(index_Q) > n:
-        raise TrialError(f"query: expected {name} to select at most {n} samples, got {len(index_Q)}.")
-    if len(index_Q) and int(index_Q.unique().numel()) < len(index_Q):
-        raise TrialError(f"query: expected {name} to select each sample once, but it selects one twice.")
-
-
-def _check_indices(what: str, index: Tensor, scores: PoolScores) -> None:
-    """Raise `TrialError` unless `index` is int64, one-dimensional and a part of the pool."""
-    if not isinstance(index, Tensor) or index.dtype != torch.int64 or index.dim() != 1:
-        got = f"{index.dtype} {tuple(index.shape)}" if isinstance(index, Tensor) else type(index).__name__
-        raise TrialError(f"query: expected {what} to be data-set indices, int64 (n,), got {got}.")
-    if (len(index) and int(index.min()) < 0) or not bool(among(index, scores.index_P).all()):
-        raise TrialError(
-            f"query: expected {what} to be in the pool; one is not. Take them from scores.index_P."
-        )
-
-
-def _score_candidates(
-    components: Components,
-    query: QueryStrategy,
-    ledger: LabelLedger,
-    scores: PoolScores,
-    n: int,
-    generator: torch.Generator,
-) -> tuple[PoolScores, Labelled]:
-    """Return the strategy's candidates with all scores that it needs, and the labels so far."""
-    labelled, choose = ledger.labelled(), getattr(query, "candidates", None)
-    if choose is not None:
-        candidates = choose(scores, n, generator)
-        _check_indices(f"the candidates of {type(query).__name__}", candidates, scores)
-        if len(candidates) < len(scores):
-            scores = scores.at(among(scores.index_P, candidates))
-    if not query.needs <= components.pool_needs | {"labelled_features"}:
-        scores = components.learner.score(scores.index_P, query.needs - {"labelled_features"})
-    if "labelled_features" in query.needs:
-        seen = components.learner.score(labelled.index_L, frozenset({"features"}))
-        labelled = replace(labelled, features_LD=seen.features_PD)
-    return scores, labelled
-
-
-def _thinned(query: QueryStrategy, state: RoundState, index_Q: Tensor, generator: torch.Generator) -> Tensor:
-    """Return (V,) bool: validation samples to drop because similar samples were queried."""
-    if state.validation is None:
-        return state.asked_V
-    asked_V = torch.zeros(len(state.validation), dtype=torch.bool)
-    outside_V = ~state.inside_V if len(state.inside_V) else ~asked_V
-    value = getattr(query, "value", None)
-    asked_V[outside_V] = thin_like_queries(
-        state.validation.scores.at(outside_V), state.scores, index_Q, value, generator
-    )
-    return asked_V
-
-
 def validation_in_use(plan: LoopPlan, validation_V: Tensor, state: RoundState) -> Tensor:
     """Return the validation samples that stay in use after a round, int64.
 
@@ -186,7 +110,7 @@ def validation_in_use(plan: LoopPlan, validation_V: Tensor, state: RoundState) -
     return validation_V[validation_V >= 0]
 
 
-def certify(
+def audit_auto_labels(
     components: Components, plan: LoopPlan, ledger: LabelLedger, round: int
 ) -> tuple[LabelLedger, Certificate | None]:
     """Return the ledger with the audit's answers and the certificate, or None if none is wanted."""
@@ -212,12 +136,13 @@ def label_remainder(
     n, index_Q = plan.affordable(len(scores), ledger), scores.index_P
     if n < len(scores):  # if the budget is too small for all, the least confident are asked
         index_Q = index_Q[lowest(scores.log_odds_P, n)]
-    return _hand_label(components, ledger, index_Q, Source.REMAINDER, round)
+    return hand_label(components, ledger, index_Q, Source.REMAINDER, round)
 
 
-def _hand_label(
+def hand_label(
     components: Components, ledger: LabelLedger, index_Q: Tensor, source: Source, round: int
 ) -> LabelLedger:
+    """Return the ledger with the oracle's labels of `index_Q` (int64) added."""
     if len(index_Q) == 0:
         return ledger
     return ledger.commit(index_Q, components.oracle.label(index_Q), source, round)

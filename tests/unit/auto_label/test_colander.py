@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from alframe.auto_label import ColanderPolicy, ValidatedPolicy
-from alframe.auto_label.colander import Weights, objective
+from alframe.auto_label.colander import Weights, surrogate_objective
 from alframe.config.compose import composed
 from alframe.core.errors import ConfigError, TrialError
 from alframe.core.records import PoolScores, Validation
@@ -77,7 +77,7 @@ def test_the_objective_and_its_gradient_by_differences() -> None:
     inputs = torch.cat([scores.log_probs_PC, scores.features_PD], dim=1).double()
     weights = Weights(*(weight.requires_grad_(True) for weight in some_weights()))
     settings = {"penalty": 3.0, "steepness": 2.0}
-    value = objective(weights, inputs, scores.predicted_P, wrong, **settings)
+    value = surrogate_objective(weights, inputs, scores.predicted_P, wrong, **settings)
     assert float(value.detach()) == pytest.approx(
         slow_objective(weights, inputs, scores.predicted_P, wrong, **settings)
     )

@@ -1,12 +1,15 @@
 """The directory of a trial that is refused is removed again, if the trial has made it."""
 
+import json
 from pathlib import Path
 
 import pytest
+import yaml
 
 from alframe.core.errors import UserError
 from alframe.core.file_names import HYDRA, STATE
-from alframe.trial.directory import occupied
+from alframe.core.trial_summary import TrialSummary
+from alframe.trial.directory import finished_summary, occupied
 
 
 def refuse(directory: Path, *, writes: str | None = None, keep: bool = False) -> None:
@@ -55,3 +58,36 @@ def test_a_directory_in_which_another_process_works_stays(tmp_path: Path) -> Non
         with pytest.raises(UserError, match="no other process"), occupied(tmp_path / "trial"):
             pass
         assert (tmp_path / "trial").is_dir()
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "said"),
+    [
+        ("summary.json", "[]", "summary.json: expected an object, got []"),
+        ("summary.json", '{"seed": 1, "n_sam', "summary.json: cut off or damaged"),
+        ("summary.json", '{"seed": NaN}', "summary.json: expected a number as n_samples, got None"),
+        ("config.yaml", "data: {", "config.yaml: cut off or damaged"),
+        ("config.yaml", None, "config.yaml is missing"),
+    ],
+)
+def test_a_damaged_trial_of_a_sweep_is_named_and_not_taken_as_finished(
+    file: str, text: str | None, said: str, tmp_path: Path
+) -> None:
+    config = {"seed": 1, "data": {"name": "digits"}}
+    assert finished_summary(tmp_path, config) is None
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))
+    (tmp_path / "summary.json").write_text(json.dumps(summary_of()))
+    assert finished_summary(tmp_path, config) == TrialSummary.from_json(summary_of())
+    (tmp_path / file).unlink() if text is None else (tmp_path / file).write_text(text)
+    with pytest.raises(UserError) as caught:
+        finished_summary(tmp_path, config)
+    assert str(caught.value).startswith(f"{tmp_path}/{said}")
+    assert str(caught.value).endswith(". Move that folder away and run again.")
+    assert "\n" not in str(caught.value)
+
+
+def summary_of() -> dict[str, object]:
+    counts = dict.fromkeys(("seed", "n_samples", "hand_labels", "auto_labels", "rounds"), 1)
+    figures = dict.fromkeys(("hand_share", "coverage", "seconds", "train_seconds", "score_seconds"), 0.5)
+    unknown = dict.fromkeys(("mislabelled", "mislabelled_share", "auto_label_error", "test_accuracy"))
+    return {**counts, **figures, **unknown}

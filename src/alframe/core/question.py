@@ -1,0 +1,95 @@
+"""Step 5: the question of a round, which the query strategy selects and the oracle answers."""
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from alframe.core.components import Components
+from alframe.core.errors import TrialError
+from alframe.core.ledger import LabelLedger, Source
+from alframe.core.loop_plan import LoopPlan
+from alframe.core.protocols import QueryStrategy
+from alframe.core.records import Labelled, PoolScores
+from alframe.core.round_log import RoundLog
+from alframe.core.seeds import derive_generator
+from alframe.core.selection import among
+from alframe.core.steps import RoundState, hand_label
+from alframe.core.validation_set import thin_like_queries
+
+
+def ask(components: Components, plan: LoopPlan, state: RoundState, round: int, log: RoundLog) -> RoundState:
+    """Return the state with the strategy's question answered, as far as the budget allows."""
+    ledger, scores, query = state.ledger, state.scores, components.query
+    if query is None or len(scores) == 0:
+        return state
+    count = plan.question.first_count if round == 1 else plan.question.count
+    wanted = max(1, count(ledger.n_samples, len(scores)))
+    n = plan.affordable(min(wanted, len(scores)), ledger)
+    if n == 0:
+        return state
+    generator = derive_generator(plan.seed, round, "query")
+    with log.time_scoring():
+        candidates, labelled = _score_candidates(components, query, ledger, scores, n, generator)
+    index_Q = query.select(candidates, labelled, n, generator)
+    _check_question(query, index_Q, candidates, n)
+    asked_V = _thinned(query, state, index_Q, derive_generator(plan.seed, round, "validation"))
+    ledger = hand_label(components, ledger, index_Q, Source.QUERY, round)
+    return replace(state, ledger=ledger, scores=scores.without(index_Q), asked_V=asked_V)
+
+
+def _check_question(query: QueryStrategy, index_Q: Tensor, candidates: PoolScores, n: int) -> None:
+    """Raise `TrialError` for a wrong selection before the oracle is asked about it."""
+    name = type(query).__name__
+    _check_indices(f"the selection of {name}", index_Q, candidates)
+    if len(index_Q) > n:
+        raise TrialError(f"query: expected {name} to select at most {n} samples, got {len(index_Q)}.")
+    if len(index_Q) and int(index_Q.unique().numel()) < len(index_Q):
+        raise TrialError(f"query: expected {name} to select each sample once, but it selects one twice.")
+
+
+def _check_indices(what: str, index: Tensor, scores: PoolScores) -> None:
+    """Raise `TrialError` unless `index` is int64, one-dimensional and a part of the pool."""
+    if not isinstance(index, Tensor) or index.dtype != torch.int64 or index.dim() != 1:
+        got = f"{index.dtype} {tuple(index.shape)}" if isinstance(index, Tensor) else type(index).__name__
+        raise TrialError(f"query: expected {what} to be data-set indices, int64 (n,), got {got}.")
+    if (len(index) and int(index.min()) < 0) or not bool(among(index, scores.index_P).all()):
+        raise TrialError(
+            f"query: expected {what} to be in the pool; one is not. Take them from scores.index_P."
+        )
+
+
+def _score_candidates(
+    components: Components,
+    query: QueryStrategy,
+    ledger: LabelLedger,
+    scores: PoolScores,
+    n: int,
+    generator: torch.Generator,
+) -> tuple[PoolScores, Labelled]:
+    """Return the strategy's candidates with all scores that it needs, and the labels so far."""
+    labelled, choose = ledger.labelled(), getattr(query, "candidates", None)
+    if choose is not None:
+        candidates = choose(scores, n, generator)
+        _check_indices(f"the candidates of {type(query).__name__}", candidates, scores)
+        if len(candidates) < len(scores):
+            scores = scores.at(among(scores.index_P, candidates))
+    if not query.needs <= components.pool_needs | {"labelled_features"}:
+        scores = components.learner.score(scores.index_P, query.needs - {"labelled_features"})
+    if "labelled_features" in query.needs:
+        seen = components.learner.score(labelled.index_L, frozenset({"features"}))
+        labelled = replace(labelled, features_LD=seen.features_PD)
+    return scores, labelled
+
+
+def _thinned(query: QueryStrategy, state: RoundState, index_Q: Tensor, generator: torch.Generator) -> Tensor:
+    """Return (V,) bool: validation samples to drop because similar samples were queried."""
+    if state.validation is None:
+        return state.asked_V
+    asked_V = torch.zeros(len(state.validation), dtype=torch.bool)
+    outside_V = ~state.inside_V if len(state.inside_V) else ~asked_V
+    value = getattr(query, "value", None)
+    asked_V[outside_V] = thin_like_queries(
+        state.validation.scores.at(outside_V), state.scores, index_Q, value, generator
+    )
+    return asked_V
