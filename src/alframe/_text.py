@@ -1,6 +1,7 @@
-"""Numbers as people read them, on the terminal and in a report."""
+"""Numbers as people read them, on the terminal and in a report; names in the order of their numbers."""
 
 import math
+import re
 
 
 def count(n: int | None) -> str:
@@ -63,3 +64,13 @@ def duration(seconds: float) -> str:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def natural(name: str) -> list[tuple[int, int, str]]:
+    """Return a sort key that compares the numbers in names by value.
+
+    >>> sorted(["img10.png", "img2.png", "10", "9"], key=natural)
+    ['9', '10', 'img2.png', 'img10.png']
+    """
+    parts = re.findall(r"\d+|\D+", name)
+    return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts]

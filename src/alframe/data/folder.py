@@ -1,6 +1,5 @@
 """Images in a directory: one file for each image, in subfolders by class or all in one folder."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from alframe._text import natural
 from alframe.core.errors import DataError
 from alframe.data.dataset import ImageDataset
 
@@ -62,15 +62,6 @@ def folder(
         }
     dataset = ImageDataset.from_arrays(name, images_N, labels_N, class_names=classes, **test)
     return replace(dataset, files_N=tuple(file.relative_to(root).as_posix() for file in files))
-
-
-def natural(text: str) -> list[Any]:
-    """Return a sort key of a name that compares numbers by value.
-
-    >>> sorted(["img10.png", "img2.png"], key=natural)
-    ['img2.png', 'img10.png']
-    """
-    return [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in re.split(r"(\d+)", text)]
 
 
 def image_files(root: Path) -> list[Path]:

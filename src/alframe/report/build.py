@@ -26,8 +26,9 @@ def comparison_sections(comparison: GroupComparison, naming: Naming, pictures: P
         pictures: as returned by `comparison_pictures`, or empty.
     """
 
-    def section(title: str, text: str, made: Sequence[Table | None], drawn: str) -> Section:
-        return Section(title=title, text=text, parts=[*pictures.get(drawn, ()), *tables.present(made)])
+    def section(title: str, text: str, *made: Table | None, drawn: str = "") -> Section:
+        known = [table for table in made if table is not None]
+        return Section(title=title, text=text, parts=[*pictures.get(drawn, ()), *known])
 
     differing = differing_table(naming, in_order(comparison))
     sections = [
@@ -36,30 +37,29 @@ def comparison_sections(comparison: GroupComparison, naming: Naming, pictures: P
             "Hand labels are given by the oracle (a person or the known labels), auto-labels by the model. "
             "Mislabelled: share of all labels that are wrong. Coverage: share of the data set that is "
             "auto-labelled. Auto-label error: share of the auto-labels that are wrong.",
-            [tables.front_table(comparison), tables.means_table(comparison)],
-            "results",
+            tables.front_table(comparison),
+            tables.means_table(comparison),
+            drawn="results",
         ),
-        section("Differing settings", "The settings of each group, also those in its name.", [differing], ""),
+        section("Differing settings", "The settings of each group, also those in its name.", differing),
         section(
             "Differences",
             f"Each group is compared with {comparison.baseline}, in pairs of trials with the same seed.",
-            [tables.differences_table(comparison)],
-            "",
+            tables.differences_table(comparison),
         ),
-        section("Learning curves", _curves_text(comparison), [], "curves"),
+        section("Learning curves", _curves_text(comparison), drawn="curves"),
         section(
             "Pairwise comparison (penalty matrix)",
             "How often one group has a better test accuracy than another, at equal numbers of hand labels.",
-            [tables.penalties_table(comparison)],
-            "penalties",
+            tables.penalties_table(comparison),
+            drawn="penalties",
         ),
         section(
             "Certificates",
             "The upper bound on the mislabelled share that a random audit proves, and the true share.",
-            [tables.certificates_table(comparison)],
-            "",
+            tables.certificates_table(comparison),
         ),
-        section("Time", "", [tables.times_table(comparison)], "seconds"),
+        section("Time", "", tables.times_table(comparison), drawn="seconds"),
     ]
     return [each for each in sections if each.parts]
 

@@ -142,9 +142,7 @@ def _logged(
     account = account_of([trial.config for each in naming.groups.values() for trial in each], directory)
     return log_comparison(
         report,
-        project=account.project,
-        entity=account.entity,
-        group=account.group,
+        account=account,
         mode=mode,
         directory=folder,
         trials=trials_table(naming, raw=True),

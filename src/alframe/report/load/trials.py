@@ -1,12 +1,12 @@
 """Find the trials below folders: the finished ones, and those that are not finished or damaged."""
 
 import os
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from alframe._text import natural
 from alframe.core.errors import UserError
 from alframe.core.file_names import (
     FAILURE,
@@ -143,19 +143,9 @@ def _directories(root: Path, unreadable: list[LeftOut]) -> Iterator[Path]:
 
     for path, folders, files in os.walk(root, onerror=leave_out):
         parts = _PARTS | _REPORT_PARTS if "report.json" in files else _PARTS
-        folders[:] = sorted((each for each in folders if each not in parts), key=_natural)
+        folders[:] = sorted((each for each in folders if each not in parts), key=natural)
         if not set(MARKS).isdisjoint(files):
             yield Path(path)
-
-
-def _natural(name: str) -> list[tuple[int, int, str]]:
-    """Return a sort key that compares the numbers in names by value.
-
-    >>> sorted(["10", "9", "a"], key=_natural)
-    ['9', '10', 'a']
-    """
-    parts = re.findall(r"\d+|\D+", name)
-    return [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in parts]
 
 
 def _read(directory: Path) -> FinishedTrial | LeftOut:

@@ -49,10 +49,8 @@ def account_of(configs: Sequence[Mapping[str, Any]], directory: Path) -> Account
 def log_comparison(
     report: Report,
     *,
-    project: str,
-    entity: str | None,
+    account: Account,
     mode: Mode,
-    group: str | None,
     directory: Path,
     trials: Table,
     page: Path | None = None,
@@ -64,7 +62,7 @@ def log_comparison(
 
     Args:
         report: the tables and pictures.
-        project, entity, group: of the trials, see `account_of`.
+        account: of the trials, see `account_of`.
         mode: "offline" (files under wandb/ in `directory`) or "online".
         directory: created if missing.
         trials: a row for each trial, for charts on W&B.
@@ -82,9 +80,9 @@ def log_comparison(
             directory=directory,
             key=KEY,
             way_out=f"Write {KEY}=offline.",
-            project=project,
-            entity=entity,
-            group=clipped(group),
+            project=account.project,
+            entity=account.entity,
+            group=clipped(account.group),
             job_type=JOB_TYPE,
             name=clipped(report.title),
             notes="\n".join(report.warnings),

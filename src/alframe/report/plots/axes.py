@@ -1,6 +1,6 @@
 """Shared settings of axes: ticks in percent, ticks as counts, a legend above."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from alframe.report.formatting import percent_tick
 
@@ -11,16 +11,20 @@ if TYPE_CHECKING:
 
 def in_percent(axis: "Axis") -> None:
     """Format the ticks of an axis of shares in percent."""
-    from matplotlib.ticker import FuncFormatter
-
-    axis.set_major_formatter(FuncFormatter(lambda value, _: percent_tick(value)))
+    axis.set_major_formatter(lambda value, _: percent_tick(value))
 
 
 def in_counts(axis: "Axis") -> None:
     """Format the ticks of an axis of counts with commas."""
-    from matplotlib.ticker import FuncFormatter
+    axis.set_major_formatter(lambda value, _: f"{value:,.0f}")
 
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+
+def log_ticks(axis: "Axis", **options: Any) -> None:
+    """Put only major ticks on a log axis; `options` are those of matplotlib's LogLocator."""
+    from matplotlib.ticker import LogLocator, NullLocator
+
+    axis.set_major_locator(LogLocator(**options))
+    axis.set_minor_locator(NullLocator())
 
 
 def legend_above(axes: "Axes", n_columns: int, **spacing: float) -> None:

@@ -11,7 +11,7 @@ from alframe._text import count
 from alframe.report.document import Picture
 from alframe.report.formatting import edge, percent_tick
 from alframe.report.load.trial_records import Bin
-from alframe.report.plots.axes import in_counts, in_percent, legend_above
+from alframe.report.plots.axes import in_counts, in_percent, legend_above, log_ticks
 from alframe.report.plots.style import AUTO, BLUE, GREY, PALE, VERMILLION, figure, in_style, picture
 from alframe.report.stats.error_rates import Rate, rate, rates_above
 
@@ -32,20 +32,16 @@ def draw_reliability(bins: Sequence[Bin]) -> Picture:
     rates = [rate(each.wrong, each.n) for each in bins]
     stated = [each.stated_error for each in bins]
     low, high = _span([*stated, *(_lowest(each) for each in rates)])
-    axes.plot(
-        [low, high],
-        [low, high],
-        color=GREY,
-        linestyle="--",
-        label="observed = stated (above: overconfident)",
-    )
+    label = "observed = stated (above: overconfident)"
+    axes.plot([low, high], [low, high], color=GREY, linestyle="--", label=label)
     _draw_rates(axes, stated, rates, vertical=True, label="auto-labels in bins of confidence")
     axes.set_xlim(high, low)  # more confident to the right
     axes.set_ylim(low, high)
     axes.set_xlabel("stated error, 1 − confidence (more confident →)")
     axes.set_ylabel("observed error")
-    _percent_ticks(axes.xaxis)
-    _percent_ticks(axes.yaxis)
+    for axis in (axes.xaxis, axes.yaxis):
+        log_ticks(axis, numticks=6)
+        in_percent(axis)
     legend_above(axes, 1)
     return picture(
         drawn,
@@ -68,8 +64,6 @@ def _overconfident(bins: Sequence[Bin], rates: Sequence[Rate]) -> int:
 @in_style()
 def draw_error_by_confidence(bins: Sequence[Bin]) -> Picture:
     """Return the wrong auto-labels by confidence, and the error above each threshold; at least one bin."""
-    from matplotlib.ticker import LogLocator, NullLocator
-
     drawn = figure(height=1.2 + 0.3 * len(bins))
     counts, errors = drawn.subplots(1, 2, sharey=True, width_ratios=(1, 1))
     y = list(range(len(bins)))
@@ -86,8 +80,7 @@ def draw_error_by_confidence(bins: Sequence[Bin]) -> Picture:
     counts.set_yticks(y, [f">{edge(each.low)}" for each in bins])
     counts.set_ylabel("confidence")
     in_counts(counts.xaxis)
-    counts.xaxis.set_major_locator(LogLocator(numticks=3))
-    counts.xaxis.set_minor_locator(NullLocator())
+    log_ticks(counts.xaxis, numticks=3)
     counts.set_xlabel("auto-labels")
     counts.set_title("at this confidence")
     _draw_rates(errors, y, rates_above(bins), vertical=False, label="")
@@ -155,11 +148,3 @@ def _lowest(seen: Rate) -> float:
 def _span(values: Sequence[float]) -> tuple[float, float]:
     """Return the limits of a log axis around values, at most 1."""
     return min(values) / 3, min(1.0, 3 * max(values)) if max(values) < 1 / 3 else 1.0
-
-
-def _percent_ticks(axis: Any) -> None:
-    from matplotlib.ticker import LogLocator, NullLocator
-
-    axis.set_major_locator(LogLocator(numticks=6))
-    axis.set_minor_locator(NullLocator())
-    in_percent(axis)

@@ -1,7 +1,7 @@
 """Rankings of groups: dot plots of means with intervals, and the pairwise comparison."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from alframe.report.document import Picture
 from alframe.report.formatting import spread_note
@@ -122,17 +122,11 @@ def draw_penalties(comparison: GroupComparison, names: Sequence[str], note: str)
     axes = canvas.subplots()
     axes.grid(visible=False)
     cells = axes.imshow(shares, cmap="Greys", vmin=0, vmax=100, aspect="auto")
+    centred: Any = {"ha": "center", "va": "center", "fontsize": 7}
     for i, row in enumerate(shares):
         for j, share in enumerate(row):
-            axes.text(
-                j,
-                i,
-                "" if i == j else f"{share:.0f}",
-                ha="center",
-                va="center",
-                fontsize=7,
-                color="white" if share > 55 else "black",
-            )
+            colour = "white" if share > 55 else "black"
+            axes.text(j, i, "" if i == j else f"{share:.0f}", color=colour, **centred)
     numbers = [str(k) for k in range(1, len(names) + 1)]  # long names are written once, beside the rows
     axes.set_xticks(range(len(names)), labels=numbers)
     axes.set_yticks(

@@ -7,7 +7,7 @@ from alframe._text import count, percent
 from alframe.core.reports import RoundRow
 from alframe.report.document import Picture
 from alframe.report.load.trial_records import round_name
-from alframe.report.plots.axes import in_counts, in_percent, legend_above
+from alframe.report.plots.axes import in_counts, in_percent, legend_above, log_ticks
 from alframe.report.plots.style import (
     AUTO,
     BLACK,
@@ -40,29 +40,18 @@ def draw_flow(rounds: Sequence[RoundRow]) -> Picture:
     drawn = figure(height=4.6)
     shares, counts = drawn.subplots(2, 1, sharex=True)
     x = [each.round for each in rounds]
-    kinds: dict[str, tuple[list[int], dict[str, Any], dict[str, Any]]] = {
-        "hand labels": (
-            [each.hand_labels for each in rounds],
-            {"color": HAND},
-            {"color": HAND, "marker": "o"},
-        ),
-        "auto-labels": (
-            [each.auto_labels for each in rounds],
-            {"color": AUTO},
-            {"color": AUTO, "marker": "s", "linestyle": "--"},
-        ),
-        "unlabelled": (
-            [each.unlabelled for each in rounds],
-            {"color": PALE},
-            {"color": GREY, "marker": "^", "linestyle": ":"},
-        ),
-    }
+    kinds = (  # label, column, colours of bars and line, marker, dash
+        ("hand labels", "hand_labels", HAND, HAND, "o", "-"),
+        ("auto-labels", "auto_labels", AUTO, AUTO, "s", "--"),
+        ("unlabelled", "unlabelled", PALE, GREY, "^", ":"),
+    )
     below = [0.0] * len(x)
-    for name, (values, fill, line) in kinds.items():
+    for name, column, fill, colour, marker, dash in kinds:
+        values = [getattr(each, column) for each in rounds]
         height = [value / _samples(each) for value, each in zip(values, rounds, strict=True)]
-        shares.bar(x, height, bottom=below, width=_width(x), label=name, **fill)
+        shares.bar(x, height, bottom=below, width=_width(x), label=name, color=fill)
         below = [a + b for a, b in zip(below, height, strict=True)]
-        _plot_positive(counts, x, values, label=name, **line)
+        _plot_positive(counts, x, values, label=name, color=colour, marker=marker, linestyle=dash)
     _share_axis(shares, "share of the data set")
     shares.set_ylim(0, 1)
     shares.grid(visible=False)
@@ -208,12 +197,9 @@ def _round_axis(axes: "Axes", rounds: Sequence[RoundRow]) -> None:
 
 
 def _share_axis(axes: "Axes", label: str) -> None:
-    from matplotlib.ticker import LogLocator, NullLocator
-
     axes.set_ylabel(label)
     in_percent(axes.yaxis)
     if axes.get_yscale() == "log":
         low, high = axes.get_ylim()
         subs = (1.0, 2.0, 5.0) if high < 30 * low else (1.0, 3.0) if high < 1000 * low else (1.0,)
-        axes.yaxis.set_major_locator(LogLocator(subs=subs))
-        axes.yaxis.set_minor_locator(NullLocator())
+        log_ticks(axes.yaxis, subs=subs)

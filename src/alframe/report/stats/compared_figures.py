@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from alframe.report.load.trials import FinishedTrial
 from alframe.report.stats.statistics import Estimate, estimate
@@ -79,8 +80,10 @@ def _other_seconds(trial: FinishedTrial) -> float:
     return summary.seconds - summary.train_seconds - summary.score_seconds
 
 
+_count = partial(Figure, scale=1, decimals=0)
+
 RESULTS = {
-    "hand_labels": Figure(title="hand labels", read=_of_summary("hand_labels"), scale=1, decimals=0),
+    "hand_labels": _count(title="hand labels", read=_of_summary("hand_labels")),
     "hand_share": Figure(title="hand labels, %", read=_of_summary("hand_share")),
     "mislabelled_share": Figure(title="mislabelled, %", read=_of_summary("mislabelled_share"), decimals=3),
     "auto_label_error": Figure(title="auto-label error, %", read=_of_summary("auto_label_error")),
@@ -97,19 +100,13 @@ TIMES = {
 }
 
 CERTIFICATES = {
-    "hand_labels_before": Figure(
-        title="hand labels before the audit",
-        read=_before_audit("hand_labels", "asked", -1),
-        scale=1,
-        decimals=0,
+    "hand_labels_before": _count(
+        title="hand labels before the audit", read=_before_audit("hand_labels", "asked", -1)
     ),
-    "mislabelled_before": Figure(
-        title="mislabelled before the audit",
-        read=_before_audit("mislabelled", "found_wrong", 1),
-        scale=1,
-        decimals=0,
+    "mislabelled_before": _count(
+        title="mislabelled before the audit", read=_before_audit("mislabelled", "found_wrong", 1)
     ),
-    "asked": Figure(title="labels asked by the audit", read=_of_certificate("asked"), scale=1, decimals=0),
+    "asked": _count(title="labels asked by the audit", read=_of_certificate("asked")),
     "found_wrong": Figure(
         title="found wrong by the audit", read=_of_certificate("found_wrong"), scale=1, decimals=1
     ),

@@ -228,8 +228,3 @@ def difference_text(each: Difference | None, figure: Figure) -> str:
         return text
     text += f" ({difference.low:+.{d}f} to {difference.high:+.{d}f})"
     return text if p is None else text + (", p < 0.001" if p < 0.001 else f", p {p:.3f}")
-
-
-def present(tables: Iterable[Table | None]) -> list[Table]:
-    """Return the tables that are not None."""
-    return [table for table in tables if table is not None]

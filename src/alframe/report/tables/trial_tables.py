@@ -105,98 +105,73 @@ def with_audit(rounds: Sequence[RoundRow], n_audit: int, n_found: int | None) ->
 def rounds_table(named: Sequence[NamedRow]) -> Table:
     """Return a row for each round; empty columns are left out."""
     rounds = [row for _, row in named]
-    columns: list[tuple[str, list[str]]] = [
-        ("round", [name for name, _ in named]),
-        ("hand labels", [count(each.hand_labels) for each in rounds]),
-        ("new hand labels", [count(each.hand_new) for each in rounds]),
-        ("auto-labels", [count(each.auto_labels) for each in rounds]),
-        ("unlabelled", [count(each.unlabelled) for each in rounds]),
-        ("threshold", ["" if e.threshold is None else confidence_text(e.threshold) for e in rounds]),
-        ("mislabelled", [count(each.mislabelled) for each in rounds]),
-        ("mislabelled, share", [percent(each.mislabelled_share) for each in rounds]),
-        ("auto-label error", [percent(each.auto_label_error) for each in rounds]),
-        ("test accuracy", [percent(each.test_accuracy) for each in rounds]),
-        ("time", ["" if name == "remainder" else duration(each.seconds) for name, each in named]),
-        ("note", [each.note or "" for each in rounds]),
-    ]
-    kept = [(title, cells) for title, cells in columns if any(cells)]
-    return Table(
-        name="rounds",
-        title="Round by round",
-        head=[title for title, _ in kept],
-        rows=list(zip(*(cells for _, cells in kept), strict=True)),
-        note="Mislabelled: all wrong labels. Auto-label error: wrong auto-labels, of the auto-labels.",
-    )
+    columns = {
+        "round": [name for name, _ in named],
+        "hand labels": [count(each.hand_labels) for each in rounds],
+        "new hand labels": [count(each.hand_new) for each in rounds],
+        "auto-labels": [count(each.auto_labels) for each in rounds],
+        "unlabelled": [count(each.unlabelled) for each in rounds],
+        "threshold": ["" if e.threshold is None else confidence_text(e.threshold) for e in rounds],
+        "mislabelled": [count(each.mislabelled) for each in rounds],
+        "mislabelled, share": [percent(each.mislabelled_share) for each in rounds],
+        "auto-label error": [percent(each.auto_label_error) for each in rounds],
+        "test accuracy": [percent(each.test_accuracy) for each in rounds],
+        "time": ["" if name == "remainder" else duration(each.seconds) for name, each in named],
+        "note": [each.note or "" for each in rounds],
+    }
+    kept = {title: cells for title, cells in columns.items() if any(cells)}
+    note = "Mislabelled: all wrong labels. Auto-label error: wrong auto-labels, of the auto-labels."
+    return _by_column("rounds", "Round by round", kept, note)
 
 
 def confidence_table(diagnosis: DiagnosisFile) -> Table:
     """Return a row for each bin of confidence, the least confident first."""
     bins = diagnosis.bins or ()
-    rows = []
-    for each, above in zip(bins, rates_above(bins), strict=True):
-        seen = rate(each.wrong, each.n)
-        rows.append(
-            (
-                f"{edge(each.low)} to {edge(each.high)}",
-                count(each.n),
-                count(each.wrong),
-                percent(each.stated_error),
-                percent(seen.share),
-                f"{percent(seen.low)} to {percent(seen.high)}",
-                count(above.n),
-                percent(above.share),
-            )
-        )
-    return Table(
-        name="confidence",
-        title="Auto-labels by confidence",
-        head=(
-            "confidence",
-            "auto-labels",
-            "wrong",
-            "stated error",
-            "observed error",
-            "95 % interval",
-            "at this confidence or above",
-            "error of those",
-        ),
-        rows=rows,
-        note="Stated error: mean of 1 − confidence. Intervals: exact binomial (Clopper and Pearson).",
-    )
+    seen, above = [rate(each.wrong, each.n) for each in bins], rates_above(bins)
+    columns = {
+        "confidence": [f"{edge(each.low)} to {edge(each.high)}" for each in bins],
+        "auto-labels": [count(each.n) for each in bins],
+        "wrong": [count(each.wrong) for each in bins],
+        "stated error": [percent(each.stated_error) for each in bins],
+        "observed error": [percent(each.share) for each in seen],
+        "95 % interval": [f"{percent(each.low)} to {percent(each.high)}" for each in seen],
+        "at this confidence or above": [count(each.n) for each in above],
+        "error of those": [percent(each.share) for each in above],
+    }
+    note = "Stated error: mean of 1 − confidence. Intervals: exact binomial (Clopper and Pearson)."
+    return _by_column("confidence", "Auto-labels by confidence", columns, note)
 
 
 def mix_ups_table(diagnosis: DiagnosisFile) -> Table:
     """Return the most frequent pairs of a true class and a wrong auto-label."""
     found = mix_ups(diagnosis)
-    cut = (
-        f"The {MOST_CONFUSED} most frequent of {count(len(found))} pairs."
-        if len(found) > MOST_CONFUSED
-        else ""
-    )
+    n = len(found)
     return Table(
         name="mix_ups",
         title="Confused classes: wrong auto-labels by class",
         head=("true class", "label given", "wrong auto-labels", "of the class's auto-labels"),
         rows=[(m.truth, m.given, count(m.n), percent(m.share)) for m in found[:MOST_CONFUSED]],
-        note=cut,
+        note=f"The {MOST_CONFUSED} most frequent of {count(n)} pairs." if n > MOST_CONFUSED else "",
     )
 
 
 def classes_table(per_class: Sequence[Mapping[str, Any]]) -> Table:
     """Return a row for each true class."""
-    rows = [
-        (
-            str(each["class"]),
-            count(each["n_samples"]),
-            count(each["hand_labels"]),
-            count(each["auto_labels"]),
-            count(each["mislabelled"]),
-            percent(each["mislabelled_share"]),
-        )
-        for each in per_class
-    ]
-    head = ("true class", "samples", "hand labels", "auto-labels", "mislabelled", "mislabelled, of the class")
-    return Table(name="classes", title="Results by class", head=head, rows=rows)
+    columns = {
+        "true class": [str(each["class"]) for each in per_class],
+        "samples": [count(each["n_samples"]) for each in per_class],
+        "hand labels": [count(each["hand_labels"]) for each in per_class],
+        "auto-labels": [count(each["auto_labels"]) for each in per_class],
+        "mislabelled": [count(each["mislabelled"]) for each in per_class],
+        "mislabelled, of the class": [percent(each["mislabelled_share"]) for each in per_class],
+    }
+    return _by_column("classes", "Results by class", columns)
+
+
+def _by_column(name: str, title: str, columns: Mapping[str, Sequence[str]], note: str = "") -> Table:
+    """Return a table from its columns by their titles."""
+    rows = list(zip(*columns.values(), strict=True))
+    return Table(name=name, title=title, head=list(columns), rows=rows, note=note)
 
 
 def mislabelled_table(mislabelled: Mislabelled, class_names: Sequence[str]) -> Table:

@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from alframe.report.load.csv_json import read_choices
-from alframe.trial import read as trial_files
+from alframe.trial import read_finished as trial_files
 from alframe.trial.read_finished import read_config
 from tests.support.helpers import config_of
 

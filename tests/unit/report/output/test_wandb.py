@@ -53,10 +53,8 @@ def logged(tmp_path_factory):
     page.write_text("<html><body>margin &lt; random</body></html>", encoding="utf-8")
     line = log_comparison(
         REPORT,
-        project="toys",
-        entity=None,
+        account=Account(project="toys", entity=None, group="a-sweep"),
         mode="offline",
-        group="a-sweep",
         directory=directory / "out",
         trials=TRIALS,
         page=page,
@@ -134,10 +132,8 @@ def test_a_comparison_can_be_logged_without_a_page_and_twice(tmp_path):
         bare = Report(title="t", facts=[], warnings=[], sections=[])
         line = log_comparison(
             bare,
-            project="toys",
-            entity=None,
+            account=Account(project="toys", entity=None, group=None),
             mode="offline",
-            group=None,
             directory=tmp_path,
             trials=Table(name="trials", title="", head=["trial"], rows=[]),
         )
@@ -149,10 +145,9 @@ def test_a_comparison_can_be_logged_without_a_page_and_twice(tmp_path):
 def test_online_without_an_account_is_refused(monkeypatch, tmp_path):
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
     monkeypatch.delenv("WANDB_API_KEY", raising=False)
+    account = Account(project="p", entity=None, group=None)
     with pytest.raises(ConfigError, match=r"--wandb-mode: .*wandb login"):
-        log_comparison(
-            REPORT, project="p", entity=None, mode="online", group=None, directory=tmp_path, trials=TRIALS
-        )
+        log_comparison(REPORT, account=account, mode="online", directory=tmp_path, trials=TRIALS)
     assert list(tmp_path.iterdir()) == []
 
 
