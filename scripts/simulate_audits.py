@@ -18,7 +18,7 @@ import torch
 from numpy.typing import NDArray
 
 from alframe.audit.certificate import CertificateSpec
-from alframe.audit.certify import certify
+from alframe.audit.certify import AuditCertifier
 from alframe.core.ledger import LabelLedger, Source
 from alframe.oracle import SimulatedOracle
 
@@ -66,7 +66,7 @@ def simulate(
         truth_N = torch.zeros(n, dtype=torch.int64)
         truth_N[:n_auto] = torch.from_numpy(wrong_A)
         generator = torch.Generator().manual_seed(seed)
-        _, found = certify(ledger, SimulatedOracle(truth_N), plan, generator, None, 2)
+        _, found = AuditCertifier(plan).certify(ledger, SimulatedOracle(truth_N), generator, None, 2)
         rows.append(
             (found.asked, found.audited, found.reached, n_wrong - found.found_wrong > found.max_wrong)
         )

@@ -64,36 +64,23 @@ class AuditCertifier:
         budget: int | None,
         round: int,
     ) -> tuple[LabelLedger, Certificate]:
-        """Return the ledger with the audited labels as hand labels, and the certificate; as `certify`."""
-        return certify(ledger, oracle, self.spec, generator, budget, round)
+        """Return the ledger with the audited labels as hand labels, and the certificate.
 
-
-def certify(
-    ledger: LabelLedger,
-    oracle: Oracle,
-    spec: CertificateSpec,
-    generator: torch.Generator,
-    budget: int | None,
-    round: int,
-) -> tuple[LabelLedger, Certificate]:
-    """Return the ledger with the audited labels as hand labels, and the certificate.
-
-    Args:
-        ledger: final labels. Only auto-labels are audited; hand labels are assumed to be right.
-        oracle: answers with labels, which replace the auto-labels that were asked about.
-        spec: the statement to prove.
-        generator: draws the audit; the same state gives the same questions.
-        budget: the most questions, None for no limit except `spec.max_labels`.
-        round: the round in which the audit's labels are committed.
-    """
-    n_auto = len(ledger.index_auto)
-    if n_auto == 0:
-        return ledger, _certificate(ledger, spec, None, 0)
-    auditor = Auditor(ledger, oracle, generator, TAIL_SHARE if spec.chosen_method == "weighted" else 0.0)
-    most_left = _reach(auditor, ledger, spec, budget) if spec.reach else _fixed(auditor, ledger, spec, budget)
-    certificate = _certificate(ledger, spec, auditor, most_left)
-    note = None if certificate.reached else feasibility(n_auto, ledger.n_samples, spec, budget)
-    return auditor.corrected(ledger, round), replace(certificate, note=note)
+        Args:
+            ledger: final labels. Only auto-labels are audited; hand labels are assumed to be right.
+            oracle: answers with labels, which replace the auto-labels that were asked about.
+            generator: draws the audit; the same state gives the same questions.
+            budget: the most questions, None for no limit except `spec.max_labels`.
+            round: the round in which the audit's labels are committed.
+        """
+        spec, n_auto = self.spec, len(ledger.index_auto)
+        if n_auto == 0:
+            return ledger, _certificate(ledger, spec, None, 0)
+        auditor = Auditor(ledger, oracle, generator, TAIL_SHARE if spec.chosen_method == "weighted" else 0.0)
+        ask = _reach if spec.reach else _fixed
+        certificate = _certificate(ledger, spec, auditor, ask(auditor, ledger, spec, budget))
+        note = None if certificate.reached else self.infeasible(ledger, budget)
+        return auditor.corrected(ledger, round), replace(certificate, note=note)
 
 
 def feasibility(n_auto: int, n_samples: int, spec: CertificateSpec, budget: int | None) -> str | None:

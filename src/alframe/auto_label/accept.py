@@ -1,6 +1,7 @@
 """Records of accepted predictions, and checks that several policies use."""
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -9,25 +10,17 @@ from alframe.core.errors import TrialError
 from alframe.core.records import Accepted, PoolScores, Validation
 
 
-def accepted(
-    scores: PoolScores,
-    accepted_P: Tensor,
-    *,
-    threshold: float | None = None,
-    inside_V: Tensor | None = None,
-    note: str | None = None,
-) -> Accepted:
-    """Return the pool's samples where `accepted_P` (bool) is True, each with its predicted class.
+def accepted(scores: PoolScores, chosen: Tensor, **about: Any) -> Accepted:
+    """Return some of the pool's samples, each with its predicted class.
 
-    The other arguments are as in `Accepted`.
+    Args:
+        scores: of the pool. chosen: (P,) bool, or int64 positions. about: other fields of `Accepted`.
     """
     return Accepted(
-        index_A=scores.index_P[accepted_P],
-        label_A=scores.predicted_P[accepted_P],
-        log_odds_A=scores.log_odds_P[accepted_P],
-        threshold=threshold,
-        inside_V=inside_V,
-        note=note,
+        index_A=scores.index_P[chosen],
+        label_A=scores.predicted_P[chosen],
+        log_odds_A=scores.log_odds_P[chosen],
+        **about,
     )
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from alframe.auto_label.accept import accept_where
+from alframe.auto_label.accept import accept_where, accepted
 from alframe.config.ranges import check_fields
 from alframe.core.errors import ConfigError
 from alframe.core.log_odds import logit
@@ -126,13 +126,8 @@ class TopKPolicy:
         """Return the k most confident samples, the most confident first, with their predicted class."""
         by_index = scores.index_P.argsort()
         order = by_index[lowest(-scores.log_odds_P[by_index], self._count(len(scores)))]
-        return Accepted(
-            index_A=scores.index_P[order],
-            label_A=scores.predicted_P[order],
-            log_odds_A=scores.log_odds_P[order],
-            inside_V=None if validation is None else self._inside(scores, validation.scores),
-            note=self._note(len(scores)),
-        )
+        inside_V = None if validation is None else self._inside(scores, validation.scores)
+        return accepted(scores, order, inside_V=inside_V, note=self._note(len(scores)))
 
     def _note(self, n_pool: int) -> str | None:
         if self.num is None or self.num < n_pool or n_pool == 0:

@@ -120,8 +120,9 @@ def _with_files(given: Sequence[CommandOverride], search_path: list[str]) -> lis
     If a key is given twice, its last value counts, as in Hydra.
     """
     by_key = {override.key: override for override in given}
-    for text in _swept_by_files(_first(list(by_key.values())) + search_path):
-        override = read_override(text, multirun=True)
+    _, node = composed_whole(_first(list(by_key.values())) + search_path)
+    for key, value in (node.sweeper.get("params") or {}).items():
+        override = read_override(f"{key}={value}", multirun=True)
         by_key.setdefault(override.key, override)
     return list(by_key.values())
 
@@ -129,12 +130,6 @@ def _with_files(given: Sequence[CommandOverride], search_path: list[str]) -> lis
 def _first(overrides: Sequence[CommandOverride]) -> list[str]:
     """Return each override with its first value; those whose values only the sweeper knows are left out."""
     return [override.each[0] for override in overrides if override.each]
-
-
-def _swept_by_files(overrides: list[str]) -> list[str]:
-    """Return the overrides in `hydra.sweeper.params`, which an experiment or a sweep file sets."""
-    _, node = composed_whole(overrides)
-    return [f"{key}={value}" for key, value in (node.sweeper.get("params") or {}).items()]
 
 
 def _check_other_options(overrides: Sequence[CommandOverride], search_path: list[str]) -> None:

@@ -46,7 +46,7 @@ def composed(overrides: list[str]) -> dict[str, Any]:
         UserError: an override cannot be composed.
     """
     with apart_from_hydra():
-        config = _composed(overrides)
+        config, _ = composed_whole(overrides)
     config.pop("experiment", None)
     return config
 
@@ -69,10 +69,6 @@ def named_choices(chosen: Mapping[str, Any], overrides: Sequence[str]) -> dict[s
         for group, choice in chosen.items()
         if choice is not None and not group.startswith("hydra/") and group not in {*replaced, "tracker"}
     }
-
-
-def _composed(overrides: list[str]) -> dict[str, Any]:
-    return composed_whole(overrides)[0]
 
 
 def composed_whole(overrides: list[str]) -> tuple[dict[str, Any], DictConfig]:
@@ -144,7 +140,7 @@ def _likeness(given: str, key: str) -> float:
 
 def _known_keys() -> list[str]:
     groups = [path.name for path in conf_directory().iterdir() if path.is_dir() and path.name != "hydra"]
-    return groups + _flat_keys(_composed([]))
+    return groups + _flat_keys(composed_whole([])[0])
 
 
 def _flat_keys(node: dict[str, Any], prefix: str = "") -> list[str]:

@@ -78,10 +78,7 @@ class ImageBank:
         """The device of the images."""
         return self.images_N.device
 
-    @property
-    def index_device(self) -> torch.device:
-        """The device of the images."""
-        return self.images_N.device
+    index_device = device
 
     def take(self, index_B: Tensor) -> Tensor:
         """Return (B, channels, height, width) uint8, the images of `index_B` (int64, on the device)."""

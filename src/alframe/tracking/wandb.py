@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,10 +30,11 @@ _OF_A_ROUND = (
 _EXIT_CODES = {"finished": 0, "failed": 1, "interrupted": 130, "waiting": 0}
 
 
+@dataclass(kw_only=True, eq=False)
 class WandbTracker:
     """Logs a trial as one W&B run.
 
-    Args:
+    Attributes:
         project: the W&B project. entity: the account or team, None for the default.
         mode: "offline" (files under wandb/ in the trial's directory) or "online".
         group: of the run; None takes the name of the sweep.
@@ -41,24 +42,19 @@ class WandbTracker:
         max_images: the most mislabelled images in the table.
     """
 
-    def __init__(
-        self,
-        *,
-        project: str,
-        mode: Mode,
-        entity: str | None = None,
-        group: str | None = None,
-        tags: Sequence[str] = (),
-        max_images: int = 500,
-    ) -> None:
-        self._project, self._entity, self._mode = project, entity, mode
-        self._group, self._tags = group, tags
-        self._max_images = max_images
+    project: str
+    mode: Mode
+    entity: str | None = None
+    group: str | None = None
+    tags: Sequence[str] = ()
+    max_images: int = 500
+
+    def __post_init__(self) -> None:
         self._run: Any = None
         self._directory = Path()
         self._last_round = -1
         self._staging = ExitStack()
-        if mode == "online":
+        if self.mode == "online":
             check_login("tracker.mode")
 
     def start(self, info: TrialInfo) -> None:
@@ -72,19 +68,19 @@ class WandbTracker:
         self._staging.enter_context(staged_in(info.directory))
         try:
             self._run = open_run(
-                mode=self._mode,
+                mode=self.mode,
                 directory=info.directory,
                 key="tracker",
                 way_out="Write tracker.mode=offline or tracker=none.",
-                project=self._project,
-                entity=self._entity,
+                project=self.project,
+                entity=self.entity,
                 id=record.id,
-                resume="allow" if self._mode == "online" else None,
+                resume="allow" if self.mode == "online" else None,
                 name=clipped(info.name),
                 notes=info.name,
-                group=clipped(self._group or info.group),
+                group=clipped(self.group or info.group),
                 job_type="trial",
-                tags=tags(info, self._tags),
+                tags=tags(info, self.tags),
                 config=facts(info),
             )
         except BaseException:
@@ -110,7 +106,7 @@ class WandbTracker:
 
     def _last_round_of(self, record: RunRecord) -> int:
         """Return the last round that the run has, or -1; online, W&B's server has it."""
-        if self._mode == "online":
+        if self.mode == "online":
             last = self._run.summary.get("round") if self._run.resumed else None
             return -1 if last is None else int(last)
         return record.last_round()
@@ -119,7 +115,7 @@ class WandbTracker:
         """Close the run, then record its fragment as closed."""
         folder = Path(self._run.dir).parent.name
         self._run.finish(exit_code=exit_code)
-        if self._mode == "offline":
+        if self.mode == "offline":
             record = read_record(self._directory)
             closed = {**record.closed, folder: self._last_round}
             write_record(self._directory, replace(record, closed=closed))
@@ -156,7 +152,7 @@ class WandbTracker:
         assert outcome.ledger is not None
         columns = ["index", "image", "label", "truth", "confidence"]
         table = wandb.Table(columns=columns)
-        shown = (column[: self._max_images].tolist() for column in outcome.mislabelled)
+        shown = (column[: self.max_images].tolist() for column in outcome.mislabelled)
         for index, truth in zip(*shown, strict=True):
             log_odds = outcome.ledger.log_odds_N[index].double()
             confidence = None if bool(log_odds.isnan()) else float(log_odds.sigmoid())

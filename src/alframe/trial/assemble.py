@@ -12,7 +12,7 @@ from alframe.audit.label_counts import TruthEvaluator
 from alframe.core.components import Components
 from alframe.core.errors import ConfigError
 from alframe.core.loop_plan import LoopPlan
-from alframe.core.protocols import check_component
+from alframe.core.protocols import MEMBERS, check_component
 from alframe.data import ImageDataset, choose_members, make_bank, thinned_members
 from alframe.learner import CNNLearner
 from alframe.learner.compute.autotune import Subject
@@ -128,7 +128,6 @@ def _replaceable(
     directory: Path | None,
 ) -> dict[str, Any]:
     """Return the components that a user's own object may replace, by name, all checked."""
-    trusted = settings.trusted
     # A seed set or oracle gets each of these values only if its constructor has a parameter of that name.
     # Only simulations have the parameter truth_N.
     offered = {
@@ -139,20 +138,16 @@ def _replaceable(
         "class_names": dataset.class_names,
         "directory": directory,
     }
-    make = {
-        "initial": lambda: instantiate(
-            "initial", settings.initial, trusted, offered=offered, amount=settings.seed_set_size
-        ),
-        "query": lambda: _optional(
-            "query", settings.query, trusted, offered={"device": compute_plan.compute.device}
-        ),
-        "auto_label": lambda: _optional("auto_label", settings.auto_label, trusted),
-        "oracle": lambda: instantiate("oracle", settings.oracle, trusted, offered=offered),
-        "stopping": lambda: instantiate("stopping", settings.stopping, trusted),
+    arguments: dict[str, dict[str, Any]] = {
+        "initial": {"offered": offered, "amount": settings.seed_set_size},
+        "query": {"offered": {"device": compute_plan.compute.device}},
+        "oracle": {"offered": offered},
     }
     parts = {
-        group: replacements[group] if group in replacements else make_one()
-        for group, make_one in make.items()
+        group: replacements[group]
+        if group in replacements
+        else _optional(group, getattr(settings, group), settings.trusted, **arguments.get(group, {}))
+        for group in MEMBERS
     }
     for group, component in parts.items():
         check_component(group, component)

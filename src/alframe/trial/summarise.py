@@ -34,16 +34,11 @@ def summarise(
     rounds = [report for report in reports if report.kind == "round"]
     counts = reports[-1].counts
     return TrialSummary(
-        n_samples=counts.n_samples,
+        **{name: value for name, value in vars(counts).items() if name != "unlabelled"},
+        hand_share=counts.hand_share,
+        coverage=counts.coverage,
         n_classes=info.n_classes,
         rounds=len(rounds),
-        hand_labels=counts.hand_labels,
-        hand_share=counts.hand_share,
-        auto_labels=counts.auto_labels,
-        coverage=counts.coverage,
-        mislabelled=counts.mislabelled,
-        mislabelled_share=counts.mislabelled_share,
-        auto_label_error=counts.auto_label_error,
         test_accuracy=rounds[-1].test_accuracy,
         seconds=seconds,
         train_seconds=sum(report.fit.seconds for report in rounds if report.fit),

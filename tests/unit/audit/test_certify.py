@@ -10,7 +10,7 @@ from torch import Tensor
 
 from alframe.audit import hand_or_draw as hand_or_draw_module
 from alframe.audit.certificate import CertificateSpec
-from alframe.audit.certify import certify, feasibility
+from alframe.audit.certify import AuditCertifier, feasibility
 from alframe.audit.hypergeometric import most_wrong
 from alframe.core.errors import ConfigError
 from alframe.core.ledger import LabelLedger, Source
@@ -62,7 +62,9 @@ def audit(
     ledger = ledger_of(len(wrong_A))
     truth_N = truth_of(ledger, wrong_A)
     oracle = RecordingOracle(truth_N)
-    after, certificate = certify(ledger, oracle, plan, torch.Generator().manual_seed(seed), budget, 7)
+    after, certificate = AuditCertifier(plan).certify(
+        ledger, oracle, torch.Generator().manual_seed(seed), budget, 7
+    )
     return after, certificate, oracle, truth_N
 
 
@@ -167,7 +169,7 @@ def test_samples_outside_the_trial_are_not_part_of_the_data_set() -> None:
     )
     plan = certificate_spec(tolerance=0.05)
     oracle = RecordingOracle(torch.zeros(100, dtype=torch.int64))
-    _, found = certify(ledger, oracle, plan, torch.Generator(), 0, 2)
+    _, found = AuditCertifier(plan).certify(ledger, oracle, torch.Generator(), 0, 2)
     assert (found.max_wrong, found.max_wrong_share) == (40, 1.0)
 
 
@@ -253,7 +255,7 @@ def test_certificates_are_rarely_false(
     oracle = RecordingOracle(truth_of(ledger, wrong_A))
     n_wrong, false = int(wrong_A.sum()), 0
     for seed in range(AUDITS):
-        _, found = certify(ledger, oracle, plan, torch.Generator().manual_seed(seed), None, 2)
+        _, found = AuditCertifier(plan).certify(ledger, oracle, torch.Generator().manual_seed(seed), None, 2)
         false += n_wrong - found.found_wrong > found.max_wrong
     assert false / AUDITS <= plan.alpha + 3 * (plan.alpha * (1 - plan.alpha) / AUDITS) ** 0.5
 
@@ -263,7 +265,7 @@ def test_reached_takes_errors_of_the_oracle_into_account() -> None:
     ledger = ledger_of(300)
     plan = certificate_spec(tolerance=0.05, confidence=0.9, reach=True, oracle_error=0.2)
     oracle = RecordingOracle(truth_of(ledger, wrong_A))
-    _, found = certify(ledger, oracle, plan, torch.Generator().manual_seed(0), None, 2)
+    _, found = AuditCertifier(plan).certify(ledger, oracle, torch.Generator().manual_seed(0), None, 2)
     assert found.max_wrong <= plan.most_left(ledger.n_samples)
     assert found.max_wrong_with_oracle_error > plan.most_left(ledger.n_samples)
     assert not found.reached

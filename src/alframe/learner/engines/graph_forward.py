@@ -2,7 +2,7 @@
 
 import copy
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +13,8 @@ from alframe.learner.compute.device import Compute
 from alframe.learner.engines.capture import WARM_UP, Capture, CaptureError, Replay, reason_of, run_aside
 from alframe.learner.engines.tensor_slots import tensor_slots
 from alframe.learner.scoring.pool import EagerForward
+
+Run = Callable[[nn.Module, Tensor], Tensor]  # from a network and (B, ...) uint8 images to (B, C) logits
 
 
 class ReplayedForward:
@@ -66,31 +68,26 @@ class ReplayedForward:
             self._recorded = {kept: each for kept, each in self._recorded.items() if kept[0] is not bank}
             # The graph's tensors are used outside inference mode later, so they must not be made in it.
             with torch.inference_mode(False), torch.no_grad():
-                self._recorded[key] = _RecordedPass(
-                    network, bank, batch_size, self._normalize, self._compute, self._capture
-                )
+                self._recorded[key] = _RecordedPass(network, bank, batch_size, self._run, self._capture)
         return self._recorded[key]
+
+    def _run(self, network: nn.Module, image_B: Tensor) -> Tensor:
+        with self._compute.autocast():
+            logits_BC: Tensor = network(self._normalize(image_B))
+        return logits_BC
 
 
 class _RecordedPass:
     """One captured forward pass with a private network."""
 
-    def __init__(
-        self,
-        network: nn.Module,
-        bank: Bank,
-        batch_size: int,
-        normalize: nn.Module,
-        compute: Compute,
-        capture: Capture,
-    ) -> None:
+    def __init__(self, network: nn.Module, bank: Bank, batch_size: int, run: Run, capture: Capture) -> None:
         self._network = copy.deepcopy(network).eval()
-        self._bank, self._normalize, self._compute = bank, normalize, compute
+        self._bank, self._run = bank, run
         self._index_B = torch.zeros(batch_size, dtype=torch.int64, device=bank.device)
         self._logits_BC = torch.empty(0)
         try:
-            run_aside(self._work, WARM_UP, compute.device)
-            self._replay: Replay = capture(self._work, [], compute.device)
+            run_aside(self._work, WARM_UP, bank.device)
+            self._replay: Replay = capture(self._work, [], bank.device)
         except torch.OutOfMemoryError:
             raise
         except (RuntimeError, NotImplementedError) as error:
@@ -109,8 +106,7 @@ class _RecordedPass:
         return self._logits_BC[:n].clone()
 
     def _work(self) -> None:
-        with self._compute.autocast():
-            logits_BC = self._network(self._normalize(self._bank.take(self._index_B)))
+        logits_BC = self._run(self._network, self._bank.take(self._index_B))
         if len(self._logits_BC) == 0:
             self._logits_BC = torch.empty_like(logits_BC, dtype=torch.float32)
         self._logits_BC.copy_(logits_BC)
