@@ -100,7 +100,7 @@ def main() -> None:
     if options.tail_share is not None:
         set_constant("TAIL_SHARE", options.tail_share, "certify")
     if options.bets:
-        set_constant("BETS_G", np.array(options.bets), "betting", "hand_or_draw")
+        set_constant("BETS_G", np.array(options.bets), "betting", "next_questions")
     torch.set_num_threads(1)
     print(f"{'tolerance':10}{'wrong labels':36}{'method':16}", end="")
     print("   asked   median    drawn  reached    false  seconds")

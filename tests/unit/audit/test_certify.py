@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from alframe.audit import hand_or_draw as hand_or_draw_module
+from alframe.audit import next_questions as next_questions_module
 from alframe.audit.certificate import CertificateSpec
 from alframe.audit.certify import AuditCertifier, feasibility
 from alframe.audit.hypergeometric import most_wrong
@@ -246,8 +246,8 @@ LONG = pytest.mark.skipif("ALFRAME_ALL_AUDITS" not in os.environ, reason="make a
 def test_certificates_are_rarely_false(
     pattern: str, plan: CertificateSpec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hand_or_draw_module, "PILOT", 20)  # so that hand labelling is tried in so small a set
-    monkeypatch.setattr(hand_or_draw_module, "FIRST_BLOCK", 8)
+    monkeypatch.setattr(next_questions_module, "PILOT", 20)  # so that hand labelling is tried in so small a set
+    monkeypatch.setattr(next_questions_module, "FIRST_BLOCK", 8)
     monkeypatch.setattr(certify_module, "BATCH", 20)
     wrong_A = PATTERNS[pattern]
     plan = plan if plan.reach else replace(plan, max_labels=40)
