@@ -246,7 +246,7 @@ LONG = pytest.mark.skipif("ALFRAME_ALL_AUDITS" not in os.environ, reason="make a
 def test_certificates_are_rarely_false(
     pattern: str, plan: CertificateSpec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(next_questions_module, "PILOT", 20)  # so that hand labelling is tried in so small a set
+    monkeypatch.setattr(next_questions_module, "PILOT", 20)  # so that a small set tries hand labels
     monkeypatch.setattr(next_questions_module, "FIRST_BLOCK", 8)
     monkeypatch.setattr(certify_module, "BATCH", 20)
     wrong_A = PATTERNS[pattern]
