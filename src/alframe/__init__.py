@@ -1,4 +1,4 @@
-"""Label a data set with active learning: few hand labels, an honest account of how wrong the rest is."""
+"""Label a data set with active learning: use few hand labels, and know how many labels are wrong."""
 
 import warnings
 from typing import TYPE_CHECKING, Any
