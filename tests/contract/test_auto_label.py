@@ -7,13 +7,13 @@ import pytest
 import torch
 
 from alframe.auto_label import ThresholdPolicy
-from alframe.config.compose import composed
 from alframe.config.validate import conf_directory
 from alframe.core.errors import ConfigError, TrialError
 from alframe.core.log_odds import log_odds
 from alframe.core.protocols import AutoLabelPolicy
 from alframe.core.records import Accepted, PoolScores, Validation
 from alframe.trial.instantiate import instantiate
+from tests.support.helpers import config_of
 
 NAMES = sorted(path.stem for path in (conf_directory() / "auto_label").glob("*.yaml") if path.stem != "none")
 # Cheap enough to learn in a test, and tolerant enough to accept something of small pools.
@@ -22,7 +22,7 @@ SMALLER = {"epochs": 20, "learning_rate": 0.01, "tolerance": 0.2, "min_support":
 
 @pytest.fixture(params=NAMES)
 def policy(request: pytest.FixtureRequest) -> AutoLabelPolicy:
-    node = composed([f"auto_label={request.param}"])["auto_label"]
+    node = config_of(f"auto_label={request.param}")["auto_label"]
     settings = {key: SMALLER.get(key, value) for key, value in node.items() if key != "keep"}
     return instantiate("auto_label", settings, [])
 

@@ -9,7 +9,6 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alframe.config.compose import composed
 from alframe.config.validate import conf_directory
 from alframe.core.errors import ConfigError
 from alframe.core.loop_plan import Amount
@@ -18,6 +17,7 @@ from alframe.data import MappedImages
 from alframe.oracle import SimulatedOracle
 from alframe.query.seed_sets import FirstSeedSet, RandomSeedSet
 from alframe.trial.assemble import instantiate
+from tests.support.helpers import config_of
 
 AMOUNT = ("share", "num", "default_share", "default_at_least")
 N, N_CLASSES = 60, 3
@@ -43,7 +43,7 @@ def offered(**changes: Any) -> dict[str, Any]:
 
 
 def make(group: str, name: str, changes: dict[str, Any] | None = None, **given: Any) -> Any:
-    node = composed([f"{group}={name}"])[group]
+    node = config_of(f"{group}={name}")[group]
     kept = {str(key): value for key, value in node.items() if key not in AMOUNT}
     return instantiate(group, kept, [], offered=offered(**(changes or {})), **given)
 

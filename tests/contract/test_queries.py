@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 import torch
 
-from alframe.config.compose import composed
 from alframe.config.validate import conf_directory
 from alframe.core.errors import TrialError
 from alframe.core.log_odds import entropy, log_margin, log_odds
 from alframe.core.protocols import QueryStrategy
 from alframe.core.records import Labelled, PoolScores
 from alframe.trial.instantiate import instantiate
+from tests.support.helpers import config_of
 
 NAMES = sorted(path.stem for path in (conf_directory() / "query").glob("*.yaml") if path.stem != "none")
 ALIASES = {"kcentergreedy": "coreset", "breaking_ties": "margin", "variationratios": "variation_ratio"}
@@ -29,7 +29,7 @@ DETERMINISTIC = {"bald", "coreset", "kcentergreedy", "least_confidence", "variat
 
 
 def node(name: str) -> dict[str, Any]:
-    return composed([f"query={name}"])["query"]
+    return config_of(f"query={name}")["query"]
 
 
 def made(name: str, **changes: Any) -> QueryStrategy:

@@ -4,18 +4,18 @@ from dataclasses import replace
 
 import pytest
 
-from alframe.config.compose import composed
 from alframe.config.validate import conf_directory
 from alframe.core.protocols import StoppingRule
 from alframe.core.reports import Counts, FitReport, RoundReport
 from alframe.trial.instantiate import instantiate
+from tests.support.helpers import config_of
 
 NAMES = sorted(path.stem for path in (conf_directory() / "stopping").glob("*.yaml"))
 
 
 @pytest.fixture(params=NAMES)
 def node(request: pytest.FixtureRequest) -> dict:
-    return composed([f"stopping={request.param}", "cost.hand_label=0.25"])["stopping"]
+    return config_of(f"stopping={request.param}", "cost.hand_label=0.25")["stopping"]
 
 
 def made(node: dict, **changes: object) -> StoppingRule:

@@ -8,15 +8,15 @@ import torch
 
 from alframe.auto_label import ColanderPolicy, ValidatedPolicy
 from alframe.auto_label.colander import Weights, surrogate_objective
-from alframe.config.compose import composed
 from alframe.core.errors import ConfigError, TrialError
 from alframe.core.records import PoolScores, Validation
+from tests.support.helpers import config_of
 
 C, D = 4, 4
 
 
 def shipped(**changes: object) -> ColanderPolicy:
-    node = composed(["auto_label=colander"])["auto_label"]
+    node = config_of("auto_label=colander")["auto_label"]
     settings = {key: value for key, value in node.items() if key not in ("_target_", "keep")}
     return ColanderPolicy(**{**settings, **changes})
 

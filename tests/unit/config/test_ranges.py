@@ -1,5 +1,6 @@
 """One range and one default for every setting: the range in a table, the default in YAML."""
 
+import functools
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, fields, is_dataclass
@@ -27,6 +28,7 @@ CHOICES = sorted(
 WITHOUT_RANGE = {"data.dataset"}
 
 
+@functools.cache
 def composed(*overrides: str) -> dict[str, Any]:
     with initialize_config_dir(str(conf_directory()), version_base="1.3"):
         config = OmegaConf.to_container(compose("config", overrides=list(overrides)))
