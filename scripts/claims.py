@@ -43,7 +43,7 @@ class Header:
     Attributes:
         name: of the experiment.
         command: its words; the first is "alframe".
-        result, time, hardware: as stated; "not run yet" if it has not been run.
+        result, time, hardware: as written in the file; "not run yet" if it has not been run.
         claims: about one trial; empty if the file claims nothing.
     """
 
@@ -62,12 +62,12 @@ class Header:
 
     @property
     def needs_gpu(self) -> bool:
-        """Whether the experiment needs a GPU."""
+        """True if the experiment needs a GPU."""
         return self.hardware.startswith("GPU")
 
     @property
     def is_trial(self) -> bool:
-        """Whether the experiment is one trial, not a sweep."""
+        """True if the experiment is one trial, not a sweep."""
         return "-m" not in self.command
 
 
@@ -79,7 +79,7 @@ class Row:
         name: of the experiment.
         claim: None if the experiment claims nothing.
         value: the result; None if the trial failed or lacks it.
-        inside: whether the result is within the claim.
+        inside: True if the result is within the claim.
     """
 
     name: str
@@ -130,7 +130,7 @@ def choose_trials(headers: Sequence[Header], *, minutes: float | None, gpu: bool
     Args:
         headers: of all experiments. Sweeps are left out, and trials without a stated time.
         minutes: upper limit on the sum of the stated times; None takes all trials.
-        gpu: whether this machine has a GPU.
+        gpu: True if this machine has a GPU.
     """
     able = [each for each in headers if each.is_trial and (gpu or not each.needs_gpu)]
     known = sorted((each.seconds, each.name, each) for each in able if each.seconds is not None)
@@ -206,7 +206,7 @@ def _cells(row: Row, claimed: str, seconds: float | None) -> tuple[str, ...]:
 
 
 def as_text(key: str, value: float | None) -> str:
-    """Return a value as text: shares in per cent, reached as yes or no."""
+    """Return a value as text: shares in percent, reached as yes or no."""
     if value is None:
         return "none"
     if key.endswith("reached"):

@@ -69,7 +69,7 @@ def run(header: Header, directory: Path) -> dict[str, Any] | None:
 
 
 def _code_of(line: list[str]) -> int:
-    """Run a command and return its exit code. On Ctrl-C the trial itself stops, after its round."""
+    """Run a command and return its exit code. On Ctrl-C the trial itself stops after its round."""
     before = signal.signal(signal.SIGINT, lambda number, frame: None)
     try:
         return subprocess.run([sys.executable, "-m", "alframe.cli.main", *line], check=False).returncode

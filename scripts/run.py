@@ -1,4 +1,4 @@
-"""Label MNIST, or scikit-learn's digits where MNIST is not on disk and cannot be fetched.
+"""Label MNIST, or scikit-learn's digits if MNIST is not on the disk and cannot be downloaded.
 
     python scripts/run.py [key=value ...]
 
@@ -13,7 +13,7 @@ from alframe.core.errors import AlframeError, DataError
 
 
 def why_no_mnist(typed: list[str]) -> str:
-    """Return why MNIST cannot be had with these overrides, or nothing; fetches it where it is missing."""
+    """Return why MNIST is not available with these overrides, or an empty text. Downloads it if missing."""
     from alframe.trial.assemble import load_data
     from alframe.trial.settings import read_settings
 
@@ -22,12 +22,12 @@ def why_no_mnist(typed: list[str]) -> str:
     except DataError as error:
         return str(error)
     except AlframeError:
-        return ""  # a mistake in what was typed: the command says which
+        return ""  # a mistake in the overrides, which the command reports
     return ""
 
 
 def main() -> None:
-    """Choose the data set and hand over to the command."""
+    """Choose the data set and run the command."""
     typed = sys.argv[1:]
     if not any(argument.startswith(("data=", "experiment=", "-")) for argument in typed):
         try:
@@ -35,7 +35,7 @@ def main() -> None:
         except KeyboardInterrupt:
             sys.exit(130)
         if reason:
-            print(f"MNIST cannot be had: {reason}\nLabelling scikit-learn's 1,797 digits instead.\n")
+            print(f"MNIST is not available: {reason}\nLabelling scikit-learn's 1,797 digits instead.\n")
             typed = ["experiment=digits", *[t for t in typed if not t.startswith("data.download")]]
     alframe(typed)
 

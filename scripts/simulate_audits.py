@@ -1,9 +1,9 @@
-"""Simulate certificates on labels with errors placed on purpose: what they cost, how often they are false.
+"""Simulate certificates on labels with artificial errors: their cost, and how often they are false.
 
     python scripts/simulate_audits.py [--audits 200] [--auto 58800] [--hand 1200] [--tolerances 0.01 0.005]
                                       [--wrong 150] [--tail-share 0.15] [--bets 0.5 0.7 0.85 0.95]
 
-asked      mean and median questions, those that hand label the least confident included
+asked      mean and median number of questions, hand labels of the least confident included
 reached    share of audits that prove the tolerance
 false      share of certificates that bound the wrong labels left too low; at most 1 - confidence
 """
@@ -31,14 +31,14 @@ METHODS = {
 
 
 def spread(n_auto: int, n_wrong: int, generator: np.random.Generator) -> Wrong:
-    """Return (A,) bool, least confident first: wrong labels anywhere alike."""
+    """Return (A,) bool, least confident first: wrong labels at uniformly random positions."""
     wrong_A = np.zeros(n_auto, dtype=bool)
     wrong_A[generator.choice(n_auto, n_wrong, replace=False)] = True
     return wrong_A
 
 
 def in_tail(n_auto: int, n_wrong: int, generator: np.random.Generator) -> Wrong:
-    """Return (A,) bool: 80 % among the least confident 5 %, their density falling to 0 along those."""
+    """Return (A,) bool: 80 % of the wrong labels are in the least confident 5 %, with falling density."""
     length, n_tail = n_auto // 20, round(0.8 * n_wrong)
     wrong_A = np.zeros(n_auto, dtype=bool)
     density = np.arange(length, 0, -1.0)
@@ -53,7 +53,7 @@ def most_confident(n_auto: int, n_wrong: int, generator: np.random.Generator) ->
 
 
 def simulate(
-    options: argparse.Namespace, place: Callable[..., Wrong], n_wrong: int, plan: CertificateSpec
+    options: argparse.Namespace, draw_wrong: Callable[..., Wrong], n_wrong: int, plan: CertificateSpec
 ) -> str:
     """Return one line of the table."""
     n_auto, n = options.auto, options.auto + options.hand
@@ -62,7 +62,7 @@ def simulate(
     ledger = LabelLedger.empty(n).commit(index, torch.zeros_like(index), Source.AUTO, 1, index.float())
     ledger = ledger.commit(hand, torch.zeros_like(hand), Source.SEED, 0)
     for seed in range(options.audits):
-        wrong_A = place(n_auto, n_wrong, np.random.default_rng(seed))
+        wrong_A = draw_wrong(n_auto, n_wrong, np.random.default_rng(seed))
         truth_N = torch.zeros(n, dtype=torch.int64)
         truth_N[:n_auto] = torch.from_numpy(wrong_A)
         generator = torch.Generator().manual_seed(seed)
@@ -113,7 +113,7 @@ def main() -> None:
             ("one too many, spread", spread, beyond),
             ("one too many, most confident", most_confident, beyond),
         ]
-        for name, place, n_wrong in cases:
+        for name, draw_wrong, n_wrong in cases:
             for method in options.methods:
                 plan = CertificateSpec(
                     tolerance=tolerance,
@@ -122,7 +122,7 @@ def main() -> None:
                     oracle_error=None,
                     **METHODS[method],  # type: ignore[arg-type]
                 )
-                line = simulate(options, place, n_wrong, plan)
+                line = simulate(options, draw_wrong, n_wrong, plan)
                 print(f"{tolerance:<10g}{n_wrong:>5} {name:<30}{method:16}{line}", flush=True)
 
 

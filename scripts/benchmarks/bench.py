@@ -1,4 +1,4 @@
-"""Measure training and scoring rates against what a user would write first and against the raw loop.
+"""Measure training and scoring rates against a user's first script and against the raw loop.
 
     python scripts/benchmarks/bench.py [--quick] [--repeats N] [--device cpu] [--data-dir DIR] [--json FILE]
                                       [--full]
@@ -6,12 +6,12 @@
 For the seed classifier (the published recipe) and the fast recipe, in one process and in turns:
 
 naive      torchvision data set, DataLoader, a Trainer with its defaults, float32
-reference  alframe with its reference engine; and every faster engine that runs here, under its own name
+reference  alframe with its reference engine; also each faster engine that runs here, under its own name
 floor      the raw loop in plain torch on tensors that are on the device
 compiled   on CUDA: the raw loop with its networks under torch.compile(mode="reduce-overhead")
 
-Rates are medians of images per second, with the range; images that enter a training step count, labelled
-and pool alike. Nothing here fails because a machine is slow.
+Rates are medians of images per second, with the range; the images of a training step count, from the labelled
+set and from the pool. A slow machine causes no failure.
 """
 
 import argparse
@@ -34,14 +34,14 @@ from speed.compiled import compiled_contestants
 from speed.floor import Floor
 from speed.naive import EARLY, WORKERS, Naive
 from speed.product import Product, engines_that_apply
-from speed.task import RECIPES, Source, Task, open_source
+from speed.task import RECIPES, ImageSource, Task, open_source
 from speed.trials import timed_trial
 
 QUICK_TRIAL = ["data.limit=2000", "stopping.min_rounds=1", "stopping.max_rounds=1"]
 
 
 def main(typed: list[str] | None = None) -> None:
-    """Measure, print, and write JSON where asked."""
+    """Measure, print, and write JSON if --json is given."""
     options = _parser().parse_args(typed)
     try:
         _bench(options)
@@ -84,7 +84,7 @@ def _bench(options: argparse.Namespace) -> None:
     source = open_source(options.data_dir)
     with limited_threads(None):
         around = report.circumstances(best.device)
-        _say(f"{around['hardware']}\n{around['versions']}")
+        _print_progress(f"{around['hardware']}\n{around['versions']}")
         records, notes = _rates(options, source, best, seconds, repeats)
     rows = report.results(records, best.device)
     met, notes = report.targets(rows), [*notes, *report.unsteady(rows)]
@@ -96,7 +96,7 @@ def _bench(options: argparse.Namespace) -> None:
 
 
 def _rates(
-    options: argparse.Namespace, source: Source, best: Compute, seconds: float, repeats: int
+    options: argparse.Namespace, source: ImageSource, best: Compute, seconds: float, repeats: int
 ) -> tuple[list[Record], list[str]]:
     device = f"device={options.device}"
     tasks = [
@@ -104,10 +104,10 @@ def _rates(
     ]
     naives = [Naive(task, best) for task in tasks]
     for naive in naives:
-        _say(f"{naive.recipe}, naive: choosing the number of workers")
+        _print_progress(f"{naive.recipe}, naive: choosing the number of workers")
         naive.choose_workers(seconds, tuple(options.workers))
     early = _measured([naive.called(EARLY) for naive in naives], seconds, repeats)
-    # glibc cannot be told to forget this, so whoever is measured from here on has it, the naive loop too.
+    # glibc cannot undo this setting, so every later measurement has it, that of the naive loop too.
     kept = keep_large_blocks()
     precisions = dict.fromkeys(["float32", best.precision])
     computes = [Compute.choose(options.device, precision) for precision in precisions]
@@ -124,31 +124,31 @@ def _rates(
 def _measured(contestants: Sequence[Contestant], seconds: float, repeats: int) -> list[Record]:
     records = []
     for contestant in contestants:
-        _say(f"{contestant.recipe}, {contestant.engine}, {contestant.precision}: warming up")
+        _print_progress(f"{contestant.recipe}, {contestant.engine}, {contestant.precision}: warming up")
         records.append(warm_up(contestant, seconds))
-    take_turns(records, repeats, _say)
+    take_turns(records, repeats, _print_progress)
     return records
 
 
-def _notes(source: Source, repeats: int, seconds: float, kept: bool, naives: list[Naive]) -> list[str]:
+def _notes(source: ImageSource, repeats: int, seconds: float, kept: bool, naives: list[Naive]) -> list[str]:
     images = f"{len(source.dataset):,} images of {source.dataset.name}"
     missing = " (MNIST is not in the data directory)" if source.dataset.name == "synthetic" else ""
     threads = f"{torch.get_num_threads()} thread{'s' * (torch.get_num_threads() != 1)} for every contestant"
     allocator = (
-        f"The allocator keeps large blocks for every contestant but {EARLY}: the setting holds for the whole "
-        "process and helps the naive loop too. The naive loop as a user would have it was measured before, "
-        "not in turns with the rest."
+        f"The allocator keeps large blocks for every contestant except {EARLY}: the setting applies to the "
+        "whole process and helps the naive loop too. The naive loop with the default setting was measured "
+        "before, not in turns with the others."
     )
     workers = ", ".join(f"{naive.recipe} {naive.workers} and {naive.score_workers}" for naive in naives)
     return [
         f"Data: {images}{missing}. Medians of {repeats} measurements of about {seconds:g} s each, in turns, "
         f"with the range in brackets; {threads}. Scoring is with one network.",
-        allocator if kept else "The allocator could not be told to keep large blocks.",
+        allocator if kept else "The allocator does not keep large blocks: this system has no such setting.",
         f"Workers of the naive loop in training and in scoring, the fastest tried: {workers}.",
     ]
 
 
-def _trials(options: argparse.Namespace, source: Source, best: Compute) -> list[dict[str, Any]]:
+def _trials(options: argparse.Namespace, source: ImageSource, best: Compute) -> list[dict[str, Any]]:
     if source.dataset.name == "synthetic":
         print("No trial: MNIST is not in the data directory.")
         return []
@@ -161,14 +161,14 @@ def _trials(options: argparse.Namespace, source: Source, best: Compute) -> list[
         print("A short trial, for --quick:")
     trials = []
     for name in wanted:
-        _say(f"trial: {name}")
+        _print_progress(f"trial: {name}")
         device = [] if options.device == "auto" else [f"device={options.device}"]
         trials.append(timed_trial(name, [*device, *short], options.data_dir))
         print(report.trial_line(trials[-1]), flush=True)
     return trials
 
 
-def _say(line: str) -> None:
+def _print_progress(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 

@@ -2,7 +2,7 @@
 
     python scripts/benchmarks/compare_recipes.py [--seeds 11 12 13] [--only NAME ...] [--out DIR]
 
-Trials run one after another, each with the whole machine; one that is in DIR already is not run again.
+Trials run one after another, each with the whole machine. A trial that is already in DIR is not run again.
 """
 
 import argparse
@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-# Name -> what differs from the default.
+# Name -> overrides of the default.
 RECIPES: dict[str, list[str]] = {
     "default": [],
     "fresh weights each round": ["learner.warm_start=false"],
@@ -32,7 +32,7 @@ RECIPES: dict[str, list[str]] = {
 
 
 def main() -> None:
-    """Run what is missing and print the table."""
+    """Run the missing trials and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--seeds", type=int, nargs="+", default=[11, 12, 13])
     parser.add_argument("--only", nargs="+", choices=RECIPES, default=list(RECIPES))
@@ -46,7 +46,7 @@ def main() -> None:
 
 
 def run(out: Path, name: str, seed: int) -> dict[str, Any]:
-    """Return the summary of one trial, run now if it is not there yet."""
+    """Return the summary of one trial, which is run now if it is missing."""
     slug = "".join(letter if letter.isalnum() else "-" for letter in name).strip("-")
     directory = out / f"{slug}-{seed}"
     file = directory / "summary.json"
@@ -58,7 +58,7 @@ def run(out: Path, name: str, seed: int) -> dict[str, Any]:
 
 
 def row(name: str, trials: list[dict[str, Any]]) -> str:
-    """Return a table row: the mean, and the range over seeds of what varies most."""
+    """Return a table row: means over seeds, and the range of the mislabelled share, which varies most."""
 
     def mean(key: str) -> float:
         return statistics.mean(trial[key] for trial in trials)

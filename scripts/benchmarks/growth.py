@@ -3,9 +3,9 @@
     python scripts/benchmarks/growth.py [--only score fit trial] [--sizes 6000 60000 600000 6000000]
                                        [--json FILE]
 
-Pools are synthetic: scikit-learn's digits, enlarged, shifted and under noise, written to --directory (784
-bytes an image), mapped from there and deleted again. Each figure comes from a process of its own, so that
-its peak of memory is its own.
+Pools are synthetic: scikit-learn's digits, enlarged, shifted and with noise. They are written to --directory
+(784 bytes per image), mapped from there and deleted again. Each figure is measured in a new process, so that
+peaks of memory are not mixed.
 """
 
 import argparse
@@ -36,14 +36,14 @@ TRIAL = ["stopping.min_rounds=1", "stopping.max_rounds=1", "remainder=leave"]
 
 
 def main() -> None:
-    """Measure and print what is asked for."""
+    """Measure and print the parts of --only."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS)
     parser.add_argument("--sizes", type=int, nargs="+", default=[6_000, 60_000, 600_000, 6_000_000])
     parser.add_argument("--labelled", type=int, nargs="+", default=[600, 6_000, 60_000])
     parser.add_argument("--trial", type=int, default=2_000_000, help="images of the whole trial")
-    parser.add_argument("--threads", type=int, help="as in the command; by default the cores there are")
-    parser.add_argument("--directory", type=Path, help="where pools are written; by default a temporary one")
+    parser.add_argument("--threads", type=int, help="as in the command; default: all cores")
+    parser.add_argument("--directory", type=Path, help="folder of the pools; default: a temporary one")
     parser.add_argument("--json", type=Path, help="file for the figures")
     options = parser.parse_args()
     figures: dict[str, Any] = {}
@@ -69,7 +69,7 @@ def main() -> None:
 
 
 def measure(what: str, folder: Path, n: int, **settings: Any) -> dict[str, Any]:
-    """Write a pool of n images, return what a process of its own measures on it, and delete the pool."""
+    """Write a pool of n images, return the measurements of a new process on it, and delete the pool."""
     pool = folder / "pool"
     write_pool(pool, n)
     job = {"what": what, "pool": str(pool), "n": n, **settings}
@@ -110,14 +110,14 @@ def write_pool(pool: Path, n: int, chunk: int = 50_000) -> None:
 
 
 def forget(pool: Path) -> None:
-    """Drop the images from the page cache where the system lets us, so that they are read from the disk."""
+    """Drop the images from the page cache, if the system allows it, so that they are read from the disk."""
     if hasattr(os, "posix_fadvise"):
         with (pool / "images.npy").open("rb") as file:
             os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
 
 def work(job: dict[str, Any]) -> dict[str, Any]:
-    """Return the figures of one job; this runs in the process that is measured."""
+    """Return the figures of one job. This function runs in the measured process."""
     if job["what"] == "trial":
         return trial(job)
     from alframe.learner.compute.threads import keep_large_blocks, limited_threads
@@ -129,7 +129,7 @@ def work(job: dict[str, Any]) -> dict[str, Any]:
 
 
 def one_round(job: dict[str, Any], config: dict[str, Any]) -> dict[str, Any]:
-    """Return the figures of a fit and, unless that is all that is asked for, of scoring and selection."""
+    """Return the figures of a fit and, unless the job is a fit alone, of scoring and selection."""
     from alframe.core.ledger import LabelLedger, Source
     from alframe.core.seeds import derive_generator
     from alframe.trial.assemble import assemble, load_data
@@ -202,9 +202,9 @@ def pool_settings(job: dict[str, Any]) -> list[str]:
 
 
 def peak() -> int:
-    """Return the most bytes that were resident in this process, pages of mapped files included."""
+    """Return the peak of resident bytes of this process, pages of mapped files included."""
     status = Path("/proc/self/status")
-    if status.exists():  # ru_maxrss can be that of the process which started this one
+    if status.exists():  # ru_maxrss can be that of the parent process
         [line] = [line for line in status.read_text().splitlines() if line.startswith("VmHWM")]
         return int(line.split()[1]) * 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -247,8 +247,8 @@ def print_trial(row: dict[str, Any]) -> None:
     """Print the whole trial."""
     print(
         f"\ntrial of {row['n']:,} images ({_megabytes(row['n'] * IMAGE_BYTES)}): {row['seconds']:.0f} s, "
-        f"of them {row['train_seconds']:.0f} training and {row['score_seconds']:.0f} scoring; peak of memory "
-        f"{_megabytes(row['peak_bytes'])}; {row['hand_labels']:,} hand labels, {row['auto_labels']:,} "
+        f"{row['train_seconds']:.0f} s of it training and {row['score_seconds']:.0f} s scoring; peak of "
+        f"memory {_megabytes(row['peak_bytes'])}; {row['hand_labels']:,} hand labels, {row['auto_labels']:,} "
         f"auto-labels, {100 * row['mislabelled_share']:.2f} % mislabelled ({row['precision']})"
     )
 
@@ -272,7 +272,7 @@ def _check_disk(options: argparse.Namespace, folder: Path) -> None:
     free = shutil.disk_usage(folder).free
     print(f"{_megabytes(needed)} are needed in {folder.parent}, {_megabytes(free)} are free", file=sys.stderr)
     if needed > 0.95 * free:
-        sys.exit("growth: too little free. Write --directory FOLDER on a larger disk, or smaller --sizes.")
+        sys.exit("growth: not enough space. Write --directory FOLDER on a larger disk, or smaller --sizes.")
 
 
 def _megabytes(n_bytes: float) -> str:

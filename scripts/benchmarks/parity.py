@@ -1,4 +1,4 @@
-"""Run the same trials two ways over seeds and print whether their results differ by more than chance.
+"""Run the same trials in two ways over seeds and print whether the results differ by more than chance.
 
     python scripts/benchmarks/parity.py [--pair engines|precisions] [--seeds 21 22 ...] [--out DIR]
                                        [key=value ...]
@@ -6,8 +6,8 @@
 engines      engine=reference against engine=graph; needs a CUDA device
 precisions   precision=float32 against precision=bfloat16
 
-Each seed is run both ways; the interval is that of the paired difference (Student's t, 95 %). What follows
-goes to every trial, such as data.limit=6000. A trial that is in DIR already is not run again.
+Each seed is run in both ways; the interval is that of the paired difference (Student's t, 95 %). The
+overrides apply to every trial, such as data.limit=6000. A trial that is already in DIR is not run again.
 """
 
 import argparse
@@ -28,7 +28,7 @@ FIGURES = {"hand_share": "hand labels", "mislabelled_share": "mislabelled", "tes
 
 
 def main() -> None:
-    """Run what is missing and print the table."""
+    """Run the missing trials and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--pair", choices=PAIRS, default="engines")
     parser.add_argument("--seeds", type=int, nargs="+", default=[21, 22, 23, 24, 25])
@@ -50,7 +50,7 @@ def main() -> None:
 
 
 def run(out: Path, overrides: list[str], seed: int) -> dict[str, Any]:
-    """Return the summary of one trial, run now if it is not there yet."""
+    """Return the summary of one trial, which is run now if it is missing."""
     directory = out / "_".join([*overrides, f"seed={seed}"]).replace("/", "-")
     file = directory / "summary.json"
     if not file.exists():

@@ -3,9 +3,9 @@
     python scripts/benchmarks/time_queries.py    a question of 600 over a pool of 60,000, two threads
     python scripts/benchmarks/time_queries.py --threads 1 --only coreset badge
 
-Each strategy runs in a process of its own, once, as its config file says, with the fields that it needs and
-no others. Seconds are those of `candidates` and `select`; CPU seconds add up what the threads took, which a
-busy machine stretches less. The peak is the resident memory of the whole process, and beside it what it was
+Each strategy runs once, in a new process, with the settings of its config file and only the fields that it
+needs. Seconds are those of `candidates` and `select`. CPU seconds are the sum over the threads, which a busy
+machine changes less. The peak is the resident memory of the whole process; the next column is the memory
 before.
 """
 
@@ -76,13 +76,13 @@ def _options() -> argparse.Namespace:
 
 
 def strategies() -> list[str]:
-    """Return the names of conf/query but for none and other names of a strategy."""
+    """Return the names of conf/query without `none` and without second names of a strategy."""
     files = sorted((conf_directory() / "query").glob("*.yaml"))
     return [file.stem for file in files if "_target_: alframe" in file.read_text()]
 
 
 def measure(name: str, options: argparse.Namespace) -> dict[str, float]:
-    """Return seconds, how many were asked, and megabytes at the peak and before."""
+    """Return seconds, the number of questions, and megabytes at the peak and before."""
     torch.set_num_threads(options.threads)
     strategy = _strategy(name)
     scores, labelled = synthetic(options, strategy.needs)
@@ -105,7 +105,7 @@ def measure(name: str, options: argparse.Namespace) -> dict[str, float]:
 
 
 def synthetic(options: argparse.Namespace, needs: frozenset[str]) -> tuple[PoolScores, Labelled]:
-    """Return a pool of overlapping clusters, twenty to a class, with what is needed of it, and labels."""
+    """Return a pool of overlapping clusters, twenty for each class, with the needed fields, and labels."""
     generator = torch.Generator().manual_seed(1)
     n, n_features = options.pool + options.labelled, options.features
     centres = torch.randn(20 * options.classes, n_features, generator=generator)

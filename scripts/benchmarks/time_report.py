@@ -61,7 +61,7 @@ def main() -> None:
 
 
 def time_command(arguments: list[str]) -> tuple[float, float]:
-    """Return (seconds, peak GB) of an alframe-report command on one thread, with its start."""
+    """Return (seconds, peak GB) of an alframe-report command on one thread, with its start-up."""
     command = [sys.executable, "-m", "alframe.report.main", *arguments]
     begin = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, env={**os.environ, "OMP_NUM_THREADS": "1"})
@@ -76,7 +76,7 @@ def time_command(arguments: list[str]) -> tuple[float, float]:
 def make_trials(folder: Path, n_groups: int, n_seeds: int, n_rows: int) -> None:
     """Write the directories of groups x seeds trials, numbered like those of a sweep."""
     with tempfile.TemporaryDirectory() as temporary:
-        pattern = run_trial(Path(temporary) / "trial")
+        pattern = files_of_short_trial(Path(temporary) / "trial")
     per_threshold = min(n_groups, len(QUERIES) if n_groups % len(QUERIES) == 0 else 10)
     for group in range(n_groups):
         query, step = QUERIES[group % per_threshold], group // per_threshold
@@ -85,8 +85,8 @@ def make_trials(folder: Path, n_groups: int, n_seeds: int, n_rows: int) -> None:
             write_trial(directory, pattern, query, round(0.5 + 0.01 * step, 3), seed, n_rows, group)
 
 
-def run_trial(directory: Path) -> dict[str, Any]:
-    """Return the files of a short trial, the pattern of the others."""
+def files_of_short_trial(directory: Path) -> dict[str, Any]:
+    """Run a short trial and return its files, from which the other trials are made."""
     settings = ["data=digits", "data.limit=200", "learner.steps=5", "stopping.max_rounds=1", "tracker=none"]
     subprocess.run(
         [

@@ -1,11 +1,11 @@
-"""How long a sweep of short trials takes: as separate commands, one after the other, and several at once.
+"""Time a sweep of short trials: as separate commands, one trial after the other, and several at once.
 
     python scripts/benchmarks/time_sweep.py [--trials 12] [--repeats 3] [--threads 1] [key=value ...]
 
-Three ways, interleaved, every repeat in a directory of its own: `alframe seed=K` for each K one after the
+Three ways, interleaved, each repeat in a new directory: `alframe seed=K` for each K, one after the
 other (`separate`), `alframe -m seed=1,...,12` (`basic`), and the same with `hydra/launcher=cores` (`cores`).
-Each is timed from the start of its first process to the end of its last. Prints the seconds of every repeat,
-their medians and ratios; with --threads it checks that the labels are the same in all three, bit for bit.
+Each is timed from the start of its first process to the end of its last. The script prints the seconds of
+each repeat, their medians and ratios. With --threads it checks that the labels of all three are equal.
 """
 
 import argparse
@@ -33,17 +33,17 @@ WAYS = ("separate", "basic", "cores")
 
 
 def main() -> None:
-    """Time each way so often and print a table."""
+    """Time each way `--repeats` times and print a table."""
     options = _options()
     seconds: dict[str, list[float]] = {way: [] for way in WAYS}
     with tempfile.TemporaryDirectory() as folder:
         _alframe(Path(folder), "seed=0", *options.overrides)  # file caches are warm for all
         for repeat in range(options.repeats):
-            places = {way: Path(folder) / f"{way}_{repeat}" for way in WAYS}
+            directories = {way: Path(folder) / f"{way}_{repeat}" for way in WAYS}
             for way in WAYS[repeat % 3 :] + WAYS[: repeat % 3]:
-                seconds[way].append(_timed(RUNS[way], places[way], options))
+                seconds[way].append(_timed(RUNS[way], directories[way], options))
                 print(f"repeat {repeat + 1}, {way}: {seconds[way][-1]:.1f} s", flush=True)
-            _check_labels(places, options)
+            _check_labels(directories, options)
     print(_table(seconds, options))
 
 
@@ -51,7 +51,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--trials", type=int, default=12)
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--threads", type=int, help="of every trial; by default what alframe chooses")
+    parser.add_argument("--threads", type=int, help="of every trial; default: the choice of alframe")
     parser.add_argument("overrides", nargs="*", default=SHORT)
     options = parser.parse_args()
     if options.threads is not None:
@@ -60,47 +60,47 @@ def _options() -> argparse.Namespace:
 
 
 def _timed(
-    run: Callable[[Path, argparse.Namespace], None], place: Path, options: argparse.Namespace
+    run: Callable[[Path, argparse.Namespace], None], directory: Path, options: argparse.Namespace
 ) -> float:
     start = time.perf_counter()
-    run(place, options)
+    run(directory, options)
     return time.perf_counter() - start
 
 
-def _separate(place: Path, options: argparse.Namespace) -> None:
+def _separate(directory: Path, options: argparse.Namespace) -> None:
     for seed in range(options.trials):
-        _alframe(place, f"seed={seed + 1}", f"hydra.run.dir={place / str(seed)}", *options.overrides)
+        _alframe(directory, f"seed={seed + 1}", f"hydra.run.dir={directory / str(seed)}", *options.overrides)
 
 
-def _basic(place: Path, options: argparse.Namespace, *launcher: str) -> None:
+def _basic(directory: Path, options: argparse.Namespace, *launcher: str) -> None:
     seeds = ",".join(str(seed + 1) for seed in range(options.trials))
-    _alframe(place, "-m", f"seed={seeds}", f"hydra.sweep.dir={place}", *options.overrides, *launcher)
+    _alframe(directory, "-m", f"seed={seeds}", f"hydra.sweep.dir={directory}", *options.overrides, *launcher)
 
 
-def _cores(place: Path, options: argparse.Namespace) -> None:
-    _basic(place, options, "hydra/launcher=cores")
+def _cores(directory: Path, options: argparse.Namespace) -> None:
+    _basic(directory, options, "hydra/launcher=cores")
 
 
 RUNS = {"separate": _separate, "basic": _basic, "cores": _cores}
 
 
-def _alframe(place: Path, *arguments: str) -> None:
+def _alframe(directory: Path, *arguments: str) -> None:
     """Run the command as a user would.
 
     Raises:
         SystemExit: it failed.
     """
-    place.mkdir(parents=True, exist_ok=True)
+    directory.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "alframe.cli.main", *arguments]
-    done = subprocess.run(command, cwd=place, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=directory, capture_output=True, text=True, check=False)
     if done.returncode:
         sys.exit(f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
 
 
-def _check_labels(places: dict[str, Path], options: argparse.Namespace) -> None:
-    """Compare the labels of the three ways; where alframe chooses threads, a last bit may differ."""
+def _check_labels(directories: dict[str, Path], options: argparse.Namespace) -> None:
+    """Compare the labels of the three ways; if alframe chooses the threads, a last bit may differ."""
     for trial in range(options.trials):
-        labels = {(place / str(trial) / "labels.csv").read_bytes() for place in places.values()}
+        labels = {(directory / str(trial) / "labels.csv").read_bytes() for directory in directories.values()}
         if len(labels) > 1 and options.threads is not None:
             sys.exit(f"trial {trial}: its labels differ between {', '.join(WAYS)}")
 
@@ -121,10 +121,10 @@ def _table(seconds: dict[str, list[float]], options: argparse.Namespace) -> str:
 
 
 def _row(way: str, seconds: Sequence[float], medians: dict[str, float]) -> str:
-    own = medians[way]
+    median = medians[way]
     return (
-        f"| {way} | {own:.1f} | {min(seconds):.1f} to {max(seconds):.1f} | "
-        f"{own / medians['separate']:.2f} | {own / medians['basic']:.2f} |"
+        f"| {way} | {median:.1f} | {min(seconds):.1f} to {max(seconds):.1f} | "
+        f"{median / medians['separate']:.2f} | {median / medians['basic']:.2f} |"
     )
 
 

@@ -1,4 +1,4 @@
-"""Read the files of conf/: what each is for, its keys, their defaults and their descriptions.
+"""Read the files of conf/: the purpose, the keys, their defaults and their descriptions.
 
 The format of a file is:
 
@@ -22,9 +22,9 @@ class Key:
 
     Attributes:
         name: dotted, inside the file, such as "imbalance.kind".
-        default: its value as it stands in the file; empty for a mapping whose entries are keys themselves.
+        default: its value as written in the file; empty for a mapping whose entries are keys themselves.
         description: its comment as Markdown on one line, empty if it has none.
-        file: the file that describes it, which is a shared one such as conf/_amount.yaml or its own.
+        file: the file that describes it: its own, or a shared one such as conf/_amount.yaml.
     """
 
     name: str
@@ -34,7 +34,7 @@ class Key:
 
     @property
     def is_shared(self) -> bool:
-        """Whether a file that several options share describes it."""
+        """True if a file that several options share describes it."""
         return self.file.name.startswith("_")
 
 
@@ -140,7 +140,7 @@ def _walk(node: yaml.Node, prefix: str = "") -> Iterator[tuple[str, yaml.Node, y
 
 
 def _is_key(name: str) -> bool:
-    """Return whether a name is a setting: not Hydra's `_partial_`, not the text of `alframe --help`."""
+    """Return True if a name is a setting: not Hydra's `_partial_`, not the text of `alframe --help`."""
     return not name.endswith("_partial_") and not name.startswith("hydra.help")
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from conf_files import ConfFile, Key, read
 from key_links import FOLDER, GROUPS, group_page, option_page, typed
+from key_ranges import range_of
 from page_text import page, plain, table
-from ranges import range_of
 from trial_pages import header_of
 
 # The default option and the purpose of the groups that conf/config.yaml does not choose from.
@@ -124,7 +124,7 @@ def _option_page(conf: Path, group: str, file: ConfFile) -> str:
 
 
 def _command(conf: Path, group: str, file: ConfFile) -> str:
-    """Return a line to type: the option, the keys that it cannot do without, and one key as an example."""
+    """Return a command: the option, the keys that it requires, and one key as an example."""
     commands = [lines for name, lines in header_of(file.head).fields if name == "command"]
     if commands:
         return "\n".join(commands[0])

@@ -1,6 +1,6 @@
 """Hooks of the documentation site (mkdocs.yml): the parts that are generated when the site is built.
 
-A line "{{ name: arguments }}" in a page stands for what `_PARTS` makes of it.
+A line "{{ name: arguments }}" in a page is replaced by the result of that function in `_PARTS`.
 """
 
 import re
@@ -23,7 +23,7 @@ from trial_pages import policies, trials
 
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src" / "alframe"
-_GENERATED = "generated"  # the entry of `nav` in mkdocs.yml that stands for the pages of conf/
+_GENERATED = "generated"  # the entry of `nav` in mkdocs.yml that the pages of conf/ replace
 # Files at the root of the repository that are pages of the site too.
 _ROOT_PAGES = {"CHANGELOG.md": "changelog.md", "CONTRIBUTING.md": "contributing.md"}
 _PART = re.compile(r"^\{\{ (\w+)(?:: (.*?))? \}\}$", re.MULTILINE)
@@ -50,7 +50,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def from_root(text: str) -> str:
-    """Return a file at the root of the repository as a page; files that are no page are named, not linked."""
+    """Return a file at the root of the repository as a page; names of files that are no page have no link."""
 
     def link(found: re.Match[str]) -> str:
         label, target = found.groups()

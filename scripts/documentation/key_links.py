@@ -20,7 +20,7 @@ GROUPS = (
     "hydra/launcher",
 )
 FOLDER = "reference/config"
-# Left as they are: blocks of code, headings, and links that are there already.
+# Not changed: blocks of code, headings, and existing links.
 _KEPT = re.compile(
     r"```.*?```|^#[^\n]*$|!?\[[^\]\n]*\](?:\([^)\n]*\)|\[[^\]\n]*\])", re.DOTALL | re.MULTILINE
 )
@@ -43,7 +43,7 @@ def typed(group: str, key: Key) -> str:
 
 @cache
 def key_links(conf: Path) -> dict[str, str]:
-    """Return where each key and each option is described, as a path below docs/ with an anchor.
+    """Return the place that describes each key and each option, as a path below docs/ with an anchor.
 
     A key of several options is described on the page of its group if they share it, else with the first.
     """

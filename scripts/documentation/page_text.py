@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 
 
 def plain(text: str) -> str:
-    """Return a comment as Markdown: only what stands in backticks is marked up.
+    """Return a comment as Markdown: only text in backticks is marked up.
 
     >>> plain("2 * `a_b` [0, 1)")
     '2 \\\\* `a_b` \\\\[0, 1)'

@@ -1,4 +1,4 @@
-"""Read what the reference shows from the source text of alframe, without importing torch."""
+"""Read parts of the reference from the source text of alframe, without importing torch."""
 
 import ast
 import re

@@ -10,14 +10,14 @@ from page_text import plain, table
 _FIELD = re.compile(r"(command|needs|result|time|hardware|claim)\s{2,}(\S.*)")
 
 
-class Header(NamedTuple):
+class HeaderParts(NamedTuple):
     """The comment at the top of an experiment or a sweep: paragraphs, then (field, lines) in order."""
 
     paragraphs: list[str]
     fields: list[tuple[str, list[str]]]
 
 
-def header_of(head: tuple[str, ...]) -> Header:
+def header_of(head: tuple[str, ...]) -> HeaderParts:
     """Return the parts of a header; a line that is indented continues the field above it."""
     text: list[str] = []
     fields: list[tuple[str, list[str]]] = []
@@ -29,11 +29,11 @@ def header_of(head: tuple[str, ...]) -> Header:
         else:
             text.append(line)
     paragraphs = [" ".join(part.split()) for part in "\n".join(text).split("\n\n")]
-    return Header([paragraph for paragraph in paragraphs if paragraph], fields)
+    return HeaderParts([paragraph for paragraph in paragraphs if paragraph], fields)
 
 
 def trials(folder: Path) -> str:
-    """Return a section for each file of a folder: what it is, the command, the result, its settings."""
+    """Return a section for each file of a folder: purpose, command, result and settings."""
     return "\n\n".join(_section(path) for path in sorted(folder.glob("*.yaml")))
 
 

@@ -74,7 +74,7 @@ def shared_cores(wanted: int | None) -> Iterator[int]:
         wanted: number of threads. None takes the cores that no other trial has taken, at least one. If two
             processes each use both of two cores, they wait for each other at every operation: a step takes
             nearly twice as long as with one thread each, and sometimes far longer
-            (scripts/benchmarks/steps.py).
+            (scripts/benchmarks/time_steps.py).
     """
     mine: IO[str] | None = None
     n = wanted or n_cores()

@@ -1,1 +1,1 @@
-"""What `scripts/benchmarks/bench.py` is made of: the clock, the contestants, the report."""
+"""The parts of `scripts/benchmarks/bench.py`: the clock, the contestants, the report."""

@@ -1,4 +1,4 @@
-"""One clock for every contestant: set-up told apart from steps, contestants measured in turns."""
+"""One clock for every contestant: set-up and steps are timed apart, contestants are measured in turns."""
 
 import math
 import statistics
@@ -19,9 +19,9 @@ class Timing:
     """One measurement.
 
     Attributes:
-        steps: steps that were timed. seconds: what they took.
-        rest_seconds: what the whole run took beyond its steps: start, capture, the first batches of a
-            loader, a checkpoint at the end. Nothing where the steps could not be told apart.
+        steps: steps that were timed. seconds: their time.
+        rest_seconds: time of the run beyond its steps: start, capture, the first batches of a loader, a
+            checkpoint at the end. None if the steps were not timed apart.
     """
 
     steps: int
@@ -33,12 +33,12 @@ class Stopwatch:
     """Times the steps of a fit from one mark to another.
 
     A Trainer's start, a loader's first batches, an engine's capture and the checkpoint at the end take as
-    long as dozens of steps and come once a fit, so a short fit's whole time would say little about a long
-    one's. The clock is read after `warm` steps and after the last, with the device's queue empty; what the
-    whole run took beyond its steps is told apart.
+    long as dozens of steps and occur once per fit. The whole time of a short fit would therefore not predict
+    that of a long one. The clock is read after `warm` steps and after the last one, when the device's queue
+    is empty. The time of the run beyond its steps is reported separately.
 
     Args:
-        device: whose queue is waited for. steps: to time. warm: to run before them; 0 times the whole run.
+        device: the device of the fit. steps: number to time. warm: steps before them; 0 times the whole run.
     """
 
     def __init__(self, device: torch.device, steps: int, warm: int = 0) -> None:
@@ -48,12 +48,12 @@ class Stopwatch:
         self._marks: list[tuple[int, float]] = []
 
     def mark(self, done: int) -> None:
-        """Take note that `done` steps have been run; reads the clock at the first and the last mark only."""
+        """Record that `done` steps have been run; the clock is read only at the first and the last mark."""
         if (not self._marks and done >= self._warm) or (len(self._marks) == 1 and done >= self.total):
             self._marks.append((done, self._now()))
 
     def run(self, work: Callable[[], object]) -> Timing:
-        """Run a fit that marks its steps and return what they took."""
+        """Run a fit that marks its steps and return their time."""
         start = self._now()
         if self._warm == 0:
             self._marks.append((0, start))
@@ -72,7 +72,7 @@ class Stopwatch:
 
 
 def synchronize(device: torch.device) -> None:
-    """Wait until the device has nothing left to do."""
+    """Wait until the device's queue is empty."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     elif device.type == "mps":
@@ -83,8 +83,8 @@ class Contestant(Protocol):
     """A way to train a recipe and to score with its network.
 
     Attributes:
-        recipe, precision: what it is.
-        images_per_step, images_per_batch: that enter a training step, and a batch of scoring.
+        recipe, precision: names.
+        images_per_step, images_per_batch: images in a training step, and in a batch of scoring.
     """
 
     recipe: str
@@ -94,7 +94,7 @@ class Contestant(Protocol):
 
     @property
     def engine(self) -> str:
-        """What the report calls it."""
+        """The name in the report."""
         ...
 
     def train(self, steps: int) -> Timing:
@@ -111,8 +111,8 @@ class Record:
     """The measurements of one contestant.
 
     Attributes:
-        contestant: who was measured.
-        first_seconds: the first fit of the process, whole: imports, compilation and capture included.
+        contestant: the measured one.
+        first_seconds: of the whole first fit of the process, with imports, compilation and capture.
         train_length, score_length: steps and batches per measurement.
         trained, scored: the measurements.
     """
@@ -155,10 +155,10 @@ def warm_up(contestant: Contestant, seconds: float) -> Record:
 
 
 def fitting_length(run: Callable[[int], Timing], seconds: float, least: int) -> int:
-    """Return how many steps fill `seconds`: tried, longer and longer, until the try is half as long.
+    """Return how many steps fill `seconds`, from longer and longer runs until one takes half of `seconds`.
 
-    An engine that reports only every so many steps needs a fit of more than that, or its steps cannot be told
-    from its set-up; `least` then becomes the first length at which they could.
+    An engine may report only after each block of steps. A fit must be longer than a block, so that its steps
+    can be timed apart from its set-up; `least` then becomes the first length at which that worked.
     """
     length = least
     for _ in range(MAX_TRIES):
@@ -173,14 +173,14 @@ def fitting_length(run: Callable[[int], Timing], seconds: float, least: int) -> 
     return min(LONGEST, max(least, round(timing.steps * seconds / timing.seconds)))
 
 
-def take_turns(records: Sequence[Record], repeats: int, tell: Callable[[str], None]) -> None:
-    """Measure every contestant once a round, each round from another one on.
+def take_turns(records: Sequence[Record], repeats: int, show_progress: Callable[[str], None]) -> None:
+    """Measure every contestant once per round; each round starts with another contestant.
 
-    A machine that slows down for a minute then slows all of them, and the ratios of medians stand.
+    A machine that is slow for a minute then slows all contestants, and the ratios of medians stay right.
     """
     for repeat in range(repeats):
         shift = repeat % len(records)
         for record in (*records[shift:], *records[:shift]):
             record.trained.append(record.contestant.train(record.train_length))
             record.scored.append(record.contestant.score(record.score_length))
-        tell(f"round {repeat + 1} of {repeats}")
+        show_progress(f"round {repeat + 1} of {repeats}")

@@ -81,7 +81,7 @@ def compiled_contestants(
         try:
             contestant.train(FIRST_LENGTH)
             contestant.score(1)
-        except Exception as error:  # a compiler is missing, or one of its many errors
+        except Exception as error:  # a missing compiler, or any of torch.compile's errors
             reason = " ".join(str(error).split()[:40])
             notes.append(f"{task.name}, {compute.precision}: torch.compile failed: {reason}")
         else:

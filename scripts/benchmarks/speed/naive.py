@@ -1,7 +1,7 @@
-"""What a user would write first: torchvision, a DataLoader, a Trainer with its defaults, float32.
+"""A user's first script: torchvision, a DataLoader, a Trainer with its defaults, float32.
 
-Left out in its favour: the bends among the fast recipe's alterations (torchvision's ElasticTransform is
-slow); and from what is timed, the Trainer's start, the loader's first batches and the checkpoint at the end.
+In its favour, it omits the bends of the fast recipe (torchvision's ElasticTransform is slow), and its time
+does not include the Trainer's start, the loader's first batches and the checkpoint at the end.
 """
 
 import copy
@@ -29,16 +29,16 @@ from speed.clock import FIRST_LENGTH, Stopwatch, Timing, fitting_length
 from speed.task import Task, Transform
 
 WORKERS = (0, 2, 4)
-EARLY = "naive_default_allocator"  # measured before the allocator is told to keep large blocks
+EARLY = "naive_default_allocator"  # measured before the allocator keeps large blocks
 WARM_STEPS, WARM_BATCHES = 4, 1
 TO_TENSOR = [transforms.ToTensor(), transforms.Normalize((0.1307,), (0.3081,))]
 
 
 class Naive:
-    """A recipe as it is first written.
+    """A recipe in a user's first script.
 
     Attributes:
-        engine: what the report calls it.
+        engine: the name in the report.
         workers, score_workers: of the DataLoaders in training and in scoring.
     """
 
@@ -127,7 +127,7 @@ class Naive:
 
 
 def first_published_network() -> nn.Sequential:
-    """Return the published classifier as its layers are listed: ReLU before pooling."""
+    """Return the published classifier with its layers in the published order: ReLU before pooling."""
     return nn.Sequential(
         nn.Conv2d(1, 32, 3),
         nn.ReLU(),
@@ -168,7 +168,7 @@ class FirstModule(pl.LightningModule):
         return self(x).softmax(dim=1)
 
     def configure_optimizers(self) -> Any:
-        """Return the recipe's optimizer, as torch makes it by default."""
+        """Return the recipe's optimizer with torch's defaults."""
         settings = {key: value for key, value in self.learner["optimizer"].items() if key != "fused"}
         make = hydra.utils.instantiate(settings)
         return make(self.network.parameters())
@@ -275,7 +275,7 @@ def _predicted(trainer: pl.Trainer, module: pl.LightningModule, loader: Any) -> 
 
 @contextmanager
 def _nowhere() -> Iterator[str]:
-    """Yield a folder for what a Trainer leaves behind, and let nothing be printed."""
+    """Yield a temporary folder for a Trainer's files, and suppress all output."""
     disabled = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
     try:

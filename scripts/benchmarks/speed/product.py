@@ -35,11 +35,11 @@ class Product:
 
     @property
     def engine(self) -> str:
-        """The engine's own word for what ran: one that could not capture has gone on with another."""
+        """The name of the engine that ran: another one than chosen if that one could not capture."""
         return self._engine.name
 
     def train(self, steps: int) -> Timing:
-        """Train fresh weights as a round does, but for a number of steps and without validation."""
+        """Train new weights as in a round, but for a given number of steps and without validation."""
         watch = Stopwatch(self._compute.device, steps, WARM_STEPS)
         with self._compute.seeded(0):
             job = self._job(watch.total)
@@ -79,7 +79,7 @@ class Product:
 
 
 def engines_that_apply(compute: Compute) -> list[Engine]:
-    """Return the reference engine and every faster one that runs here."""
+    """Return the reference engine and each faster engine that runs here."""
     engines = []
     for name in ENGINES:
         if name == "auto":

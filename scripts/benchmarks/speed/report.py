@@ -20,10 +20,10 @@ FLAGS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16")
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """What a ratio of the seed classifier is read against; never asserted.
+    """A target for a ratio of the seed classifier; it is shown, never asserted.
 
     Attributes:
-        device: type of device. engine, ratio: which figure. least, aim: factors.
+        device: type of device. engine, ratio: names of the figure. least, aim: factors.
     """
 
     device: str
@@ -99,7 +99,7 @@ def table(rows: Sequence[dict[str, Any]]) -> str:
 
 
 def targets(rows: Sequence[dict[str, Any]]) -> list[str]:
-    """Return a line per target and row of the seed classifier that it is for."""
+    """Return a line for each target and each row of the seed classifier that the target applies to."""
     lines = []
     for row in rows:
         for target in TARGETS:
@@ -123,7 +123,7 @@ def _read(value: float, target: Target) -> str:
 
 
 def unsteady(rows: Sequence[dict[str, Any]]) -> list[str]:
-    """Return a warning where a measurement fell below half of its median, or nothing."""
+    """Return a warning if a measurement fell below half of its median, else an empty list."""
     shaken = [
         f"{row['recipe']} {row['engine']} {row['precision']}"
         for row in rows
@@ -133,11 +133,11 @@ def unsteady(rows: Sequence[dict[str, Any]]) -> list[str]:
     if not shaken:
         return []
     names = ", ".join(dict.fromkeys(shaken))
-    return [f"The machine was not quiet, and ratios are not to be trusted: see the ranges of {names}."]
+    return [f"The machine was busy, so the ratios are not reliable: see the ranges of {names}."]
 
 
 def trial_line(trial: dict[str, Any]) -> str:
-    """Return what a trial took, in a line."""
+    """Return the time and the results of a trial in one line."""
     if trial["seconds"] is None:
         return f"`{trial['command']}`: failed after {trial['wall_seconds']:.0f} s: {trial['error']}"
     hand, wrong = 100 * trial["hand_share"], 100 * trial["mislabelled_share"]
@@ -161,21 +161,21 @@ def circumstances(device: torch.device) -> dict[str, Any]:
             "threads": torch.get_num_threads(),
             "flags": [flag for flag in FLAGS if flag in flags],
             "gpu": gpu,
-            # Of the minute before: what else the machine was busy with.
+            # Of the minute before: the load by other processes.
             "load_at_start": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
         },
     }
 
 
 def _processor() -> tuple[str, list[str]]:
-    """Return (model, flags) of the first processor, as far as the system tells."""
+    """Return (model, flags) of the first processor, as far as the system has them."""
     try:
         with open("/proc/cpuinfo") as lines:
-            known = dict(line.split(":", 1) for line in lines if ":" in line)
+            pairs = dict(line.split(":", 1) for line in lines if ":" in line)
     except OSError:
         return platform.processor() or platform.machine(), []
-    said = {key.strip(): value.strip() for key, value in known.items()}
-    return said.get("model name", platform.machine()), said.get("flags", "").split()
+    fields = {key.strip(): value.strip() for key, value in pairs.items()}
+    return fields.get("model name", platform.machine()), fields.get("flags", "").split()
 
 
 def _version(name: str) -> str | None:

@@ -1,4 +1,4 @@
-"""What is measured: a recipe and a network as the YAML files have them, on MNIST."""
+"""The measured task: a recipe and a network with the settings of the YAML files, on MNIST."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,16 +22,16 @@ from alframe.trial.assemble import build_recipe, load_data
 from alframe.trial.instantiate import instantiate
 from alframe.trial.settings import read_settings
 
-# Recipe -> what is typed for it.
+# Recipe -> its overrides.
 RECIPES = {"published": ["experiment=published"], "fast": []}
-N_LABELLED = 1000  # of the fast recipe; the supervised one learns from all
+N_LABELLED = 1000  # of the fast recipe; the supervised one learns from all samples
 
 Transform = Callable[[Any], Any]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Source:
-    """Images as alframe takes them and as torchvision gives them.
+class ImageSource:
+    """Images in the form of alframe and in the form of torchvision.
 
     Attributes:
         dataset: uint8 tensors.
@@ -52,7 +52,7 @@ class Task:
 
     name: str
     config: dict[str, Any]
-    source: Source
+    source: ImageSource
 
     @cached_property
     def recipe(self) -> Recipe:
@@ -89,7 +89,7 @@ class Task:
 
     @property
     def labelled(self) -> Labelled:
-        """All images, labelled; with a pool part, the first thousand at most, the rest being the pool."""
+        """All images as labelled; with pool images, at most the first thousand, and the rest is the pool."""
         n = len(self.source.dataset)
         n_labelled = min(N_LABELLED, n // 2) if self.pool_batch_size else n
         assert self.source.dataset.truth_N is not None
@@ -101,7 +101,7 @@ class Task:
         )
 
     def network(self) -> nn.Module:
-        """Return fresh weights on the CPU."""
+        """Return a network with new weights on the CPU."""
         n_channels, height, width = self.source.dataset.images_N.shape[1:]
         make = instantiate("network", self.config["network"], self.config["trusted_packages"], call=False)
         network: nn.Module = make(
@@ -112,20 +112,22 @@ class Task:
         return network
 
 
-def open_source(data_dir: str | None) -> Source:
-    """Return MNIST from `data_dir` (None: where alframe looks), or noise around ten shapes without it."""
+def open_source(data_dir: str | None) -> ImageSource:
+    """Return MNIST from `data_dir` (None: alframe's default); without MNIST, noisy images of ten shapes."""
     config = composed(["data=mnist", "data.download=false"])
     root = data_dir or config["data_dir"]
     try:
         dataset = load_data(read_settings({**config, "data_dir": root}))
     except DataError:
         dataset = synthetic()
-        return Source(dataset=dataset, pictures=lambda transform: Pictures(dataset, transform))
-    return Source(dataset=dataset, pictures=lambda transform: MNIST(root, train=True, transform=transform))
+        return ImageSource(dataset=dataset, pictures=lambda transform: Pictures(dataset, transform))
+    return ImageSource(
+        dataset=dataset, pictures=lambda transform: MNIST(root, train=True, transform=transform)
+    )
 
 
 def synthetic(n: int = 20_000) -> ImageDataset:
-    """Return n noisy images of ten shapes, of MNIST's size; zeros would be faster than any real image."""
+    """Return n noisy images of ten shapes, in MNIST's size; zeros would be faster than real images."""
     generator = torch.Generator().manual_seed(0)
     shape_C = torch.rand(10, 7, 7, generator=generator).repeat_interleave(4, 1).repeat_interleave(4, 2)
     label_N = torch.arange(n) % 10
@@ -135,7 +137,7 @@ def synthetic(n: int = 20_000) -> ImageDataset:
 
 
 class Pictures(Dataset[Any]):
-    """What torchvision's MNIST does with a sample, on other images."""
+    """A data set that treats its images as torchvision's MNIST does."""
 
     def __init__(self, dataset: ImageDataset, transform: Transform) -> None:
         assert dataset.truth_N is not None

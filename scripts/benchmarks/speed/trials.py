@@ -1,4 +1,4 @@
-"""Whole trials, run as a user runs them: the `alframe` command in a process of its own."""
+"""Whole trials, run as a user runs them: the `alframe` command in a new process."""
 
 import json
 import os
@@ -16,19 +16,19 @@ CHOSEN = ("device", "engine", "precision", "data")
 
 
 def timed_trial(recipe: str, overrides: list[str], data_dir: str | None = None) -> dict[str, Any]:
-    """Run a trial in a temporary directory and return what it took.
+    """Run a trial in a temporary directory and return its times and results.
 
     Args:
-        recipe: "fast" or "published". overrides: what is typed besides.
-        data_dir: where the data lies, None for where alframe looks.
+        recipe: "fast" or "published". overrides: further overrides.
+        data_dir: the folder of the data, None for alframe's default.
 
     Returns:
         `seconds` of the trial itself, `wall_seconds` of the command with its imports, some figures of the
-        summary; `error` and no seconds where it failed.
+        summary; `error` and no seconds if it failed.
     """
     typed = [*RECIPES[recipe], *overrides, "tracker=none"]
     environment = dict(os.environ) | ({"ALFRAME_DATA_DIR": data_dir} if data_dir else {})
-    told: dict[str, Any] = {"recipe": recipe, "command": " ".join(["alframe", *typed]), "seconds": None}
+    result: dict[str, Any] = {"recipe": recipe, "command": " ".join(["alframe", *typed]), "seconds": None}
     with tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
         done = subprocess.run(
@@ -38,8 +38,8 @@ def timed_trial(recipe: str, overrides: list[str], data_dir: str | None = None) 
             text=True,
             check=False,
         )
-        told["wall_seconds"] = time.perf_counter() - start
+        result["wall_seconds"] = time.perf_counter() - start
         if done.returncode:
-            return {**told, "error": (done.stderr.strip().splitlines() or ["no message"])[-1]}
+            return {**result, "error": (done.stderr.strip().splitlines() or ["no message"])[-1]}
         summary = json.loads((Path(folder) / "trial" / "summary.json").read_text())
-    return {**told, **{key: summary[key] for key in (*KEPT, *CHOSEN)}}
+    return {**result, **{key: summary[key] for key in (*KEPT, *CHOSEN)}}

@@ -25,10 +25,10 @@ The files:
 - `reference.py`: the reference engine, early stopping, the check that losses are finite.
 - `choose.py`: the choice of `engine=auto`.
 - `graph.py`: the graph engine, and how it falls back to the reference engine.
-- `replayer.py`: a Trainer whose batches are tables of steps.
-- `replayable.py`: checks whether a fit can be recorded.
+- `replay_callback.py`: a Trainer whose batches are tables of steps.
+- `replay_checks.py`: checks whether a fit can be recorded.
 - `step_program.py`: one recorded training step and validation step.
-- `lending.py`: sharing of memory between a fit's module and the recorded copy.
+- `memory_sharing.py`: sharing of memory between a fit's module and the recorded copy.
 - `tensor_slots.py`: the tensors and generators of a module; the private copy.
 - `index_table.py`, `value_tables.py`: tables on the device: indices; learning rates and logged values.
 - `flat_parameters.py`: all weights in one buffer, so that the optimizer moves them as one tensor.

@@ -1,10 +1,10 @@
 """Time single steps: the figures of docs/background/speed.md on layout, threads and the Trainer.
 
-    python scripts/benchmarks/steps.py layouts    steps and scoring by layout and precision
-    python scripts/benchmarks/steps.py trainer    what a Trainer adds per step, epoch and fit
-    python scripts/benchmarks/steps.py threads    a step, alone and beside another process
+    python scripts/benchmarks/time_steps.py layouts    steps and scoring by layout and precision
+    python scripts/benchmarks/time_steps.py trainer    overhead of a Trainer per step, epoch and fit
+    python scripts/benchmarks/time_steps.py threads    a step, alone and beside another process
 
-Medians, taken in turns; on the processor.
+Values are medians, measured in turns on the processor.
 """
 
 import argparse
@@ -34,7 +34,7 @@ NETWORKS: dict[str, tuple[Callable[..., nn.Module], int, int]] = {  # and images
 
 
 def main() -> None:
-    """Print the table asked for."""
+    """Print the chosen table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("what", choices=["layouts", "trainer", "threads", "one"])
     parser.add_argument("--threads", type=int, default=2)
@@ -67,7 +67,7 @@ def layouts() -> None:
 
 
 def trainer() -> None:
-    """Print what the reference engine takes beyond the steps of a network of next to nothing."""
+    """Print the time of the reference engine beyond the steps of a tiny network."""
     image_N = torch.randint(0, 256, (3200, 1, 8, 8), dtype=torch.uint8)
     bank, label_N = ImageBank(image_N), torch.arange(3200) % 10
     engine = ReferenceEngine(Compute(device=CPU, precision="float32"))
@@ -119,9 +119,10 @@ def threads() -> None:
     for n_processes, n_threads in ((1, 2), (2, 2), (2, 1)):
         command = [sys.executable, __file__, "one", "--threads", str(n_threads)]
         running = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(n_processes)]
-        told = [process.communicate()[0].strip() for process in running]
+        milliseconds = [process.communicate()[0].strip() for process in running]
         print(
-            f"{n_processes} processes, {n_threads} threads each: {' and '.join(told)} ms a step", flush=True
+            f"{n_processes} processes, {n_threads} threads each: {' and '.join(milliseconds)} ms a step",
+            flush=True,
         )
 
 
@@ -158,7 +159,7 @@ def scoring(name: str, precision: str, layout: torch.memory_format) -> Callable[
 def made(
     name: str, precision: str, layout: torch.memory_format, n: int | None
 ) -> tuple[nn.Module, Tensor, Compute]:
-    """Return a network, n images (None: those of a step) and where they are computed with."""
+    """Return a network, n images (None: those of a step), and their device and precision."""
     make, batch_size, side = NETWORKS[name]
     network = make(in_channels=1, image_size=(side, side), n_classes=10)
     network = network.to(memory_format=layout)  # type: ignore[call-overload]
@@ -167,7 +168,7 @@ def made(
 
 
 def medians(runs: dict[str, Callable[[], object]], repeats: int) -> dict[str, float]:
-    """Return each one's median seconds, in turns, after three runs to warm up."""
+    """Return the median seconds of each run, measured in turns after three runs to warm up."""
     seconds: dict[str, list[float]] = {name: [] for name in runs}
     for repeat in range(3 + repeats):
         for name, run in runs.items():

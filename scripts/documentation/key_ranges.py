@@ -1,4 +1,4 @@
-"""The range of each key in plain text, which is the one that its error message names."""
+"""The range of each key in plain text, as in its error message."""
 
 import re
 
@@ -7,7 +7,7 @@ from alframe.core.errors import ConfigError
 
 
 def range_of(key: str) -> str:
-    """Return what a key takes, such as "a number of at least 1"; empty for a key without a range.
+    """Return the range of a key, such as "a number of at least 1"; empty for a key without a range.
 
     Args:
         key: as typed, such as "query.spread".
@@ -16,7 +16,7 @@ def range_of(key: str) -> str:
     if rule is None:
         return ""
     try:
-        rule(key, object())  # no key takes an object, so the check answers with what it expects
+        rule(key, object())  # no key accepts an object, so the check raises an error with the range
     except ConfigError as error:
         return re.sub(r", got '?<object.*", "", str(error).removeprefix(f"{key}: expected ")).rstrip(".")
     return ""
