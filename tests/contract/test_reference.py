@@ -91,8 +91,8 @@ def test_a_comment_above_or_behind_a_key_describes_it(tmp_path: Path) -> None:
     assert described.targets == {"": "a.B"}
 
 
-def test_a_range_reads_as_its_error_message_does() -> None:
-    range_of = module("ranges").range_of
+def test_a_range_has_the_text_of_its_error_message() -> None:
+    range_of = module("key_ranges").range_of
     assert range_of("query.spread") == "a number of at least 1"
     assert range_of("query.num") == "a whole number of at least 1 or null"
     assert range_of("no.such.key") == ""

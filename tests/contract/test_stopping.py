@@ -57,14 +57,14 @@ def test_the_bounds_of_every_file_end_the_rounds(node: dict) -> None:
         assert reasons[2].startswith(f"stopping.{key}=")
 
 
-def test_what_is_left_ends_the_rounds_but_not_before_the_first_that_may(node: dict) -> None:
+def test_a_small_rest_ends_the_rounds_but_not_before_min_rounds(node: dict) -> None:
     rule = made(node, min_rounds=2, share=0.01)
     assert rule.reason(report(1, left=99)) is None
     assert "less than 1 %" in rule.reason(report(2, left=99))
     assert "every sample" in made(node, min_rounds=2).reason(report(2, left=0))
 
 
-def test_it_goes_on_while_there_is_something_to_gain(node: dict) -> None:
+def test_no_rule_stops_while_there_is_progress(node: dict) -> None:
     rule = made(node, min_rounds=1)
     assert [rule.reason(report(round)) for round in (1, 2, 3)] == [None, None, None]
 
@@ -72,11 +72,11 @@ def test_it_goes_on_while_there_is_something_to_gain(node: dict) -> None:
 def test_same_reports_same_reasons_without_the_truth(node: dict) -> None:
     one, other = made(node, min_rounds=1), made(node, min_rounds=1)
     for round in range(1, 15):
-        told = report(round)
-        knowing = replace(
-            told, counts=replace(told.counts, mislabelled=9, mislabelled_share=0.1), test_accuracy=0.9
+        seen = report(round)
+        with_truth = replace(
+            seen, counts=replace(seen.counts, mislabelled=9, mislabelled_share=0.1), test_accuracy=0.9
         )
-        assert one.reason(told) == other.reason(knowing) == other.reason(told)
+        assert one.reason(seen) == other.reason(with_truth) == other.reason(seen)
 
 
 def test_a_rule_that_judges_by_hand_labels_says_how_many(node: dict) -> None:

@@ -50,7 +50,7 @@ def test_the_readme_s_snippet_runs(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_comes_back_is_what_the_trial_came_to(digits):
+def test_the_result_has_the_labels_and_figures_of_the_trial(digits):
     images, truth = digits
     result = label(images, truth, seed=3, settings=SETTINGS)
     assert result.labels.shape == (400,)
@@ -78,15 +78,15 @@ def test_an_old_key_is_answered_with_the_new_one(digits, key, value, new):
 
 def test_a_function_answers_and_every_answer_is_counted(digits):
     images, truth = digits
-    told = []
+    asked: list[int] = []
 
     def people(index):
-        told.extend(index.tolist())
+        asked.extend(index.tolist())
         return truth[index]
 
     names = [f"digit {k}" for k in range(10)]
     result = label(images, oracle=people, class_names=names, seed=3, settings=SETTINGS)
-    assert len(told) == len(set(told)) == result.summary["hand_labels"]
+    assert len(asked) == len(set(asked)) == result.summary["hand_labels"]
     assert result.summary["mislabelled"] is None
     assert result.class_names == tuple(names)
     known = label(images, truth, seed=3, settings=SETTINGS)
@@ -101,12 +101,12 @@ def test_a_function_answers_and_every_answer_is_counted(digits):
         (lambda index: index * 0 + 12, ConfigError, "answers from 0 to 9, got 12"),
     ],
 )
-def test_answers_that_are_none_are_refused(digits, answer, error, message):
+def test_invalid_answers_are_refused(digits, answer, error, message):
     with pytest.raises(error, match=message):
         label(digits[0], oracle=answer, class_names=[str(k) for k in range(10)], settings=SETTINGS)
 
 
-def test_objects_of_ones_own_take_the_place_of_names(digits):
+def test_own_objects_replace_names(digits):
     class First:
         needs = frozenset()
 
@@ -130,17 +130,17 @@ def test_objects_of_ones_own_take_the_place_of_names(digits):
     assert (named.labels == given.labels).all()
 
 
-def test_trackers_are_told_what_was_chosen_by_name(digits, monkeypatch):
-    told = {}
+def test_trackers_get_the_names_of_the_chosen_options(digits, monkeypatch):
+    seen: dict[str, str] = {}
 
     def stop(config, directory, *, choices, replacements):
-        told.update(choices)
+        seen.update(choices)
         raise TrialError("enough")
 
     monkeypatch.setattr("alframe.api.run_trial", stop)
     with pytest.raises(TrialError, match="enough"):
         label(*digits, query="random", tracker="csv")
-    assert told == {"query": "random", "oracle": "simulated"}
+    assert seen == {"query": "random", "oracle": "simulated"}
 
 
 def test_the_old_name_of_the_result_still_works():
@@ -160,7 +160,7 @@ def test_a_directory_holds_the_trial_and_is_not_written_over(digits, tmp_path, c
         label(images, truth, directory=tmp_path / "trial", settings=SETTINGS)
 
 
-def test_mistakes_are_told_as_on_the_command_line(digits):
+def test_errors_are_those_of_the_command_line(digits):
     with pytest.raises(UserError, match="Did you mean margin"):
         label(*digits, query="margn")
     with pytest.raises(UserError, match=r"auto_label\.threshold: expected a probability"):
@@ -180,12 +180,12 @@ def test_mistakes_are_told_as_on_the_command_line(digits):
         ({"settings": {"query.nu m": 3}}, "settings: expected keys with their values"),
     ],
 )
-def test_a_call_that_cannot_be_meant_is_refused_in_its_own_words(digits, call, message):
+def test_a_call_with_wrong_arguments_is_refused_by_their_names(digits, call, message):
     with pytest.raises(ConfigError, match=message):
         label(*digits, **call)
 
 
-def test_it_works_within_an_application_of_hydra_s(digits):
+def test_label_works_in_an_application_that_uses_hydra(digits):
     with initialize_config_dir(str(conf_directory()), version_base="1.3"):
         mine = GlobalHydra.instance().hydra
         label(*digits, settings=SETTINGS)

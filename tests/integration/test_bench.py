@@ -60,11 +60,11 @@ def test_every_contestant_gets_its_figures(
         assert row["device"] == "cpu"
         assert row["precision"] in ("float32", "bfloat16")
         assert all(row[key] > 0 and math.isfinite(row[key]) for key in (*RATES, *RATIOS))
-    told = capsys.readouterr().out
-    assert "400 images of synthetic (MNIST is not in the data directory)" in told
-    assert "No trial" in told
-    assert re.search(r"\d threads? for every contestant", told)
-    assert "train_vs_naive (reference, float32, 8 images a step): " in told
+    printed = capsys.readouterr().out
+    assert "400 images of synthetic (MNIST is not in the data directory)" in printed
+    assert "No trial" in printed
+    assert re.search(r"\d threads? for every contestant", printed)
+    assert "train_vs_naive (reference, float32, 8 images a step): " in printed
 
 
 @pytest.mark.filterwarnings("ignore:.*torch.jit.script_method.*:DeprecationWarning")
@@ -98,13 +98,13 @@ def test_without_cuda_no_loop_is_compiled(load: Callable[[str], ModuleType]) -> 
     assert load("speed.compiled").compiled_contestants([None], [cpu]) == ([], [])
 
 
-def test_a_noisy_machine_is_told(load: Callable[[str], ModuleType]) -> None:
+def test_a_busy_machine_is_reported(load: Callable[[str], ModuleType]) -> None:
     row = {"recipe": "fast", "engine": "naive", "precision": "float32"}
     steady = {"train_images_per_s": 10.0, "train_range": [5.0, 11.0]}
     quiet = {**row, **steady, "score_images_per_s": 10.0, "score_range": [9.0, 11.0]}
     assert load("speed.report").unsteady([quiet]) == []
-    [told] = load("speed.report").unsteady([{**quiet, "score_range": [4.9, 11.0]}])
-    assert told.endswith("see the ranges of fast naive float32.")
+    [warning] = load("speed.report").unsteady([{**quiet, "score_range": [4.9, 11.0]}])
+    assert warning.endswith("see the ranges of fast naive float32.")
 
 
 def test_a_trial_is_timed(load: Callable[[str], ModuleType], tmp_path: Path) -> None:
@@ -114,7 +114,7 @@ def test_a_trial_is_timed(load: Callable[[str], ModuleType], tmp_path: Path) -> 
     assert trial["n_samples"] == 300
 
 
-def test_a_trial_that_fails_says_why(load: Callable[[str], ModuleType], tmp_path: Path) -> None:
+def test_the_line_of_a_failed_trial_has_the_reason(load: Callable[[str], ModuleType], tmp_path: Path) -> None:
     trial = load("speed.trials").timed_trial("fast", ["data=nonsense"], str(tmp_path))
     assert trial["seconds"] is None
     assert "data=nonsense: no such option" in trial["error"]
@@ -133,7 +133,7 @@ def copy_weights(source: nn.Module, target: nn.Module) -> None:
         ours.data.copy_(theirs.data)
 
 
-def test_the_stopwatch_tells_set_up_from_steps(
+def test_the_stopwatch_times_set_up_and_steps_apart(
     load: Callable[[str], ModuleType], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = load("speed.clock")
@@ -153,7 +153,7 @@ def test_the_stopwatch_tells_set_up_from_steps(
     assert (timing.steps, timing.seconds, timing.rest_seconds) == (10, 5.0, 7.0)
 
 
-def test_a_fit_that_marks_its_end_alone_is_timed_whole(load: Callable[[str], ModuleType]) -> None:
+def test_a_fit_with_a_mark_only_at_its_end_is_timed_as_a_whole(load: Callable[[str], ModuleType]) -> None:
     watch = load("speed.clock").Stopwatch(torch.device("cpu"), steps=10, warm=2)
     timing = watch.run(lambda: watch.mark(12))
     assert timing.steps == 12

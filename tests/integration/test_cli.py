@@ -89,7 +89,7 @@ def test_same_seed_same_labels_other_seed_other_labels(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("typed", "said"),
+    ("typed", "message"),
     [
         (["auto_label.threshold=95"], "got 95. Write 0.95."),
         (["query=margn"], "Did you mean margin?"),
@@ -112,14 +112,14 @@ def test_same_seed_same_labels_other_seed_other_labels(tmp_path: Path) -> None:
         (["learner.committee=dropout"], "Write learner.committee.kind=dropout."),
     ],
 )
-def test_a_users_mistake_is_one_line_and_exit_code_2(tmp_path: Path, typed: list[str], said: str) -> None:
+def test_a_users_mistake_is_one_line_and_exit_code_2(tmp_path: Path, typed: list[str], message: str) -> None:
     (tmp_path / "damaged.npz").write_bytes(b"PK\x03\x04 not really")
     done = alframe("data=digits", "learner.steps=3", *typed, cwd=tmp_path, HOME=str(tmp_path))
     assert done.returncode == 2, done.stderr
-    assert said in done.stderr
+    assert message in done.stderr
     assert "Traceback" not in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
-    if not said.startswith(("initial: ", "query.share: ")):  # refused by the loop, after the first files
+    if not message.startswith(("initial: ", "query.share: ")):  # refused by the loop, after the first files
         assert not list(tmp_path.glob("outputs/*"))
 
 
@@ -181,14 +181,14 @@ def test_in_a_sweep_a_bad_trial_fails_alone(tmp_path: Path) -> None:
     assert len({run.of("run")[0].run_id for run in runs}) == 2
     assert {run.config()["query"] for run in runs} == {"margin"}
     assert not (tmp_path / "sweep" / "1" / "wandb").exists()
-    # The command that is told at the end takes every run, and every fragment of a trial that went on.
+    # The command on the last line sends every run, with each fragment of a resumed trial.
     fragment = runs[0].path.parent
     shutil.copytree(fragment, fragment.with_name("offline-run-20990101_000000-later"))
-    told = done.stdout.splitlines()[-1].removeprefix("To W&B: ")
-    assert told == "wandb sync sweep/*/wandb/offline-run-*"
+    command = done.stdout.splitlines()[-1].removeprefix("To W&B: ")
+    assert command == "wandb sync sweep/*/wandb/offline-run-*"
     wandb = Path(sys.executable).with_name("wandb")
     dry = subprocess.run(
-        ["bash", "-c", told.replace("wandb sync", f"{wandb} sync --dry-run")],
+        ["bash", "-c", command.replace("wandb sync", f"{wandb} sync --dry-run")],
         cwd=tmp_path, env={**os.environ, "HOME": str(tmp_path)}, capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert "Would sync 3 run(s)" in dry.stderr

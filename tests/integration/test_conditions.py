@@ -45,7 +45,7 @@ def test_a_long_tail_with_a_noisy_oracle(tmp_path: Path) -> None:
 
 
 def test_a_ratio_that_would_empty_a_class_warns_in_one_line(tmp_path: Path) -> None:
-    with pytest.warns(DataWarning, match=r"no sample of class 5, 6, 7, 8, 9 \(counted") as told:
+    with pytest.warns(DataWarning, match=r"no sample of class 5, 6, 7, 8, 9 \(counted") as caught:
         done = alframe(
             *SHORT,
             *["data.imbalance.kind=step", "data.imbalance.ratio=1000", "initial=stratified", "tracker=none"],
@@ -53,7 +53,7 @@ def test_a_ratio_that_would_empty_a_class_warns_in_one_line(tmp_path: Path) -> N
             cwd=tmp_path,
         )
     assert done.returncode == 0, done.stderr
-    line = warnings.formatwarning(told[0].message, DataWarning, "file.py", 1)
+    line = warnings.formatwarning(caught[0].message, DataWarning, "file.py", 1)
     assert line.startswith("alframe: data.imbalance.ratio: no sample of class")
     rows = read_rows(tmp_path / "trial" / "labels.csv")
     seeds = [int(load_digits().target[int(row["index"])]) for row in rows if row["source"] == "seed"]

@@ -1,4 +1,4 @@
-"""Settings that pass for plausible and are not: told in one line before the first label."""
+"""Settings that look plausible but are wrong: refused in one line before the first label."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from tests.support.helpers import SHORT, alframe
 
 
 @pytest.mark.parametrize(
-    ("typed", "said"),
+    ("typed", "message"),
     [
         (["data=arrays", "data.path=5"], "data.path: expected a text, got 5"),
         (["+query.foo=1"], "query: expected settings that alframe.query.Margin takes"),
@@ -24,15 +24,15 @@ from tests.support.helpers import SHORT, alframe
         (["auto_label=none", "auto_label.threshold=0.9"], "the choice made for auto_label has no such key"),
     ],
 )
-def test_an_odd_setting_is_one_line_and_exit_code_2(tmp_path: Path, typed: list[str], said: str) -> None:
+def test_an_odd_setting_is_one_line_and_exit_code_2(tmp_path: Path, typed: list[str], message: str) -> None:
     done = alframe(*SHORT, "tracker=none", *typed, cwd=tmp_path)
     assert done.returncode == 2, done.stderr
-    assert said in done.stderr
+    assert message in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
 
 
 @pytest.mark.parametrize(
-    ("typed", "said"),
+    ("typed", "message"),
     [
         (
             ["query=bald", "learner.committee.kind=ensemble", "learner.ensemble=1"],
@@ -45,16 +45,16 @@ def test_an_odd_setting_is_one_line_and_exit_code_2(tmp_path: Path, typed: list[
         (["certificate=null"], "certificate: expected"),
     ],
 )
-def test_what_nobody_can_give_is_told_before_the_first_label(
-    tmp_path: Path, typed: list[str], said: str
+def test_settings_that_cannot_work_are_refused_before_the_first_label(
+    tmp_path: Path, typed: list[str], message: str
 ) -> None:
     done = alframe(*SHORT, *typed, "tracker=none", "hydra.run.dir=out", cwd=tmp_path)
     assert done.returncode == 2
-    assert said in done.stderr
+    assert message in done.stderr
     assert not (tmp_path / "out" / "rounds.csv").exists()
 
 
-def test_an_oracle_that_errs_is_not_taken_as_right_in_silence(tmp_path: Path) -> None:
+def test_a_certificate_with_an_oracle_that_errs_warns(tmp_path: Path) -> None:
     promised = ["certificate.tolerance=0.5", "certificate.max_labels=20", "oracle=noisy", "oracle.rate=0.1"]
     with pytest.warns(TrialNotice, match=r"Write certificate.oracle_error=0.1"):
         done = alframe(*SHORT, *promised, "tracker=none", "hydra.run.dir=out", cwd=tmp_path)
@@ -67,7 +67,7 @@ def test_an_enormous_spread_asks_from_the_whole_pool(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_a_folder_of_ones_own_with_a_space_and_an_accent(tmp_path: Path) -> None:
+def test_a_folder_name_with_a_space_and_an_accent(tmp_path: Path) -> None:
     group = tmp_path / "my confé" / "query"
     group.mkdir(parents=True)
     (group / "mine.yaml").write_text("_target_: alframe.query.RandomQuery\nnum: 7\n")

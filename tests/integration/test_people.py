@@ -98,14 +98,14 @@ def test_every_line_that_cannot_be_taken_is_named_and_nothing_is_lost(oracle, tm
     fill(tmp_path, text)
     with pytest.raises(UserError) as caught:
         ask(oracle, 4, 1, 2)
-    for told in (
+    for message in (
         "line 3: index 4 was answered 'cat' before, now 'Dog'",
         "line 4: index 5 was not asked",
         "line 5: expected one of cat, Dog, 7, a, b, got 'bird'",
         "line 6: expected an index, got 'x'",
         "line 7: expected one of",
     ):
-        assert told in str(caught.value)
+        assert message in str(caught.value)
     assert (tmp_path / "questions" / "to_label.csv").read_text() == text
     assert not (tmp_path / "answers.csv").exists()
 
@@ -121,15 +121,15 @@ def test_an_answer_given_before_is_not_changed_in_passing(oracle, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         (b"index,label\n1,\xff\n", "expected UTF-8 text"),
         (b"number,answer\n1,2\n", "expected the columns index and label"),
     ],
 )
-def test_files_of_another_kind_are_refused(oracle, tmp_path, text, told):
+def test_files_of_another_kind_are_refused(oracle, tmp_path, text, message):
     fill(tmp_path, text)
-    with pytest.raises(UserError, match=told):
+    with pytest.raises(UserError, match=message):
         ask(oracle, 1)
 
 

@@ -50,7 +50,7 @@ def header() -> Header:
 
 
 class FakeRun:
-    """Stands for `alframe`: leaves a finished trial, or none, and keeps what it was told."""
+    """A fake of `alframe`: writes a finished trial, or none, and keeps its arguments."""
 
     def __init__(self, code: int = 0, finishes: bool = True) -> None:
         self.code, self.finishes = code, finishes
@@ -58,9 +58,9 @@ class FakeRun:
 
     def __call__(self, line: list[str], check: bool) -> "subprocess.CompletedProcess[str]":
         self.lines.append(line)
-        [place] = [each.partition("=")[2] for each in line if each.startswith("hydra.run.dir=")]
+        [directory] = [each.partition("=")[2] for each in line if each.startswith("hydra.run.dir=")]
         if self.finishes:
-            leave(Path(place), line[3:-1])
+            leave(Path(directory), line[3:-1])
         return subprocess.CompletedProcess(line, self.code)
 
 
@@ -82,13 +82,13 @@ def test_a_finished_trial_is_not_run_again(script, header, tmp_path, monkeypatch
     ]  # fmt: skip
 
 
-def test_another_trial_in_its_place_is_refused(script, header, tmp_path) -> None:
+def test_another_trial_in_the_directory_is_refused(script, header, tmp_path) -> None:
     leave(tmp_path / "toy", ["experiment=digits", "data.limit=200"])
     with pytest.raises(UserError, match=r"data\.limit is 200 there and 300 here"):
         script.run(header, tmp_path / "toy")
 
 
-def test_a_trial_that_fails_has_no_summary_and_an_interrupt_ends_it_all(
+def test_a_failed_trial_has_no_summary_and_an_interrupt_ends_the_command(
     script, header, tmp_path, monkeypatch
 ) -> None:
     monkeypatch.setattr(script.subprocess, "run", FakeRun(1, finishes=False))
@@ -99,23 +99,25 @@ def test_a_trial_that_fails_has_no_summary_and_an_interrupt_ends_it_all(
 
 
 @pytest.mark.parametrize(
-    ("summary", "code", "said"),
+    ("summary", "code", "message"),
     [
         (SUMMARY, 0, ""),
         ({**SUMMARY, "hand_share": 0.3}, 1, "reproduce: toy: hand_share is outside its claim.\n"),
         (None, 1, "reproduce: toy: the trial failed.\n"),
     ],
 )
-def test_the_exit_code_says_whether_all_is_as_claimed(script, header, capsys, summary, code, said) -> None:
+def test_the_exit_code_is_0_if_all_results_are_as_claimed(
+    script, header, capsys, summary, code, message
+) -> None:
     assert script.report({"toy": (header, summary)}) == code
     out, err = capsys.readouterr()
-    assert err == said
+    assert err == message
     assert "| toy |" in out
     assert "Hardware of the claims of toy: CPU, any." in out
     assert ("Here: cpu (float32, reference engine)" in out) == (summary is not None)
 
 
-def test_the_command_names_what_there_is(script, monkeypatch, capsys) -> None:
+def test_an_unknown_name_is_answered_with_the_known_ones(script, monkeypatch, capsys) -> None:
     monkeypatch.setattr(sys, "argv", ["reproduce.py", "--only", "compare_strategies"])
     assert script.main() == 2
     assert "got compare_strategies." in capsys.readouterr().err

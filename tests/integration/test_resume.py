@@ -37,7 +37,7 @@ QUICK = [
 ]
 
 
-# A fit grows by 75 steps a round unless told otherwise. By 10, "final" alone takes 1.5 s instead of 4 to 5 s,
+# A fit grows by 75 steps a round by default. By 10, "final" alone takes 1.5 s instead of 4 to 5 s,
 # and auto-labels come and go in its later rounds as before.
 FAST = [
     "learner.steps=6",
@@ -79,10 +79,10 @@ def test_killed_trials_end_with_the_same_labels(tmp_path, overrides):
     ) as process:
         out, err = process.communicate()
     assert process.returncode == 0, err
-    told = json.loads(out.splitlines()[-1])
-    assert told["kills"] == kills
-    assert told["same"] == told["trials"]
-    assert told["rows_changed"] == 0
+    result = json.loads(out.splitlines()[-1])
+    assert result["kills"] == kills
+    assert result["same"] == result["trials"]
+    assert result["rows_changed"] == 0
 
 
 def stopped_after(directory: Path, n_rounds: int, *overrides: str) -> dict:
@@ -100,14 +100,14 @@ def half_done(tmp_path_factory):
     return directory, stopped_after(directory, 2)
 
 
-def test_a_stopped_trial_keeps_its_rows_and_says_how_it_ended(half_done):
+def test_a_stopped_trial_keeps_its_rows_and_records_its_status(half_done):
     directory, _ = half_done
     assert [row["round"] for row in read_rows(directory / "rounds.csv")] == ["0", "1", "2"]
     assert json.loads((directory / "failure.json").read_text())["status"] == "interrupted"
     assert [file.name for file in state_files(directory)] == ["round-0002.state", "round-0001.state"]
 
 
-def test_going_on_keeps_the_rows_and_clears_up(half_done, tmp_path, capsys):
+def test_a_resumed_trial_keeps_the_rows_and_clears_up(half_done, tmp_path, capsys):
     directory = tmp_path / "trial"
     shutil.copytree(half_done[0], directory)
     before = (directory / "rounds.csv").read_text()
@@ -143,7 +143,7 @@ KINDS = ["truncated", "bit flipped", "block zeroed", "longer", "empty", "another
 
 
 @pytest.mark.parametrize("how", KINDS)
-def test_damaged_states_are_refused_or_left_for_an_earlier_round(half_done, tmp_path, how):
+def test_a_damaged_state_is_refused_or_replaced_by_an_earlier_one(half_done, tmp_path, how):
     directory, config = tmp_path / "trial", half_done[1]
     shutil.copytree(half_done[0], directory)
     newest, earlier = state_files(directory)
@@ -194,7 +194,7 @@ def test_a_state_of_other_data_is_refused(half_done, tmp_path):
         run_trial(half_done[1], directory)
 
 
-def test_other_versions_are_told(half_done, tmp_path):
+def test_other_versions_are_reported(half_done, tmp_path):
     directory = tmp_path / "trial"
     shutil.copytree(half_done[0], directory)
     with (
@@ -204,7 +204,7 @@ def test_other_versions_are_told(half_done, tmp_path):
         run_trial(half_done[1], directory)
 
 
-def test_a_state_is_what_was_written(half_done):
+def test_a_state_is_read_back_as_written(half_done):
     content = state_files(half_done[0])[0].read_bytes()
     assert encode(decode(content))[:2000] == content[:2000]
     with pytest.raises(DamagedStateError, match="checksum"):
@@ -238,7 +238,7 @@ def test_two_processes_are_kept_apart(half_done, tmp_path):
 
 
 @pytest.mark.parametrize("what", ["state", "rounds.csv"])
-def test_a_full_disk_is_told_in_a_line_and_costs_a_round(half_done, tmp_path, what):
+def test_a_full_disk_is_reported_in_one_line_and_costs_a_round(half_done, tmp_path, what):
     directory, config = tmp_path / "trial", half_done[1]
     shutil.copytree(half_done[0], directory)
     rows = (directory / "rounds.csv").read_text()
@@ -259,7 +259,7 @@ def test_a_full_disk_is_told_in_a_line_and_costs_a_round(half_done, tmp_path, wh
     assert (directory / "rounds.csv").read_text().startswith(rows)
 
 
-def test_the_same_command_goes_on_and_a_finished_trial_stays(tmp_path):
+def test_the_same_command_resumes_a_trial_and_a_finished_trial_stays(tmp_path):
     config = config_of(*QUICK, "seed=5")
     directory = tmp_path / "outputs" / trial_name(config)
     stopped_after(directory, 1, "seed=5")
@@ -293,7 +293,7 @@ def test_a_sweep_started_again_runs_what_is_missing(tmp_path):
     assert stamps == {name: (sweep / name / "labels.csv").stat().st_mtime_ns for name in ("0", "3")}
 
 
-def test_a_sweep_does_not_take_another_trial_for_its_own(tmp_path):
+def test_a_sweep_refuses_the_directory_of_another_trial(tmp_path):
     line = [
         "-m",
         *QUICK,
@@ -315,7 +315,7 @@ def wait_for(what, process, seconds=120.0):
         time.sleep(0.02)
 
 
-def test_a_wandb_run_goes_on_under_its_id_with_every_round_once(tmp_path, monkeypatch):
+def test_a_resumed_wandb_run_keeps_its_id_and_has_each_round_once(tmp_path, monkeypatch):
     monkeypatch.delenv("WANDB_SERVICE", raising=False)  # of this process: it would outlive the killed ones
     line = ["data=digits", "learner.steps=60", "stopping.max_rounds=7", "hydra.run.dir=trial"]
     rows = tmp_path / "trial" / "rounds.csv"
@@ -331,7 +331,7 @@ def test_a_wandb_run_goes_on_under_its_id_with_every_round_once(tmp_path, monkey
     assert "To W&B: wandb sync trial/wandb/offline-run-*" in done.stdout
 
 
-def test_a_tensorboard_run_goes_on_with_every_round_once(tmp_path):
+def test_a_resumed_tensorboard_run_has_each_round_once(tmp_path):
     accumulators = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
     config = stopped_after(tmp_path, 2, "tracker=tensorboard")
     run_trial(config, tmp_path)
@@ -348,12 +348,12 @@ def test_ctrl_c_once_ends_after_the_round_and_twice_at_once(tmp_path, presses):
     rows = tmp_path / "trial" / "rounds.csv"
     with alframe_process(*long, cwd=tmp_path) as process:
         wait_for(lambda: rows.exists() and len(read_rows(rows)) == 2, process)
-        said = press_ctrl_c(process)
+        printed = press_ctrl_c(process)
         if presses == 2:
             process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=100)
-    assert process.returncode == 130, (out, said + err)
-    assert "the trial ends after this round" in said
+    assert process.returncode == 130, (out, printed + err)
+    assert "the trial ends after this round" in printed
     assert "The same command continues from the last finished round" in out
     assert len(read_rows(rows)) == (3 if presses == 1 else 2)
     assert state_files(tmp_path / "trial")

@@ -37,9 +37,9 @@ def one_environment() -> Iterator[None]:
         yield
 
 
-def told(place: Path) -> list[str]:
+def statuses_in(directory: Path) -> list[str]:
     """Return the last word of each job."""
-    return [json.loads(file.read_text())["status"] for file in sorted((place / ".jobs").glob("*.json"))]
+    return [json.loads(file.read_text())["status"] for file in sorted((directory / ".jobs").glob("*.json"))]
 
 
 @pytest.fixture(scope="module")
@@ -57,9 +57,9 @@ def launched(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, 
 def test_a_bad_trial_fails_alone_and_its_reason_is_printed(
     launched: dict[str, tuple[Path, Done]], way: str
 ) -> None:
-    place, done = launched[way]
+    directory, done = launched[way]
     assert done.returncode == 1
-    assert f"2 trials finished, 2 failed, in {place}\n" in done.stdout
+    assert f"2 trials finished, 2 failed, in {directory}\n" in done.stdout
     head, *lines = done.stdout.splitlines()
     assert head == f"4 trials in {way}" + (", 2 at a time" if way == "cores" else "")
     # What other processes print is not to be had here.
@@ -68,30 +68,30 @@ def test_a_bad_trial_fails_alone_and_its_reason_is_printed(
         for number in range(4 if way == "basic" else 0)
     ]
     assert "test acc %" not in done.stdout  # no tables
-    said = "query: expected a share or a number, not both, got 'share=0.1 and num=10'"
+    message = "query: expected a share or a number, not both, got 'share=0.1 and num=10'"
     assert [line.partition(". Write")[0] for line in done.stderr.splitlines()] == [
-        f"  {place}/1 (seed=1 query.share=0.1): {said}",
-        f"  {place}/3 (seed=2 query.share=0.1): {said}",
+        f"  {directory}/1 (seed=1 query.share=0.1): {message}",
+        f"  {directory}/3 (seed=2 query.share=0.1): {message}",
     ]
-    assert told(place) == ["finished", "failed", "finished", "failed"]
-    assert said in json.loads((place / "1" / "failure.json").read_text())["reason"]
+    assert statuses_in(directory) == ["finished", "failed", "finished", "failed"]
+    assert message in json.loads((directory / "1" / "failure.json").read_text())["reason"]
 
 
 def test_no_label_depends_on_the_launcher(launched: dict[str, tuple[Path, Done]]) -> None:
     labels = {
-        way: [(place / name / "labels.csv").read_bytes() for name in ("0", "2")]
-        for way, (place, _) in launched.items()
+        way: [(directory / name / "labels.csv").read_bytes() for name in ("0", "2")]
+        for way, (directory, _) in launched.items()
     }
     assert labels["basic"] == labels["cores"]
     assert labels["basic"][0] != labels["basic"][1]
 
 
 def test_a_launcher_continues_the_sweep_of_another(launched: dict[str, tuple[Path, Done]]) -> None:
-    place, _ = launched["basic"]
-    stamp = (place / "0" / "labels.csv").stat().st_mtime_ns
-    again = alframe(*GRID, *CORES, f"hydra.sweep.dir={place}", cwd=place.parent)
+    directory, _ = launched["basic"]
+    stamp = (directory / "0" / "labels.csv").stat().st_mtime_ns
+    again = alframe(*GRID, *CORES, f"hydra.sweep.dir={directory}", cwd=directory.parent)
     assert "2 trials finished, 2 failed" in again.stdout
-    assert (place / "0" / "labels.csv").stat().st_mtime_ns == stamp
+    assert (directory / "0" / "labels.csv").stat().st_mtime_ns == stamp
 
 
 def test_processes_at_a_time_share_the_cores(tmp_path: Path) -> None:
@@ -121,35 +121,35 @@ SEARCH = [
 
 
 def test_a_search_continues_after_a_bad_trial_and_repeats_its_best(tmp_path: Path) -> None:
-    place = tmp_path / "search"
-    line = [*SEARCH, "learner.optimizer.lr=choice(0.003,0.004,1e9)", f"hydra.sweep.dir={place}"]
+    directory = tmp_path / "search"
+    line = [*SEARCH, "learner.optimizer.lr=choice(0.003,0.004,1e9)", f"hydra.sweep.dir={directory}"]
     done = alframe(*line, cwd=tmp_path)
-    statuses = told(place)
+    statuses = statuses_in(directory)
     assert set(statuses) == {"finished", "failed"}
     n_failed = statuses.count("failed")
     assert done.returncode == 1
-    assert f"{4 - n_failed} trials finished, {n_failed} failed, in {place}" in done.stdout
+    assert f"{4 - n_failed} trials finished, {n_failed} failed, in {directory}" in done.stdout
     shares = {
         file.parent.name: json.loads(file.read_text())["mislabelled_share"]
-        for file in place.glob("*/summary.json")
+        for file in directory.glob("*/summary.json")
     }
-    best = yaml.safe_load((place / "optimization_results.yaml").read_text())
+    best = yaml.safe_load((directory / "optimization_results.yaml").read_text())
     assert best["best_value"] == min(shares.values())
     assert f"best mislabelled_share={min(shares.values()):.6g}: auto_label.threshold=" in done.stdout
     assert all(line.startswith("  ") for line in done.stderr.splitlines())  # no words of Optuna's own
     again = alframe(*line, cwd=tmp_path)
     assert again.stdout.count("finished before") == 4 - n_failed
-    assert yaml.safe_load((place / "optimization_results.yaml").read_text()) == best
+    assert yaml.safe_load((directory / "optimization_results.yaml").read_text()) == best
 
 
 def test_a_search_for_two_figures_with_two_trials_at_a_time(tmp_path: Path) -> None:
     two = ["objective=[hand_share,mislabelled_share]", "hydra.sweeper.direction=[minimize,minimize]"]
-    place = f"hydra.sweep.dir={tmp_path}"
-    done = alframe(*SEARCH, *two, *CORES, "hydra.sweeper.n_jobs=2", place, cwd=tmp_path)
+    directory = f"hydra.sweep.dir={tmp_path}"
+    done = alframe(*SEARCH, *two, *CORES, "hydra.sweeper.n_jobs=2", directory, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "4 trials finished, 0 failed" in done.stdout
     assert "best hand_share=" in done.stdout
-    assert told(tmp_path) == ["finished"] * 4
+    assert statuses_in(tmp_path) == ["finished"] * 4
 
 
 def workers_of(process: "subprocess.Popen[str]") -> list[int]:
@@ -175,12 +175,12 @@ def until(what: Callable[[], bool], process: "subprocess.Popen[str] | None" = No
         time.sleep(0.02)
 
 
-def killed_while_two_run(place: Path, process: "subprocess.Popen[str]") -> str:
+def killed_while_two_run(directory: Path, process: "subprocess.Popen[str]") -> str:
     """Kill one of two processes that have a trial at work and return its trial's name."""
 
     def at_work() -> list[tuple[int, dict[str, Any]]]:
-        jobs = [json.loads(file.read_text()) for file in sorted((place / ".jobs").glob("*.json"))]
-        locks = [(place / job["directory"] / "state" / "lock", job) for job in jobs]
+        jobs = [json.loads(file.read_text()) for file in sorted((directory / ".jobs").glob("*.json"))]
+        locks = [(directory / job["directory"] / "state" / "lock", job) for job in jobs]
         numbers = [(lock.read_text().strip(), job) for lock, job in locks if lock.exists()]
         workers = set(map(str, workers_of(process)))  # a lock keeps the number of an earlier process
         return [
@@ -194,13 +194,13 @@ def killed_while_two_run(place: Path, process: "subprocess.Popen[str]") -> str:
 
 
 def test_a_sweep_that_is_killed_or_interrupted_continues(tmp_path: Path) -> None:
-    place = tmp_path / "sweep"
+    directory = tmp_path / "sweep"
     trials = ["-m", *TINY, "learner.steps=60", "threads=1", "seed=1,2,3"]
-    line = [*trials, *CORES, f"hydra.sweep.dir={place}"]
+    line = [*trials, *CORES, f"hydra.sweep.dir={directory}"]
 
     # The command is killed: its processes end by themselves.
     with alframe_process(*line, cwd=tmp_path) as process:
-        until(lambda: len(list(place.glob("*/state/round-*.state"))) >= 2, process)
+        until(lambda: len(list(directory.glob("*/state/round-*.state"))) >= 2, process)
         workers = workers_of(process)
         assert len(workers) == 2
         process.kill()
@@ -209,7 +209,7 @@ def test_a_sweep_that_is_killed_or_interrupted_continues(tmp_path: Path) -> None
 
     # Ctrl-C in a terminal reaches every process: the trials end after their rounds and no other begins.
     with alframe_process(*line, cwd=tmp_path) as process:
-        until(lambda: len(workers_of(process)) == 2 and told(place).count("running") == 2, process)
+        until(lambda: len(workers_of(process)) == 2 and statuses_in(directory).count("running") == 2, process)
         for number in (process.pid, *workers_of(process)):
             os.kill(number, signal.SIGINT)
         out, err = process.communicate(timeout=120)
@@ -230,13 +230,21 @@ def test_a_sweep_that_is_killed_or_interrupted_continues(tmp_path: Path) -> None
 
 
 def test_a_killed_trial_is_reported_and_the_same_command_continues(tmp_path: Path) -> None:
-    place = tmp_path / "sweep"
-    line = ["-m", *TINY, "learner.steps=60", "threads=1", "seed=1,2,3", *CORES, f"hydra.sweep.dir={place}"]
+    directory = tmp_path / "sweep"
+    line = [
+        "-m",
+        *TINY,
+        "learner.steps=60",
+        "threads=1",
+        "seed=1,2,3",
+        *CORES,
+        f"hydra.sweep.dir={directory}",
+    ]
     with alframe_process(*line, cwd=tmp_path) as process:
-        name = killed_while_two_run(place, process)
+        name = killed_while_two_run(directory, process)
         out, err = process.communicate(timeout=120)
     assert process.returncode == 1, (out, err)
-    assert f"  {place}/{name}: {sweep.KILLED}\n" in err
+    assert f"  {directory}/{name}: {sweep.KILLED}\n" in err
     assert "Traceback" not in err
     assert "The same command continues with what is missing." in out
     done = alframe(*line, cwd=tmp_path)

@@ -27,7 +27,7 @@ ODDS = torch.linspace(-1.0, 8.0, N)[torch.randperm(N, generator=torch.Generator(
 
 @dataclass
 class FakeLearner:
-    """Sure of each sample as `ODDS` says, right about all; remembers what it was told and asked."""
+    """A learner with the log-odds `ODDS`, right about all samples; records its calls."""
 
     fits: list[Labelled] = field(default_factory=list)
     finals: list[bool] = field(default_factory=list)
@@ -177,7 +177,7 @@ def test_a_validation_set_beyond_budget_or_data_set_is_refused_before_it_is_aske
 
 @dataclass
 class Faulty:
-    """Selects what it was told to."""
+    """Selects the given indices."""
 
     selects: object
     looks_at: object = None

@@ -103,7 +103,7 @@ def consistency(**options):
 
 
 # Of the pseudo-labels of `Smooth` none hangs on a last bit: in three rounds no confidence comes nearer than
-# 6e-4 to this one, nor do the two best classes of an image above it. With 0.4 one came as near as 3e-6.
+# 6e-4 to this one, nor do the two best classes of an image above it. With 0.4 one was as near as 3e-6.
 decided = partial(consistency, confident=0.42)
 
 

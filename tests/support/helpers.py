@@ -35,7 +35,7 @@ SHORT = [
 
 @dataclass(frozen=True)
 class Done:
-    """What a command came to."""
+    """The result of a command."""
 
     returncode: int
     stdout: str
@@ -99,7 +99,7 @@ def alframe_process(*arguments: str, cwd: Path) -> "contextlib.AbstractContextMa
 def press_ctrl_c(process: "subprocess.Popen[str]") -> str:
     """Send SIGINT to a command at work and return what it has said when it has taken note of it.
 
-    A second one that came earlier would be one with the first.
+    A second signal before that would merge with the first.
     """
     process.send_signal(signal.SIGINT)
     said = b""

@@ -95,7 +95,7 @@ def main() -> None:
     seconds = time.monotonic() - began
     labels = (alone / "labels.csv").read_bytes()
 
-    told = {
+    result = {
         "kills": 0,
         "trials": 0,
         "same": 0,
@@ -103,12 +103,12 @@ def main() -> None:
         "after_round": {},
         "seconds_alone": seconds,
     }
-    while told["kills"] < options.kills:
-        directory = options.folder / f"trial-{told['trials']}"
+    while result["kills"] < options.kills:
+        directory = options.folder / f"trial-{result['trials']}"
         n_kills, rows = 0, []
         while True:
             child = start(config, directory)
-            wanted = n_kills < 8 and told["kills"] < options.kills
+            wanted = n_kills < 8 and result["kills"] < options.kills
             code = ended(child, draw.uniform(0, seconds) if wanted else 600)
             if code is not None:
                 assert code == 0, (options.folder / f"{directory.name}.log").read_text()
@@ -116,17 +116,17 @@ def main() -> None:
             os.kill(child, signal.SIGKILL)
             os.waitpid(child, 0)
             n_kills += 1
-            told["kills"] += 1
+            result["kills"] += 1
             before, rows = rows, rows_without_closing(directory)
-            told["rows_changed"] += rows[: len(before)] != before
+            result["rows_changed"] += rows[: len(before)] != before
             done = str(len(rows) - 2) if rows else "none"
-            told["after_round"][done] = told["after_round"].get(done, 0) + 1
+            result["after_round"][done] = result["after_round"].get(done, 0) + 1
             if (directory / "summary.json").exists():  # killed when all was done
                 break
-        told["trials"] += 1
-        told["same"] += (directory / "labels.csv").read_bytes() == labels
-        told["rows_changed"] += rows_without_closing(directory)[: len(rows)] != rows
-    print(json.dumps(told))
+        result["trials"] += 1
+        result["same"] += (directory / "labels.csv").read_bytes() == labels
+        result["rows_changed"] += rows_without_closing(directory)[: len(rows)] != rows
+    print(json.dumps(result))
 
 
 if __name__ == "__main__":

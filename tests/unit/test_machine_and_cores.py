@@ -15,7 +15,7 @@ def own_cache(tmp_path, monkeypatch):
     return tmp_path / "cache"
 
 
-def test_what_is_remembered_is_recalled_and_nothing_else():
+def test_recall_returns_only_remembered_values():
     assert machine.recall("a") is None
     machine.remember("a", {"x": 1})
     machine.remember("b", {"y": [2]})
@@ -25,7 +25,7 @@ def test_what_is_remembered_is_recalled_and_nothing_else():
 
 
 @pytest.mark.parametrize("damage", ["", "{", "[1, 2]", "null", '{"a": 3}', "\x00\xff"])
-def test_a_damaged_cache_remembers_nothing_and_is_written_anew(own_cache, damage):
+def test_a_damaged_cache_counts_as_empty_and_is_replaced(own_cache, damage):
     machine.remember("a", {"x": 1})
     (own_cache / "measured.json").write_text(damage)
     assert machine.recall("a") is None
@@ -33,7 +33,7 @@ def test_a_damaged_cache_remembers_nothing_and_is_written_anew(own_cache, damage
     assert machine.recall("a") == {"x": 2}
 
 
-def test_a_cache_that_cannot_be_written_keeps_nothing_and_harms_nothing(tmp_path, monkeypatch):
+def test_without_a_writable_cache_values_are_dropped(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setenv("ALFRAME_CACHE_DIR", str(tmp_path / "file" / "below"))
     machine.remember("a", {"x": 1})
@@ -42,7 +42,7 @@ def test_a_cache_that_cannot_be_written_keeps_nothing_and_harms_nothing(tmp_path
         assert n == machine.n_cores()
 
 
-def test_the_cache_lies_where_the_environment_says(monkeypatch, tmp_path):
+def test_the_environment_sets_the_folder_of_the_cache(monkeypatch, tmp_path):
     monkeypatch.delenv("ALFRAME_CACHE_DIR")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert machine.cache_directory() == tmp_path / "alframe"
@@ -51,25 +51,25 @@ def test_the_cache_lies_where_the_environment_says(monkeypatch, tmp_path):
     assert machine.cache_directory() == tmp_path / ".cache" / "alframe"
 
 
-def _hold(wanted, cores, directory, told):
+def _hold(wanted, cores, directory, queue):
     os.environ["ALFRAME_CACHE_DIR"] = directory
     machine.n_cores = lambda: cores
     with machine.shared_cores(wanted) as n:
-        told.put(n)
+        queue.put(n)
         time.sleep(60)
 
 
-def test_trials_side_by_side_take_what_the_others_leave_and_one_at_least(own_cache, monkeypatch):
+def test_parallel_trials_share_the_cores_and_get_at_least_one(own_cache, monkeypatch):
     monkeypatch.setattr(machine, "n_cores", lambda: 4)
     spawn = multiprocessing.get_context("spawn")
-    told = spawn.Queue()
+    queue = spawn.Queue()
     others = []
     try:
         for wanted, expected in ((3, 3), (None, 1), (None, 1)):
-            other = spawn.Process(target=_hold, args=(wanted, 4, str(own_cache), told))
+            other = spawn.Process(target=_hold, args=(wanted, 4, str(own_cache), queue))
             other.start()
             others.append(other)
-            assert told.get(timeout=60) == expected
+            assert queue.get(timeout=60) == expected
         with machine.shared_cores(None) as n:
             assert n == 1
         with machine.shared_cores(2) as n:
@@ -97,7 +97,7 @@ def test_the_cache_is_plain_json(own_cache):
     assert json.loads((own_cache / "measured.json").read_text()) == {"a": {"x": 1}}
 
 
-def test_threads_are_those_typed_then_of_the_environment_then_of_slurm(monkeypatch):
+def test_threads_come_from_the_key_then_the_environment_then_slurm(monkeypatch):
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     monkeypatch.setenv("SLURM_CPUS_PER_TASK", "3")
     with threads.limited_threads(None) as n:

@@ -54,9 +54,12 @@ def test_label_issues_are_the_least_probable_hand_labels() -> None:
 
     class Learner:
         def score(self, index_P: torch.Tensor, needs: frozenset[str]) -> PoolScores:
-            said = log_probs_NC[index_P]
+            log_probs_PC = log_probs_NC[index_P]
             return PoolScores(
-                index_P=index_P, predicted_P=said.argmax(1), log_odds_P=said.max(1).values, log_probs_PC=said
+                index_P=index_P,
+                predicted_P=log_probs_PC.argmax(1),
+                log_odds_P=log_probs_PC.max(1).values,
+                log_probs_PC=log_probs_PC,
             )
 
     ledger = LabelLedger.empty(4).commit(torch.tensor([2, 0, 1]), torch.tensor([0, 1, 1]), Source.SEED, 0)

@@ -24,15 +24,15 @@ def ledger_of(label, log_odds, hands=()):
 
 def test_only_auto_labels_are_in_the_confusion_rows_truth_columns_label():
     ledger = ledger_of([0, 1, 1, 2], [1.0, 1.0, 1.0, 1.0], hands=[2, 0])
-    told = diagnose(ledger, torch.tensor([0, 1, 2, 2, 0, 0]), 3)
-    assert told.confusion_CC.tolist() == [[1, 0, 0], [0, 1, 0], [0, 1, 1]]
+    diagnosis = diagnose(ledger, torch.tensor([0, 1, 2, 2, 0, 0]), 3)
+    assert diagnosis.confusion_CC.tolist() == [[1, 0, 0], [0, 1, 0], [0, 1, 1]]
 
 
 def test_the_confusion_is_that_of_scikit_learn():
     generator = torch.Generator().manual_seed(3)
     label, truth = (torch.randint(0, 7, (500,), generator=generator) for _ in range(2))
-    told = diagnose(ledger_of(label.tolist(), [1.0] * 500), truth, 7)
-    assert (told.confusion_CC.numpy() == confusion_matrix(truth, label, labels=range(7))).all()
+    diagnosis = diagnose(ledger_of(label.tolist(), [1.0] * 500), truth, 7)
+    assert (diagnosis.confusion_CC.numpy() == confusion_matrix(truth, label, labels=range(7))).all()
 
 
 def test_bins_by_hand():

@@ -8,13 +8,13 @@ from alframe.auto_label import ConsensusPolicy
 from alframe.core.records import Accepted, PoolScores, Validation
 
 
-def scores(*said: list[float], predicted: list[int] | None = None) -> PoolScores:
+def scores(*probabilities: list[float], predicted: list[int] | None = None) -> PoolScores:
     """Return scores of two classes; each sample says what its members give class 0."""
-    p_PK = torch.tensor(said)
+    p_PK = torch.tensor(probabilities)
     return PoolScores(
-        index_P=torch.arange(len(said)) + 10,
+        index_P=torch.arange(len(probabilities)) + 10,
         predicted_P=torch.tensor(predicted) if predicted else (p_PK.mean(1) < 0.5).long(),
-        log_odds_P=torch.full((len(said),), 7.0),
+        log_odds_P=torch.full((len(probabilities),), 7.0),
         members_PKC=torch.stack([p_PK, 1 - p_PK], dim=2).log(),
     )
 

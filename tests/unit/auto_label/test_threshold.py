@@ -72,7 +72,7 @@ def test_a_list_that_is_too_short_is_refused_when_the_class_is_predicted() -> No
 
 
 @pytest.mark.parametrize(
-    ("thresholds", "said"),
+    ("thresholds", "message"),
     [
         ([0.5, 95], r"thresholds\[1\]: expected a probability strictly between 0 and 1, got 95. Write 0.95."),
         ({"three": 0.5}, "classes as whole numbers"),
@@ -82,8 +82,8 @@ def test_a_list_that_is_too_short_is_refused_when_the_class_is_predicted() -> No
         ("0.5", "a list such as"),
     ],
 )
-def test_invalid_thresholds_are_refused(thresholds, said: str) -> None:
-    with pytest.raises(ConfigError, match=said):
+def test_invalid_thresholds_are_refused(thresholds, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
         PerClassPolicy(threshold=0.5, thresholds=thresholds)
 
 

@@ -11,7 +11,7 @@ from alframe.core.errors import UserError
 
 
 @pytest.mark.parametrize(
-    ("typed", "said"),
+    ("typed", "message"),
     [
         (["query.sharee=1"], "query.sharee: no such key or group. Did you mean query.share?"),
         (["thresold=0.9"], "Did you mean auto_label.threshold?"),
@@ -58,10 +58,10 @@ from alframe.core.errors import UserError
         (["-m", "--cfg", "job", "seed=1,2"], "--cfg: expected one trial"),
     ],
 )
-def test_a_mistake_on_the_command_line_is_answered_with_what_exists(typed, said) -> None:
+def test_a_mistake_on_the_command_line_is_answered_with_what_exists(typed, message) -> None:
     with pytest.raises(UserError) as caught:
         check_command_line(typed)
-    assert said in str(caught.value)
+    assert message in str(caught.value)
     assert "\n" not in str(caught.value)
 
 

@@ -15,7 +15,7 @@ def default() -> dict:
 
 
 @pytest.mark.parametrize(
-    ("key", "value", "said"),
+    ("key", "value", "message"),
     [
         ("seed", -1, "seed: expected a whole number of at least 0, got -1"),
         ("seed", 1.5, "seed: expected a whole number of at least 0, got 1.5"),
@@ -60,7 +60,7 @@ def default() -> dict:
         ("data_dir", "", "data_dir: expected a text"),
     ],
 )
-def test_a_value_out_of_range_names_key_range_and_value(default, key, value, said) -> None:
+def test_a_value_out_of_range_names_key_range_and_value(default, key, value, message) -> None:
     config = copy.deepcopy(default)
     *path, last = key.split(".")
     node = config
@@ -69,12 +69,12 @@ def test_a_value_out_of_range_names_key_range_and_value(default, key, value, sai
     node[last] = value
     with pytest.raises(ConfigError) as caught:
         check(config)
-    assert said in str(caught.value)
+    assert message in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "message"),
     [
         ({"query": {"share": 0.1, "num": 5}}, "query: expected a share or a number, not both"),
         ({"initial": {"share": 0.1, "num": 5}}, "initial: expected a share or a number, not both"),
@@ -113,13 +113,13 @@ def test_a_value_out_of_range_names_key_range_and_value(default, key, value, sai
         ),
     ],
 )
-def test_settings_in_conflict(default, changes, said) -> None:
+def test_settings_in_conflict(default, changes, message) -> None:
     config = copy.deepcopy(default)
     for group, values in changes.items():
         config[group].update(values)
     with pytest.raises(ConfigError) as caught:
         check(config)
-    assert said in str(caught.value)
+    assert message in str(caught.value)
 
 
 @pytest.mark.parametrize(

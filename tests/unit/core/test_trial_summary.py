@@ -76,7 +76,7 @@ def test_the_first_columns_of_rounds_csv_are_those_of_the_contract() -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "message"),
     [
         ({"hand_new": "many"}, "expected a number as hand_new, got 'many'"),
         ({"hand_new": "1.5"}, "expected a number as hand_new, got '1.5'"),
@@ -85,8 +85,8 @@ def test_the_first_columns_of_rounds_csv_are_those_of_the_contract() -> None:
         ({"kind": "middle"}, "expected seed or round or closing as kind, got 'middle'"),
     ],
 )
-def test_a_cell_that_cannot_be_read_is_named(changes: dict[str, str], said: str) -> None:
-    with pytest.raises(ValueError, match=said):
+def test_a_cell_that_cannot_be_read_is_named(changes: dict[str, str], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         RoundRow.from_csv(ROW.to_csv() | changes)
 
 
@@ -115,7 +115,7 @@ def test_the_keys_of_summary_json_are_those_of_the_contract() -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "message"),
     [
         ({"hand_labels": None}, "expected a number as hand_labels, got None"),
         ({"seed": True}, "expected a number as seed, got True"),
@@ -124,8 +124,8 @@ def test_the_keys_of_summary_json_are_those_of_the_contract() -> None:
         ({"certificate": {}}, "certificate: expected a number as tolerance, got None"),
     ],
 )
-def test_a_figure_that_cannot_be_read_is_named(changes: dict[str, object], said: str) -> None:
-    with pytest.raises(ValueError, match=said):
+def test_a_figure_that_cannot_be_read_is_named(changes: dict[str, object], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         TrialSummary.from_json(SUMMARY.to_json() | changes)
 
 

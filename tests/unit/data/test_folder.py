@@ -85,7 +85,7 @@ def test_every_file_that_cannot_be_read_is_counted(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("files", "changes", "told"),
+    ("files", "changes", "message"),
     [
         ([], {}, "found none"),
         (["a/1.png", "2.png"], {}, "2.png is beside the subfolders"),
@@ -93,10 +93,10 @@ def test_every_file_that_cannot_be_read_is_counted(tmp_path):
         (["a/1.png", "b/2.png"], {"test_path": "nowhere"}, r"data\.test_path: expected a directory"),
     ],
 )
-def test_other_mistakes_are_refused(tmp_path, files, changes, told):
+def test_other_mistakes_are_refused(tmp_path, files, changes, message):
     for file in files:
         save(tmp_path, file)
-    with pytest.raises(DataError, match=told):
+    with pytest.raises(DataError, match=message):
         load(tmp_path, **changes)
 
 

@@ -101,7 +101,7 @@ def test_a_matrix_in_a_file(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("confusion", "said"),
+    ("confusion", "message"),
     [
         ([[1.0, 0.0]], "expected 2 rows of 2 probabilities, one per class, got '1 x 2'"),
         ([[0.5, 0.5], [0.5]], "expected rows of numbers"),
@@ -115,8 +115,8 @@ def test_a_matrix_in_a_file(name: str, tmp_path: Path) -> None:
         ("missing.csv", "not found"),
     ],
 )
-def test_an_invalid_matrix_is_refused(confusion, said, in_tmp) -> None:
-    with pytest.raises(ConfigError, match=f"^oracle.confusion: .*{said}") as caught:
+def test_an_invalid_matrix_is_refused(confusion, message, in_tmp) -> None:
+    with pytest.raises(ConfigError, match=f"^oracle.confusion: .*{message}") as caught:
         oracle(2, rate=None, confusion=confusion)
     assert "\n" not in str(caught.value)
 
@@ -127,7 +127,7 @@ def test_a_sum_within_the_tolerance_is_accepted() -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "message"),
     [
         ({"rate": 0.1, "confusion": CONFUSION}, "oracle: expected a rate or a confusion matrix, not both"),
         ({"rate": None}, "oracle: expected oracle.rate or oracle.confusion"),
@@ -136,6 +136,6 @@ def test_a_sum_within_the_tolerance_is_accepted() -> None:
         ({"rate": float("nan")}, "oracle.rate: expected"),
     ],
 )
-def test_contradicting_settings_are_refused(changes, said) -> None:
-    with pytest.raises(ConfigError, match=said):
+def test_contradicting_settings_are_refused(changes, message) -> None:
+    with pytest.raises(ConfigError, match=message):
         oracle(3, **changes)

@@ -31,20 +31,20 @@ def test_uncertainty_scores() -> None:
 
 
 def test_disagreement_of_a_committee() -> None:
-    said = random_members(200, n_members=7, n_classes=4)
-    votes = said.argmax(dim=2).numpy()
-    assert variation_ratio(said).numpy() == pytest.approx(theirs.variation_ratios(votes))
-    assert vote_entropy(said).numpy() == pytest.approx(theirs.vote_entropy(votes, np.arange(4)))
+    members_PKC = random_members(200, n_members=7, n_classes=4)
+    votes = members_PKC.argmax(dim=2).numpy()
+    assert variation_ratio(members_PKC).numpy() == pytest.approx(theirs.variation_ratios(votes))
+    assert vote_entropy(members_PKC).numpy() == pytest.approx(theirs.vote_entropy(votes, np.arange(4)))
 
 
 def test_bald_and_batchbald() -> None:
-    said = random_members(60, n_members=5, seed=2)
+    members_PKC = random_members(60, n_members=5, seed=2)
     utilities = theirs.batch_bald(
-        said.exp().transpose(0, 1).numpy().copy(), 3, n_MC_samples=4000, random_state=0
+        members_PKC.exp().transpose(0, 1).numpy().copy(), 3, n_MC_samples=4000, random_state=0
     )
-    assert utilities[0] == pytest.approx(bald(said).numpy(), abs=1e-6)
+    assert utilities[0] == pytest.approx(bald(members_PKC).numpy(), abs=1e-6)
     expected = [int(np.nanargmax(row)) for row in utilities]
-    assert greedy_batch(said, bald(said), 3, 10**6, generator()).tolist() == expected
+    assert greedy_batch(members_PKC, bald(members_PKC), 3, 10**6, generator()).tolist() == expected
 
 
 def test_k_center_greedy() -> None:

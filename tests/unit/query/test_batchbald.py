@@ -28,8 +28,8 @@ def joint_information(members_PKC: torch.Tensor, batch: list[int]) -> float:
             / n_members
         )
         joint_entropy -= mean * math.log(mean)
-    said = -(p * p.log()).sum(dim=2).mean(dim=1).sum().item()
-    return joint_entropy - said
+    members_PKC = -(p * p.log()).sum(dim=2).mean(dim=1).sum().item()
+    return joint_entropy - members_PKC
 
 
 def slow_greedy(members_PKC: torch.Tensor, n: int) -> list[int]:
@@ -42,32 +42,36 @@ def slow_greedy(members_PKC: torch.Tensor, n: int) -> list[int]:
 
 @pytest.mark.parametrize("seed", range(4))
 def test_the_batch_is_that_of_a_search_over_all_configurations(seed: int) -> None:
-    said = random_members(14, seed=seed)
-    assert greedy_batch(said, bald(said), 3, 10**6, generator()).tolist() == slow_greedy(said, 3)
+    members_PKC = random_members(14, seed=seed)
+    assert greedy_batch(members_PKC, bald(members_PKC), 3, 10**6, generator()).tolist() == slow_greedy(
+        members_PKC, 3
+    )
 
 
 def test_what_a_sample_adds_is_the_difference_of_the_joint_information() -> None:
-    said = random_members(6)
+    members_PKC = random_members(6)
     joint = Joint(4)
-    assert torch.allclose(information_gain(said, joint), bald(said), atol=1e-12)
+    assert torch.allclose(information_gain(members_PKC, joint), bald(members_PKC), atol=1e-12)
     batch: list[int] = []
     for position in (2, 5):
-        joint.add(said[position], 10**6, generator())
+        joint.add(members_PKC[position], 10**6, generator())
         batch.append(position)
         for other in (0, 1, 3, 4):
-            expected = joint_information(said, [*batch, other]) - joint_information(said, batch)
-            assert information_gain(said[other, None], joint).item() == pytest.approx(expected, abs=1e-10)
+            expected = joint_information(members_PKC, [*batch, other]) - joint_information(members_PKC, batch)
+            assert information_gain(members_PKC[other, None], joint).item() == pytest.approx(
+                expected, abs=1e-10
+            )
     assert len(joint.probability_S) == 9
 
 
 def test_drawn_configurations_estimate_what_all_of_them_say() -> None:
-    said = random_members(40, seed=3)
+    members_PKC = random_members(40, seed=3)
     exact, drawn = Joint(4), Joint(4)
     for position in range(6):  # 729 configurations
-        exact.add(said[position], 10**6, generator())
-        drawn.add(said[position], 200, generator(position))
+        exact.add(members_PKC[position], 10**6, generator())
+        drawn.add(members_PKC[position], 200, generator(position))
     assert (len(exact.probability_S), len(drawn.probability_S)) == (729, 200)
-    error = information_gain(said[6:], drawn) - information_gain(said[6:], exact)
+    error = information_gain(members_PKC[6:], drawn) - information_gain(members_PKC[6:], exact)
     assert error.abs().max() < 0.03
     assert error.abs().max() > 0
 
@@ -80,9 +84,9 @@ def test_one_sample_is_balds() -> None:
 
 
 def test_a_copy_of_what_is_asked_is_not_asked() -> None:
-    said = random_members(10, n_members=6, seed=1)
-    best = bald(said).argmax()
-    twice = torch.cat([said, said[best, None]])
+    members_PKC = random_members(10, n_members=6, seed=1)
+    best = bald(members_PKC).argmax()
+    twice = torch.cat([members_PKC, members_PKC[best, None]])
     strategy = BatchBald(max_candidates=None, joint=2, configurations=100, beta=1.0)
     scores = pool(11, members_PKC=twice)
     by_bald = Bald(max_candidates=None).select(scores, NO_LABELS, 2, generator())

@@ -12,11 +12,11 @@ from tests.support.pool_scores import NO_LABELS, generator, members, pool
 
 
 def test_variation_ratio_and_vote_entropy_by_hand() -> None:
-    said = members((0, 0, 0, 0), (0, 0, 1, 1), (2, 1, 1, 1), (0, 1, 2, 1))
-    assert variation_ratio(said).tolist() == [0, 0.5, 0.25, 0.5]
+    members_PKC = members((0, 0, 0, 0), (0, 0, 1, 1), (2, 1, 1, 1), (0, 1, 2, 1))
+    assert variation_ratio(members_PKC).tolist() == [0, 0.5, 0.25, 0.5]
     half, quarter = 0.5 * math.log(2), 0.25 * math.log(4)
     by_hand = [0, 2 * half, 0.75 * math.log(4 / 3) + quarter, half + 2 * quarter]
-    assert vote_entropy(said).tolist() == pytest.approx(by_hand, abs=1e-12)
+    assert vote_entropy(members_PKC).tolist() == pytest.approx(by_hand, abs=1e-12)
 
 
 def test_the_same_votes_for_other_classes_are_as_much_disagreement_to_the_last_bit() -> None:

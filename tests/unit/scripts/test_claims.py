@@ -52,7 +52,7 @@ def test_the_longest_time_counts(time, seconds):
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "said"),
+    ("old", "new", "message"),
     [
         ("# command ", "# comand ", "expected one line `# command"),
         ("# hardware  CPU, two cores\n", "", "expected one line `# hardware"),
@@ -63,11 +63,11 @@ def test_the_longest_time_counts(time, seconds):
         (" (by its settings)", "", "got hand_share 0.02"),
     ],
 )
-def test_a_header_that_cannot_be_read_is_named(old, new, said):
+def test_a_header_that_cannot_be_read_is_named(old, new, message):
     assert old in TEXT
     with pytest.raises(UserError, match=r"^toy\.yaml: ") as caught:
         parse_header("toy", TEXT.replace(old, new))
-    assert said in str(caught.value)
+    assert message in str(caught.value)
 
 
 def names(*args, **settings):

@@ -75,7 +75,7 @@ def test_an_error_of_zero_counts_as_half_a_sample() -> None:
     assert cheapest.laws()[1.0] == pytest.approx(PowerLaw(0.005, 0.0))
 
 
-def test_it_goes_on_while_more_labels_are_predicted_to_cover_more() -> None:
+def test_no_stop_while_more_labels_are_predicted_to_cover_more() -> None:
     cheapest = rule()
     # 10 / n: all may be auto-labelled once (N - h) 10 / n <= 101, and h = n + 100: 114 at 900, 100 at 1,000.
     assert cheapest.reason(report(1, 100, {1.0: 0.1})) is None
@@ -87,7 +87,7 @@ def test_it_goes_on_while_more_labels_are_predicted_to_cover_more() -> None:
     assert prospects[7].cost == 1100
 
 
-def test_it_stops_once_the_labels_cost_more_than_they_save() -> None:
+def test_stop_once_the_labels_cost_more_than_they_save() -> None:
     cheapest = rule()
     for round in range(1, 9):
         reason = cheapest.reason(report(round, 100 * round, {1.0: 0.1 / round}))
@@ -98,14 +98,14 @@ def test_it_stops_once_the_labels_cost_more_than_they_save() -> None:
     )
 
 
-def test_where_nothing_helps_it_stops_at_the_first_round_that_it_may() -> None:
+def test_if_nothing_helps_it_stops_at_min_rounds() -> None:
     # Going on to the last 202 samples would save them; 96 rounds of an hour each cost more.
     cheapest = rule(min_rounds=3, hour=10)
-    told = [report(round, 100 * round, {1.0: 0.5}, seconds=3600) for round in (1, 2, 3)]
-    assert [cheapest.reason(each) is None for each in told] == [True, True, False]
+    reports = [report(round, 100 * round, {1.0: 0.5}, seconds=3600) for round in (1, 2, 3)]
+    assert [cheapest.reason(each) is None for each in reports] == [True, True, False]
 
 
-def test_dear_hours_end_the_rounds_sooner() -> None:
+def test_expensive_hours_end_the_rounds_sooner() -> None:
     errors = {1: 0.1, 2: 0.05}
     dear = rule(hour=1e6)
     for round, error in errors.items():
@@ -113,14 +113,14 @@ def test_dear_hours_end_the_rounds_sooner() -> None:
     assert reason is not None
 
 
-def test_auto_labels_have_their_price() -> None:
+def test_auto_labels_have_a_price() -> None:
     dear = rule(auto_label=1.0)  # as much as a hand label: nothing is gained by covering
     for round in (1, 2):
         reason = dear.reason(report(round, 100 * round, {1.0: 0.1 / round}))
     assert reason is not None
 
 
-def test_the_largest_share_within_the_tolerance_is_reckoned_with() -> None:
+def test_the_largest_share_within_the_tolerance_is_used() -> None:
     cheapest = rule(tolerance=0.05)
     for round in (1, 2):
         cheapest.reason(report(round, 100 * round, {0.5: 0.01, 0.9: 0.05, 1.0: 0.2}))
@@ -132,19 +132,19 @@ def test_the_largest_share_within_the_tolerance_is_reckoned_with() -> None:
 def test_asking_twice_about_a_round_changes_nothing() -> None:
     once, twice = rule(), rule()
     for round in range(1, 8):
-        told = report(round, 100 * round, {1.0: 0.1 / round})
-        twice.reason(told)
-        assert once.reason(told) == twice.reason(told)
+        seen = report(round, 100 * round, {1.0: 0.1 / round})
+        twice.reason(seen)
+        assert once.reason(seen) == twice.reason(seen)
     assert once.seen == twice.seen
 
 
-def test_a_round_that_asks_nothing_leaves_nothing_to_wait_for() -> None:
+def test_a_round_without_a_question_ends_the_rounds() -> None:
     cheapest = rule()
     cheapest.reason(report(1, 100, {1.0: 0.5}, asked=0))
     assert cheapest.reason(report(2, 101, {1.0: 0.5}, asked=0)) is not None
 
 
-def test_without_errors_it_says_nothing() -> None:
+def test_without_errors_it_does_not_stop() -> None:
     assert rule().reason(report(5, 100, {})) is None
 
 

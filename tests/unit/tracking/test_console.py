@@ -21,7 +21,7 @@ def console(out, make_info, tmp_path):
     return tracker
 
 
-def said(out):
+def printed(out):
     """Return the lines printed since the last look."""
     lines = out.getvalue().splitlines()
     out.seek(0)
@@ -30,20 +30,20 @@ def said(out):
 
 
 def test_the_head_names_the_data_the_seed_and_the_machine(console, out):
-    assert said(out) == ["alframe: labelling 5 images of toy, seed 8, on cpu (float32, reference engine)"]
+    assert printed(out) == ["alframe: labelling 5 images of toy, seed 8, on cpu (float32, reference engine)"]
 
 
 def test_a_trial_that_waits_before_its_first_row_has_no_table(console, out, make_outcome):
-    said(out)
+    printed(out)
     console.finish(make_outcome("waiting", ledger=None))
-    assert said(out) == []
+    assert printed(out) == []
 
 
 def test_each_round_has_a_line_under_the_columns(console, out, reports):
-    said(out)
+    printed(out)
     for report in reports:
         console.log(report)
-    columns, *lines = said(out)
+    columns, *lines = printed(out)
     assert columns == "round    hand    auto    left   hand %  wrong %  test acc %    time"
     assert lines == [
         " seed       1       0       4    20.00     0.00           -    0.2 s",
@@ -53,9 +53,9 @@ def test_each_round_has_a_line_under_the_columns(console, out, reports):
 
 
 def test_large_counts_are_grouped_and_unknown_errors_dashed(console, out, reports, make_counts):
-    said(out)
+    printed(out)
     console.log(replace(reports[1], counts=make_counts(1200, 58_000, wrong=None, n_samples=60_000)))
-    [_, line] = said(out)
+    [_, line] = printed(out)
     assert line == "    1   1,200  58,000     800     2.00        -       90.00 1 min 01 s"
 
 
@@ -71,9 +71,9 @@ def test_large_counts_are_grouped_and_unknown_errors_dashed(console, out, report
     ],
 )
 def test_durations_a_person_can_read(console, out, reports, seconds, text):
-    said(out)
+    printed(out)
     console.log(replace(reports[1], seconds=seconds))
-    [_, line] = said(out)
+    [_, line] = printed(out)
     assert line.endswith(f" {text}")
 
 
@@ -165,37 +165,37 @@ def test_a_directory_elsewhere_is_shown_in_full(tmp_path, summary, monkeypatch):
 
 
 def test_a_finished_trial_prints_its_summary(console, out, make_outcome, summary, tmp_path):
-    said(out)
+    printed(out)
     console.finish(make_outcome(summary=summary))
-    assert said(out) == closing_summary(summary, tmp_path)
+    assert printed(out) == closing_summary(summary, tmp_path)
 
 
 @pytest.mark.parametrize("status", ["failed", "interrupted"])
 def test_any_other_trial_prints_where_its_labels_are(console, out, make_outcome, tmp_path, status):
-    said(out)
+    printed(out)
     console.finish(make_outcome(status))
-    assert said(out) == [
+    assert printed(out) == [
         f"{status}; the labels so far are in {tmp_path}/labels.csv",
         "The same command continues from the last finished round.",
     ]
 
 
 def test_without_labels_nothing_is_printed_at_the_end(console, out, make_outcome):
-    said(out)
+    printed(out)
     console.finish(make_outcome("failed", ledger=None))
-    assert said(out) == []
+    assert printed(out) == []
 
 
 def test_a_trial_of_a_sweep_prints_only_that_it_is_resumed(
     out, make_info, make_outcome, summary, reports, tmp_path
 ):
     console = ConsoleTracker(out, bar=False, title="[2 of 6] 1 (seed=2)")
-    for earlier, told in (((), []), (reports[:1], ["the seed set"]), (reports[:2], ["round 1"])):
+    for earlier, places in (((), []), (reports[:1], ["the seed set"]), (reports[:2], ["round 1"])):
         console.start(make_info(tmp_path, reports=tuple(earlier)))
         for report in reports[len(earlier) :]:
             console.log(report)
         console.finish(make_outcome(summary=summary))
-        assert said(out) == [f"[2 of 6] 1 (seed=2): resumed after {what}" for what in told]
+        assert printed(out) == [f"[2 of 6] 1 (seed=2): resumed after {place}" for place in places]
 
 
 @pytest.fixture
@@ -286,9 +286,9 @@ def test_the_console_prints_to_stdout_by_default(make_info, tmp_path, capsys):
 
 
 def test_a_note_has_a_line_under_its_round(console, out, reports):
-    said(out)
+    printed(out)
     console.log(replace(reports[1], note="no class has support"))
-    assert said(out)[2:] == ["      no class has support"]
+    assert printed(out)[2:] == ["      no class has support"]
 
 
 def test_rounds_in_which_nothing_is_left_to_ask_are_explained_once(
@@ -299,21 +299,21 @@ def test_rounds_in_which_nothing_is_left_to_ask_are_explained_once(
     labelled = replace(reports[1], counts=make_counts(2, 3), hand_new=0)
     console.log(reports[1])
     console.log(replace(labelled, hand_new=1))  # the next round may ask again
-    assert not any("no sample is left" in line for line in said(out))
+    assert not any("no sample is left" in line for line in printed(out))
     console.log(replace(labelled, round=2))
-    assert said(out)[1:] == [
+    assert printed(out)[1:] == [
         "      no sample is left to ask; training and rejudging continue until stopping.min_rounds=3"
     ]
     console.log(replace(labelled, round=3, stopped_because="every sample was labelled"))
-    assert len(said(out)) == 1
+    assert len(printed(out)) == 1
 
 
 def test_a_last_round_with_nothing_left_needs_no_explanation(console, out, make_counts, reports):
-    said(out)
+    printed(out)
     console.log(
         replace(reports[1], counts=make_counts(2, 3), hand_new=0, stopped_because="every sample was labelled")
     )
-    assert len(said(out)) == 2
+    assert len(printed(out)) == 2
 
 
 @pytest.mark.parametrize(("reached", "verdict"), [(True, "reached"), (False, "not reached")])

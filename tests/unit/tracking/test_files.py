@@ -109,8 +109,8 @@ def test_a_finished_trial_leaves_a_summary(started, make_outcome, summary, tmp_p
 
 @pytest.mark.parametrize("status", ["finished", "failed", "interrupted", "waiting"])
 def test_labels_come_by_file_and_class_name_too(started, make_outcome, summary, tmp_path, status):
-    told = {"files_N": ["a.png", 'b,"c".png', "d/e.png", "f", "g", "h"], "class_names": ("no", "yes, sir")}
-    started.finish(make_outcome(status, summary=summary if status == "finished" else None, **told))
+    names = {"files_N": ["a.png", 'b,"c".png', "d/e.png", "f", "g", "h"], "class_names": ("no", "yes, sir")}
+    started.finish(make_outcome(status, summary=summary if status == "finished" else None, **names))
     assert (tmp_path / "labels_by_name.csv").read_text().splitlines() == [
         "index,file,class,source",
         '0,a.png,"yes, sir",seed',
@@ -212,8 +212,8 @@ def test_suspects_are_written_if_there_are_any(started, make_outcome, tmp_path):
 
 
 def test_a_diagnosis_is_written_if_the_truth_is_known(started, make_outcome, summary, tmp_path):
-    told = diagnose(make_outcome().ledger, torch.tensor([1, 1, 0, 0, 0, 1]), 2)
-    started.finish(make_outcome(summary=summary, diagnosis=told))
+    diagnosis = diagnose(make_outcome().ledger, torch.tensor([1, 1, 0, 0, 0, 1]), 2)
+    started.finish(make_outcome(summary=summary, diagnosis=diagnosis))
     content = json.loads((tmp_path / "diagnosis.json").read_text())
     assert content["class_names"] == ["no", "yes"]
     assert content["confusion"] == [[0, 0], [1, 1]]

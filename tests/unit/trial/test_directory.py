@@ -61,7 +61,7 @@ def test_a_directory_in_which_another_process_works_stays(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    ("file", "text", "said"),
+    ("file", "text", "message"),
     [
         ("summary.json", "[]", "summary.json: expected an object, got []"),
         ("summary.json", '{"seed": 1, "n_sam', "summary.json: cut off or damaged"),
@@ -71,7 +71,7 @@ def test_a_directory_in_which_another_process_works_stays(tmp_path: Path) -> Non
     ],
 )
 def test_a_damaged_trial_of_a_sweep_is_named_and_not_taken_as_finished(
-    file: str, text: str | None, said: str, tmp_path: Path
+    file: str, text: str | None, message: str, tmp_path: Path
 ) -> None:
     config = {"seed": 1, "data": {"name": "digits"}}
     assert finished_summary(tmp_path, config) is None
@@ -81,7 +81,7 @@ def test_a_damaged_trial_of_a_sweep_is_named_and_not_taken_as_finished(
     (tmp_path / file).unlink() if text is None else (tmp_path / file).write_text(text)
     with pytest.raises(UserError) as caught:
         finished_summary(tmp_path, config)
-    assert str(caught.value).startswith(f"{tmp_path}/{said}")
+    assert str(caught.value).startswith(f"{tmp_path}/{message}")
     assert str(caught.value).endswith(". Move that folder away and run again.")
     assert "\n" not in str(caught.value)
 
