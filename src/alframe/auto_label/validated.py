@@ -7,7 +7,7 @@ Source: Vishwakarma et al., Promises and pitfalls of threshold-based auto-labeli
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor
@@ -81,7 +81,7 @@ class ValidatedPolicy:
             return accept_none(scores, validation, note)
         learned = self.learn(validation, generator)
         confidence_V = _checked(learned.confidence, validation.scores)
-        cuts = self.cuts(confidence_V[learned.judges_V], _at(validation, learned.judges_V))
+        cuts = self.cuts(confidence_V[learned.judges_V], validation.at(learned.judges_V))
         inside_V = above(cuts, confidence_V, validation.scores.predicted_P)
         accepted_P = above(cuts, _checked(learned.confidence, scores), scores.predicted_P)
         return accepted(
@@ -109,22 +109,11 @@ class ValidatedPolicy:
         }
 
     def _cut(self, confidence_V: Tensor, wrong_V: Tensor, n_groups: int) -> Cut:
+        both: Any = {"tolerance": self.tolerance, "min_support": self.min_support}
         if self.bound == "sigma":
-            return cut_by_sigma(
-                confidence_V,
-                wrong_V,
-                tolerance=self.tolerance,
-                weight=self.sigma_weight,
-                min_support=self.min_support,
-            )
-        return cut_by_tests(
-            confidence_V,
-            wrong_V,
-            tolerance=self.tolerance,
-            delta=self.delta / n_groups,
-            min_support=self.min_support,
-            num_cuts=self.num_cuts,
-        )
+            return cut_by_sigma(confidence_V, wrong_V, weight=self.sigma_weight, **both)
+        delta = self.delta / n_groups
+        return cut_by_tests(confidence_V, wrong_V, delta=delta, num_cuts=self.num_cuts, **both)
 
 
 def above(cuts: dict[int, Cut], confidence_P: Tensor, predicted_P: Tensor) -> Tensor:
@@ -157,10 +146,6 @@ def random_mask(n: int, share: float, generator: torch.Generator) -> Tensor:
 def _checked(confidence: Confidence, scores: PoolScores) -> Tensor:
     check_finite("log-odds", scores.log_odds_P, scores.index_P)
     return confidence(scores)
-
-
-def _at(validation: Validation, chosen_V: Tensor) -> Validation:
-    return Validation(scores=validation.scores.at(chosen_V), label_V=validation.label_V[chosen_V])
 
 
 def _threshold(cuts: dict[int, Cut]) -> float | None:

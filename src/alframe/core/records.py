@@ -109,6 +109,10 @@ class Validation:
     def __len__(self) -> int:
         return len(self.label_V)
 
+    def at(self, chosen_V: Tensor) -> Self:
+        """Return the validation set of some of the samples, by a (V,) bool mask."""
+        return replace(self, scores=self.scores.at(chosen_V), label_V=self.label_V[chosen_V])
+
 
 @dataclass(frozen=True, kw_only=True)
 class Accepted:

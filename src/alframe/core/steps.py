@@ -79,7 +79,9 @@ def auto_label(
     generator = derive_generator(plan.seed, round, "auto_label")
     # Under hand_first the queried samples have left the pool; similar ones leave the validation set.
     stays_V = ~state.asked_V
-    validation = _validation_left(state.validation, stays_V)
+    validation = state.validation
+    if validation is not None and len(stays_V):  # else no question was asked yet
+        validation = validation.at(stays_V)
     accepted = components.auto_label.accept(state.scores, validation, generator)
     ledger = state.ledger.commit(accepted.index_A, accepted.label_A, Source.AUTO, round, accepted.log_odds_A)
     inside_V = state.inside_V
@@ -88,13 +90,6 @@ def auto_label(
         inside_V[stays_V if len(stays_V) else slice(None)] = accepted.inside_V
     scores = state.scores.without(accepted.index_A)
     return replace(state, ledger=ledger, scores=scores, inside_V=inside_V), accepted
-
-
-def _validation_left(validation: Validation | None, stays_V: Tensor) -> Validation | None:
-    """Return the validation samples that stay: all if no question was asked yet."""
-    if validation is None or len(stays_V) == 0:
-        return validation
-    return Validation(scores=validation.scores.at(stays_V), label_V=validation.label_V[stays_V])
 
 
 def validation_in_use(plan: LoopPlan, validation_V: Tensor, state: RoundState) -> Tensor:

@@ -14,17 +14,7 @@ from alframe.report.plots.draw_certificate import draw_certificate
 from alframe.report.plots.draw_confidence import draw_error_by_confidence, draw_reliability
 from alframe.report.plots.draw_mistakes import draw_classes, draw_confusion, draw_gallery
 from alframe.report.plots.draw_rounds import draw_flow, draw_hand_labels, draw_quality
-from alframe.report.tables.trial_tables import (
-    NamedRow,
-    certificate_table,
-    classes_table,
-    confidence_table,
-    facts_table,
-    mislabelled_table,
-    mix_ups_table,
-    rounds_table,
-    with_audit,
-)
+from alframe.report.tables import trial_tables as tables
 
 BySource = Mapping[str, Mapping[int, int]]  # hand labels by source and round
 Draw = Callable[[], Sequence[Picture]]
@@ -57,7 +47,9 @@ def trial_sections(trial: FinishedTrial, *, pictures: bool = True) -> list[Secti
         return draw() if pictures else ()
 
     sections = [
-        Section(title=f"Trial {trial.directory.name}", text=_result(trial), parts=[facts_table(trial)]),
+        Section(
+            title=f"Trial {trial.directory.name}", text=_result(trial), parts=[tables.facts_table(trial)]
+        ),
         _rounds_section(trial, rounds, drawn),
     ]
     if trial.summary.mislabelled is None:
@@ -104,19 +96,19 @@ def _rounds_section(trial: FinishedTrial, rounds: Sequence[RoundRow], drawn: Dra
         text.append("No label was wrong after any round.")
     if all(each.test_accuracy is None for each in rounds):
         text.append("The data set has no test images, so there is no test accuracy.")
-    table = rounds_table(_with_audit(trial, rounds, by_source))
+    table = tables.rounds_table(_with_audit(trial, rounds, by_source))
     return Section(title="Rounds", text=" ".join(text), parts=[*parts, table])
 
 
 def _with_audit(
     trial: FinishedTrial, rounds: Sequence[RoundRow], by_source: BySource | None
-) -> Sequence[NamedRow]:
+) -> Sequence[tables.NamedRow]:
     certificate = trial.summary.certificate
     if by_source is None:
         n_audit = certificate.asked if certificate else 0
     else:
         n_audit = sum(by_source.get("audit", {}).values())
-    return with_audit(rounds, n_audit, certificate.found_wrong if certificate else None)
+    return tables.with_audit(rounds, n_audit, certificate.found_wrong if certificate else None)
 
 
 def _confidence_section(trial: FinishedTrial, diagnosis: DiagnosisFile | None, drawn: Drawn) -> Section:
@@ -133,23 +125,23 @@ def _confidence_section(trial: FinishedTrial, diagnosis: DiagnosisFile | None, d
         ),
         parts=[
             *drawn(lambda: [draw_reliability(bins), draw_error_by_confidence(bins)]),
-            confidence_table(diagnosis),
+            tables.confidence_table(diagnosis),
         ],
     )
 
 
 def _classes_section(trial: FinishedTrial, diagnosis: DiagnosisFile | None, drawn: Drawn) -> Section:
     pictures: list[Picture] = []
-    tables: list[Table] = []
+    found: list[Table] = []
     missing = _why_missing(trial, diagnosis, NONE_CONFUSED)
     if not missing and diagnosis is not None:
         pictures += drawn(lambda: [draw_confusion(diagnosis)])
-        tables.append(mix_ups_table(diagnosis))
+        found.append(tables.mix_ups_table(diagnosis))
     per_class = trial.summary.per_class or []
     if any(each["n_samples"] for each in per_class):
         pictures += drawn(lambda: [draw_classes(per_class)])
-        tables.append(classes_table(per_class))
-    return Section(title="Classes", text=missing, parts=[*pictures, *(each for each in tables if each.rows)])
+        found.append(tables.classes_table(per_class))
+    return Section(title="Classes", text=missing, parts=[*pictures, *(each for each in found if each.rows)])
 
 
 def _mislabelled_section(trial: FinishedTrial, diagnosis: DiagnosisFile | None, drawn: Drawn) -> Section:
@@ -165,7 +157,7 @@ def _mislabelled_section(trial: FinishedTrial, diagnosis: DiagnosisFile | None, 
     return Section(
         title=title,
         text=f"{cut}The most confident labels come first, hand labels last.",
-        parts=[*drawn(lambda: draw_gallery(shown, names)), mislabelled_table(shown, names)],
+        parts=[*drawn(lambda: draw_gallery(shown, names)), tables.mislabelled_table(shown, names)],
     )
 
 
@@ -179,7 +171,7 @@ def _certificate_section(certificate: Certificate, truth: float | None, drawn: D
     return Section(
         title="Certificate",
         text=text,
-        parts=[*drawn(lambda: [draw_certificate(certificate, truth)]), certificate_table(certificate)],
+        parts=[*drawn(lambda: [draw_certificate(certificate, truth)]), tables.certificate_table(certificate)],
     )
 
 

@@ -17,17 +17,7 @@ from torch import Tensor
 from alframe._files import replace_file
 from alframe.audit.label_issues import LabelIssue
 from alframe.audit.reliability import diagnosis_to_dict, most_confident
-from alframe.core.file_names import (
-    CONFIG,
-    DIAGNOSIS,
-    FAILURE,
-    LABELS,
-    LABELS_BY_NAME,
-    MISLABELLED,
-    ROUNDS,
-    SUMMARY,
-    SUSPECTS,
-)
+from alframe.core import file_names
 from alframe.core.ledger import LabelLedger, Source
 from alframe.core.reports import RoundReport, RoundRow
 from alframe.tracking.base import Outcome, TrialInfo
@@ -48,40 +38,40 @@ class FilesTracker:
         """Write config.yaml, and the earlier rows of rounds.csv if the trial is resumed."""
         self._directory = info.directory
         self._rows = [report.row() for report in info.reports]
-        (self._directory / FAILURE).unlink(missing_ok=True)  # of an earlier attempt
-        replace_file(self._directory / CONFIG, OmegaConf.to_yaml(OmegaConf.create(info.config)))
+        (self._directory / file_names.FAILURE).unlink(missing_ok=True)  # of an earlier attempt
+        replace_file(self._directory / file_names.CONFIG, OmegaConf.to_yaml(OmegaConf.create(info.config)))
         if self._rows:
-            replace_file(self._directory / ROUNDS, rounds_csv(self._rows))
+            replace_file(self._directory / file_names.ROUNDS, rounds_csv(self._rows))
 
     def log(self, report: RoundReport) -> None:
         """Write rounds.csv with this round as its last row."""
         self._rows.append(report.row())
-        replace_file(self._directory / ROUNDS, rounds_csv(self._rows))
+        replace_file(self._directory / file_names.ROUNDS, rounds_csv(self._rows))
 
     def finish(self, outcome: Outcome) -> None:
         """Write the labels, then summary.json if the trial finished, else failure.json."""
         if outcome.ledger is not None:
-            replace_file(self._directory / LABELS, label_lines(outcome.ledger))
+            replace_file(self._directory / file_names.LABELS, label_lines(outcome.ledger))
             if are_named(outcome.class_names, outcome.files_N):
                 lines = named_label_lines(outcome.ledger, outcome.class_names, outcome.files_N)
-                replace_file(self._directory / LABELS_BY_NAME, lines)
+                replace_file(self._directory / file_names.LABELS_BY_NAME, lines)
         if outcome.suspects:
-            replace_file(self._directory / SUSPECTS, suspect_lines(outcome.suspects))
+            replace_file(self._directory / file_names.SUSPECTS, suspect_lines(outcome.suspects))
         if outcome.summary is None:
             n_rounds = sum(row.kind == "round" for row in self._rows)
             write_failure(self._directory, outcome.status, outcome.reason, n_rounds)
             return
         self._explain(outcome)
         content = json.dumps(outcome.summary.to_json(), indent=2, allow_nan=False) + "\n"
-        replace_file(self._directory / SUMMARY, content)
-        (self._directory / FAILURE).unlink(missing_ok=True)  # of a command that could not enter
+        replace_file(self._directory / file_names.SUMMARY, content)
+        (self._directory / file_names.FAILURE).unlink(missing_ok=True)  # of a command that could not enter
 
     def _explain(self, outcome: Outcome) -> None:
         """Write diagnosis.json, and mislabelled.npz if samples are mislabelled. A report draws both."""
         content = {"class_names": list(outcome.class_names), **diagnosis_to_dict(outcome.diagnosis)}
-        replace_file(self._directory / DIAGNOSIS, json.dumps(content, allow_nan=False) + "\n")
+        replace_file(self._directory / file_names.DIAGNOSIS, json.dumps(content, allow_nan=False) + "\n")
         if len(outcome.mislabelled[0]):
-            replace_file(self._directory / MISLABELLED, mislabelled_npz(outcome))
+            replace_file(self._directory / file_names.MISLABELLED, mislabelled_npz(outcome))
 
 
 def mislabelled_npz(outcome: Outcome) -> bytes:
@@ -206,4 +196,4 @@ def write_failure(directory: Path, status: str, reason: str, n_rounds: int) -> N
         TrialError: it could not be written.
     """
     content = {"status": status, "reason": reason, "rounds": n_rounds}
-    replace_file(directory / FAILURE, json.dumps(content, indent=2) + "\n")
+    replace_file(directory / file_names.FAILURE, json.dumps(content, indent=2) + "\n")

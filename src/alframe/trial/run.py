@@ -20,18 +20,11 @@ from alframe.learner.engines.choose import choose_engine
 from alframe.tracking import ConsoleTracker, FilesTracker, Tracker, TrialInfo
 from alframe.tracking.base import Trackers
 from alframe.tracking.files import file_lines
+from alframe.trial import resume
 from alframe.trial.assemble import Trial, assemble, build_tracker, load_data, members
 from alframe.trial.checks import warn_of_oracle_errors
 from alframe.trial.directory import occupied
 from alframe.trial.instantiate import check_targets
-from alframe.trial.resume import (
-    check_same_data,
-    check_versions,
-    find_state,
-    settled,
-    start_of,
-    versions_that_matter,
-)
 from alframe.trial.session import TrialSession
 from alframe.trial.settings import TrialSettings, read_settings
 from alframe.trial.state import TrialState
@@ -107,8 +100,8 @@ def run_trial(
     with occupied(directory, remove_if_refused=group is None):
         check_targets(config)
         settings = read_settings(config)
-        state = find_state(directory, identity(config))
-        return _run(request, settings if state is None else settled(settings, state.chosen), state)
+        state = resume.find_state(directory, identity(config))
+        return _run(request, settings if state is None else resume.settled(settings, state.chosen), state)
 
 
 def _run(request: _Request, settings: TrialSettings, state: TrialState | None) -> TrialSummary:
@@ -131,7 +124,7 @@ def _run(request: _Request, settings: TrialSettings, state: TrialState | None) -
             identity={"config": identity(request.config), "data": data},
             clock=Clock(time.perf_counter() - request.started + (state.elapsed_seconds if state else 0.0)),
         )
-        return session.run(trackers, start_of(trial, state), request.stop_wanted)
+        return session.run(trackers, resume.start_of(trial, state), request.stop_wanted)
 
 
 def _assembled(request: _Request, settings: TrialSettings, state: TrialState | None) -> tuple[Trial, str]:
@@ -140,8 +133,8 @@ def _assembled(request: _Request, settings: TrialSettings, state: TrialState | N
     member_N = members(settings, dataset)
     data = fingerprint(dataset, member_N)
     if state is not None:
-        check_same_data(request.directory, state, data)
-        check_versions(state, versions_that_matter())
+        resume.check_same_data(request.directory, state, data)
+        resume.check_versions(state, resume.versions_that_matter())
     console = request.replacements.console or ConsoleTracker(bar=False)
     trial = assemble(
         settings,
