@@ -66,14 +66,9 @@ class NotFiniteError(AlframeError):
     """The loss or a weight became NaN or infinite."""
 
 
-class Forward(Protocol):
-    """A function that runs networks over images."""
-
-    def __call__(
-        self, networks: Sequence[nn.Module], bank: Bank, index_P: Tensor, batch_size: int
-    ) -> Iterator[list[Tensor]]:
-        """Yield batch after batch the logits (B, C) of each network, in the order of `index_P`."""
-        ...
+Forward = Callable[[Sequence[nn.Module], Bank, Tensor, int], Iterator[list[Tensor]]]
+"""Called with (networks, bank, index_P, batch_size); yields batch after batch the logits (B, C) of each
+network, in the order of `index_P`."""
 
 
 class Engine(Protocol):

@@ -116,16 +116,12 @@ def header_facts(
     facts.append(("seed" if len(seeds) == 1 else "seeds", _seeds(seeds)))
     for name, key in (("data", "data"), ("samples", "n_samples"), ("device", "device")):
         facts.append((name, _counts(Counter[str](_text(getattr(trial.summary, key)) for trial in trials))))
-    versions = Counter[str](_version(trial) for trial in trials)
-    return [*facts, ("alframe", _counts(versions))]
+    versions = [str((trial.summary.versions or {}).get("alframe", "unknown")) for trial in trials]
+    return [*facts, ("alframe", _counts(Counter(versions)))]
 
 
 def _text(value: object) -> str:
     return count(value) if isinstance(value, int) else str(value)
-
-
-def _version(trial: FinishedTrial) -> str:
-    return str((trial.summary.versions or {}).get("alframe", "unknown"))
 
 
 def _counts(counts: Counter[str]) -> str:

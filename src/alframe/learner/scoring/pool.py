@@ -1,6 +1,6 @@
 """Scores of the pool, batch by batch: O(P) numbers, moved to the CPU in one transfer."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -74,13 +74,19 @@ def score_pool(
     if unknown:
         raise ValueError(f"Expected needs among {sorted(SCORES)}, but got {sorted(unknown)}.")
     size = batch_size if isinstance(batch_size, BatchSize) else BatchSize(batch_size)
+    run = forward or EagerForward(normalize, compute)
+    fresh = [each for each in networks if cache is None or not cache.holds(each, bank, index_P)]
+    passes = fitting_batches(
+        lambda rest_P, n: run(fresh, bank, rest_P, n), index_P, size, lambda logits: len(logits[0])
+    )
+    blocks = (
+        _blocks(passes, index_P, progress) if fresh else ((part, []) for part in index_P.split(BLOCK // 16))
+    )
     columns = _ScoreColumns(len(index_P), needs, bank.device)
     with torch.inference_mode():
-        blocks = log_probabilities(
-            networks, bank, index_P, size, forward or EagerForward(normalize, compute), cache, progress
-        )
-        for logits_BC in blocks:
-            columns.append(logits_BC)
+        for index_B, logits in blocks:
+            of_network = dict(zip(fresh, logits, strict=True))
+            columns.append(_mean_log_probabilities(networks, of_network, bank, index_B, cache))
     return columns.scores(index_P)
 
 
@@ -122,55 +128,41 @@ class _ScoreColumns:
         )
 
 
-def log_probabilities(
+def _mean_log_probabilities(
     networks: Sequence[nn.Module],
+    logits: Mapping[nn.Module, Tensor],
     bank: Bank,
-    index_P: Tensor,
-    size: BatchSize,
-    forward: Forward,
-    cache: LogitCache | None = None,
-    progress: Progress | None = None,
-) -> Iterator[Tensor]:
-    """Yield (B, C) float32 blocks: one network's logits, or the networks' mean log-probabilities.
+    index_B: Tensor,
+    cache: LogitCache | None,
+) -> Tensor:
+    """Return (B, C) float32: a single network's logits, or the networks' mean log-probabilities.
 
-    Args: as for `score_pool`.
+    Args:
+        logits: of the networks that have run; the cache holds the log-probabilities of the others.
     """
-    fresh = [each for each in networks if cache is None or not cache.holds(each, bank, index_P)]
-    for index_B, logits in _blocks(fresh, bank, index_P, size, forward, progress):
-        if len(networks) == 1 and cache is None:
-            yield logits[0]
-        else:
-            log_probs = dict(zip(fresh, (F.log_softmax(each, dim=1) for each in logits), strict=True))
-            for network, log_probs_BC in log_probs.items():
-                if cache is not None:
-                    cache.store(network, bank, index_B, log_probs_BC)
-            for network in networks:
-                if cache is not None and network not in log_probs:
-                    log_probs[network] = cache.read(network, bank, index_B)
-            yield torch.stack([log_probs[network] for network in networks]).mean(dim=0)
+    if len(networks) == 1 and cache is None:
+        return logits[networks[0]]
+    log_probs = {network: F.log_softmax(each, dim=1) for network, each in logits.items()}
+    if cache is not None:
+        for network, log_probs_BC in log_probs.items():
+            cache.store(network, bank, index_B, log_probs_BC)
+        cached = [network for network in networks if network not in log_probs]
+        log_probs |= {network: cache.read(network, bank, index_B) for network in cached}
+    return torch.stack([log_probs[network] for network in networks]).mean(dim=0)
 
 
 def _blocks(
-    networks: Sequence[nn.Module],
-    bank: Bank,
-    index_P: Tensor,
-    size: BatchSize,
-    forward: Forward,
-    progress: Progress | None,
+    passes: Iterable[list[Tensor]], index_P: Tensor, progress: Progress | None
 ) -> Iterator[tuple[Tensor, list[Tensor]]]:
     """Yield indices and the networks' logits for them, in blocks of about `BLOCK` numbers.
 
     The blocks share their memory: a block is valid until the next one.
+
+    Args:
+        passes: the logits of each network, batch by batch in the order of `index_P`.
     """
-    if not networks:
-        for index_B in index_P.split(BLOCK // 16):
-            yield index_B, []
-        return
     start = n = 0
     blocks: list[Tensor] = []
-    passes = fitting_batches(
-        lambda rest_P, n: forward(networks, bank, rest_P, n), index_P, size, lambda logits: len(logits[0])
-    )
     for logits in passes:
         n_batch, n_classes = logits[0].shape
         if not blocks:

@@ -133,7 +133,7 @@ def draw_penalties(comparison: GroupComparison, names: Sequence[str], note: str)
         range(len(names)), labels=[f"{name}  {k}" for name, k in zip(names, numbers, strict=True)]
     )
     canvas.colorbar(cells, label="points won, %", orientation="horizontal", aspect=40)
-    wins = "; ".join(f"{name} {_mean_share(penalties.shares[name]):.0f} %" for name in names)
+    wins = "; ".join(f"{name} {penalties.mean_percent(name):.0f} %" for name in names)
     return picture(
         canvas,
         name="penalty_matrix",
@@ -141,10 +141,6 @@ def draw_penalties(comparison: GroupComparison, names: Sequence[str], note: str)
         description=f"Share of points at which the row's group beats the column's group; row means: {wins}.",
         note=note,
     )
-
-
-def _mean_share(row: Mapping[str, float]) -> float:
-    return 100 * sum(row.values()) / len(row)
 
 
 def within_bounds(axes: "Axes", *, x: float, y: float | None) -> None:

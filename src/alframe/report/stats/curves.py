@@ -50,6 +50,10 @@ class Penalties:
     shares: dict[str, dict[str, float]]
     family: Family
 
+    def mean_percent(self, name: str) -> float:
+        """Return the percentage of points at which a group beats another one, as a mean over the others."""
+        return 100 * sum(self.shares[name].values()) / len(self.shares[name])
+
 
 def learning_curves(groups: Groups, kind: Kind) -> dict[str, dict[int, Points]]:
     """Return the learning curve of every trial, sorted by hand-label share; empty if it is unknown.

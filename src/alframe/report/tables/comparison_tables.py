@@ -91,7 +91,7 @@ def penalties_table(comparison: GroupComparison) -> Table | None:
     for name in names:
         row = penalties.shares[name]
         cells = ["" if other == name else f"{100 * row[other]:.0f}" for other in names]
-        rows.append([name, *cells, f"{100 * sum(row.values()) / len(row):.0f}"])
+        rows.append([name, *cells, f"{penalties.mean_percent(name):.0f}"])
     return Table(
         name="penalty_matrix",
         title="Penalty matrix: points (%) at which the row's group beats the column's group in test accuracy",

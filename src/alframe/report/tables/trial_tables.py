@@ -52,9 +52,7 @@ def facts_table(trial: FinishedTrial) -> Table:
         ("versions", ", ".join(f"{name} {each}" for name, each in (summary.versions or {}).items() if each)),
         ("directory", str(trial.directory)),
     ]
-    return Table(
-        name="facts", title="Settings and results", head=("", "value"), rows=[row for row in rows if row[1]]
-    )
+    return _pairs("facts", "Settings and results", rows)
 
 
 def choice_of(trial: FinishedTrial, group: str) -> str:
@@ -210,6 +208,9 @@ def certificate_table(certificate: Certificate) -> Table:
         ("assumes", certificate.assumes),
         ("note", certificate.note or ""),
     ]
-    return Table(
-        name="certificate", title="Certificate", head=("", "value"), rows=[row for row in rows if row[1]]
-    )
+    return _pairs("certificate", "Certificate", rows)
+
+
+def _pairs(name: str, title: str, rows: Sequence[tuple[str, str]]) -> Table:
+    """Return a table of names and values, without the rows that have no value."""
+    return Table(name=name, title=title, head=("", "value"), rows=[row for row in rows if row[1]])
