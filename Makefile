@@ -39,7 +39,7 @@ run: $(DONE)
 reproduce: $(DONE)
 	@$(BIN)/python scripts/reproduce.py $(ARGS)
 
-QUICK := tests/loop $(addprefix tests/unit/,core config query auto_label stopping oracle audit) src/alframe/core
+QUICK := tests/loop $(addprefix tests/unit/,core query auto_label stopping oracle) src/alframe/core
 quick: $(DONE)
 	@$(PYTEST) -q $(QUICK) $(ARGS)
 
