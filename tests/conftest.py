@@ -1,4 +1,4 @@
-"""Fixtures for all tests: no network, a quiet W&B, data where it is, small fakes of the rooms."""
+"""Fixtures for all tests: no network, a quiet W&B, data where it is, small fakes of the components."""
 
 import getpass
 import os

@@ -27,7 +27,7 @@ def claimed(name, key):
 
 
 @pytest.mark.parametrize("name", HEADERS)
-def test_a_command_is_taken_and_what_was_run_claims_something(name):
+def test_a_command_is_valid_and_a_finished_run_has_claims(name):
     header = HEADERS[name]
     assert header.command[0] == "alframe"
     assert f"experiment={name}" in header.command
@@ -36,7 +36,7 @@ def test_a_command_is_taken_and_what_was_run_claims_something(name):
     assert all(claim.low <= claim.high for claim in header.claims)
 
 
-def test_the_default_trial_is_the_one_without_a_word():
+def test_the_default_trial_is_the_command_without_arguments():
     assert composed(["experiment=default"]) == composed([])
 
 
@@ -47,7 +47,7 @@ def test_the_readme_claims_a_few_trials():
 
 @pytest.mark.parametrize("name", ROWS)
 @pytest.mark.parametrize(("column", "key"), [(0, "hand_share"), (1, "mislabelled_share")])
-def test_a_claim_is_what_the_readme_says_of_five_seeds(name, column, key):
+def test_a_claim_is_that_of_the_readme_for_five_seeds(name, column, key):
     mean, low, high = (float(each) / 100 if each else None for each in NUMBERS.findall(ROWS[name][column])[0])
     bounds = claimed(name, key)
     if low is None:  # exact, or a mean without an interval
@@ -59,14 +59,14 @@ def test_a_claim_is_what_the_readme_says_of_five_seeds(name, column, key):
 
 
 @pytest.mark.parametrize("name", [name for name in ROWS if name.startswith("certified")])
-def test_a_certificate_claims_what_the_readme_says_is_proven(name):
+def test_a_certificate_claims_the_bound_of_the_readme(name):
     proven = float(re.findall(r"at most ([\d.]+) %", ROWS[name][2])[0]) / 100
     assert claimed(name, "mislabelled_share") == (0, pytest.approx(proven))
     assert composed([f"experiment={name}"])["certificate"]["tolerance"] == pytest.approx(proven)
     assert claimed(name, "certificate.reached") == (1, 1)
 
 
-def test_the_default_claims_what_the_readme_says_of_four_seeds():
+def test_the_default_claims_are_those_of_the_readme_for_four_seeds():
     hand, wrong = re.findall(r"Seeds 11 to 14.*?([\d.]+) % hand labels, ([\d.]+) % mislabelled", README)[0]
     for key, mean in (("hand_share", hand), ("mislabelled_share", wrong)):
         low, high = claimed("default", key)

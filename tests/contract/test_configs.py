@@ -49,7 +49,7 @@ def test_a_choice_composes_passes_and_its_target_exists(choice: str) -> None:
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
-def test_an_experiment_composes_and_its_header_tells_the_command(name: str) -> None:
+def test_an_experiment_composes_and_its_header_has_the_command(name: str) -> None:
     check(composed(f"experiment={name}"))
     text = (CONF / "experiment" / f"{name}.yaml").read_text()
     sweeps = "sweeper:" in text
@@ -77,7 +77,7 @@ def test_every_strategy_is_compared_once() -> None:
 
 
 @pytest.mark.parametrize("name", ["compare_strategies", "compare_policies"])
-def test_a_comparison_differs_in_nothing_but_what_it_compares_and_the_seed(name: str) -> None:
+def test_a_comparison_varies_only_its_factor_and_the_seed(name: str) -> None:
     params = swept(name)
     key = next(key for key in params if key != "seed")
     trials = [composed(f"experiment={name}", f"{key}={choice}") for choice in params[key].split(",")]
@@ -90,7 +90,7 @@ def test_a_comparison_differs_in_nothing_but_what_it_compares_and_the_seed(name:
 
 
 @pytest.mark.parametrize("name", SWEEPS)
-def test_a_sweep_composes_and_its_header_tells_the_command(name: str) -> None:
+def test_a_sweep_composes_and_its_header_has_the_command(name: str) -> None:
     check_command_line(["-m", f"+sweep={name}"])
     assert f"alframe -m +sweep={name}" in (CONF / "sweep" / f"{name}.yaml").read_text()
 

@@ -89,7 +89,7 @@ def test_every_package_is_in_the_readme_s_tree_and_all_it_names_exists() -> None
 
 
 @pytest.mark.parametrize("name", ["README.md", "CHANGELOG.md", "CONTRIBUTING.md"])
-def test_links_to_files_of_the_repository_lead_somewhere(name: str) -> None:
+def test_links_to_files_of_the_repository_exist(name: str) -> None:
     """The site's own build checks the links between its pages."""
     text = re.sub(r"```.*?```", "", (ROOT / name).read_text(), flags=re.DOTALL)
     for pair in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)|src=\"([^\":]+)\"", text):

@@ -79,7 +79,7 @@ def test_same_reports_same_reasons_without_the_truth(node: dict) -> None:
         assert one.reason(seen) == other.reason(with_truth) == other.reason(seen)
 
 
-def test_a_rule_that_judges_by_hand_labels_says_how_many(node: dict) -> None:
+def test_a_rule_with_a_validation_set_has_its_size(node: dict) -> None:
     assert made(node).validation_size == node.get("validation_size", 0)
 
 

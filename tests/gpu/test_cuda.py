@@ -101,7 +101,7 @@ def test_a_trial_from_a_file_runs_on_cuda_to_the_same_labels(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     "experiment", [["query.num=10"], ["experiment=published", "initial.share=0.1"]], ids=["fast", "published"]
 )
-def test_a_trial_that_goes_on_ends_with_the_same_labels(
+def test_a_resumed_trial_ends_with_the_same_labels(
     engine: str, experiment: list[str], tmp_path: Path
 ) -> None:
     config = config_of(

@@ -61,7 +61,7 @@ def test_replays_are_the_same_each_time(cuda, recipe):
     assert_same(first, second, tolerance=0)
 
 
-def test_dropout_draws_anew_at_each_replay(cuda):
+def test_dropout_draws_again_at_each_replay(cuda):
     results = run_rounds(GraphEngine(cuda), supervised(max_epochs=2), partial(Dense, 0.5), cuda, (80, 80))
     losses = torch.cat([result.loss_S for result, _ in results])
     assert len(losses.unique()) == len(losses)
@@ -147,7 +147,7 @@ def test_replayed_scores_are_the_eager_ones(cuda):
         torch.testing.assert_close(got.log_odds_P, expected.log_odds_P, rtol=1e-3, atol=1e-3)
 
 
-def test_scoring_goes_on_with_smaller_batches_when_memory_runs_out(cuda):
+def test_scoring_continues_with_smaller_batches_when_memory_runs_out(cuda):
     bank = ImageBank(torch.randint(0, 256, (3000, 1, 28, 28), dtype=torch.uint8).cuda())
 
     class Hungry(nn.Module):

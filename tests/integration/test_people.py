@@ -41,7 +41,7 @@ def test_a_question_is_a_file_to_fill_in_and_pictures(oracle, tmp_path):
     assert (picture[::14, ::14] == IMAGES[4, 0].numpy()).all()
 
 
-def test_answers_come_in_the_order_of_the_question_and_are_kept(oracle, tmp_path):
+def test_answers_have_the_order_of_the_question_and_are_stored(oracle, tmp_path):
     fill(tmp_path, 'index,image,label\n1,x,cat\n4,x,"a, b"\n')
     assert ask(oracle, 4, 1) == [3, 0]
     assert not (tmp_path / "questions").exists()

@@ -176,7 +176,7 @@ def test_an_earlier_round_leads_to_the_same_labels(half_done, tmp_path):
     assert (tmp_path / "alone" / "labels.csv").read_bytes() == (directory / "labels.csv").read_bytes()
 
 
-def test_a_state_of_another_trial_is_refused_with_what_differs(half_done, tmp_path):
+def test_a_state_of_another_trial_is_refused_with_the_differences(half_done, tmp_path):
     directory = tmp_path / "trial"
     shutil.copytree(half_done[0], directory)
     with pytest.raises(UserError, match=r"query\.num is 40 there and 41 here"):
@@ -274,7 +274,7 @@ def test_the_same_command_resumes_a_trial_and_a_finished_trial_stays(tmp_path):
     assert (directory.parent / f"{directory.name}_2" / "labels.csv").read_bytes() == labels
 
 
-def test_a_sweep_started_again_runs_what_is_missing(tmp_path):
+def test_a_sweep_started_again_runs_the_missing_trials(tmp_path):
     line = ["-m", *QUICK, "stopping.max_rounds=2", "stopping.min_rounds=1", "seed=1,2", "query.num=41,42"]
     first = alframe(*line, cwd=tmp_path)
     assert first.returncode == 0, first.stderr

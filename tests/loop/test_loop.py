@@ -108,7 +108,7 @@ def test_a_share_of_the_pool_counts_the_samples_left_at_the_question() -> None:
     assert dataset.hand_new == 3  # round(0.3 * 10)
 
 
-def test_permanent_auto_labels_stand_and_rejudged_ones_return_to_the_pool() -> None:
+def test_permanent_auto_labels_stay_and_rejudged_ones_return_to_the_pool() -> None:
     # The learner grows less sure by 2 a round: round 1 accepts 2, 3, 4; round 2 only what is above 6.
     for keep, pool, auto in (
         ("permanent", [5, 6, 7], [2, 3, 4]),
@@ -126,7 +126,7 @@ def test_permanent_auto_labels_stand_and_rejudged_ones_return_to_the_pool() -> N
     ("remainder", "sources", "hand"),
     [("hand", [5, 5, 5], 7), ("auto", [6, 6, 6], 4), ("leave", [0, 0, 0], 4)],
 )
-def test_the_remainder_is_labelled_as_the_plan_says(remainder: str, sources: list[int], hand: int) -> None:
+def test_the_remainder_is_labelled_by_the_plan(remainder: str, sources: list[int], hand: int) -> None:
     learner = FakeLearner()
     results = run(learner, components(learner, max_rounds=1), remainder=remainder)
     closing = results[-1]

@@ -66,7 +66,7 @@ def test_a_heavy_library_is_imported_only_at_the_edge(library: str) -> None:
     assert users == ALLOWED[library]
 
 
-def test_the_loop_knows_no_config_trainer_device_or_path() -> None:
+def test_the_loop_imports_no_config_trainer_or_path() -> None:
     assert imported(ROOT / "core/loop.py") <= {
         "time",
         "collections",
@@ -78,7 +78,7 @@ def test_the_loop_knows_no_config_trainer_device_or_path() -> None:
     }
 
 
-def test_no_room_of_a_trial_knows_the_report() -> None:
+def test_only_the_report_imports_the_report() -> None:
     users = {
         path.relative_to(ROOT).parts[0]
         for path in ROOT.rglob("*.py")

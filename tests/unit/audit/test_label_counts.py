@@ -24,7 +24,7 @@ def test_counts_and_their_three_denominators() -> None:
     assert counts.coverage == 3 / 8
 
 
-def test_rates_are_none_where_undefined() -> None:
+def test_undefined_rates_are_none() -> None:
     ledger, truth_N = hand_worked()
     assert count_labels(ledger.revoke(ledger.index_auto), truth_N).auto_label_error is None
     unknown = count_labels(ledger, None)

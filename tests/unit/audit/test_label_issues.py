@@ -29,7 +29,7 @@ def test_the_ranking_is_that_of_cleanlab() -> None:
     assert order_L.tolist() == theirs.tolist()
 
 
-def test_labels_made_wrong_come_first() -> None:
+def test_labels_changed_to_wrong_ones_are_first() -> None:
     truth_L = torch.arange(90) % 3
     log_probs_LC = (torch.eye(3)[truth_L] * 4).log_softmax(1)
     label_L = truth_L.clone()

@@ -65,7 +65,7 @@ def test_without_auto_labels_or_truth_it_is_empty():
     assert diagnosis_to_dict(None) == {"confusion": None, "reliability": None}
 
 
-def test_the_most_confident_come_first_and_hand_labels_last():
+def test_the_most_confident_are_first_and_hand_labels_last():
     ledger = ledger_of([0, 0, 0], [1.0, 9.0, 5.0], hands=[1])
     positions = most_confident(ledger, torch.tensor([0, 1, 2, 3]), 4)
     assert positions.tolist() == [1, 2, 0, 3]

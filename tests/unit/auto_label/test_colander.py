@@ -93,7 +93,7 @@ def test_the_objective_and_its_gradient_by_differences() -> None:
             assert float(weight.grad.view(-1)[place]) == pytest.approx(slope, rel=1e-4, abs=1e-8)
 
 
-def test_it_covers_what_the_classifiers_own_confidence_cannot() -> None:
+def test_coverage_is_larger_than_with_the_classifiers_confidence() -> None:
     pool, wrong = uninformative(4000, seed=0)
     validation = judged(1000, seed=100)
     policy = shipped()
@@ -142,7 +142,7 @@ def test_the_size_of_chunks_does_not_change_the_result(monkeypatch: pytest.Monke
     assert torch.equal(learned.confidence(pool), whole)
 
 
-def test_learning_works_where_gradients_are_off() -> None:
+def test_learning_works_if_gradients_are_off() -> None:
     pool, _ = uninformative(20, seed=4)
     with torch.no_grad():
         accept(shipped(epochs=1), pool, judged(60, 3))

@@ -65,7 +65,7 @@ def test_a_sample_at_the_cut_itself_is_not_accepted(group: str) -> None:
     assert int(accepted.inside_V.sum()) == 70
 
 
-def test_all_wrong_accepts_none_and_notes_why() -> None:
+def test_if_all_are_wrong_none_is_accepted_and_the_note_has_the_reason() -> None:
     accepted = accept(POOL, judged(torch.linspace(5, 9, 100), torch.ones(100)))
     assert (len(accepted.index_A), accepted.threshold, bool(accepted.inside_V.any())) == (0, None, False)
     assert accepted.note == (

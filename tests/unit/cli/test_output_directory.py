@@ -15,7 +15,7 @@ def target_of(*arguments: str) -> RunTarget:
     return run_target(line)
 
 
-def test_a_sweep_is_named_after_what_it_sweeps_over() -> None:
+def test_a_sweep_is_named_after_its_overrides() -> None:
     first = target_of("-m", "data=digits", "seed=1,2", "query.num=5,6,7")
     assert first.n_trials == 6
     assert first == target_of("-m", "seed=1,2", "data=digits", "query.num=5,6,7")

@@ -24,7 +24,7 @@ def test_the_last_status_of_a_job_counts_and_jobs_are_in_order(tmp_path: Path) -
         assert not sweep.stop_requested(tmp_path)
 
 
-def test_a_job_whose_process_died_reads_failed_unless_its_directory_is_in_use(tmp_path: Path) -> None:
+def test_a_job_whose_process_died_is_failed_unless_its_directory_is_in_use(tmp_path: Path) -> None:
     with sweep.launching(tmp_path):
         sweep.write_status(tmp_path, 0, Job(directory="0", status="running"))
         [job] = sweep.read_statuses(tmp_path)
@@ -82,7 +82,7 @@ def test_a_sweep_directory_that_cannot_be_written_is_refused(tmp_path: Path) -> 
         pass
 
 
-def test_a_launch_knows_its_own_process_and_what_was_swept() -> None:
+def test_a_launch_knows_its_process_and_the_swept_overrides() -> None:
     launch = Launch(arguments=("-m", "data=digits", "seed=1,2"))
     assert launch.in_this_process()
     assert not Launch(process=("another machine", launch.process[1])).in_this_process()

@@ -58,7 +58,7 @@ from alframe.core.errors import UserError
         (["-m", "--cfg", "job", "seed=1,2"], "--cfg: expected one trial"),
     ],
 )
-def test_a_mistake_on_the_command_line_is_answered_with_what_exists(typed, message) -> None:
+def test_a_mistake_on_the_command_line_is_answered_with_the_existing_names(typed, message) -> None:
     with pytest.raises(UserError) as caught:
         check_command_line(typed)
     assert message in str(caught.value)
@@ -104,7 +104,7 @@ def test_hydras_parser_has_the_attributes_that_alframe_reads() -> None:
         hydra_arguments(["--version"])
 
 
-def test_only_two_functions_use_what_hydra_does_not_document() -> None:
+def test_only_two_modules_use_undocumented_parts_of_hydra() -> None:
     root = Path(alframe.__file__).parent
     for imported, module in (("hydra._internal", "command_line.py"), ("OverridesParser", "overrides.py")):
         users = [path.name for path in root.rglob("*.py") if imported in path.read_text()]

@@ -26,7 +26,7 @@ def test_commit_writes_every_column_and_does_not_change_the_old_ledger() -> None
     assert empty.label_N.tolist() == [-1] * 4
 
 
-def test_labelled_comes_in_the_order_in_which_labels_were_added() -> None:
+def test_labelled_has_the_order_in_which_labels_were_added() -> None:
     ledger = LabelLedger.empty(5).commit(ints(4, 2), ints(1, 0), Source.SEED, 0)
     ledger = ledger.commit(ints(0), ints(1), Source.AUTO, 1, torch.tensor([3.0]))
     labelled = ledger.labelled()
@@ -36,7 +36,7 @@ def test_labelled_comes_in_the_order_in_which_labels_were_added() -> None:
     assert labelled.pool_P.tolist() == [1, 3]
 
 
-def test_a_revoked_sample_can_be_labelled_again_and_comes_last() -> None:
+def test_a_revoked_sample_can_be_labelled_again_and_is_last() -> None:
     ledger = LabelLedger.empty(3).commit(ints(0, 1), ints(0, 1), Source.AUTO, 1, torch.zeros(2))
     ledger = ledger.revoke(ints(0)).commit(ints(2), ints(1), Source.QUERY, 2)
     ledger = ledger.commit(ints(0), ints(1), Source.QUERY, 2)

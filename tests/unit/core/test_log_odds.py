@@ -31,7 +31,7 @@ def test_a_thousand_random_cases_agree_with_float64() -> None:
         np.testing.assert_allclose(odds.numpy(), expected, rtol=2e-6, atol=2e-5)
 
 
-def test_log_odds_differ_where_float32_softmax_is_one() -> None:
+def test_log_odds_differ_although_float32_softmax_is_one() -> None:
     logits = torch.tensor([[20.0, 0.0], [40.0, 0.0], [80.0, 0.0]])
     assert (logits.softmax(1)[:, 0] == 1).all()
     assert log_odds(logits)[1].tolist() == [20.0, 40.0, 80.0]

@@ -129,7 +129,7 @@ def test_a_figure_that_cannot_be_read_is_named(changes: dict[str, object], messa
         TrialSummary.from_json(SUMMARY.to_json() | changes)
 
 
-def test_a_figure_that_may_be_none_must_still_be_there() -> None:
+def test_a_figure_that_may_be_none_is_still_required() -> None:
     content = SUMMARY.to_json()
     del content["mislabelled"]
     with pytest.raises(ValueError, match="expected a number as mislabelled"):

@@ -161,7 +161,7 @@ def test_arrays_of_a_folder_or_file_are_read_or_mapped(tmp_path, whole, save, in
     assert dataset.class_names == ("no", "yes")
 
 
-def test_a_mapped_npz_is_read_where_each_member_lies(tmp_path, whole):
+def test_a_mapped_npz_is_read_at_the_offset_of_each_member(tmp_path, whole):
     """Members in another order and behind something else."""
     order = ["class_names", "test_images", "labels", "images", "test_labels"]
     np.savez(tmp_path / "mine.npz", something_else=np.arange(9), **{name: whole[name] for name in order})

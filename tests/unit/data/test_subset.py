@@ -73,7 +73,7 @@ def settings(**changes) -> dict:
     return {"kind": "step", "ratio": 4, "shuffle_classes": False} | changes
 
 
-def test_without_settings_or_with_kind_none_all_stay() -> None:
+def test_without_settings_or_with_kind_none_all_samples_stay() -> None:
     member_N = torch.arange(200) < 150
     for given in (None, settings(kind="none")):
         assert torch.equal(thinned_members(dataset(), member_N, given, 0), member_N)

@@ -23,7 +23,7 @@ def test_an_epoch_holds_each_sample_once_with_its_own_label(make_bank, indices_o
         assert torch.equal(indices_of(images) % 5, labels)
 
 
-def test_the_last_batch_of_an_epoch_is_as_small_as_it_comes(make_bank):
+def test_the_last_batch_of_an_epoch_has_the_remaining_samples(make_bank):
     bank = make_bank(100)
     batches = EpochBatches(bank, INDEX_L, LABEL_L, 3, generator())
     assert [len(labels) for _, labels in batches] == [3, 3, 1]
@@ -43,7 +43,7 @@ def orders(batches, indices_of, n_epochs=4):
     return [tuple(torch.cat([indices_of(images) for images, _ in batches]).tolist()) for _ in range(n_epochs)]
 
 
-def test_each_epoch_is_shuffled_anew_and_the_seed_decides_how(make_bank, indices_of):
+def test_each_epoch_is_shuffled_again_in_an_order_given_by_the_seed(make_bank, indices_of):
     def made(seed):
         return EpochBatches(make_bank(100), INDEX_L, LABEL_L, 3, generator(seed))
 

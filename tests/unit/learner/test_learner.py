@@ -127,7 +127,7 @@ def test_the_global_generator_is_neither_read_nor_left_changed(make_learner, lab
     assert torch.equal(first, scores_of(make_learner(3), labelled))
 
 
-def test_scores_come_from_a_network_that_evaluates(make_learner, labelled):
+def test_a_network_scores_in_evaluation_mode(make_learner, labelled):
     learner = make_learner()
     learner.fit(labelled, 1)
     first, second = (learner.score(POOL, frozenset()).log_odds_P for _ in range(2))
@@ -190,7 +190,7 @@ def test_every_round_starts_from_fresh_weights_unless_warm(make_learner, labelle
     assert not torch.equal(weights[1], weights[2])
 
 
-def test_a_warm_start_goes_on_from_the_last_network(make_learner, labelled):
+def test_a_warm_start_starts_from_the_last_network(make_learner, labelled):
     engine = ConstantEngine(BIASES)
     learner = make_learner(engine=engine, warm_start=True, ensemble=3)
     for round in (1, 2, 3):
@@ -238,7 +238,7 @@ def test_a_learning_rate_beyond_reason_diverges(make_learner, labelled):
         make_learner(recipe=exploding).fit(labelled, 2)
 
 
-def test_the_report_counts_what_was_done(make_learner, labelled):
+def test_the_report_counts_samples_steps_and_epochs(make_learner, labelled):
     report = make_learner(recipe=recipe(max_epochs=3)).fit(labelled, 1)
     assert report.samples == 20
     assert report.steps == 3 * 4  # 16 train, four a step

@@ -48,7 +48,7 @@ def test_the_batch_is_that_of_a_search_over_all_configurations(seed: int) -> Non
     )
 
 
-def test_what_a_sample_adds_is_the_difference_of_the_joint_information() -> None:
+def test_the_gain_of_a_sample_is_the_difference_of_the_joint_information() -> None:
     members_PKC = random_members(6)
     joint = Joint(4)
     assert torch.allclose(information_gain(members_PKC, joint), bald(members_PKC), atol=1e-12)
@@ -64,7 +64,7 @@ def test_what_a_sample_adds_is_the_difference_of_the_joint_information() -> None
     assert len(joint.probability_S) == 9
 
 
-def test_drawn_configurations_estimate_what_all_of_them_say() -> None:
+def test_drawn_configurations_estimate_the_gain_by_all_configurations() -> None:
     members_PKC = random_members(40, seed=3)
     exact, drawn = Joint(4), Joint(4)
     for position in range(6):  # 729 configurations
@@ -83,7 +83,7 @@ def test_one_sample_is_balds() -> None:
     assert torch.equal(first, Bald(max_candidates=None).select(scores, NO_LABELS, 1, generator()))
 
 
-def test_a_copy_of_what_is_asked_is_not_asked() -> None:
+def test_a_copy_of_an_asked_sample_is_not_asked() -> None:
     members_PKC = random_members(10, n_members=6, seed=1)
     best = bald(members_PKC).argmax()
     twice = torch.cat([members_PKC, members_PKC[best, None]])

@@ -39,7 +39,7 @@ def test_coreset_on_a_line_by_hand() -> None:
     assert asked.tolist() == [3, 4, 2]
 
 
-def test_coreset_without_labels_begins_anywhere_and_goes_on_farthest_first() -> None:
+def test_coreset_without_labels_begins_at_random_then_farthest_first() -> None:
     x, strategy = normal(50, 3), Coreset(max_candidates=None)
     firsts = set()
     for seed in range(8):

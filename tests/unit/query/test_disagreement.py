@@ -44,7 +44,7 @@ def test_bald_by_hand() -> None:
     assert bald(probs.log().clamp_min(-200)).tolist() == pytest.approx(expected, abs=1e-7)
 
 
-def test_bald_is_never_negative_and_sees_what_float32_does_not() -> None:
+def test_bald_is_never_negative_and_finer_than_float32() -> None:
     same = torch.randn(500, 1, 10, generator=generator()).mul(5).log_softmax(dim=2).expand(-1, 8, -1)
     assert (bald(same) >= 0).all()
     assert bald(same).max() < 1e-12
@@ -54,7 +54,7 @@ def test_bald_is_never_negative_and_sees_what_float32_does_not() -> None:
     assert bald(probs.log()).item() == pytest.approx(2 * d * d, rel=1e-3)
 
 
-def test_bald_asks_what_members_differ_on_and_entropy_what_they_find_hard() -> None:
+def test_bald_asks_where_members_differ_and_entropy_where_all_are_unsure() -> None:
     probs = torch.tensor([[[0.5, 0.5], [0.5, 0.5]], [[0.9, 0.1], [0.1, 0.9]], [[0.9, 0.1], [0.9, 0.1]]])
     entropies = torch.tensor([math.log(2), math.log(2) - 1e-3, 0.325])
     scores = pool(3, members_PKC=probs.log(), entropy_P=entropies)

@@ -9,7 +9,7 @@ from alframe.query.power import log_closeness, log_error, power_draw
 from tests.support.pool_scores import generator
 
 
-def test_scores_of_power_keep_what_is_tiny() -> None:
+def test_scores_of_power_keep_tiny_values() -> None:
     assert log_error(torch.tensor([60.0])).exp().item() == pytest.approx(math.exp(-60), rel=1e-12)
     # p = (1 - e, e): 1 - (p1 - p2) = 2 e.
     for m in (0.0, 3.0, 20.0, 60.0):
@@ -37,7 +37,7 @@ def test_the_first_of_a_power_draw_has_odds_of_the_power() -> None:
         assert torch.allclose(shares.double(), expected.double(), atol=0.026)
 
 
-def test_a_large_power_asks_the_highest_and_zero_scores_come_last_at_random() -> None:
+def test_a_large_power_asks_the_highest_and_zero_scores_are_last_at_random() -> None:
     log_score = torch.tensor([0.1, 0.2, 0.3, 0.0, 0.0, 0.0, 0.0]).double().log()
     assert power_draw(log_score, 3, 1e6, generator()).tolist() == [2, 1, 0]
     drawn = [tuple(power_draw(log_score, 7, 1.0, generator(seed)).tolist()) for seed in range(20)]

@@ -48,7 +48,7 @@ def test_the_greedy_cover_is_that_of_a_plain_loop() -> None:
     assert torch.equal(covered, before)
 
 
-def test_prob_cover_leaves_out_what_labels_cover() -> None:
+def test_prob_cover_asks_no_sample_that_labels_cover() -> None:
     place = torch.tensor([0] * 20 + [1] * 15 + [2] * 10)
     x = torch.eye(3)[place] + 0.01 * normal(45, 3)
     labels = labelled(torch.tensor([[1.0, 0, 0], [5.0, 0, 0], [9.0, 0, 0]]))

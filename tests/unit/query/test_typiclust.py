@@ -29,7 +29,7 @@ def chosen(images_N: torch.Tensor, n: int, seed: int = 0, **changes: int) -> tor
     return seed_set.select(torch.arange(len(images_N)), torch.Generator().manual_seed(seed))
 
 
-def test_one_of_each_blob_and_none_of_the_oddities() -> None:
+def test_one_sample_of_each_blob_and_no_outlier() -> None:
     images_N, blob_N = blobs()
     for seed in range(5):
         index_Q = chosen(images_N, 4, seed)
@@ -44,7 +44,7 @@ def test_as_many_as_asked_although_images_repeat() -> None:
     assert len((index_Q % 5).unique()) == 5  # each of the five different images is there
 
 
-def test_candidates_bound_what_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_the_images_of_candidates_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
     images_N = blobs()[0]
     read: list[int] = []
     monkeypatch.setattr(
@@ -72,7 +72,7 @@ def test_pixels_are_those_of_the_indices_over_several_batches(monkeypatch: pytes
     assert torch.allclose(pixels_PF, images_N[index_P].flatten(1) / 255)
 
 
-def test_principal_components_span_what_an_exact_decomposition_spans() -> None:
+def test_principal_components_span_the_space_of_an_exact_decomposition() -> None:
     generator = torch.Generator().manual_seed(0)
     pixels_PF = torch.randn(50, 3, generator=generator) @ torch.randn(3, 20, generator=generator)
     features_PD = principal_components(pixels_PF, 3, generator)
@@ -83,7 +83,7 @@ def test_principal_components_span_what_an_exact_decomposition_spans() -> None:
     assert principal_components(torch.ones(5, 20), 30, generator).abs().max() == 0
 
 
-def test_clusters_without_labels_come_first_the_largest_of_them_first() -> None:
+def test_clusters_without_labels_are_first_and_among_these_the_largest() -> None:
     cluster_P = torch.tensor([0] * 5 + [1] * 9 + [2] * 7 + [3] * 2)
     # Cluster 1 holds a label; 3 is small.
     assert cluster_order(cluster_P, torch.tensor([1]), 4, min_cluster=3).tolist() == [2, 0, 1, 3]
@@ -92,7 +92,7 @@ def test_clusters_without_labels_come_first_the_largest_of_them_first() -> None:
     assert most_typical(typical, cluster_P, order, 5).tolist() == [20, 4, 13, 22, 19]
 
 
-def test_typiclust_asks_the_middle_of_what_is_not_covered() -> None:
+def test_typiclust_asks_the_middle_of_an_uncovered_cluster() -> None:
     angle = torch.arange(8) * math.pi / 4
     around = torch.cat([torch.zeros(1, 2), torch.stack([angle.cos(), angle.sin()], dim=1)])
     x = torch.cat([around + 100, around - 100, around + torch.tensor([100.0, -100.0])])

@@ -171,7 +171,7 @@ def test_many_rounds_and_one(tmp_path: Path) -> None:
         assert all(any(word.startswith("round") for word in texts(picture)) for picture in pictures)
 
 
-def test_a_summary_without_what_is_needed_is_named(tmp_path: Path) -> None:
+def test_a_summary_with_a_missing_key_is_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"a/summary\.json: expected n_classes"):
         trial_sections(read(leave_trial(tmp_path / "a", n_classes=None)))
 

@@ -28,7 +28,7 @@ def header(name="toy", time="4 to 5 min", hardware="CPU, two cores", command="al
     return parse_header(name, "\n".join(lines))
 
 
-def test_a_header_is_read_with_lines_that_go_on():
+def test_a_header_is_read_with_continued_lines():
     found = parse_header("toy", TEXT)
     assert found.command == ("alframe", "experiment=toy", "seed=3")
     assert found.result == "2.00 % hand labels, 0.2 % mislabelled (mean of two seeds)"
@@ -74,7 +74,7 @@ def names(*args, **settings):
     return [each.name for each in choose_trials(*args, **settings)]
 
 
-def test_what_fits_is_chosen_the_shortest_first():
+def test_trials_that_fit_are_chosen_the_shortest_first():
     there = [
         header("long", "9 min"),
         header("short", "20 to 30 s"),

@@ -171,7 +171,7 @@ def test_a_finished_trial_prints_its_summary(console, out, make_outcome, summary
 
 
 @pytest.mark.parametrize("status", ["failed", "interrupted"])
-def test_any_other_trial_prints_where_its_labels_are(console, out, make_outcome, tmp_path, status):
+def test_any_other_trial_prints_the_path_of_its_labels(console, out, make_outcome, tmp_path, status):
     printed(out)
     console.finish(make_outcome(status))
     assert printed(out) == [

@@ -85,7 +85,7 @@ def test_labels_csv_does_not_depend_on_the_parts_it_is_made_in(make_ledger, monk
         assert "".join(label_lines(make_ledger())) == LABELS
 
 
-def test_config_yaml_is_written_at_the_start_with_what_was_chosen(started, tmp_path):
+def test_config_yaml_is_written_at_the_start_with_the_choices(started, tmp_path):
     config = yaml.safe_load((tmp_path / "config.yaml").read_text())
     assert config["seed"] == 8
     assert config["learner"]["optimizer"]["lr"] == 0.5
@@ -108,7 +108,7 @@ def test_a_finished_trial_leaves_a_summary(started, make_outcome, summary, tmp_p
 
 
 @pytest.mark.parametrize("status", ["finished", "failed", "interrupted", "waiting"])
-def test_labels_come_by_file_and_class_name_too(started, make_outcome, summary, tmp_path, status):
+def test_labels_by_name_have_file_and_class(started, make_outcome, summary, tmp_path, status):
     names = {"files_N": ["a.png", 'b,"c".png', "d/e.png", "f", "g", "h"], "class_names": ("no", "yes, sir")}
     started.finish(make_outcome(status, summary=summary if status == "finished" else None, **names))
     assert (tmp_path / "labels_by_name.csv").read_text().splitlines() == [

@@ -47,7 +47,7 @@ def test_scalars_have_wandbs_keys_and_the_round_as_their_step(finished, reports)
     assert {key: rounds_of(finished, key) for key in shown} == expected
 
 
-def test_figures_of_the_whole_trial_stand_at_the_last_round(finished):
+def test_figures_of_the_whole_trial_are_at_the_last_round(finished):
     assert rounds_of(finished, "summary/mislabelled_share") == [(2, pytest.approx(0.2))]
     assert rounds_of(finished, "summary/hand_share") == [(2, pytest.approx(0.6))]
 
@@ -77,9 +77,7 @@ def test_mislabelled_images_are_cut_to_the_most_confident(tmp_path, make_info, m
 
 
 @pytest.mark.parametrize("logged", [1, 2])
-def test_a_trial_that_goes_on_has_every_round_once(
-    tmp_path, make_info, make_outcome, reports, summary, logged
-):
+def test_a_resumed_trial_has_every_round_once(tmp_path, make_info, make_outcome, reports, summary, logged):
     # Killed: no finish. The state had two rounds; the tracker logged the second, or not.
     track(TensorBoardTracker(), make_info(tmp_path), reports[:logged])
     going_on = make_info(tmp_path, reports=tuple(reports[:2]))
@@ -90,7 +88,7 @@ def test_a_trial_that_goes_on_has_every_round_once(
     assert len(events.Tensors("config/text_summary")) == 1
 
 
-def test_a_torn_file_of_a_killed_process_does_no_harm(tmp_path, make_info, make_outcome, reports, summary):
+def test_a_cut_off_file_of_a_killed_process_is_ignored(tmp_path, make_info, make_outcome, reports, summary):
     track(TensorBoardTracker(), make_info(tmp_path), reports[:2])
     [file] = (tmp_path / "tensorboard").iterdir()
     file.write_bytes(file.read_bytes()[:-7])

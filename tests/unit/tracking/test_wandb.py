@@ -71,7 +71,7 @@ def test_a_round_is_logged_under_the_keys_that_others_compare(finished):
     }
 
 
-def test_every_round_is_a_row_and_what_is_undefined_is_left_out(finished, reports):
+def test_every_round_is_a_row_without_undefined_metrics(finished, reports):
     seed, _, closing = round_rows(finished)
     assert [row["round"] for row in round_rows(finished)] == [0, 1, 2]
     assert "labels/auto_label_error" not in seed
@@ -104,7 +104,7 @@ def test_a_given_group_has_priority_over_the_sweep(record):
     assert record(reports=[], group="mine").of("run")[0].run_group == "mine"
 
 
-def test_the_config_is_flat_and_says_what_was_chosen(finished):
+def test_the_config_is_flat_and_has_the_chosen_options(finished):
     config = {key: value for key, value in finished.config().items() if key != "_wandb"}
     assert config == {
         "seed": 8,
@@ -154,7 +154,7 @@ def test_an_interrupted_trial_has_its_status_and_no_summary_figures(record, repo
 
 
 @pytest.mark.parametrize(("status", "code"), [("failed", 1), ("interrupted", 130)])
-def test_a_trial_that_did_not_finish_says_so_by_its_exit_code(record, reports, status, code):
+def test_the_exit_code_of_an_unfinished_trial(record, reports, status, code):
     file = record(status, reports[:2])
     [end] = file.of("exit")
     assert end.exit_code == code
@@ -278,7 +278,7 @@ def test_online_without_an_account_is_refused_before_anything_runs(monkeypatch, 
         WandbTracker(project="toys", mode="online")
 
 
-def test_metrics_leave_out_what_is_undefined_but_not_zeros(reports, make_counts):
+def test_metrics_leave_out_undefined_values_but_not_zeros(reports, make_counts):
     seed = metrics(reports[0])
     assert seed["labels/auto"] == 0
     assert seed["labels/mislabelled_share"] == 0.0

@@ -65,7 +65,7 @@ def test_a_processor_that_does_not_is_not_asked(subject, timed, monkeypatch):
 
 
 @pytest.mark.parametrize("asked_for", ["float32", "bfloat16"])
-def test_what_is_asked_for_is_taken(subject, timed, asked_for):
+def test_a_given_setting_is_used(subject, timed, asked_for):
     assert choose_precision(CPU, asked_for, subject).precision == asked_for
     assert timed() == []
 
@@ -114,7 +114,7 @@ def test_the_real_clockwork_takes_turns_and_leaves_the_generator_alone(subject):
     assert set(seconds) == {"a", "b"}
 
 
-def test_what_is_too_slow_to_be_measured_gets_the_default(subject, monkeypatch):
+def test_a_network_too_slow_to_measure_gets_the_default(subject, monkeypatch):
     monkeypatch.setattr(probe, "BUDGET_SECONDS", 0.0)
     compute = Compute(device=CPU, precision="float32")
     assert choose_scoring_batch(compute, None, subject) == probe.DEFAULT_SCORING_BATCH["cpu"]

@@ -86,7 +86,7 @@ def test_a_parameter_without_a_gradient_is_refused() -> None:
         flat.gather()
 
 
-def test_what_cannot_move_stays() -> None:
+def test_a_parameter_that_cannot_move_stays() -> None:
     network = nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 3).double(), nn.Linear(3, 3).requires_grad_(False))
     places = [each.data_ptr() for each in network.parameters()]
     FlatParameters(network)

@@ -101,14 +101,14 @@ def test_bfloat16_agrees_as_float32_does(fits, recipe):
 
 
 @pytest.mark.parametrize(("recipe", "network", "captures"), [(supervised, normed, 3), (decided, Smooth, 2)])
-def test_what_was_captured_in_the_first_round_serves_the_next(fits, cpu, recipe, network, captures):
+def test_the_capture_of_the_first_round_is_used_in_the_next(fits, cpu, recipe, network, captures):
     capture, the_recipe = EmulatedGraph(), recipe()
     got = fits(GraphEngine(cpu, capture), the_recipe, network, sizes=(70, 83, 96))
     assert capture.captures == captures
     assert_same(fits(ReferenceEngine(cpu), the_recipe, network, sizes=(70, 83, 96)), got)
 
 
-def test_jobs_of_unknown_likeness_are_captured_anew(cpu, ignore_progress):
+def test_jobs_without_a_program_key_are_captured_again(cpu, ignore_progress):
     capture = EmulatedGraph()
     engine = GraphEngine(cpu, capture)
     for _ in range(2):
@@ -116,7 +116,7 @@ def test_jobs_of_unknown_likeness_are_captured_anew(cpu, ignore_progress):
     assert capture.captures == 4
 
 
-def test_what_a_fit_leaves_is_not_touched_by_the_next(fits, cpu):
+def test_the_result_of_a_fit_is_not_changed_by_the_next(fits, cpu):
     engine, recipe = GraphEngine(cpu, EmulatedGraph()), consistency()
     ((_, first),) = fits(engine, recipe, normed, sizes=(70,))
     kept = copy.deepcopy(first.state_dict())
@@ -180,7 +180,7 @@ def test_callbacks_see_the_same_module_weights_steps_and_logged_values(cpu, monk
 
 
 @pytest.mark.parametrize(("recipe", "network"), [(supervised, Dense), (decided, Smooth)])
-def test_a_learner_scores_alike_round_after_round(cpu, recipe, network):
+def test_a_learner_gives_the_same_scores_in_each_round(cpu, recipe, network):
     image_N, label_N = make_images()
     bank, capture = ImageBank(image_N), EmulatedGraph()
     reported = []
@@ -320,7 +320,9 @@ FROZEN = {
 @pytest.mark.parametrize(
     ("module", "reason"), FROZEN.items(), ids=lambda value: getattr(value, "__name__", "")
 )
-def test_what_a_capture_would_freeze_is_left_to_the_reference(cpu, ignore_progress, module, reason):
+def test_a_step_that_a_capture_would_freeze_runs_in_the_reference(cpu, ignore_progress, module, reason):
+    cpu, ignore_progress, module, reason
+):
     with pytest.warns(EngineWarning, match=reason):
         result = GraphEngine(cpu, EmulatedGraph()).fit(plain_job(module), ignore_progress)
     expected = ReferenceEngine(cpu).fit(plain_job(module), ignore_progress)
@@ -380,7 +382,7 @@ class Centred(nn.Module):
         return out - out.mean(0)
 
 
-def test_a_batch_is_not_padded_where_samples_see_each_other(fits, cpu):
+def test_a_batch_is_not_padded_if_samples_depend_on_each_other(fits, cpu):
     expected = fits(ReferenceEngine(cpu), supervised(), Centred)
     assert_same(expected, fits(GraphEngine(cpu, EmulatedGraph()), supervised(), Centred))
 
@@ -409,7 +411,7 @@ def test_a_module_that_steps_its_optimizer_itself_is_left_as_it_is(cpu, ignore_p
     )
 
 
-def test_generators_are_left_where_the_reference_leaves_them(fits, cpu):
+def test_generators_end_in_the_state_of_the_reference(fits, cpu):
     ((_, expected),) = fits(ReferenceEngine(cpu), consistency(), normed, sizes=(70,))
     ((_, module),) = fits(GraphEngine(cpu, EmulatedGraph()), consistency(), normed, sizes=(70,))
     (wanted,), (got,) = find_generators(expected), find_generators(module)
@@ -458,7 +460,7 @@ REFUSED = {
 @pytest.mark.parametrize(
     ("module", "reason"), REFUSED.items(), ids=lambda value: getattr(value, "__name__", "")
 )
-def test_what_a_replay_cannot_follow_is_left_to_the_reference(cpu, ignore_progress, module, reason):
+def test_a_fit_that_a_replay_cannot_follow_runs_in_the_reference_engine(cpu, ignore_progress, module, reason):
     image_N, label_N = make_images()
     validation = EpochBatches(ImageBank(image_N), torch.arange(16), label_N[:16], 8)
     make = partial(plain_job, module, validation=validation, patience=5)

@@ -137,7 +137,7 @@ def test_a_loss_that_is_not_finite_ends_a_long_fit_early(fit):
     assert 10 <= module.done <= 64
 
 
-def test_ctrl_c_comes_out_as_keyboard_interrupt_with_the_handler_as_before(fit):
+def test_ctrl_c_raises_keyboard_interrupt_and_restores_the_handler(fit):
     module = Scripted(at_step={3: lambda: signal.raise_signal(signal.SIGINT)})
     with interrupts_heard():
         before = signal.getsignal(signal.SIGINT)
@@ -156,7 +156,7 @@ def test_a_second_fit_runs_after_one_that_was_interrupted(fit):
     assert fit(Scripted(), max_steps=3).steps == 3
 
 
-def test_other_errors_come_out_as_they_are(fit):
+def test_other_errors_are_raised_unchanged(fit):
     def fail():
         raise ZeroDivisionError("ours")
 

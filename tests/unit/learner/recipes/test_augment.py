@@ -159,7 +159,7 @@ def test_the_global_generator_is_left_alone():
     assert torch.equal(torch.get_rng_state(), before)
 
 
-def test_images_come_out_channels_last_and_the_input_stays_as_it_was():
+def test_images_are_channels_last_and_the_input_is_unchanged():
     images = noise(4, 3, 8, 8)
     before = images.clone()
     out = deformation(**ALL, fill=(1.0, 1.0, 1.0))(images)

@@ -273,7 +273,7 @@ def test_batches_have_the_sizes_asked_for(make_job):
     assert (len(images), len(labels), len(pool_images)) == (7, 7, 9)
 
 
-def test_black_comes_in_from_outside(make_job):
+def test_pixels_from_outside_are_black(make_job):
     job = make_job(recipe(augment=STILL | {"shift": 1.0}))
     augment = job.module.augment
     assert isinstance(augment, RandomDeformation)

@@ -68,7 +68,7 @@ def look(*networks: nn.Module, index: torch.Tensor | None = None, batch: int = 7
 INDEX = torch.tensor([5, 3, 30, 31, 0, 9, 12, 8, 7])
 
 
-def test_features_are_what_the_last_layer_of_the_newest_network_sees() -> None:
+def test_features_are_the_input_of_the_newest_networks_last_layer() -> None:
     old, new = Net(0), Net(1)
     details = look(old, new)
     torch.testing.assert_close(details.features_PD, new.hidden(pixels(INDEX)).detach())
@@ -110,7 +110,7 @@ def test_batches_and_other_samples_do_not_change_a_prediction(kind: str) -> None
     assert torch.equal(whole.members_PKC, other) == (kind == "ensemble")
 
 
-def test_the_mean_over_many_members_comes_near_the_network_itself() -> None:
+def test_the_mean_over_many_members_is_near_the_network() -> None:
     members = look(Net(1), committee=committee_of(kind="last_layer", passes=4000, dropout=0.2)).members_PKC
     logits = Net(1).eval()(pixels(INDEX))
     mean_logits = members.mean(dim=1)

@@ -100,7 +100,7 @@ def test_the_values_of_dropped_networks_are_dropped(score, bank):
 @pytest.mark.parametrize(
     "error", [torch.OutOfMemoryError("no memory"), RuntimeError("DefaultCPUAllocator: can't allocate memory")]
 )
-def test_out_of_memory_halves_the_batch_and_goes_on(score, error):
+def test_out_of_memory_halves_the_batch_and_continues(score, error):
     size = BatchSize(64)
     with pytest.warns(EngineWarning, match="continuing with") as caught:
         scores = score([Counting(0, most=20, error=error)], batch_size=size)
@@ -130,7 +130,7 @@ def test_one_image_that_does_not_fit_is_an_error(score):
         score([Counting(0, most=0)])
 
 
-def test_other_errors_come_out(score):
+def test_other_errors_are_raised(score):
     with pytest.raises(RuntimeError, match="ours"):
         score([Counting(0, most=0, error=RuntimeError("ours"))])
 
@@ -165,7 +165,7 @@ def test_replayed_scores_are_the_eager_ones_for_one_network_after_another(bank, 
     assert capture.captures == 1
 
 
-def test_scoring_that_cannot_be_captured_goes_on_eagerly_with_one_warning(bank, cpu, plain):
+def test_scoring_that_cannot_be_captured_runs_eagerly_with_one_warning(bank, cpu, plain):
     def fails(work, generators, device):
         raise RuntimeError("not permitted")
 

@@ -142,7 +142,7 @@ def test_an_unknown_need_is_refused_by_name(score, logits):
         score(logits, needs=frozenset({"margin", "gradients"}))
 
 
-def test_what_comes_back_are_ordinary_tensors_on_the_cpu(score, logits):
+def test_scores_are_ordinary_tensors_on_the_cpu(score, logits):
     scores = score(logits, needs=frozenset({"margin"}))
     for tensor in (scores.index_P, scores.predicted_P, scores.log_odds_P, scores.margin_P):
         assert tensor.device.type == "cpu"

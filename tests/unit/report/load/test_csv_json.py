@@ -35,7 +35,7 @@ def test_so_is_a_whole_one(tmp_path: Path) -> None:
     assert read_config(tmp_path) == config
 
 
-def test_what_trials_share_is_parsed_once(tmp_path: Path) -> None:
+def test_shared_sections_are_parsed_once(tmp_path: Path) -> None:
     trial_files.load_yaml.cache_clear()
     config = config_of()
     for seed in range(5):

@@ -72,7 +72,7 @@ def test_mislabelled(trial: FinishedTrial) -> None:
     assert found.images_M.shape == (1, 1, 8, 8)
 
 
-def test_a_file_that_is_not_there_is_none(trial: FinishedTrial) -> None:
+def test_a_missing_file_is_none(trial: FinishedTrial) -> None:
     for name in ("labels.csv", "diagnosis.json", "mislabelled.npz"):
         (trial.directory / name).unlink()
     assert hand_labels_by_source(trial) is diagnosis_of(trial) is mislabelled_of(trial) is None

@@ -45,7 +45,7 @@ def test_the_curves_by_hand(tmp_path: Path) -> None:
     assert trial.mislabelled_curve() == [(0.3, 0.01), (0.4, 0.02), (0.45, 0.03)]
 
 
-def test_what_is_not_finished_is_named_with_its_reason(tmp_path: Path) -> None:
+def test_unfinished_trials_are_named_with_the_reason(tmp_path: Path) -> None:
     leave_trial(tmp_path / "0", 1)
     for name in ("1", "2", "3"):
         (leave_trial(tmp_path / name, 1) / "summary.json").unlink()

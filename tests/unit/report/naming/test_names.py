@@ -62,7 +62,7 @@ def test_settings_are_named_after_choices_and_one_that_another_decides_is_not(tm
     ]
 
 
-def test_what_only_some_have_is_left_out_of_the_others_names(tmp_path: Path) -> None:
+def test_a_setting_of_some_trials_is_not_in_the_names_of_others(tmp_path: Path) -> None:
     leave_trial(tmp_path / "0", 1, choices={"query": "margin"}, query={**MARGIN, "spread": 1})
     leave_trial(tmp_path / "1", 1, choices={"query": "margin"})
     leave_trial(tmp_path / "2", 1, choices={"query": "random"}, query=RANDOM)
@@ -106,7 +106,7 @@ def test_without_hydra_s_folder_classes_and_settings_name(tmp_path: Path) -> Non
     assert naming.keys == ("query", "query.spread")
 
 
-def test_numbers_are_short_where_that_leaves_them_different(tmp_path: Path) -> None:
+def test_numbers_are_shortened_if_they_stay_different(tmp_path: Path) -> None:
     def names(*values: float | None) -> list[str]:
         folder = tmp_path / str(len(values))
         for k, value in enumerate(values):
@@ -121,7 +121,7 @@ def test_numbers_are_short_where_that_leaves_them_different(tmp_path: Path) -> N
     ]
 
 
-def test_long_texts_are_cut_where_that_leaves_them_different(tmp_path: Path) -> None:
+def test_long_texts_are_cut_if_they_stay_different(tmp_path: Path) -> None:
     start = "/a/folder/of/many/letters/of/some/length/"
     for k, path in enumerate((f"{start}x.npz", f"{start}y.npz")):
         leave_trial(tmp_path / "end" / str(k), 1, data={"path": path})

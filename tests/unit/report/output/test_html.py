@@ -94,7 +94,7 @@ def test_the_browser_may_run_only_that_script_and_fetch_nothing() -> None:
     )
 
 
-def test_a_picture_comes_back_whole_from_its_address() -> None:
+def test_a_picture_is_read_back_whole_from_its_data_uri() -> None:
     address = data_uri(SVG)
     assert not set(address) & set('"<>#&\n')
     assert unquote(address.removeprefix("data:image/svg+xml,")) == SVG.replace("\n", " ")
@@ -109,7 +109,7 @@ def test_long_tables_are_folded_and_warnings_are_not() -> None:
     assert [a["class"] for a in read.all("section") if "class" in a] == ["warnings"]
 
 
-def test_figures_stand_to_the_right_and_names_to_the_left() -> None:
+def test_figures_are_aligned_right_and_names_left() -> None:
     cells = [("a", "1,234", "0.5 (0.1 to 0.9)", "fast"), ("b", "", "<0.1 %", "12")]
     head = ("name", "n", "share of the samples", "what")
     read = Reader(page(report(Table(name="t", title="t", head=head, rows=cells))))

@@ -24,7 +24,7 @@ def test_columns_are_aligned_figures_to_the_right() -> None:
     )  # fmt: skip
 
 
-def test_a_wide_table_stands_in_blocks_that_repeat_the_rows_names() -> None:
+def test_a_wide_table_has_blocks_that_repeat_the_names_of_rows() -> None:
     text = to_text(table(2, 4), width=60)
     lines = text.splitlines()
     assert max(map(width_of, lines)) <= 60
@@ -53,7 +53,7 @@ def test_the_facts_of_a_trial_are_whole() -> None:
     assert f"r{MOST_ROWS + 3} " in to_text(table(MOST_ROWS + 4, 1, "facts"))
 
 
-def test_long_texts_go_on_in_the_next_line_and_paths_stay_whole() -> None:
+def test_long_texts_are_wrapped_and_paths_stay_whole() -> None:
     path = "/a/path/that/is/longer/than/half/of/a/line"
     result = to_text(Table(name="t", title="T", head=["trial", "why"], rows=[["x", "word " * 30]]))
     assert max(map(len, result.splitlines())) <= 80

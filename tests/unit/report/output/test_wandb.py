@@ -68,7 +68,7 @@ def staged(file):
     return {entry.path: Path(entry.local_path) for each in artifacts for entry in each.manifest.contents}
 
 
-def test_the_run_stands_in_the_sweeps_group_as_a_comparison(logged):
+def test_the_run_is_a_comparison_in_the_sweeps_group(logged):
     _, _, file = logged
     run = file.of("run")[0]
     assert (run.project, run.run_group, run.job_type, run.display_name, run.notes) == (
@@ -117,7 +117,7 @@ def test_the_page_is_shown_and_kept(logged):
     assert [entry.path for entry in kept.manifest.contents] == ["report.html"]
 
 
-def test_the_printed_line_finds_the_run_and_nothing_is_elsewhere(logged):
+def test_the_printed_line_syncs_the_run_and_no_other_file_is_written(logged):
     line, directory, file = logged
     command, _, pattern = line.partition("wandb sync ")
     assert command == "To W&B: "

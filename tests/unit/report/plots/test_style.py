@@ -62,7 +62,7 @@ def test_colours_are_distinct_for(who: str) -> None:
 
 
 @pytest.mark.parametrize("colour", COLOURS)
-def test_colours_stand_out_from_white(colour: str) -> None:
+def test_colours_have_contrast_to_white(colour: str) -> None:
     luminance = linear(colour) @ [0.2126, 0.7152, 0.0722]
     assert 1.05 / (luminance + 0.05) >= 3  # WCAG 2.1, success criterion 1.4.11
 
@@ -77,7 +77,7 @@ def test_names_beyond_the_markers_are_grey() -> None:
     assert sum(look == GREY_LOOK for look in found.values()) == 5
 
 
-def test_what_ships_has_a_look_of_its_own_that_never_changes() -> None:
+def test_each_option_of_the_package_has_a_distinct_fixed_look() -> None:
     conf = conf_directory()
     shipped = {
         file.stem
@@ -133,7 +133,7 @@ def test_letters_that_the_font_lacks_are_no_warning() -> None:
     assert "数字" in draw("数字").svg
 
 
-def test_without_matplotlib_the_message_names_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_matplotlib_the_message_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(UserError, match=r"pip install 'alframe\[report\]'"):
         figure(3.0, 2.0)

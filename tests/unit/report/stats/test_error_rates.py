@@ -29,7 +29,7 @@ def test_rates_above_a_bin_count_it_and_all_more_confident_bins() -> None:
     assert [(each.wrong, each.n) for each in rates_above(bins)] == [(6, 100), (2, 90), (0, 70)]
 
 
-def test_mix_ups_come_most_frequent_first_as_shares_of_the_true_class() -> None:
+def test_mix_ups_are_sorted_by_frequency_as_shares_of_the_true_class() -> None:
     confusion_CC = np.array([[6, 0, 2], [1, 4, 0], [3, 0, 7]])
     found = mix_ups(DiagnosisFile(class_names=("a", "b", "c"), confusion_CC=confusion_CC, bins=()))
     assert [(each.truth, each.given, each.n, each.share) for each in found] == [

@@ -91,7 +91,7 @@ def test_holm_by_hand(p_T, expected) -> None:
     assert holm(p_T) == pytest.approx(expected)
 
 
-def test_holm_rejects_what_its_step_down_procedure_rejects() -> None:
+def test_holm_rejects_as_the_step_down_procedure() -> None:
     p_T = list(np.random.default_rng(2).uniform(size=20) ** 6)
     rejected = set()
     for k, test in enumerate(np.argsort(p_T)):
@@ -132,7 +132,7 @@ def test_of_two_values_at_one_x_the_last_counts() -> None:
     assert aubc([(0.0, 1.0), (1.0, 9.0), (1.0, 1.0)], 0.0, 1.0) == 1.0
 
 
-def test_curves_are_compared_where_all_have_values() -> None:
+def test_curves_are_compared_at_points_that_all_cover() -> None:
     assert common_range([CURVE, [(0.2, 1.0), (0.5, 1.0)]]) == (0.2, 0.4)
     assert common_range([CURVE, [(0.4, 1.0), (0.5, 1.0)]]) is None
     assert common_range([CURVE, []]) is None

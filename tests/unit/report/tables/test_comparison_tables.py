@@ -72,7 +72,7 @@ def test_the_remainder_is_a_stretch_of_its_own(kind: Kind, rows: str, text: str,
     assert picture.svg.count(f"stroke-width: {THIN}") == ("thin" in text)
 
 
-def test_intervals_end_where_a_figure_can(tmp_path: Path) -> None:
+def test_intervals_are_cut_at_the_limits_of_a_figure(tmp_path: Path) -> None:
     for seed, (wrong, coverage, seconds) in enumerate(
         [(0.01, 0.99, 1.0), (0.03, 0.92, 5.0), (0.05, 0.85, 9.0)]
     ):
@@ -192,7 +192,7 @@ def test_of_many_groups_the_best_and_the_baseline_are_shown(tmp_path: Path) -> N
     assert "num 35 " not in pictures["aubc"].description
 
 
-def test_pictures_contain_what_they_describe(tmp_path: Path) -> None:
+def test_pictures_contain_the_texts_of_their_descriptions(tmp_path: Path) -> None:
     pictures = [each for some in comparison_pictures(compared(tmp_path, 3)).values() for each in some]
     for each in pictures:
         assert each.png.startswith(b"\x89PNG")
