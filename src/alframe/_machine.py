@@ -58,12 +58,12 @@ def remember(key: str, value: dict[str, Any]) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         with _locked(directory / "measured.lock"):
             file = directory / "measured.json"
-            known: dict[str, Any] = {}
+            measured: dict[str, Any] = {}
             with suppress(OSError, ValueError, RuntimeError):
                 read = json.loads(file.read_text())
-                known = read if isinstance(read, dict) else {}
-            known[key] = value
-            write_whole(file, json.dumps(known, indent=1), to_disk=False)
+                measured = read if isinstance(read, dict) else {}
+            measured[key] = value
+            write_whole(file, json.dumps(measured, indent=1), to_disk=False)
 
 
 @contextmanager

@@ -112,8 +112,8 @@ class Auditor:
         if self.asked == 0:
             return ledger
         asked_A = torch.from_numpy(self.answered_A)
-        index, place = self._index_A[asked_A].sort()
-        answer = torch.from_numpy(self._answer_A)[asked_A][place]
+        index, order = self._index_A[asked_A].sort()
+        answer = torch.from_numpy(self._answer_A)[asked_A][order]
         return ledger.revoke(index).commit(index, answer, Source.AUDIT, round)
 
     def _upcoming(self, n: int) -> Ranks:

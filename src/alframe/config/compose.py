@@ -116,19 +116,23 @@ def _unknown_key(error: Exception) -> UserError:
     found = re.search(r"Could not override '([^']+)'", str(error))
     if found:
         check_moved_key(found.group(1))
-        key, known = found.group(1), _known_keys()
-        if key in known:
+        key, existing = found.group(1), _known_keys()
+        if key in existing:
             group = key.partition(".")[0]
             return UserError(f"{key}: the choice made for {group} has no such key; another choice has.")
-        return UserError(f"{key}: no such key or group. {_closest(key, known)}")
+        return UserError(f"{key}: no such key or group. {_closest(key, existing)}")
     cause = first_line(error.__cause__) if error.__cause__ else ""
     text = one_line(error)
     return UserError(text if cause.rstrip(".") in text else f"{text}: {cause}")
 
 
-def _closest(name: str, known: list[str]) -> str:
-    shown = f"There are: {', '.join(sorted(known))}." if len(known) <= 30 else "alframe --cfg job lists all."
-    best = max(known, key=lambda key: _likeness(name, key), default="")
+def _closest(name: str, existing: list[str]) -> str:
+    shown = (
+        f"There are: {', '.join(sorted(existing))}."
+        if len(existing) <= 30
+        else "alframe --cfg job lists all."
+    )
+    best = max(existing, key=lambda key: _likeness(name, key), default="")
     return f"Did you mean {best}? {shown}" if best and _likeness(name, best) >= 0.6 else shown
 
 

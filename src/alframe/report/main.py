@@ -173,8 +173,8 @@ def _report(found: Found, naming: Naming, comparison: GroupComparison, pictures:
     sections = comparison_sections(comparison, naming, _pictures(comparison) if pictures else {})
     if len(trials) <= FEW_TRIALS:
         for k, (name, trial) in enumerate(trials, start=1):
-            own = _of_trial(trial, pictures, warnings)
-            sections += prefixed(own, f"{name}, seed {trial.seed}", f"{_OF_TRIAL}{k}")
+            trial_report = _of_trial(trial, pictures, warnings)
+            sections += prefixed(trial_report, f"{name}, seed {trial.seed}", f"{_OF_TRIAL}{k}")
     title = f"{len(trials)} trials" + (f" in {len(naming.groups)} groups" if naming.keys else "")
     return report_of(found, naming, warnings, sections, title)
 

@@ -59,11 +59,11 @@ def end_facts(status: "Status", summary: "TrialSummary | None") -> dict[str, Fac
     return {"status": status, **flat(content)}
 
 
-def tags(info: "TrialInfo", own: Sequence[str]) -> list[str]:
+def tags(info: "TrialInfo", extra: Sequence[str]) -> list[str]:
     """Return tags such as "data:mnist" and "query:margin", then the user's own; each once and cut."""
     found = facts(info)
     described = [f"{key}:{found[key]}" for key in TAGGED if found.get(key) is not None]
-    return list(dict.fromkeys(tag[:MAX_TAG] for tag in [*described, *own]))
+    return list(dict.fromkeys(tag[:MAX_TAG] for tag in [*described, *extra]))
 
 
 def clipped(name: str | None) -> str | None:

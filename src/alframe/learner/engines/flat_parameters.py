@@ -66,10 +66,10 @@ class FlatParameters:
         """
         for group in optimizer.param_groups:
             pieces = [self._pieces.get(parameter) for parameter in group["params"]]
-            known = [piece for piece in pieces if piece is not None]
-            if len(known) < max(2, len(pieces)) or any(a.end != b.start for a, b in pairwise(known)):
+            found = [piece for piece in pieces if piece is not None]
+            if len(found) < max(2, len(pieces)) or any(a.end != b.start for a, b in pairwise(found)):
                 continue
-            run = self._run(known)
+            run = self._run(found)
             self._runs.append(run)
             group["params"] = [run.flat]
             if not scheduled and group.get("foreach") is None and not group.get("fused"):

@@ -76,12 +76,12 @@ class Replayer(Callback):
     @contextmanager
     def in_place_of_steps(self) -> Iterator[None]:
         """Put the replays where the Trainer calls the module's steps."""
-        own = counts_in_place(self._job)
+        counted = counts_in_place(self._job)
         stand_ins = {
             "training_step": self._train,
             "on_train_batch_end": lambda *_: None,
             "validation_step": self._validate
-            if own
+            if counted
             else self._validate_eagerly(self._module.validation_step),
         }
         vars(self._module).update(stand_ins)

@@ -77,8 +77,8 @@ def may_be_padded(module: Classifier) -> bool:
         layer = type(part).__module__.startswith("torch.nn.modules") or isinstance(part, (Head, StemConv2d))
         return chain or (layer and not isinstance(part, nn.modules.batchnorm._BatchNorm))
 
-    own = type(module).training_step is Classifier.training_step and module.augment is None
-    return own and all(each_sample_alone(part) for part in module.network.modules())
+    is_plain = type(module).training_step is Classifier.training_step and module.augment is None
+    return is_plain and all(each_sample_alone(part) for part in module.network.modules())
 
 
 def counts_in_place(job: FitJob) -> bool:

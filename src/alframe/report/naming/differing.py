@@ -28,9 +28,12 @@ def varying(
         differs = len(set(each.values)) > 1 and _is_decided(each, kinds)
         if each in chosen or (differs and not _follows(each, above)):
             kept.append(each)
-    own = {each.key: each for each in kept if each.is_group}
+    deciding_groups = {each.key: each for each in kept if each.is_group}
     for each in leaves:
-        deciding = [*above, *([own[node]] if (node := each.key.partition(".")[0]) in own else [])]
+        deciding = [
+            *above,
+            *([deciding_groups[node]] if (node := each.key.partition(".")[0]) in deciding_groups else []),
+        ]
         if each in chosen or (len(set(each.values)) > 1 and not _follows(each, deciding)):
             kept.append(each)
     return kept

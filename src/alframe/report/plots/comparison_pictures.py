@@ -57,19 +57,19 @@ def comparison_pictures(comparison: GroupComparison, penalties_note: str = "") -
 
 
 def _pareto_front(comparison: GroupComparison, names: Sequence[str], look: Mapping[str, Look]) -> Picture:
-    known = {
+    estimates = {
         name: (cut(hand), cut(wrong))
         for name, row in comparison.means.items()
         if (hand := row["hand_share"]) is not None and (wrong := row["mislabelled_share"]) is not None
     }
-    named = [name for name in names if name in known]
+    named = [name for name in names if name in estimates]
     canvas = figure(WIDTH, 3.2 + ROW * ((len(named) + 1) // 2))
     axes = canvas.subplots()
-    rest = [each for name, each in known.items() if name not in named]
+    rest = [each for name, each in estimates.items() if name not in named]
     axes.scatter([x.mean for x, _ in rest], [y.mean for _, y in rest], s=9, color=FAINT, zorder=1)
     for name in named:
-        _cross(axes, *known[name], look[name], name)
-    steps = [known[name] for name in comparison.front]
+        _cross(axes, *estimates[name], look[name], name)
+    steps = [estimates[name] for name in comparison.front]
     axes.step([x.mean for x, _ in steps], [y.mean for _, y in steps], where="post", color=GREY, linewidth=0.9)
     axes.set_xlabel("hand labels, % of the data set")
     axes.set_ylabel("mislabelled, % of the data set")
@@ -77,9 +77,10 @@ def _pareto_front(comparison: GroupComparison, names: Sequence[str], look: Mappi
     for text in canvas.legend(loc="outside lower center", ncols=2).get_texts():
         text.set_fontweight("bold" if text.get_text() in comparison.front else "normal")
     best = "; ".join(
-        f"{name} {known[name][0].mean:.2f} % and {known[name][1].mean:.3f} %" for name in comparison.front
+        f"{name} {estimates[name][0].mean:.2f} % and {estimates[name][1].mean:.3f} %"
+        for name in comparison.front
     )
-    spread = spread_note([len(comparison.seeds[name]) for name in known])
+    spread = spread_note([len(comparison.seeds[name]) for name in estimates])
     return picture(
         canvas,
         name="pareto_front",

@@ -112,12 +112,12 @@ def _draw_rates(
     axes: "Axes", at: Sequence[float], rates: Sequence[Rate], *, vertical: bool, label: str
 ) -> None:
     """Draw shares with their intervals; an open marker at the upper end if no label was wrong."""
-    for place, seen in zip(at, rates, strict=True):
+    for position, seen in zip(at, rates, strict=True):
         ends = [seen.low or seen.high / 1e6, seen.high]
-        points = ([place, place], ends) if vertical else (ends, [place, place])
+        points = ([position, position], ends) if vertical else (ends, [position, position])
         axes.plot(*points, color=BLUE if seen.wrong else PALE, linewidth=1.4, zorder=2)
-    some = [(place, seen.share) for place, seen in zip(at, rates, strict=True) if seen.wrong]
-    none = [(place, seen.high) for place, seen in zip(at, rates, strict=True) if not seen.wrong]
+    some = [(position, seen.share) for position, seen in zip(at, rates, strict=True) if seen.wrong]
+    none = [(position, seen.high) for position, seen in zip(at, rates, strict=True) if not seen.wrong]
     for seen_at, marker, fill, text in (
         (some, "o", BLUE, label),
         (none, "v" if vertical else "<", "white", ""),

@@ -76,9 +76,9 @@ def _curve(
     """Draw a group's curve and its band; return whether the curve continues after the last round."""
     mean = [(100 * each.hand_share, 100 * each.value.mean) for each in points]
     first, last = mean[0][0], mean[-1][0]
-    known = [100 * share for share in rounds if 100 * share >= first - _SAME]
-    ends = [share for share in known if share <= last + _SAME]
-    closes = may_close and bool(ends) and ends == known and ends[-1] < last - _SAME
+    percents = [100 * share for share in rounds if 100 * share >= first - _SAME]
+    ends = [share for share in percents if share <= last + _SAME]
+    closes = may_close and bool(ends) and ends == percents and ends[-1] < last - _SAME
     split = ends[-1] if closes else last
     at_split = (split, values_at(mean, [split])[0])
     line: Any = {"color": look.colour, "linestyle": look.dash}

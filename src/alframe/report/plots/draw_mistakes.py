@@ -106,10 +106,10 @@ def _class_axes(axes: "Axes", names: Sequence[str]) -> None:
     size = 8.5 if len(names) <= MOST_WRITTEN else 7.5
     labels = [shortened(name, 12) for name in names]
     upright = max(map(len, labels)) <= 2
-    places = range(len(names))
+    positions = range(len(names))
     plain: dict[str, Any] = {"fontsize": size, "parse_math": False}
-    axes.set_xticks(places, labels, rotation=0 if upright else 90, **plain)
-    axes.set_yticks(places, labels, **plain)
+    axes.set_xticks(positions, labels, rotation=0 if upright else 90, **plain)
+    axes.set_yticks(positions, labels, **plain)
 
 
 @in_style()
@@ -171,8 +171,8 @@ def _gallery_page(mislabelled: Mislabelled, class_names: Sequence[str], number: 
     axes.set_axis_off()
     axes.set_xlim(0, WIDTH)
     axes.set_ylim(rows * (TILE + CAPTION), 0)
-    for place, sample in enumerate(page):
-        row, column = divmod(place, COLUMNS)
+    for position, sample in enumerate(page):
+        row, column = divmod(position, COLUMNS)
         _draw_tile(axes, mislabelled, sample, class_names, column * WIDTH / COLUMNS, row * (TILE + CAPTION))
     first, last = page[0] + 1, page[-1] + 1
     return picture(

@@ -127,8 +127,8 @@ def draw_quality(rounds: Sequence[RoundRow]) -> Picture:
     if has_truth:
         _draw_wrong(panels[0], rounds)
     if tested:
-        known = [(each.round, each.test_accuracy) for each in rounds if each.test_accuracy is not None]
-        panels[-1].plot(*zip(*known, strict=True), color=GREEN, marker=_marker("D", x))
+        accuracies = [(each.round, each.test_accuracy) for each in rounds if each.test_accuracy is not None]
+        panels[-1].plot(*zip(*accuracies, strict=True), color=GREEN, marker=_marker("D", x))
         _share_axis(panels[-1], "test accuracy")
     _round_axis(panels[-1], rounds)
     last = [each for each in rounds if each.mislabelled_share is not None][-1:]

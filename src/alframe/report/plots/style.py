@@ -93,28 +93,28 @@ def looks(names: Sequence[str]) -> dict[str, Look]:
     >>> looks(["margin"]) == {"margin": looks(["random", "margin", "mine"])["margin"]}
     True
     """
-    places = {name: KNOWN.index(name) for name in names if name in KNOWN}
+    positions = {name: KNOWN.index(name) for name in names if name in KNOWN}
     chosen: dict[str, Look] = {}
     free = list(MARKERS)
-    for name in [*sorted(places, key=places.__getitem__), *sorted(set(names) - places.keys())]:
-        wanted = _look(places.get(name, zlib.crc32(name.encode())))
+    for name in [*sorted(positions, key=positions.__getitem__), *sorted(set(names) - positions.keys())]:
+        wanted = _look(positions.get(name, zlib.crc32(name.encode())))
         if not free:
             chosen[name] = GREY_LOOK
             continue
         marker = wanted.marker if wanted.marker in free else free[0]
         free.remove(marker)
         colour = wanted.colour
-        if name not in places:
+        if name not in positions:
             used = {each.colour for each in chosen.values()}
             colour = next((each for each in (colour, *COLOURS) if each not in used), colour)
         chosen[name] = Look(colour=colour, marker=marker, dash=wanted.dash)
     return {name: chosen[name] for name in names}
 
 
-def _look(place: int) -> Look:
-    shape = place % 40  # 10 markers and 4 lines; no pair repeats within 40
+def _look(position: int) -> Look:
+    shape = position % 40  # 10 markers and 4 lines; no pair repeats within 40
     return Look(
-        colour=COLOURS[place % len(COLOURS)],
+        colour=COLOURS[position % len(COLOURS)],
         marker=MARKERS[shape % 10],
         dash=DASHES[(shape + shape // 20) % len(DASHES)],
     )

@@ -200,11 +200,13 @@ def _differences(figure: Figure, groups: Groups, baseline: str) -> dict[str, Dif
 def _certified(groups: Groups) -> dict[str, Certified]:
     certified = {}
     for name, trials in groups.items():
-        own = [trial for trial in trials if trial.summary.certificate is not None]
-        if own:
-            reached = sum(each.summary.certificate.reached for each in own if each.summary.certificate)
-            figures = {key: mean(figure, own) for key, figure in CERTIFICATES.items()}
-            certified[name] = Certified(n=len(own), reached=reached, means=figures)
+        certified_trials = [trial for trial in trials if trial.summary.certificate is not None]
+        if certified_trials:
+            reached = sum(
+                each.summary.certificate.reached for each in certified_trials if each.summary.certificate
+            )
+            figures = {key: mean(figure, certified_trials) for key, figure in CERTIFICATES.items()}
+            certified[name] = Certified(n=len(certified_trials), reached=reached, means=figures)
     return certified
 
 

@@ -180,9 +180,9 @@ def common_points(curves: Sequence[Points], n: int = 20) -> list[float]:
     >>> common_points([[(0.0, 0.0), (2.0, 0.0)], [(1.0, 5.0), (4.0, 5.0)]], n=3)
     [1.0, 1.5, 2.0]
     """
-    own = [[x for x, _ in tidy(curve)] for curve in curves]
-    if own and all(each == own[0] for each in own):
-        return own[0]
+    x_of_each = [[x for x, _ in tidy(curve)] for curve in curves]
+    if x_of_each and all(each == x_of_each[0] for each in x_of_each):
+        return x_of_each[0]
     covered = common_range(curves)
     if covered is None:
         return []

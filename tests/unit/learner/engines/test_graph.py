@@ -321,8 +321,6 @@ FROZEN = {
     ("module", "reason"), FROZEN.items(), ids=lambda value: getattr(value, "__name__", "")
 )
 def test_a_step_that_a_capture_would_freeze_runs_in_the_reference(cpu, ignore_progress, module, reason):
-    cpu, ignore_progress, module, reason
-):
     with pytest.warns(EngineWarning, match=reason):
         result = GraphEngine(cpu, EmulatedGraph()).fit(plain_job(module), ignore_progress)
     expected = ReferenceEngine(cpu).fit(plain_job(module), ignore_progress)
