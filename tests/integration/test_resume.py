@@ -198,7 +198,7 @@ def test_other_versions_are_reported(half_done, tmp_path):
     directory = tmp_path / "trial"
     shutil.copytree(half_done[0], directory)
     with (
-        mock.patch("alframe.trial.run.versions_that_matter", return_value={"alframe": "0", "torch": "0"}),
+        mock.patch("alframe.trial.resume.versions_that_matter", return_value={"alframe": "0", "torch": "0"}),
         pytest.warns(TrialNotice, match="the trial started with alframe"),
     ):
         run_trial(half_done[1], directory)
