@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from alframe.core.errors import ConfigError, TrainingDiverged
+from alframe.core.errors import TrainingDiverged
 from alframe.core.records import Labelled, PoolScores
 from alframe.core.reports import FitReport
 from alframe.core.seeds import derive_seed
@@ -136,23 +136,14 @@ class CNNLearner:
     def _fit_last(self, labelled: Labelled, round: int, last: FinalFit) -> FitReport:
         newest = self._networks[-1] if self._networks else None
         self._networks = deque(self._networks, maxlen=len(self._networks) + last.networks)
+        starts = [newest if k < last.warm else None for k in range(last.networks)]
         reports = [
-            self._fit(
-                labelled,
-                round,
-                member=k,
-                steps=last.steps,
-                start_from=newest if k < last.warm else None,
-            )
-            for k in range(last.networks)
+            self._fit(labelled, round, start_from=start, member=k, steps=last.steps)
+            for k, start in enumerate(starts)
         ]
-        return FitReport(
-            samples=reports[-1].samples,
-            steps=sum(report.steps for report in reports),
-            epochs=None,
-            loss=reports[-1].loss,
-            seconds=sum(report.seconds for report in reports),
-        )
+        steps = sum(report.steps for report in reports)
+        seconds = sum(report.seconds for report in reports)
+        return replace(reports[-1], steps=steps, epochs=None, seconds=seconds)
 
     def _fit(
         self,
@@ -249,11 +240,10 @@ class CNNLearner:
         )
 
     def _alter(self, views: Views) -> Callable[[Tensor], Tensor]:
-        alter = getattr(self.recipe, "alter", None)
-        if alter is None:
-            raise ConfigError("learner.final.views.n", "1 with a recipe that alters no images", views.n)
+        """Return the recipe's alteration of images; a trial checks beforehand that the recipe has one."""
+        recipe: Any = self.recipe
         seed = derive_seed(self.seed, self._round, "views")
-        altered: Callable[[Tensor], Tensor] = alter(self.bank, self._normalize, seed, views.strength)
+        altered: Callable[[Tensor], Tensor] = recipe.alter(self.bank, self._normalize, seed, views.strength)
         return altered
 
     def predict_test(self) -> Tensor | None:

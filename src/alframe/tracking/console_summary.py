@@ -70,7 +70,7 @@ def _certificate(certificate: Certificate | None) -> list[str]:
     return [
         f"  certificate   with {100 * certificate.confidence:g} % confidence at most "
         f"{certificate.max_wrong:,} labels ({percent(certificate.max_wrong_share)}) are wrong; "
-        f"{100 * certificate.tolerance:g} % was to be proven: {verdict}",
+        f"tolerance {100 * certificate.tolerance:g} % {verdict}",
         f"                {certificate.asked:,} answers, {certificate.audited:,} of them at random; "
         f"{certificate.found_wrong:,} found wrong and corrected",
         _oracle_error(certificate),

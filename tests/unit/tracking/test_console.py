@@ -334,7 +334,7 @@ def test_the_closing_summary_shows_the_certificate(tmp_path, summary, reached, v
     }
     lines = closing_summary(replace(summary, certificate=Certificate(**certificate)), tmp_path)
     assert lines[-4:-1] == [
-        "  certificate   with 95 % confidence at most 1,412 labels (2.35 %) are wrong; 1 % was to be proven: "
+        "  certificate   with 95 % confidence at most 1,412 labels (2.35 %) are wrong; tolerance 1 % "
         + verdict,
         "                700 answers, 600 of them at random; 3 found wrong and corrected",
         "                assumes that every answer is right (set certificate.oracle_error if not)",
