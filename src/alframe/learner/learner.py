@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from alframe.core.errors import TrainingDiverged
+from alframe.core.errors import ConfigError, TrainingDiverged
 from alframe.core.records import Labelled, PoolScores
 from alframe.core.reports import FitReport
 from alframe.core.seeds import derive_seed
@@ -240,10 +240,11 @@ class CNNLearner:
         )
 
     def _alter(self, views: Views) -> Callable[[Tensor], Tensor]:
-        """Return the recipe's alteration of images; a trial checks beforehand that the recipe has one."""
-        recipe: Any = self.recipe
+        alter = getattr(self.recipe, "alter", None)
+        if alter is None:
+            raise ConfigError("learner.final.views.n", "1 with a recipe that alters no images", views.n)
         seed = derive_seed(self.seed, self._round, "views")
-        altered: Callable[[Tensor], Tensor] = recipe.alter(self.bank, self._normalize, seed, views.strength)
+        altered: Callable[[Tensor], Tensor] = alter(self.bank, self._normalize, seed, views.strength)
         return altered
 
     def predict_test(self) -> Tensor | None:
