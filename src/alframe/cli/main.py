@@ -9,6 +9,7 @@ import sys
 import traceback
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from importlib import metadata
@@ -26,7 +27,7 @@ from alframe.cli.interrupts import SWEEP, two_step_interrupts
 from alframe.cli.job import Objective, run_job
 from alframe.cli.output_directory import RunTarget, run_target
 from alframe.cli.sweep import Job, Launch
-from alframe.config.command_line import check_command_line
+from alframe.config.command_line import check_command_line, with_overrides
 from alframe.config.validate import conf_directory
 from alframe.core.errors import AnswersNeeded, Terminated, TrialError, UserError
 from alframe.core.file_names import shown, sync_line
@@ -60,9 +61,10 @@ def _run(arguments: list[str]) -> int:
             _hydra(arguments, begun)
             return 0
         target = run_target(line)
+        whole = with_overrides(arguments, target.overrides)
         if target.sweep is not None:
-            return _sweep(target, target.sweep, [*arguments, *target.overrides])
-        _hydra([*arguments, *target.overrides], begun)
+            return _sweep(target, target.sweep, whole)
+        _single(target, whole, begun)
     except BaseException as error:
         return _exit_code(error, bool(begun))
     return 0
@@ -85,6 +87,17 @@ def _hydra(arguments: list[str], begun: list[str], n_trials: int | None = None) 
     hydra.main(version_base="1.3", config_path=str(conf_directory()), config_name="config")(task)()
     if failure:
         raise failure[0]
+
+
+def _single(target: RunTarget, arguments: list[str], begun: list[str]) -> None:
+    """Run one trial. If it is refused, remove the directories above it that are new and empty."""
+    try:
+        _hydra(arguments, begun)
+    except UserError:
+        with suppress(OSError):  # not empty
+            for parent in target.new:
+                parent.rmdir()
+        raise
 
 
 def _sweep(target: RunTarget, directory: Path, arguments: list[str]) -> int:

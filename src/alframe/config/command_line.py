@@ -55,6 +55,8 @@ def check_command_line(arguments: list[str]) -> CommandLine | None:
         return None
     if flags.config_path or flags.config_name:
         return None
+    if flags.resolve and not flags.cfg:
+        raise UserError("--resolve: expected --cfg with it, got none. Write --cfg job --resolve.")
     if flags.cfg and flags.multirun:
         raise UserError("--cfg: expected one trial, whose config it prints, got a sweep. Leave out -m.")
     search_path = _search_path(flags.config_dir)
@@ -102,6 +104,18 @@ def hydra_arguments(arguments: list[str]) -> argparse.Namespace:
         raise UserError(
             "expected key=value, group=choice or one of Hydra's flags; see alframe --help."
         ) from None
+
+
+def with_overrides(arguments: list[str], added: list[str]) -> list[str]:
+    """Return a command line with further overrides. They follow the last one, because Hydra refuses overrides
+    on both sides of a flag.
+
+    >>> with_overrides(["data=digits", "-m"], ["seed=1"])
+    ['data=digits', 'seed=1', '-m']
+    """
+    given = hydra_arguments(arguments).overrides
+    end = len(arguments) - arguments[::-1].index(given[-1]) if given else len(arguments)
+    return [*arguments[:end], *added, *arguments[end:]]
 
 
 def _search_path(config_dir: str | None) -> list[str]:

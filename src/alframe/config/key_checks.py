@@ -36,7 +36,8 @@ def settings(*names: str) -> Check:
 
     def check(key: str, value: Any) -> None:
         if not isinstance(value, dict):
-            raise ConfigError(key, expected, value, f"Write {key}.{names[0]}={value}.")
+            hint = "" if value is None else f"Write {key}.{names[0]}={value}."
+            raise ConfigError(key, expected, "null" if value is None else value, hint)
         if set(value) != set(names):
             raise ConfigError(key, expected, ", ".join(map(str, value)))
 

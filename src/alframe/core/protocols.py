@@ -27,7 +27,9 @@ MEMBERS = {
 
 
 def check_component(group: str, component: object) -> None:
-    """Raise `ConfigError` if a component lacks an attribute that the loop uses; None is accepted."""
+    """Raise `ConfigError` for a class and for a missing attribute; None is accepted."""
+    if isinstance(component, type):
+        raise ConfigError(group, "an object", f"the class {component.__qualname__}", "Give an object of it.")
     missing = [name for name in MEMBERS[group] if not hasattr(component, name)]
     if component is not None and missing:
         hint = (

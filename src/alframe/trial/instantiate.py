@@ -54,7 +54,7 @@ def instantiate(
 
 
 def check_targets(config: Mapping[str, Any]) -> None:
-    """Raise `ConfigError` for the first `_target_` of a config that is not trusted or does not exist."""
+    """Raise `ConfigError` for the first `_target_` of a config that cannot be used."""
     for group, node in config.items():
         _check(group, node, config["trusted_packages"])
 
@@ -66,12 +66,15 @@ def _check(group: str, node: Any, trusted: list[str]) -> None:
                 f"{group}._target_",
                 "a class of alframe, torch, torchvision or a trusted package",
                 target,
-                f"If it is yours, add trusted_packages=[{target.split('.')[0]}].",
+                f"If it is yours, add trusted_packages=[{target.split('.')[0]}]." if "." in target else "",
             )
         try:
-            hydra.utils.get_object(target)
+            found = hydra.utils.get_object(target)
         except Exception as error:
             raise _unknown(group, target, error) from error
+        if not callable(found):
+            kind = type(found).__name__
+            raise ConfigError(f"{group}._target_", "a class or a function", target, f"It is a {kind}.")
 
 
 def _unknown(group: str, target: str, error: Exception) -> ConfigError:
@@ -109,7 +112,7 @@ def _targets(node: Any) -> list[str]:
         return [target for item in node for target in _targets(item)]
     if not isinstance(node, Mapping):
         return []
-    found = [str(node["_target_"])] if node.get("_target_") else []
+    found = [str(node["_target_"])] if node.get("_target_") is not None else []
     if found == ["hydra.utils.get_class"]:
         found.append(str(node.get("path")))
     return found + [target for value in node.values() for target in _targets(value)]

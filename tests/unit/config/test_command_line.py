@@ -13,6 +13,7 @@ from alframe.core.errors import UserError
 @pytest.mark.parametrize(
     ("typed", "message"),
     [
+        (["--resolve"], "Write --cfg job --resolve."),
         (["query.sharee=1"], "query.sharee: no such key or group. Did you mean query.share?"),
         (["thresold=0.9"], "Did you mean auto_label.threshold?"),
         (["foo=1"], "foo: no such key or group."),

@@ -138,6 +138,13 @@ def test_an_old_learner_key_is_answered_with_the_new_one(default, old, new) -> N
         check(config)
 
 
+def test_the_committee_cannot_be_null(default) -> None:
+    config = copy.deepcopy(default)
+    config["learner"]["committee"] = None
+    with pytest.raises(ConfigError, match=r"the settings kind, passes, dropout, got 'null'\.$"):
+        check(config)
+
+
 @pytest.mark.parametrize("old", [{"committee": {"kind": "dropout"}}, {"final": {"networks": 0}}])
 def test_a_part_of_the_committee_or_final_settings_is_refused(default, old) -> None:
     config = copy.deepcopy(default)

@@ -16,3 +16,5 @@ def test_a_component_without_a_method_of_its_interface_is_refused() -> None:
         check_component("query", Mine())
     with pytest.raises(ConfigError, match=r"auto_label: .* without accept and needs"):
         check_component("auto_label", Mine())
+    with pytest.raises(ConfigError, match=r"initial: expected an object, got 'the class .*Mine'"):
+        check_component("initial", Mine)

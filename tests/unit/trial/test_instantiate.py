@@ -45,3 +45,11 @@ def test_an_old_target_inside_a_node_is_found() -> None:
     node = {"_target_": "alframe.query.Margin", "inner": [{"_target_": "alframe.initial.RandomSeedSet"}]}
     with pytest.raises(ConfigError, match=r"Write alframe\.query\.RandomSeedSet"):
         instantiate("query", node, [])
+
+
+def test_a_target_that_is_empty_has_no_package_or_is_a_module_is_refused() -> None:
+    for target in ("", "nonsense"):
+        with pytest.raises(ConfigError, match=rf"torchvision or a trusted package, got '{target}'\.$"):
+            instantiate("query", {"_target_": target}, [])
+    with pytest.raises(ConfigError, match=r"a class or a function, got 'alframe.query'\. It is a module\."):
+        instantiate("query", {"_target_": "alframe.query"}, [])

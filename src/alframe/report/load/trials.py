@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from alframe._text import natural
+from alframe._text import counted, natural
 from alframe.core.errors import UserError
 from alframe.core.file_names import (
     FAILURE,
@@ -175,5 +175,5 @@ def _left_out(directory: Path) -> LeftOut:
         return LeftOut(directory=directory, status=status, reason=reason)
     rounds = read_rounds(directory) if (directory / ROUNDS).exists() else []
     done = sum(row.kind == "round" for row in rounds)
-    reason = f"{done} rounds so far; it is running, or its process was killed"
+    reason = f"{counted(done, 'round')} so far; it is running, or its process was killed"
     return LeftOut(directory=directory, status="unfinished", reason=reason)
