@@ -95,6 +95,7 @@ def test_same_seed_same_labels_other_seed_other_labels(tmp_path: Path) -> None:
         (["query=margn"], "Did you mean margin?"),
         (["device=cuda:7"], "device: expected a device of this machine"),
         (["initial.num=1"], "initial: expected a seed set with at least two classes"),
+        (["stopping=mcal", "data.limit=200"], "stopping.validation_size: expected fewer than the data set's"),
         (["query.share=0.00001"], "query.share: expected a share that comes to at least one of"),
         (["data=mnist", "data_dir=empty", "data.download=false"], "data_dir: expected mnist under"),
         (["data=arrays", "data.path=damaged.npz"], "damaged.npz to be whole"),
@@ -119,7 +120,8 @@ def test_a_users_mistake_is_one_line_and_exit_code_2(tmp_path: Path, typed: list
     assert message in done.stderr
     assert "Traceback" not in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
-    if not message.startswith(("initial: ", "query.share: ")):  # refused by the loop, after the first files
+    # These are refused by the loop, after the first files.
+    if not message.startswith(("initial: ", "query.share: ", "stopping.validation_size: ")):
         assert not (tmp_path / "outputs").exists()
 
 

@@ -152,8 +152,10 @@ def _check_budget(components: Components, plan: LoopPlan, ledger: LabelLedger, n
         )
     if n_seed_set + n_validation >= ledger.n_samples:
         also = " together with the seed set" if n_validation else ""
+        policy_wants_it = getattr(components.auto_label, "validation_size", 0) == n_validation
+        group = "auto_label" if policy_wants_it else "stopping"
         raise ConfigError(
-            "auto_label.validation_size" if n_validation else "initial.num",
+            f"{group}.validation_size" if n_validation else "initial.num",
             f"fewer than the data set's {ledger.n_samples} samples{also}",
             f"{n_seed_set + n_validation} or more",
         )
