@@ -3,7 +3,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 DONE := $(VENV)/.alframe-setup-done
 ARGS ?=
-PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+# Three processes on two cores: many tests wait for the processes that they start.
+PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist worksteal
 
 .PHONY: help setup run reproduce quick test lint format docs audits kills bench growth parity lock wheel
 help:
