@@ -8,6 +8,7 @@ Source: Kirsch, Farquhar, Atighehchian, Jesson, Branchaud-Charron & Gal, Stochas
 acquisition, TMLR 2023.
 """
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 
 import torch
@@ -23,7 +24,7 @@ LEAST = -745.0  # log of the smallest float64; samples with score 0 come last, i
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Power:
+class _Power(ABC):
     """Draws samples with odds score ** beta; a subclass defines the score."""
 
     beta: float
@@ -31,8 +32,9 @@ class _Power:
     def __post_init__(self) -> None:
         check_fields("query", self)
 
+    @abstractmethod
     def _log_score(self, scores: PoolScores) -> Tensor:
-        raise NotImplementedError
+        """Return (P,) float, the value that samples are ranked by."""
 
     def select(self, scores: PoolScores, labelled: Labelled, n: int, generator: torch.Generator) -> Tensor:
         """Return (min(n, P),) int64, the data-set indices to ask."""

@@ -4,6 +4,7 @@ Sources: least confidence, Lewis & Gale 1994; margin (breaking ties), Scheffer e
 1948.
 """
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 
 import torch
@@ -27,7 +28,7 @@ class RandomQuery:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _LowestValues:
+class _LowestValues(ABC):
     """Asks the samples with the lowest values; a subclass defines the value."""
 
     spread: float
@@ -35,8 +36,9 @@ class _LowestValues:
     def __post_init__(self) -> None:
         check_fields("query", self)
 
+    @abstractmethod
     def value(self, scores: PoolScores) -> Tensor:
-        raise NotImplementedError
+        """Return (P,) float, the value that samples are ranked by."""
 
     def select(self, scores: PoolScores, labelled: Labelled, n: int, generator: torch.Generator) -> Tensor:
         """Return (min(n, P),) int64, the data-set indices to ask."""
