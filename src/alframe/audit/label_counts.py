@@ -20,13 +20,14 @@ def count_labels(ledger: LabelLedger, truth_N: Tensor | None) -> Counts:
             and `auto_label_error` are None.
     """
     # Masks take one byte for each sample, indices would take eight.
-    auto_N, held_N = ledger.source_N == Source.AUTO, ledger.source_N != Source.NONE
-    n_auto = int(auto_N.sum())
+    auto_N = ledger.member_N & (ledger.source_N == Source.AUTO)
+    held_N = ledger.member_N & (ledger.source_N != Source.NONE)
+    n_auto, n_set_aside = int(auto_N.sum()), len(ledger.index_set_aside)
     mislabelled = share = auto_error = None
     if truth_N is not None:
-        wrong_N = held_N & (ledger.label_N != truth_N)
+        wrong_N = held_N & (ledger.label_N >= 0) & (ledger.label_N != truth_N)
         mislabelled = int(wrong_N.sum())
-        share = mislabelled / ledger.n_samples
+        share = mislabelled / max(1, ledger.n_samples - n_set_aside)
         if n_auto:
             auto_error = int((wrong_N & auto_N).sum()) / n_auto
     return Counts(
@@ -37,6 +38,7 @@ def count_labels(ledger: LabelLedger, truth_N: Tensor | None) -> Counts:
         mislabelled=mislabelled,
         mislabelled_share=share,
         auto_label_error=auto_error,
+        set_aside=n_set_aside,
     )
 
 
@@ -45,7 +47,8 @@ class ClassCounts:
     """Counts of the samples of one true class.
 
     Attributes:
-        n_samples: samples of the class. hand_labels, auto_labels: those with such a label.
+        n_samples: samples of the class that were not set aside. hand_labels, auto_labels: those with such a
+            label.
         mislabelled: those with the label of another class.
         mislabelled_share: over `n_samples`; None if the class has no sample.
     """
@@ -58,16 +61,18 @@ class ClassCounts:
 
 
 def count_by_class(ledger: LabelLedger, truth_N: Tensor, n_classes: int) -> tuple[ClassCounts, ...]:
-    """Return the counts for each true class; their sums over the classes are those of `count_labels`.
+    """Return the counts for each true class.
 
     Args:
         ledger: N samples.
         truth_N: (N,) int64 in [0, C).
         n_classes: C.
     """
-    held_N, auto_N = ledger.source_N != Source.NONE, ledger.source_N == Source.AUTO
+    held_N = ledger.member_N & (ledger.label_N >= 0)
+    auto_N = held_N & (ledger.source_N == Source.AUTO)
+    set_aside_N = ledger.member_N & (ledger.source_N != Source.NONE) & ~held_N
     masks = (
-        ledger.member_N,
+        ledger.member_N & ~set_aside_N,
         held_N & ~auto_N,
         auto_N,
         held_N & (ledger.label_N != truth_N),
@@ -134,6 +139,6 @@ class TruthEvaluator:
         if self.truth_N is None:
             empty = torch.empty(0, dtype=torch.int64)
             return empty, empty
-        wrong_N = (ledger.label_N >= 0) & (ledger.label_N != self.truth_N)
+        wrong_N = ledger.member_N & (ledger.label_N >= 0) & (ledger.label_N != self.truth_N)
         index = wrong_N.nonzero().flatten()
         return index, self.truth_N[index]

@@ -3,7 +3,7 @@
 A ledger is immutable: a commit or a revoke returns a new one. It does not contain the truth.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from enum import IntEnum
 from typing import Self
 
@@ -13,9 +13,13 @@ from torch import Tensor
 from alframe.core.errors import LedgerError
 from alframe.core.records import Labelled
 
+# Answers of the oracle that name no class. The sample leaves the pool and gets no label.
+CANNOT_TELL = -2  # nobody can tell which class it is
+NO_CLASS = -3  # it belongs to no class
+
 
 class Source(IntEnum):
-    """The source of a label; every source except NONE and AUTO is a hand label."""
+    """The source of a label. SEED to REMAINDER are hand labels; CANNOT_TELL and NO_CLASS are answers too."""
 
     NONE = 0
     SEED = 1
@@ -24,11 +28,11 @@ class Source(IntEnum):
     AUDIT = 4
     REMAINDER = 5
     AUTO = 6
+    CANNOT_TELL = 7
+    NO_CLASS = 8
 
-    @property
-    def is_hand(self) -> bool:
-        """True if the oracle gave the label."""
-        return self not in (Source.NONE, Source.AUTO)
+
+_SET_ASIDE = {CANNOT_TELL: Source.CANNOT_TELL, NO_CLASS: Source.NO_CLASS}
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,12 +40,13 @@ class LabelLedger:
     """One row per sample of the data set's file.
 
     Attributes:
-        label_N: int64, -1 without a label.
+        label_N: int64, the class, -1 without a label.
         source_N: uint8, a `Source`.
         round_N: int16, the round that wrote the label, -1 without a label.
         log_odds_N: float32, the classifier's log-odds for an auto-label, NaN elsewhere.
         order_N: int64, the order in which the current labels were added, -1 without a label.
-        member_N: bool, False for samples of the file that are not part of the trial (`data.limit`).
+        member_N: bool, False for samples that are not part of the trial: left out by `data.limit`, or removed
+            from the data since. Removed ones keep their labels, but nothing counts or learns from them.
     """
 
     label_N: Tensor
@@ -119,15 +124,91 @@ class LabelLedger:
             order_N=_written(self.order_N, index, -1),
         )
 
+    def set_aside(self, index: Tensor, answer: Tensor, round: int) -> Self:
+        """Return the ledger in which the oracle answered that samples have no label.
+
+        Such a sample counts as answered, leaves the pool and is left out of every rate.
+
+        Args:
+            index: (n,) int64, samples of the trial without a label, no repeats.
+            answer: (n,) int64, `CANNOT_TELL` or `NO_CLASS`.
+            round: the round, >= 0.
+
+        Raises:
+            LedgerError: as `commit`, or an answer is another number.
+        """
+        ledger = self
+        for code, source in _SET_ASIDE.items():
+            chosen = index[answer == code]
+            ledger._check_commit(chosen, torch.zeros_like(chosen), source, None)
+            ledger = replace(
+                ledger,
+                source_N=_written(ledger.source_N, chosen, int(source)),
+                round_N=_written(ledger.round_N, chosen, round),
+            )
+        if bool(((answer != CANNOT_TELL) & (answer != NO_CLASS)).any()):
+            raise LedgerError(f"Expected the answers {CANNOT_TELL} or {NO_CLASS}, but got others.")
+        return ledger
+
+    def answered(self, index: Tensor, answer: Tensor, source: Source, round: int) -> Self:
+        """Return the ledger with answers of the oracle: classes as labels, the others set aside."""
+        is_class = answer >= 0
+        ledger = self.commit(index[is_class], answer[is_class], source, round)
+        others = ~is_class
+        return ledger.set_aside(index[others], answer[others], round) if bool(others.any()) else ledger
+
+    def changed(self, index: Tensor, answer: Tensor) -> Self:
+        """Return the ledger with other answers to questions that were answered before.
+
+        A label keeps its round and, unless it was set aside before or is now, its source and order.
+
+        Args:
+            index: (n,) int64, samples that the oracle answered, no repeats.
+            answer: (n,) int64, classes, `CANNOT_TELL` or `NO_CLASS`.
+
+        Raises:
+            LedgerError: a sample has no answer of the oracle.
+        """
+        if not bool(self._is_answered()[index].all()):
+            raise LedgerError("Expected every changed sample to have an answer, but some have none.")
+        stays = (self.label_N[index] >= 0) & (answer >= 0)
+        ledger = replace(self, label_N=_written(self.label_N, index[stays], answer[stays]))
+        for sample, code in zip(index[~stays].tolist(), answer[~stays].tolist(), strict=True):
+            one, round = torch.tensor([sample]), int(self.round_N[sample])
+            source = Source.QUERY if round > 0 else Source.SEED
+            ledger = ledger.revoke(one).answered(one, torch.tensor([code]), source, round)
+        return ledger
+
+    def resized(self, member_N: Tensor) -> Self:
+        """Return the ledger for a data set with samples added at the end, and with other members.
+
+        Args:
+            member_N: (N,) bool, N at least the present number of samples.
+        """
+        n_new = len(member_N) - len(self.label_N)
+        if n_new < 0:
+            raise LedgerError(f"Expected at least {len(self.label_N)} samples, but got {len(member_N)}.")
+        added = type(self).empty(n_new)
+        arrays = {
+            field.name: torch.cat([getattr(self, field.name), getattr(added, field.name)])
+            for field in fields(self)
+        }
+        return type(self)(**{**arrays, "member_N": member_N.clone()})
+
     @property
     def n_samples(self) -> int:
         """The number of samples that are part of the trial."""
         return int(self.member_N.sum())
 
     @property
+    def n_answers(self) -> int:
+        """The number of answers of the oracle, also of samples that have left the data since."""
+        return int(self._is_answered().sum())
+
+    @property
     def index_hand(self) -> Tensor:
         """int64, ascending: the hand-labelled samples."""
-        return self._where((self.source_N != Source.NONE) & (self.source_N != Source.AUTO))
+        return self._where(self._is_answered() & (self.label_N >= 0))
 
     @property
     def index_auto(self) -> Tensor:
@@ -135,9 +216,17 @@ class LabelLedger:
         return self._where(self.source_N == Source.AUTO)
 
     @property
+    def index_set_aside(self) -> Tensor:
+        """int64, ascending: the samples of which the oracle answered that they have no label."""
+        return self._where(self._is_answered() & (self.label_N < 0))
+
+    @property
     def index_unlabelled(self) -> Tensor:
-        """int64, ascending: the samples of the trial without a label."""
-        return self._where(self.member_N & (self.source_N == Source.NONE))
+        """int64, ascending: the samples that nobody and nothing has labelled or set aside."""
+        return self._where(self.source_N == Source.NONE)
+
+    def _is_answered(self) -> Tensor:
+        return (self.source_N != Source.NONE) & (self.source_N != Source.AUTO)
 
     def labelled(self) -> Labelled:
         """Return the current labels, in the order in which they were added, and the pool's indices.
@@ -145,17 +234,17 @@ class LabelLedger:
         A classifier never learns from validation labels: these samples count as part of the pool.
         """
         unseen_N = (self.source_N == Source.NONE) | (self.source_N == Source.VALIDATION)
-        index_L = self._where(~unseen_N)
+        index_L = self._where(~unseen_N & (self.label_N >= 0))
         index_L = index_L[self.order_N[index_L].argsort()]
         return Labelled(
             index_L=index_L,
             label_L=self.label_N[index_L],
             hand_L=self.source_N[index_L] != Source.AUTO,
-            pool_P=self._where(self.member_N & unseen_N),
+            pool_P=self._where(unseen_N),
         )
 
     def _where(self, mask_N: Tensor) -> Tensor:
-        return mask_N.nonzero().flatten()
+        return (mask_N & self.member_N).nonzero().flatten()
 
     def _check_commit(self, index: Tensor, label: Tensor, source: Source, log_odds: Tensor | None) -> None:
         if index.dtype != torch.int64 or index.dim() != 1:

@@ -111,4 +111,4 @@ class LoopPlan:
         """Return how many of `n` questions the budget of hand labels still allows."""
         if self.max_hand_labels is None:
             return n
-        return max(0, min(n, self.max_hand_labels - len(ledger.index_hand)))
+        return max(0, min(n, self.max_hand_labels - ledger.n_answers))

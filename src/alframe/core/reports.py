@@ -33,8 +33,10 @@ class Counts:
     """Counts and rates of a ledger (METHODS: counts and rates); None where undefined.
 
     Attributes:
-        mislabelled: labels that differ from the truth; mislabelled_share: over the whole data set.
+        hand_labels: answers of the oracle, those that set a sample aside included.
+        mislabelled: labels that differ from the truth; mislabelled_share: over `n_rated`.
         auto_label_error: wrong auto-labels over auto-labels, None (never 0) without auto-labels.
+        set_aside: samples of which the oracle answered that they have no label.
     """
 
     n_samples: int
@@ -44,16 +46,22 @@ class Counts:
     mislabelled: int | None
     mislabelled_share: float | None
     auto_label_error: float | None
+    set_aside: int = 0
+
+    @property
+    def n_rated(self) -> int:
+        """The samples that rates are shares of: all but those set aside; at least 1."""
+        return max(1, self.n_samples - self.set_aside)
 
     @property
     def hand_share(self) -> float:
-        """Hand labels over the data set's size, in [0, 1]."""
-        return self.hand_labels / self.n_samples
+        """Hand labels over `n_rated`, in [0, 1]; samples that were set aside are in neither."""
+        return (self.hand_labels - self.set_aside) / self.n_rated
 
     @property
     def coverage(self) -> float:
-        """Auto-labels over the data set's size, in [0, 1]."""
-        return self.auto_labels / self.n_samples
+        """Auto-labels over `n_rated`, in [0, 1]."""
+        return self.auto_labels / self.n_rated
 
 
 Kind = Literal["seed", "round", "closing"]
@@ -69,13 +77,13 @@ class RoundRow:
         train_seconds: wall-clock seconds of training. score_seconds: of scoring the pool.
         hand_new: hand labels of this round. auto_new: auto-labels of this round; all current
             ones if they are decided anew in each round.
-        hand_labels: hand labels after the round. auto_labels: auto-labels after the round.
+        hand_labels: answers of the oracle after the round. auto_labels: auto-labels after the round.
         seconds: wall-clock seconds of the whole round.
         unlabelled: samples without a label after the round.
         mislabelled: labels that differ from the truth.
-        mislabelled_share: mislabelled over the data set, in [0, 1].
+        mislabelled_share: mislabelled over the data set without `set_aside`, in [0, 1].
         auto_label_error: wrong auto-labels over auto-labels, in [0, 1].
-        coverage: auto-labels over the data set, in [0, 1].
+        coverage: auto-labels over the data set without `set_aside`, in [0, 1].
         threshold: the probability above which predictions were accepted.
         test_accuracy: of this round's classifier on the test set, in [0, 1].
         train_loss: mean training loss of the last tenth of the steps, in nats.
@@ -83,6 +91,8 @@ class RoundRow:
         kind: "seed" (round 0), "round", or "closing" (the last row: the remainder gets its labels).
         cost: of the trial so far, in the currency of `cost.*`.
         note: a remark for people, such as why no auto-label was accepted.
+        set_aside: samples so far that the oracle answered with "cannot tell" or "no class"; they are among
+            hand_labels and in no rate.
     """
 
     round: int
@@ -107,6 +117,7 @@ class RoundRow:
     kind: Kind
     cost: float | None = None
     note: str | None = None
+    set_aside: int = 0
 
     def to_csv(self) -> dict[str, str]:
         """Return the text of each cell by its column; floats keep every digit."""

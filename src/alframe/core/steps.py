@@ -47,7 +47,8 @@ def label_seed_set(components: Components, plan: LoopPlan, ledger: LabelLedger) 
     left, n = ledger.index_unlabelled, components.validation_size
     generator = derive_generator(plan.seed, 0, "validation")
     validation_V = left[torch.randperm(len(left), generator=generator)[:n]].sort().values
-    return hand_label(components, ledger, validation_V, Source.VALIDATION, 0), validation_V
+    ledger = hand_label(components, ledger, validation_V, Source.VALIDATION, 0)
+    return ledger, validation_V[ledger.label_N[validation_V] >= 0]
 
 
 def validation_note(validation_V: Tensor) -> str | None:
@@ -137,10 +138,10 @@ def label_remainder(
 def hand_label(
     components: Components, ledger: LabelLedger, index_Q: Tensor, source: Source, round: int
 ) -> LabelLedger:
-    """Return the ledger with the oracle's labels of `index_Q` (int64) added."""
+    """Return the ledger with the oracle's answers to `index_Q` (int64) added."""
     if len(index_Q) == 0:
         return ledger
-    return ledger.commit(index_Q, components.oracle.label(index_Q), source, round)
+    return ledger.answered(index_Q, components.oracle.label(index_Q), source, round)
 
 
 def _check_budget(components: Components, plan: LoopPlan, ledger: LabelLedger, n_seed_set: int) -> None:

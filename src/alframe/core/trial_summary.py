@@ -32,11 +32,13 @@ class TrialSummary:
 
     Attributes:
         n_samples: samples that take part. n_classes: classes of the data set. rounds: rounds that trained.
-        hand_labels: hand labels at the end. auto_labels: auto-labels at the end.
+        hand_labels: answers of the oracle at the end. auto_labels: auto-labels at the end.
         hand_share: hand labels over `n_samples`, in [0, 1].
         coverage: auto-labels over `n_samples`, in [0, 1].
         mislabelled: labels that differ from the truth.
         mislabelled_share: mislabelled over `n_samples`, in [0, 1].
+        set_aside: samples that the oracle answered with "cannot tell" or "no class". They are among
+            `n_samples` and `hand_labels`; every share leaves them out.
         auto_label_error: wrong auto-labels over auto-labels, in [0, 1].
         test_accuracy: of the last round's classifier, in [0, 1].
         seconds: wall-clock seconds of the trial; train_seconds: of training; score_seconds: of scoring.
@@ -74,6 +76,7 @@ class TrialSummary:
     cost: float | None = None
     per_class: Sequence[Mapping[str, Any]] | None = None
     mislabelled_share_macro: float | None = None
+    set_aside: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """Return the content of `summary.json` as plain containers."""

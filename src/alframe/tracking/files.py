@@ -107,13 +107,20 @@ def rounds_csv(rows: Sequence[RoundRow]) -> str:
 def label_lines(ledger: LabelLedger) -> Iterator[str]:
     """Yield the lines of labels.csv, a header and one line per sample of the trial.
 
+    Samples that were removed from the data keep their line if they have a label.
+
     A line has index, label, source, round, confidence and log_odds. Confidence is sigmoid(log_odds),
     computed in float64; both are empty except for auto-labels. Without a label, the label is -1 and the
     round is empty.
     """
     yield ",".join(LABEL_COLUMNS) + "\n"
-    for index_M in ledger.member_N.nonzero().flatten().split(CHUNK):
+    for index_M in exported(ledger).split(CHUNK):
         yield from _lines_of(ledger, index_M)
+
+
+def exported(ledger: LabelLedger) -> Tensor:
+    """Return int64, ascending: the samples of the trial, and those removed since that have a label."""
+    return (ledger.member_N | (ledger.source_N != Source.NONE)).nonzero().flatten()
 
 
 def _lines_of(ledger: LabelLedger, index_M: Tensor) -> Iterator[str]:
@@ -155,12 +162,19 @@ def named_label_lines(
 ) -> Iterator[str]:
     """Yield the lines of labels_by_name.csv: index, file, class and source.
 
-    The file is empty if images have no files, the class if there is no label yet.
+    The file is empty if images have no files, the class if there is no label yet. The class is "?" for
+    "cannot tell" and "-" for "no class".
     """
+    without = {Source.CANNOT_TELL: "?", Source.NO_CLASS: "-"}
     names = [source.name.lower() for source in Source]
     rows = (
-        (index, files_N[index] if files_N else "", class_names[label] if label >= 0 else "", names[source])
-        for index_M in ledger.member_N.nonzero().flatten().split(CHUNK)
+        (
+            index,
+            files_N[index] if files_N else "",
+            class_names[label] if label >= 0 else without.get(Source(source), ""),
+            names[source],
+        )
+        for index_M in exported(ledger).split(CHUNK)
         for index, label, source in zip(
             index_M.tolist(),
             ledger.label_N[index_M].tolist(),

@@ -4,9 +4,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alframe.core.errors import LedgerError
-from alframe.core.ledger import LabelLedger, Source
+from alframe.core.ledger import CANNOT_TELL, NO_CLASS, LabelLedger, Source
 
-HAND = [source for source in Source if source.is_hand]
+HAND = [Source.SEED, Source.QUERY, Source.VALIDATION, Source.AUDIT, Source.REMAINDER]
 
 
 def ints(*values: int) -> torch.Tensor:
@@ -104,7 +104,7 @@ def test_the_ledger_holds_all_labels_that_were_not_revoked(history) -> None:
     order = [index for index in held if held[index][1] is not Source.VALIDATION]
     assert ledger.labelled().index_L.tolist() == order
     assert ledger.labelled().label_L.tolist() == [held[index][0] for index in order]
-    hand = sorted(index for index in held if held[index][1].is_hand)
+    hand = sorted(index for index in held if held[index][1] in HAND)
     assert ledger.index_hand.tolist() == hand
     assert ledger.index_auto.tolist() == sorted(set(held) - set(hand))
     assert len(ledger.index_unlabelled) + len(held) == n_members
@@ -125,3 +125,45 @@ def test_no_commit_overwrites_a_label(history) -> None:
     for index in held:
         with pytest.raises(LedgerError):
             ledger.commit(ints(index), ints(0), Source.QUERY, 9)
+
+
+def test_answers_without_a_class_leave_the_pool_and_are_counted() -> None:
+    ledger = LabelLedger.empty(6)
+    answer = torch.tensor([1, CANNOT_TELL, NO_CLASS])
+    ledger = ledger.answered(torch.tensor([4, 0, 2]), answer, Source.SEED, 0)
+    assert ledger.index_hand.tolist() == [4]
+    assert ledger.index_set_aside.tolist() == [0, 2]
+    assert ledger.index_unlabelled.tolist() == [1, 3, 5]
+    assert ledger.n_answers == 3
+    assert ledger.source_N[[0, 2]].tolist() == [Source.CANNOT_TELL, Source.NO_CLASS]
+    assert ledger.labelled().index_L.tolist() == [4]
+    assert ledger.labelled().pool_P.tolist() == [1, 3, 5]
+    with pytest.raises(LedgerError, match="Expected the answers"):
+        ledger.set_aside(torch.tensor([1]), torch.tensor([0]), 0)
+
+
+def test_an_answer_can_be_changed_in_every_direction() -> None:
+    ledger = LabelLedger.empty(4).answered(
+        torch.tensor([0, 1, 2]), torch.tensor([0, 1, CANNOT_TELL]), Source.QUERY, 3
+    )
+    changed = ledger.changed(torch.tensor([0, 1, 2]), torch.tensor([1, NO_CLASS, 0]))
+    assert changed.label_N.tolist() == [1, -1, 0, -1]
+    assert changed.source_N.tolist() == [Source.QUERY, Source.NO_CLASS, Source.QUERY, Source.NONE]
+    assert changed.round_N.tolist() == [3, 3, 3, -1]
+    assert changed.order_N[0] == ledger.order_N[0]
+    assert ledger.label_N.tolist() == [0, 1, -1, -1]
+    with pytest.raises(LedgerError, match="have an answer"):
+        ledger.changed(torch.tensor([3]), torch.tensor([0]))
+
+
+def test_samples_are_added_at_the_end_and_removed_ones_keep_their_labels() -> None:
+    ledger = LabelLedger.empty(3).answered(torch.tensor([0, 1]), torch.tensor([1, 0]), Source.SEED, 0)
+    larger = ledger.resized(torch.tensor([False, True, True, True]))
+    assert larger.n_samples == 3
+    assert larger.label_N.tolist() == [1, 0, -1, -1]
+    assert larger.index_hand.tolist() == [1]
+    assert larger.index_unlabelled.tolist() == [2, 3]
+    assert larger.labelled().index_L.tolist() == [1]
+    assert larger.n_answers == 2
+    with pytest.raises(LedgerError, match="at least 4"):
+        larger.resized(torch.ones(3, dtype=torch.bool))
