@@ -1,5 +1,6 @@
 """What every query strategy must do; a new file in conf/query/ is covered by being there."""
 
+from collections.abc import Iterator
 from dataclasses import fields, replace
 from typing import Any
 
@@ -128,8 +129,53 @@ def test_degenerate_pools_are_accepted(strategy: QueryStrategy, n: int) -> None:
         pool_of(torch.zeros(40, 6), equal=True),
         pool_of(features_PD * 1e4),  # certain of everything
         pool_of(features_PD * 1e-20),
+        *odd_features(features_PD.repeat(2, 1)),
+        *odd_probabilities(pool_of(features_PD.repeat(2, 1))),
     ):
         check(ask(strategy, pool, n), pool, n)
+        assert torch.equal(ask(strategy, pool, n), ask(strategy, pool, n))
+
+
+def odd_features(features_PD: torch.Tensor) -> Iterator[PoolScores]:
+    """Yield pools with features of large scale, with an offset, with one far sample, and in float16."""
+    for factor in (1e20, 3e37, 1e-44):
+        yield replace(pool_of(features_PD), features_PD=features_PD * factor)
+    yield replace(pool_of(features_PD), features_PD=features_PD * 0.01 + 100)
+    for far in (1e20, -3e38):
+        yield replace(pool_of(features_PD), features_PD=features_PD.index_fill(0, torch.tensor([3]), far))
+    yield replace(pool_of(features_PD), features_PD=features_PD.half())
+
+
+def odd_probabilities(pool: PoolScores) -> Iterator[PoolScores]:
+    """Yield pools with probabilities of 0, and with members that are certain of different classes."""
+    certain_PKC = torch.full_like(pool.members_PKC, -torch.inf)
+    certain_PKC.scatter_(2, (torch.arange(len(pool))[:, None] + torch.arange(5))[:, :, None] % 3, 0.0)
+    log_probs_PC = pool.log_probs_PC.clone()
+    log_probs_PC[:, 2] = -torch.inf
+    log_probs_PC = log_probs_PC.log_softmax(dim=1)
+    predicted_P, log_odds_P = log_odds(log_probs_PC)
+    yield replace(
+        pool,
+        members_PKC=certain_PKC,
+        log_probs_PC=log_probs_PC,
+        predicted_P=predicted_P,
+        log_odds_P=log_odds_P,
+        margin_P=log_margin(log_probs_PC),
+        entropy_P=entropy(log_probs_PC),
+    )
+    yield replace(pool, log_odds_P=pool.log_odds_P * 0 + 200, margin_P=pool.margin_P * 0 + 200)
+
+
+def test_labelled_features_far_from_the_pool_are_accepted(strategy: QueryStrategy) -> None:
+    pool = scores(40)
+    for far in (1e20, -3e38):
+        check(ask(strategy, pool, 9, held=replace(labelled(), features_LD=torch.full((2, 6), far))), pool, 9)
+
+
+def test_more_clusters_than_samples_and_one_candidate(strategy: QueryStrategy) -> None:
+    for n_pool, n in ((3, 2), (2, 9), (1, 1)):
+        pool = pool_of(torch.full((n_pool, 6), 5.0))
+        check(ask(strategy, pool, n, held=labelled(50)), pool, n)
 
 
 def test_no_labelled_sample_is_accepted(strategy: QueryStrategy) -> None:

@@ -39,9 +39,8 @@ class Badge(Subset):
         errors_PC = output_errors(
             finite(scores, "log_probs_PC"), scores.predicted_P, finite(scores, "log_odds_P")
         )
-        device = self.device
-        features_PD = finite(scores, "features_PD").to(device)
-        errors_PC = errors_PC.to(device)
+        features_PD = finite(scores, "features_PD").to(self.distance_device)
+        errors_PC = errors_PC.to(self.distance_device)
         if len(scores) == 0:
             return scores.index_P
         largest = int(embedding_norms(errors_PC, features_PD).argmax())

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor
 
-from alframe.query.distances import squared_distances
+from alframe.query.distances import square_norms, squared_distances, unit_scale, without_rounding
 
 
 @contextmanager
@@ -32,7 +32,8 @@ def plus_plus(factor_PC: Tensor, factor_PD: Tensor, n: int, first: int, generato
     """Return (min(n, P),) int64 positions on the CPU: `first`, then draws with squared distances as odds.
 
     The draws are among the embeddings g = a (x) h of C * D numbers, which are never written down, since
-    <g_i, g_j> = <a_i, a_j> <h_i, h_j>. If every remaining embedding equals a drawn one, the rest is drawn
+    <g_i, g_j> = <a_i, a_j> <h_i, h_j>. Computed in float64: the distances of embeddings that share an offset
+    are small against their norms. If every remaining embedding equals a drawn one, the rest is drawn
     uniformly.
 
     Args:
@@ -41,6 +42,7 @@ def plus_plus(factor_PC: Tensor, factor_PD: Tensor, n: int, first: int, generato
         generator: one float64 draw for each further sample, turned into a sample by the cumulated squared
             distances in the order of the pool.
     """
+    factor_PC, factor_PD = factor_PC.double(), factor_PD.double()
     norm_P = embedding_norms(factor_PC, factor_PD)
     open_P = torch.ones_like(norm_P, dtype=torch.bool)
     distance_P = torch.full_like(norm_P, torch.inf)
@@ -50,8 +52,9 @@ def plus_plus(factor_PC: Tensor, factor_PD: Tensor, n: int, first: int, generato
         last = chosen[-1]
         open_P[last] = False
         # Products with all rows: to copy out only the rows that could come closer takes longer.
-        inner_P = (factor_PC @ factor_PC[last]).double() * (factor_PD @ factor_PD[last]).double()
-        distance_P = torch.minimum(distance_P, (norm_P + norm_P[last] - 2 * inner_P).clamp_min_(0))
+        inner_P = (factor_PC @ factor_PC[last]) * (factor_PD @ factor_PD[last])
+        norms_P = norm_P + norm_P[last]
+        distance_P = torch.minimum(distance_P, without_rounding(norms_P - 2 * inner_P, norms_P))
         distance_P[last] = 0
         chosen.append(_drawn(distance_P, open_P, draw))
     return torch.tensor(chosen[: min(n, len(norm_P))], dtype=torch.int64)
@@ -59,12 +62,7 @@ def plus_plus(factor_PC: Tensor, factor_PD: Tensor, n: int, first: int, generato
 
 def embedding_norms(factor_PC: Tensor, factor_PD: Tensor) -> Tensor:
     """Return (P,) float64, the squared norms of a (x) h."""
-    return square_norms(factor_PC) * square_norms(factor_PD)
-
-
-def square_norms(x_PD: Tensor) -> Tensor:
-    """Return (P,) float64, the squared norms of the rows, without a float64 copy of them all."""
-    return torch.cat([part.double().square().sum(dim=1) for part in x_PD.split(4096)])
+    return square_norms(factor_PC.double()) * square_norms(factor_PD.double())
 
 
 def _drawn(weight_P: Tensor, open_P: Tensor, draw: float) -> int:
@@ -110,7 +108,7 @@ def k_means(features_PD: Tensor, n_clusters: int, generator: torch.Generator) ->
     seed gives the same clusters on a busy machine too.
 
     Args:
-        features_PD: (P, D) float32, finite.
+        features_PD: (P, D) float, finite.
         n_clusters: at least 1; at most P are made.
         generator: draws the samples and seeds the centres.
     """
@@ -121,7 +119,7 @@ def k_means(features_PD: Tensor, n_clusters: int, generator: torch.Generator) ->
     n_clusters = min(n_clusters, len(features_PD))
     if n_clusters == 0:
         return torch.empty(0, dtype=torch.int64)
-    fitted_SD = features_PD
+    fitted_SD = features_PD = unit_scale(features_PD)
     n_fitted = max(FITTED, n_clusters)
     if len(features_PD) > n_fitted:
         fitted_SD = features_PD[torch.randperm(len(features_PD), generator=generator)[:n_fitted]]

@@ -40,9 +40,8 @@ class Coreset(Subset):
 
         If nothing is labelled, the first is random.
         """
-        device = self.device
-        features_PD = finite(scores, "features_PD").to(device)
-        labelled_LD = finite(labelled, "features_LD").to(device)
+        features_PD = finite(scores, "features_PD").to(self.distance_device)
+        labelled_LD = finite(labelled, "features_LD").to(self.distance_device)
         if len(scores) and len(labelled_LD) == 0:
             first = torch.randint(len(scores), (1,), generator=generator)
             distance_P = nearest(features_PD, features_PD[first])

@@ -10,6 +10,8 @@ from alframe.core.errors import TrialError
 from alframe.core.records import Labelled, PoolScores
 from alframe.core.selection import lowest
 
+LEAST = -745.0  # log of the smallest float64, in place of the log of 0
+
 _DESCRIPTIONS = {
     "log_odds_P": "log-odds",
     "margin_P": "margins",
@@ -20,6 +22,8 @@ _DESCRIPTIONS = {
     "features_LD": "features",
 }
 
+_MAY_BE_LOG_OF_0 = ("log_probs_PC", "members_PKC")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Subset:
@@ -28,7 +32,7 @@ class Subset:
     Attributes:
         max_candidates: at least 1, the size of the random part; the number of questions if that is larger;
             None takes the whole pool.
-        device: where large products are computed; the trial passes it. Another device or another number of
+        device: where distances are computed; the trial passes it. Another device or another number of
             threads may round the last bits of a distance differently, and so decide ties differently.
     """
 
@@ -37,6 +41,12 @@ class Subset:
 
     def __post_init__(self) -> None:
         check_fields("query", self)
+
+    @property
+    def distance_device(self) -> torch.device:
+        """Where distances are computed: `device`, or the CPU if the device has no float64 numbers (mps)."""
+        device = torch.device(self.device)
+        return torch.device("cpu") if device.type == "mps" else device
 
     def candidates(self, scores: PoolScores, n: int, generator: torch.Generator) -> Tensor:
         """Return (min(P, max(n, max_candidates)),) int64, random data-set indices of the pool."""
@@ -48,6 +58,8 @@ class Subset:
 def finite(record: PoolScores | Labelled, field: str) -> Tensor:
     """Return a field of the record and make sure that its values are finite.
 
+    float16 and bfloat16 become float32. The log-probability of a class of probability 0 is LEAST, not -inf.
+
     Args:
         record: scores of the pool, or the labelled samples.
         field: the name of an attribute whose first axis is that of the record's indices.
@@ -56,10 +68,11 @@ def finite(record: PoolScores | Labelled, field: str) -> Tensor:
         TrialError: a value is NaN or infinite.
     """
     value = getattr(record, field)
-    assert value is not None, f"needs declares {field}"
-    # One pass without a mask as large as the field: a NaN becomes both the minimum and the maximum.
-    if value.numel() == 0 or bool(torch.stack(torch.aminmax(value)).isfinite().all()):
+    value = value.float() if value.dtype in (torch.float16, torch.bfloat16) else value
+    if _all_finite(value):
         return value
+    if field in _MAY_BE_LOG_OF_0 and _all_finite(value.clamp_min(LEAST)):
+        return value.clamp_min(LEAST)
     index = record.index_P if isinstance(record, PoolScores) else record.index_L
     bad = ~value.isfinite().reshape(len(value), -1).all(dim=1)
     kind = "NaN" if bool(value[bad].isnan().any()) else "infinite"
@@ -67,6 +80,11 @@ def finite(record: PoolScores | Labelled, field: str) -> Tensor:
         f"query: expected finite {_DESCRIPTIONS[field]}, but those of sample {int(index[bad][0])} are "
         f"{kind}. Lower the learning rate (learner.optimizer.lr) or check its image."
     )
+
+
+def _all_finite(value: Tensor) -> bool:
+    # One pass without a mask as large as the field: a NaN becomes both the minimum and the maximum.
+    return value.numel() == 0 or bool(torch.stack(torch.aminmax(value)).isfinite().all())
 
 
 def soonest(value_P: Tensor, scores: PoolScores, n: int) -> Tensor:

@@ -18,9 +18,7 @@ from torch import Tensor
 from alframe.config.ranges import check_fields
 from alframe.core.records import Labelled, PoolScores
 from alframe.query.disagreement import bald
-from alframe.query.pool_ranking import Subset, finite, gumbel, highest
-
-LEAST = -745.0  # log of the smallest float64; samples with score 0 come last, in random order
+from alframe.query.pool_ranking import LEAST, Subset, finite, gumbel, highest
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,6 +123,7 @@ def power_draw(log_score_P: Tensor, n: int, beta: float, generator: torch.Genera
         log_score_P: (P,) float64, log s, -inf where s is 0. n: how many. beta: >= 0. generator: P draws.
     """
     noise_P = gumbel(len(log_score_P), generator)
+    # Samples with score 0 come last, in random order.
     return highest(beta * log_score_P.double().clamp_min(LEAST) + noise_P, n)
 
 

@@ -10,12 +10,11 @@ Here they are the input of the last layer of the round's classifier, so the radi
 from dataclasses import dataclass, field
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from alframe.core.records import Labelled, PoolScores
 from alframe.query.clustering import k_means
-from alframe.query.distances import blocks, nearest, squared_distances
+from alframe.query.distances import blocks, nearest, square_norms, squared_distances
 from alframe.query.pool_ranking import Subset, finite
 
 MAX_GRAPH = 2**16  # samples in the graph, which has a byte for each pair: 4 GB
@@ -48,17 +47,27 @@ class ProbCover(Subset):
 
     def select(self, scores: PoolScores, labelled: Labelled, n: int, generator: torch.Generator) -> Tensor:
         """Return (min(n, P),) int64, the data-set indices to ask, in the order of the choice."""
-        features_PD = F.normalize(finite(scores, "features_PD"), dim=1)
-        labelled_LD = F.normalize(finite(labelled, "features_LD"), dim=1)
+        features_PD = directions(finite(scores, "features_PD"))
+        labelled_LD = directions(finite(labelled, "features_LD"))
         if len(scores) == 0 or n == 0:
             return scores.index_P[:0]
         n_classes = len(torch.cat([labelled.label_L, scores.predicted_P]).unique())
         pseudo_P = k_means(features_PD, n_classes, generator)
-        device = self.device
-        features_PD, labelled_LD = features_PD.to(device), labelled_LD.to(device)
+        features_PD, labelled_LD = features_PD.to(self.distance_device), labelled_LD.to(self.distance_device)
         radius = largest_pure_radius(features_PD, pseudo_P, self.purity, generator)
         covered_P = nearest(features_PD, labelled_LD) < radius
         return scores.index_P[greedy_cover(ball_graph(features_PD, radius), covered_P, n, generator)]
+
+
+def directions(features_PD: Tensor) -> Tensor:
+    """Return (P, D) float64, the rows divided by their norms; rows of zeros stay.
+
+    >>> directions(torch.tensor([[3e30, 4e30], [0.0, 0.0]])).mul(10).round().tolist()
+    [[6.0, 8.0], [0.0, 0.0]]
+    """
+    features_PD = features_PD.double()
+    norm_P1 = square_norms(features_PD).sqrt()[:, None]
+    return features_PD / norm_P1.masked_fill(norm_P1 == 0, 1)
 
 
 def largest_pure_radius(
@@ -73,7 +82,7 @@ def largest_pure_radius(
     Args:
         features_PD: (P, D) float, P > 0. pseudo_P: (P,) int64, the clusters. purity: in (0, 1).
     """
-    enemy_P = torch.full((len(features_PD),), torch.inf)
+    enemy_P = torch.full((len(features_PD),), torch.inf, dtype=torch.float64)
     judged_P = torch.zeros(len(features_PD), dtype=torch.bool)
     judged_P[torch.randperm(len(features_PD), generator=generator)[:JUDGED]] = True
     for cluster in pseudo_P.unique().tolist():

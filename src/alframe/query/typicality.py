@@ -49,7 +49,7 @@ def typicality(
     generator: torch.Generator,
     device: torch.device | str = "cpu",
 ) -> Tensor:
-    """Return (P,) float32 >= 0, 1 / mean distance to the nearest neighbours in the same cluster, by products.
+    """Return (P,) float64 >= 0, 1 / mean distance to the nearest neighbours in the same cluster, by products.
 
     Infinite if that distance is 0 or the cluster has no other sample. In a cluster of more than LARGEST
     samples, LARGEST random ones are compared with each other, and the others have typicality 0.
@@ -63,7 +63,7 @@ def typicality(
     >>> typicality(x, torch.zeros(3).long(), 2, torch.Generator()).mul(100).round().tolist()
     [50.0, 67.0, 40.0]
     """
-    typical_P = torch.zeros(len(cluster_P))
+    typical_P = torch.zeros(len(cluster_P), dtype=torch.float64)
     for member_M in cluster_members(cluster_P):
         if len(member_M) > LARGEST:
             member_M = member_M[torch.randperm(len(member_M), generator=generator)[:LARGEST]]
@@ -116,8 +116,8 @@ def _by_differences(features_MD: Tensor, n_neighbours: int) -> Tensor:
 
 
 def _by_products(features_MD: Tensor, n_neighbours: int) -> Tensor:
-    """Return (M,) float32, the mean distance to the nearest others; 0 if there are no others."""
+    """Return (M,) float64, the mean distance to the nearest others; 0 if there are no others."""
     if n_neighbours == 0:
-        return torch.zeros(len(features_MD), device=features_MD.device)
+        return torch.zeros(len(features_MD), dtype=torch.float64, device=features_MD.device)
     distance_MM = squared_distances(features_MD, features_MD).sqrt_().fill_diagonal_(torch.inf)
     return distance_MM.topk(n_neighbours, dim=1, largest=False).values.mean(dim=1)

@@ -57,7 +57,7 @@ class TypiClust(Subset):
         n_clusters = min(len(labelled_LD) + n, self.max_clusters)
         cluster_P, cluster_L = k_means(both, n_clusters, generator).tensor_split([len(scores)])
         order = cluster_order(cluster_P, cluster_L, n_clusters, self.min_cluster)
-        typical_P = typicality(features_PD, cluster_P, self.neighbours, generator, self.device)
+        typical_P = typicality(features_PD, cluster_P, self.neighbours, generator, self.distance_device)
         return scores.index_P[most_typical(typical_P, cluster_P, order, n)]
 
 

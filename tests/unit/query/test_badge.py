@@ -24,8 +24,15 @@ def slow_badge(log_probs: torch.Tensor, features: torch.Tensor, n: int, draws: t
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_badge_is_k_means_plus_plus_on_gradients_that_are_written_down(seed: int) -> None:
+@pytest.mark.parametrize(("offset", "spread"), [(0, 1), (100, 0.01), (0, 1e20), (0, 1e-25)])
+@pytest.mark.parametrize("alike", [True, False])
+def test_badge_is_k_means_plus_plus_on_gradients_that_are_written_down(
+    seed: int, offset: float, spread: float, alike: bool
+) -> None:
     features, log_probs = normal(120, 7, seed=seed), normal(120, 4, seed=seed + 50).mul(2).log_softmax(dim=1)
+    features = offset + spread * features
+    if alike:  # predictions that are the same, so that only the features differ
+        log_probs = log_probs[:1].repeat(120, 1)
     scores = pool(
         120,
         features_PD=features,

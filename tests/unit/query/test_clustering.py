@@ -22,6 +22,14 @@ def test_k_means_finds_clusters_that_are_there() -> None:
     assert len(torch.stack([truth, found]).unique(dim=1).T) == 5
 
 
+@pytest.mark.parametrize(("offset", "spread"), [(100, 0.01), (0, 1e20), (0, 1e-30)])
+def test_clusters_are_found_whatever_the_offset_and_the_scale(offset: float, spread: float) -> None:
+    truth = torch.arange(300) % 5
+    x = offset + spread * (torch.eye(5)[truth] * 2 + 0.1 * normal(300, 5))
+    for found in (k_means(x, 5, generator()), average_linkage(x, 5)):
+        assert len(torch.stack([truth, found]).unique(dim=1).T) == 5
+
+
 def test_k_means_is_a_fixed_point_of_lloyds_iterations() -> None:
     x = normal(200, 3)
     cluster = k_means(x, 4, generator())

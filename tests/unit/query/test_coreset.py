@@ -14,7 +14,7 @@ def slow_farthest_first(x: torch.Tensor, start: torch.Tensor, n: int) -> list[in
     chosen: list[int] = []
     for _ in range(n):
         centres = torch.cat([start, x[chosen]])
-        distances = torch.cdist(x.double(), centres.double()).amin(dim=1)
+        distances = (x.double()[:, None] - centres.double()).square().sum(dim=2).amin(dim=1)
         distances[chosen] = -1
         chosen.append(int(distances.argmax()))
     return chosen
@@ -29,6 +29,13 @@ def test_coreset_is_plain_farthest_first(top: int, monkeypatch: pytest.MonkeyPat
     strategy = Coreset(max_candidates=None)
     asked = strategy.select(pool(150, features_PD=x), labelled(start), 40, generator()) - 10
     assert asked.tolist() == expected
+
+
+@pytest.mark.parametrize(("offset", "spread"), [(100, 0.01), (-3e3, 0.1), (0, 1e20), (0, 1e-25)])
+def test_coreset_of_features_that_share_an_offset_or_are_huge(offset: float, spread: float) -> None:
+    x, start = offset + spread * normal(150, 64), offset + spread * normal(7, 64, seed=1)
+    asked = Coreset(max_candidates=None).select(pool(150, features_PD=x), labelled(start), 40, generator())
+    assert (asked - 10).tolist() == slow_farthest_first(x, start, 40)
 
 
 def test_coreset_on_a_line_by_hand() -> None:

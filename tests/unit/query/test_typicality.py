@@ -52,14 +52,17 @@ def slow_typicality(x: torch.Tensor, cluster: torch.Tensor, neighbours: int) -> 
     found = []
     for i in range(len(x)):
         distances = sorted(
-            float((x[i] - x[j]).norm()) for j in range(len(x)) if j != i and cluster[j] == cluster[i]
+            float((x[i].double() - x[j].double()).norm())
+            for j in range(len(x))
+            if j != i and cluster[j] == cluster[i]
         )[:neighbours]
         found.append(1 / (sum(distances) / len(distances)) if distances else math.inf)
     return found
 
 
-def test_typicality_is_that_of_a_plain_loop() -> None:
-    x, cluster = normal(40, 3), torch.arange(40) % 3
+@pytest.mark.parametrize(("offset", "spread"), [(0, 1), (100, 0.01), (0, 1e30), (0, 1e-44)])
+def test_typicality_is_that_of_a_plain_loop(offset: float, spread: float) -> None:
+    x, cluster = offset + spread * normal(40, 3), torch.arange(40) % 3
     cluster[7] = 3  # alone
     found = typicality(x, cluster, 5, generator()).tolist()
     assert found == pytest.approx(slow_typicality(x, cluster, 5), rel=1e-4)
