@@ -231,7 +231,7 @@ def test_a_seed_set_of_one_class_is_refused_right_after_its_labels() -> None:
     learner = FakeLearner()
     made = components(learner)
     one_class = Components(**{**made.__dict__, "oracle": SimulatedOracle(torch.zeros(10, dtype=torch.int64))})
-    with pytest.raises(UserError, match="at least two classes, got 1 in 2 hand labels"):
+    with pytest.raises(UserError, match="at least two classes, got 1 in 10 answers"):
         run(learner, one_class)
     assert learner.fits == []
 

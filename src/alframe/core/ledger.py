@@ -13,6 +13,7 @@ from torch import Tensor
 from alframe.core.errors import LedgerError
 from alframe.core.records import Labelled
 
+NO_ANSWER = -1
 # Answers of the oracle that name no class. The sample leaves the pool and gets no label.
 CANNOT_TELL = -2  # nobody can tell which class it is
 NO_CLASS = -3  # it belongs to no class
@@ -219,6 +220,13 @@ class LabelLedger:
     def index_set_aside(self) -> Tensor:
         """int64, ascending: the samples of which the oracle answered that they have no label."""
         return self._where(self._is_answered() & (self.label_N < 0))
+
+    def answer_of(self, index: Tensor) -> Tensor:
+        """Return (n,) int64, the oracle's answers to samples (int64), `NO_ANSWER` without one."""
+        answer = torch.where(self._is_answered()[index], self.label_N[index], NO_ANSWER)
+        for code, source in _SET_ASIDE.items():
+            answer = torch.where(self.source_N[index] == source, code, answer)
+        return answer
 
     @property
     def index_unlabelled(self) -> Tensor:

@@ -21,7 +21,7 @@ from alframe.core.steps import (
     label_seed_set,
     score,
     validation_in_use,
-    validation_note,
+    with_current_answers,
 )
 from alframe.core.validation_set import error_by_share
 
@@ -62,9 +62,9 @@ def label_dataset(
     clock = clock or Clock()
     if isinstance(start, LabelLedger):
         # 1. Hand label the seed set and, if one is wanted, the validation set: round 0.
-        ledger, validation_V = label_seed_set(components, plan, start)
+        ledger, validation_V, note = label_seed_set(components, plan, start)
         report = report_round(components, plan, clock, None, ledger, kind="seed", round=0)
-        report = replace(report, note=validation_note(validation_V))
+        report = replace(report, note=note)
         start = RoundResult(ledger=ledger, report=report, validation_V=validation_V)
         yield start
     if start.report.kind == "seed":
@@ -73,6 +73,8 @@ def label_dataset(
     ledger, report, validation_V, scores = start.ledger, start.report, start.validation_V, start.left
     while scores is None:
         clock.next_round()
+        ledger = with_current_answers(components, ledger)
+        validation_V = validation_V[ledger.label_N[validation_V] >= 0]
         round, stopped, before = report.round + 1, report.stopped_because, ledger
         final = stopped is not None
         # 2. Train a classifier on the labels so far.
@@ -100,8 +102,10 @@ def label_dataset(
 
     # 7. Label the remainder and, if a certificate is wanted, audit the auto-labels: the closing row.
     clock.next_round()
+    ledger = with_current_answers(components, ledger)
     before, round = ledger, report.round + 1
     ledger = label_remainder(components, plan, ledger, scores, round)
     ledger, certificate = audit_auto_labels(components, plan, ledger, round)
+    ledger = with_current_answers(components, ledger)
     report = report_round(components, plan, clock, before, ledger, kind="closing", round=round)
     yield RoundResult(ledger=ledger, report=report, validation_V=validation_V, certificate=certificate)

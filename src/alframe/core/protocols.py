@@ -4,7 +4,7 @@ A component is any object with these methods. Name its class as `_target_` in a 
 package or from your own.
 """
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -113,10 +113,34 @@ class AutoLabelPolicy(Protocol):
 
 
 class Oracle(Protocol):
-    """Answers questions about labels."""
+    """Answers questions about labels. The methods of `RememberingOracle` are optional."""
 
     def label(self, index_Q: Tensor) -> Tensor:
-        """Return (Q,) int64 labels of `index_Q` (int64)."""
+        """Return (Q,) int64 answers for `index_Q` (int64): a class, `CANNOT_TELL` or `NO_CLASS`."""
+        ...
+
+
+@runtime_checkable
+class RememberingOracle(Oracle, Protocol):
+    """An oracle of people, who are asked over several processes and who change their minds.
+
+    The data may change while a question is open, so that a strategy would select other samples. Therefore
+    the oracle remembers a question, and the loop asks the same one until it is answered.
+    """
+
+    def begin(self, purpose: str, round: int) -> Tensor:
+        """Return int64, the samples that this round has already asked about for this purpose, maybe none.
+
+        Samples that are asked about until the next call belong to the same question.
+        """
+        ...
+
+    def current(self, index: Tensor) -> Tensor:
+        """Return (n,) int64, the answers to samples (int64) as they are now, -1 without an answer."""
+        ...
+
+    def known(self) -> Tensor:
+        """Return int64, the samples whose answers were known before the trial asked about them."""
         ...
 
 

@@ -14,7 +14,7 @@ from alframe.core.records import Labelled, PoolScores
 from alframe.core.round_log import RoundLog
 from alframe.core.seeds import derive_generator
 from alframe.core.selection import among
-from alframe.core.steps import RoundState, hand_label
+from alframe.core.steps import RoundState, hand_label, question_of
 from alframe.core.validation_set import thin_like_queries
 
 
@@ -28,14 +28,27 @@ def ask(components: Components, plan: LoopPlan, state: RoundState, round: int, l
     n = plan.affordable(min(wanted, len(scores)), ledger)
     if n == 0:
         return state
-    generator = derive_generator(plan.seed, round, "query")
-    with log.time_scoring():
-        candidates, labelled = _score_candidates(components, query, ledger, scores, n, generator)
-    index_Q = query.select(candidates, labelled, n, generator)
-    _check_question(query, index_Q, candidates, n)
+    index_Q = question_of(
+        components, ledger, "query", round, lambda: _selected(components, plan, state, n, round, log)
+    )
     asked_V = _thinned(query, state, index_Q, derive_generator(plan.seed, round, "validation"))
     ledger = hand_label(components, ledger, index_Q, Source.QUERY, round)
     return replace(state, ledger=ledger, scores=scores.without(index_Q), asked_V=asked_V)
+
+
+def _selected(
+    components: Components, plan: LoopPlan, state: RoundState, n: int, round: int, log: RoundLog
+) -> Tensor:
+    """Return int64, the strategy's selection of up to n samples of the pool."""
+    assert components.query is not None, "the caller checks it"
+    generator = derive_generator(plan.seed, round, "query")
+    with log.time_scoring():
+        candidates, labelled = _score_candidates(
+            components, components.query, state.ledger, state.scores, n, generator
+        )
+    index_Q = components.query.select(candidates, labelled, n, generator)
+    _check_question(components.query, index_Q, candidates, n)
+    return index_Q
 
 
 def _check_question(query: QueryStrategy, index_Q: Tensor, candidates: PoolScores, n: int) -> None:

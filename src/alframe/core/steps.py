@@ -4,6 +4,7 @@ The question of a round is in `alframe.core.question`.
 """
 
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import torch
@@ -11,13 +12,14 @@ from torch import Tensor
 
 from alframe.core.components import Components
 from alframe.core.errors import ConfigError, TrialNotice, UserError
-from alframe.core.ledger import LabelLedger, Source
+from alframe.core.ledger import NO_ANSWER, LabelLedger, Source
 from alframe.core.loop_plan import LoopPlan
+from alframe.core.protocols import RememberingOracle
 from alframe.core.records import Accepted, PoolScores, Validation
 from alframe.core.reports import Certificate
 from alframe.core.round_log import RoundLog
 from alframe.core.seeds import derive_generator
-from alframe.core.selection import lowest
+from alframe.core.selection import among, lowest
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,16 +41,69 @@ class RoundState:
     asked_V: Tensor = field(default_factory=lambda: torch.empty(0, dtype=torch.bool))
 
 
-def label_seed_set(components: Components, plan: LoopPlan, ledger: LabelLedger) -> tuple[LabelLedger, Tensor]:
-    """Return the ledger with seed set and validation set labelled, and validation_V, int64 indices."""
-    seed_set = components.initial.select(ledger.index_unlabelled, derive_generator(plan.seed, 0, "initial"))
+def label_seed_set(
+    components: Components, plan: LoopPlan, ledger: LabelLedger
+) -> tuple[LabelLedger, Tensor, str | None]:
+    """Return the ledger with seed set and validation set labelled, validation_V (int64), and a note or None.
+
+    If all answers name one class, more samples are asked about, until there are two classes.
+    """
+    seed_set = question_of(components, ledger, "seed", 0, lambda: _seed_set(components, plan, ledger))
     _check_budget(components, plan, ledger, len(seed_set))
     ledger = hand_label(components, ledger, seed_set, Source.SEED, 0)
+    ledger, note = _second_class(components, plan, ledger)
     left, n = ledger.index_unlabelled, components.validation_size
     generator = derive_generator(plan.seed, 0, "validation")
-    validation_V = left[torch.randperm(len(left), generator=generator)[:n]].sort().values
+    validation_V = question_of(
+        components,
+        ledger,
+        "validation",
+        0,
+        lambda: left[torch.randperm(len(left), generator=generator)[:n]].sort().values,
+    )
     ledger = hand_label(components, ledger, validation_V, Source.VALIDATION, 0)
-    return ledger, validation_V[ledger.label_N[validation_V] >= 0]
+    validation_V = validation_V[ledger.label_N[validation_V] >= 0]
+    return ledger, validation_V, note or validation_note(validation_V)
+
+
+def _seed_set(components: Components, plan: LoopPlan, ledger: LabelLedger) -> Tensor:
+    """Return the seed set's selection; answers that are known already take the place of some of it."""
+    pool_P = ledger.index_unlabelled
+    selected = components.initial.select(pool_P, derive_generator(plan.seed, 0, "initial"))
+    oracle = components.oracle
+    if not isinstance(oracle, RememberingOracle):
+        return selected
+    known = oracle.known()
+    known = known[among(known, pool_P)]
+    n_more = max(0, len(selected) - len(known))
+    return torch.cat([known, selected[~among(selected, known)][:n_more]])
+
+
+def _second_class(
+    components: Components, plan: LoopPlan, ledger: LabelLedger
+) -> tuple[LabelLedger, str | None]:
+    """Return the ledger with at least two classes, as far as the pool and the budget allow, and a note."""
+    n_first, attempt = ledger.n_answers, 1
+    while len(_classes_of(ledger)) < 2 and len(ledger.index_unlabelled):
+        attempt += 1
+        purpose = f"seed {attempt}"
+        generator = derive_generator(plan.seed, 0, purpose)
+        pool_P = ledger.index_unlabelled
+        # As many again as the answers so far, so that a rare class is found in few steps.
+        n = plan.affordable(min(len(pool_P), max(1, n_first)), ledger)
+        if n == 0:
+            break
+        order = torch.randperm(len(pool_P), generator=generator)
+        more = question_of(components, ledger, purpose, 0, lambda: pool_P[order[:n]])  # noqa: B023
+        ledger = hand_label(components, ledger, more, Source.SEED, 0)
+    n_more = ledger.n_answers - n_first
+    if n_more == 0:
+        return ledger, None
+    return ledger, f"the first {n_first:,} answers did not name two classes: {n_more:,} more were asked"
+
+
+def _classes_of(ledger: LabelLedger) -> Tensor:
+    return ledger.labelled().label_L.unique()
 
 
 def validation_note(validation_V: Tensor) -> str | None:
@@ -117,6 +172,8 @@ def audit_auto_labels(
     impossible = certifier.infeasible(ledger, budget)
     if impossible is not None:
         warnings.warn(impossible, TrialNotice, stacklevel=2)
+    if isinstance(components.oracle, RememberingOracle):
+        components.oracle.begin("audit", round)
     generator = derive_generator(plan.seed, round, "certificate")
     return certifier.certify(ledger, components.oracle, generator, budget, round)
 
@@ -129,10 +186,30 @@ def label_remainder(
         return ledger.commit(scores.index_P, scores.predicted_P, Source.AUTO, round, scores.log_odds_P)
     if plan.remainder == "leave":
         return ledger
-    n, index_Q = plan.affordable(len(scores), ledger), scores.index_P
-    if n < len(scores):  # if the budget is too small for all, the least confident are asked
-        index_Q = index_Q[lowest(scores.log_odds_P, n)]
+    n = plan.affordable(len(scores), ledger)
+
+    def select() -> Tensor:
+        if n < len(scores):  # if the budget is too small for all, the least confident are asked
+            return scores.index_P[lowest(scores.log_odds_P, n)]
+        return scores.index_P
+
+    index_Q = question_of(components, ledger, "remainder", round, select)
     return hand_label(components, ledger, index_Q, Source.REMAINDER, round)
+
+
+def question_of(
+    components: Components, ledger: LabelLedger, purpose: str, round: int, select: Callable[[], Tensor]
+) -> Tensor:
+    """Return the samples to ask about: of a question that is open already, or else a new selection.
+
+    Args:
+        purpose: of the question, the same in each process. select: returns int64 indices of the pool.
+    """
+    if not isinstance(components.oracle, RememberingOracle):
+        return select()
+    earlier = components.oracle.begin(purpose, round)
+    still_open = earlier[among(earlier, ledger.index_unlabelled)]
+    return still_open if len(still_open) else select()
 
 
 def hand_label(
@@ -142,6 +219,19 @@ def hand_label(
     if len(index_Q) == 0:
         return ledger
     return ledger.answered(index_Q, components.oracle.label(index_Q), source, round)
+
+
+def with_current_answers(components: Components, ledger: LabelLedger) -> LabelLedger:
+    """Return the ledger with the answers that people have changed since they gave them."""
+    oracle = components.oracle
+    if not isinstance(oracle, RememberingOracle):
+        return ledger
+    index = torch.cat([ledger.index_hand, ledger.index_set_aside])
+    if len(index) == 0:
+        return ledger
+    answer = oracle.current(index)
+    changed = (answer != NO_ANSWER) & (answer != ledger.answer_of(index))
+    return ledger.changed(index[changed], answer[changed]) if bool(changed.any()) else ledger
 
 
 def _check_budget(components: Components, plan: LoopPlan, ledger: LabelLedger, n_seed_set: int) -> None:
@@ -164,12 +254,16 @@ def _check_budget(components: Components, plan: LoopPlan, ledger: LabelLedger, n
 
 def check_seed_set(components: Components, plan: LoopPlan, ledger: LabelLedger) -> None:
     """Raise `UserError` if the seed set has fewer than two classes or the first question is empty."""
-    labels = ledger.labelled().label_L
-    n_classes = len(labels.unique())
+    n_classes = len(_classes_of(ledger))
     if n_classes < 2:
+        way_out = (
+            "Every sample was answered, so that nothing is left to learn"
+            if len(ledger.index_unlabelled) == 0
+            else "Write a larger stopping.max_hand_labels"
+        )
         raise UserError(
             f"initial: expected a seed set with at least two classes, got {n_classes} "
-            f"in {len(labels)} hand labels. Write a larger initial.num or initial.share."
+            f"in {ledger.n_answers} answers. {way_out}."
         )
     if components.query is not None:
         plan.question.first_count(ledger.n_samples, len(ledger.index_unlabelled))
