@@ -77,8 +77,22 @@ def _load(
         if map_array is not None and array in IMAGES:
             content[array] = map_images(name, array.replace("_", " "), map_array(array))
         else:
-            content[array] = read(array)
+            content[array] = _without_objects(array, where, read)
     return content
+
+
+def _without_objects(array: str, where: Path, read: Callable[[str], Any]) -> Any:
+    """Return an array; raise `DataError` if it holds Python objects, which are not loaded."""
+    try:
+        return read(array)
+    except ValueError as error:
+        if "Object arrays" not in str(error):
+            raise
+        way_out = "numpy.stack" if array in IMAGES else "numpy.asarray(..., dtype=str)"
+        raise DataError(
+            f"data.path: expected {array} in {where} to be numbers or text, got Python objects. Save it "
+            f"again after {way_out}."
+        ) from error
 
 
 def map_npy(file: Path, start: int = 0, length: int | None = None) -> np.ndarray[Any, Any]:

@@ -9,9 +9,12 @@ import torch
 from torch import Tensor
 
 from alframe.core.errors import DataError
+from alframe.data.image_values import as_uint8, check_shape, stacked
+from alframe.data.label_values import class_numbers, found_names, read_class_names, read_labels
+from alframe.data.labelled_pairs import Columns, unpacked
 from alframe.data.memory_map import MappedImages, channels_first
 
-MAX_CLASSES = 10_000  # a larger label counts as a mistake unless the classes are named
+Images = Tensor | MappedImages
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -28,10 +31,10 @@ class ImageDataset:
     """
 
     name: str
-    images_N: Tensor | MappedImages
+    images_N: Images
     truth_N: Tensor | None
     class_names: tuple[str, ...]
-    test_images_T: Tensor | MappedImages | None = None
+    test_images_T: Images | None = None
     test_truth_T: Tensor | None = None
     files_N: tuple[str, ...] | None = None
 
@@ -58,62 +61,102 @@ class ImageDataset:
 
         Args:
             name: the name of the data set.
-            images: uint8, (N, height, width), (N, height, width, channels) with 1 or 3 channels, or
-                (N, channels, height, width). They are copied unless they are `MappedImages`.
-            labels: (N,) integers from 0, or None if they are unknown (then `class_names` is needed).
+            images: (N, height, width), (N, height, width, channels) with 1 or 3 channels, or (N, channels,
+                height, width): uint8; other types are scaled to 0 to 255 if their range is clear. They are
+                copied unless they are `MappedImages`. Also a list of images, or a data set of pairs (image,
+                label) of torch, torchvision or Hugging Face.
+            labels: (N,) class names or whole numbers, or None if they are unknown (then `class_names` is
+                needed). With `class_names`, whole numbers are positions in them.
             test_images, test_labels: a test set in the same form, or neither.
-            class_names: one name per class; by default the numbers.
+            class_names: one name per class; by default the different labels, in order.
 
         Raises:
-            DataError: wrong shapes, lengths or types; NaN; a single class.
+            DataError: wrong shapes, lengths, types or ranges; NaN; a single class; labels known for a part.
         """
-        images_N = _images(name, "images", images)
-        truth_N = None if labels is None else _labels(name, "labels", labels, len(images_N))
+        given, test = _columns(name, images, labels), None
+        if test_images is not None or test_labels is not None:
+            test = _columns(name, test_images, test_labels, "test ")
         if class_names is None:
-            if truth_N is None:
-                raise DataError(f"{name}: expected class names or labels, got neither. Give class_names.")
-            if int(truth_N.max()) >= MAX_CLASSES:
+            class_names = given.class_names
+            if test is not None and test.class_names not in (None, class_names):
                 raise DataError(
-                    f"{name}: expected labels from 0 to one less than the number of classes, "
-                    f"got {int(truth_N.max())}. Number the classes from 0."
+                    f"{name}: expected a test set with the class names of the data. Give class_names."
                 )
-            class_names = [str(label) for label in range(int(truth_N.max()) + 1)]
-        _check_classes(name, truth_N, class_names)
-        if (test_images is None) != (test_labels is None):
-            raise DataError(f"{name}: expected test images and test labels together, got only one.")
-        test_images_T = test_truth_T = None
-        if test_images is not None:
-            test_images_T = _images(name, "test images", test_images)
-            test_truth_T = _labels(name, "test labels", test_labels, len(test_images_T))
-            _check_classes(name, test_truth_T, class_names, least=1, what="test labels")
-            if test_images_T.shape[1:] != images_N.shape[1:]:
-                raise DataError(
-                    f"{name}: expected test images of shape {tuple(images_N.shape[1:])}, "
-                    f"got {tuple(test_images_T.shape[1:])}."
-                )
+        truth_N, test_truth_T, names = _classes(name, given, test, class_names)
+        images_N, test_images_T = _images(name, given.images, None if test is None else test.images)
+        if test_images_T is not None and test_images_T.shape[1:] != images_N.shape[1:]:
+            raise DataError(
+                f"{name}: expected test images of shape {tuple(images_N.shape[1:])}, "
+                f"got {tuple(test_images_T.shape[1:])}."
+            )
         return cls(
             name=name,
             images_N=images_N,
             truth_N=truth_N,
-            class_names=tuple(class_names),
+            class_names=names,
             test_images_T=test_images_T,
             test_truth_T=test_truth_T,
         )
 
 
-def _images(name: str, what: str, images: Any) -> Tensor | MappedImages:
-    if isinstance(images, MappedImages):
-        return images
-    array = _array(name, what, images)
-    if array.dtype.kind == "f" and array.ndim:
-        bad = np.flatnonzero(~np.isfinite(array).all(axis=tuple(range(1, array.ndim))))
-        if len(bad):
+def _columns(name: str, images: Any, labels: Any, kind: str = "") -> Columns:
+    """Return images with a checked shape, the labels of N samples as `read_labels` does, and class names."""
+    if kind and images is None:
+        raise _half_a_test_set(name)
+    mapped = isinstance(images, MappedImages)
+    columns = Columns(images=images) if mapped else unpacked(name, f"{kind}images", images)
+    labels = columns.labels if labels is None else labels
+    if kind and labels is None:
+        raise _half_a_test_set(name)
+    images = columns.images if mapped else stacked(name, f"{kind}images", columns.images)
+    if labels is not None:
+        labels = read_labels(name, f"{kind}labels", labels, len(images))
+    if kind and labels is None:
+        raise DataError(f"{name}: expected test labels, got none that is known. Leave out the test set.")
+    return Columns(images=images, labels=labels, class_names=columns.class_names)
+
+
+def _half_a_test_set(name: str) -> DataError:
+    return DataError(f"{name}: expected test images and test labels together, got only one.")
+
+
+def _classes(
+    name: str, given: Columns, test: Columns | None, class_names: Any
+) -> tuple[Tensor | None, Tensor | None, tuple[str, ...]]:
+    """Return the classes of the samples and of the test set, and the class names."""
+    by_name = class_names is None
+    if class_names is not None:
+        names = read_class_names(name, class_names)
+    elif given.labels is None:
+        raise DataError(f"{name}: expected class names or labels, got neither. Give class_names.")
+    else:
+        labels = given.labels if test is None else test.labels
+        if labels.dtype.kind != given.labels.dtype.kind:
             raise DataError(
-                f"{name}: expected finite {what}, but sample {int(bad[0])} has NaN or infinity "
-                f"({len(bad)} such samples)."
+                f"{name}: expected test labels in the form of labels, got {labels[:1].tolist()} and "
+                f"{given.labels[:1].tolist()}. Give class_names."
             )
-    check_images(name, what, array)
-    return torch.from_numpy(np.array(channels_first(array), dtype=np.uint8, order="C"))
+        names = found_names(name, np.concatenate([given.labels, labels]))
+    numbers: list[Tensor | None] = [None, None]
+    for k, (what, columns) in enumerate((("labels", given), ("test labels", test))):
+        if columns is not None and columns.labels is not None:
+            values = class_numbers(name, what, columns.labels, names, by_name=by_name)
+            numbers[k] = torch.from_numpy(values)
+    truth_N, test_truth_T = numbers
+    one = truth_N is not None and int(truth_N.min()) == int(truth_N.max())
+    if len(names) < 2 or one:
+        raise DataError(f"{name}: expected at least two classes, got {1 if one else len(names)}.")
+    return truth_N, test_truth_T, names
+
+
+def _images(name: str, images: Any, test_images: Any) -> tuple[Images, Images | None]:
+    """Return the images of the samples and of the test set as they are kept."""
+    given = {"images": images, "test images": test_images}
+    values = {what: array for what, array in given.items() if isinstance(array, np.ndarray)}
+    for what, array in as_uint8(name, values).items():
+        copied = np.array(channels_first(array), order="C", copy=True if array is values[what] else None)
+        given[what] = torch.from_numpy(copied)
+    return given["images"], given["test images"]
 
 
 def map_images(name: str, what: str, stored: np.memmap[Any, Any]) -> MappedImages:
@@ -122,65 +165,15 @@ def map_images(name: str, what: str, stored: np.memmap[Any, Any]) -> MappedImage
     Raises:
         DataError: the type, shape or order cannot be read from a file.
     """
-    check_images(name, what, stored)
+    check_shape(name, what, stored)
+    if stored.dtype != np.uint8:
+        raise DataError(
+            f"{name}: expected {what} of uint8 in order to leave them in their file, got {stored.dtype}. "
+            "Write data.in_memory=true, or save them again as uint8."
+        )
     if not stored.flags.c_contiguous:
         raise DataError(
             f"{name}: expected {what} in C order, one image after the other, got Fortran order. "
             "Save them again after numpy.ascontiguousarray."
         )
     return MappedImages(stored)
-
-
-def check_images(name: str, what: str, array: np.ndarray[Any, Any]) -> None:
-    """Raise `DataError` unless type and shape are those of images; the values are not read."""
-    if array.dtype != np.uint8:
-        raise DataError(
-            f"{name}: expected {what} of dtype uint8 (0 to 255), got {array.dtype}. "
-            "Scale them to 0 to 255 and convert."
-        )
-    shape = channels_first(array).shape
-    if len(shape) != 4 or shape[1] not in (1, 3) or min(shape[2:]) < 4:
-        raise DataError(
-            f"{name}: expected {what} of shape (N, height, width), (N, height, width, channels) or "
-            f"(N, channels, height, width) with 1 or 3 channels and at least 4 x 4 pixels, "
-            f"got {array.shape}."
-        )
-    if len(array) < 2:
-        raise DataError(f"{name}: expected at least 2 {what}, got {len(array)}.")
-
-
-def _labels(name: str, what: str, labels: Any, length: int) -> Tensor:
-    array = _array(name, what, labels)
-    if array.ndim != 1 or len(array) != length:
-        raise DataError(f"{name}: expected {what} of shape ({length},), one per image, got {array.shape}.")
-    if array.dtype.kind not in "iu":
-        raise DataError(f"{name}: expected whole numbers as {what}, got dtype {array.dtype}.")
-    if array.max() > np.iinfo(np.int64).max // 2:
-        raise DataError(f"{name}: expected {what} from 0 to the number of classes, got {array.max()}.")
-    if array.min() < 0:
-        raise DataError(f"{name}: expected {what} of at least 0, got {array.min()}.")
-    return torch.from_numpy(array.astype(np.int64))
-
-
-def _array(name: str, what: str, values: Any) -> np.ndarray[Any, Any]:
-    if isinstance(values, Tensor):
-        values = values.cpu().numpy()
-    try:
-        return np.asarray(values)
-    except ValueError as error:
-        raise DataError(f"{name}: expected {what} of one shape, got {error}.") from error
-
-
-def _check_classes(
-    name: str, truth_N: Tensor | None, class_names: Sequence[str], least: int = 2, what: str = "labels"
-) -> None:
-    n_classes = len(class_names)
-    if truth_N is not None and int(truth_N.min()) == int(truth_N.max()):
-        n_classes = 1
-    if n_classes < least:
-        raise DataError(f"{name}: expected at least two classes, got {n_classes}.")
-    if truth_N is not None and int(truth_N.max()) >= len(class_names):
-        raise DataError(
-            f"{name}: expected {what} below {len(class_names)}, the number of class names, "
-            f"got {int(truth_N.max())}."
-        )

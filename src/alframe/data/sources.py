@@ -92,7 +92,7 @@ def arrays(
     """Return the data set of an `.npz` file or of a folder of `.npy` files.
 
     The arrays are `images` and, optionally, `labels`, `test_images`, `test_labels` and `class_names`; in a
-    folder they are `images.npy` and so on. Shapes and dtypes are as in `ImageDataset.from_arrays`. Without
+    folder they are `images.npy` and so on. Shapes and types are as in `ImageDataset.from_arrays`. Without
     `labels` the truth is unknown, and class names are needed, as an argument or among the arrays.
 
     Args:
@@ -114,14 +114,13 @@ def arrays(
         )
     with _damage_as_data_error(name, where, "Save it again with numpy."):
         content = load_arrays(name, where, in_memory)
-    names = class_names if class_names is not None else content.get("class_names")
     return ImageDataset.from_arrays(
         name,
         content["images"],
         content.get("labels"),
         test_images=content.get("test_images"),
         test_labels=content.get("test_labels"),
-        class_names=None if names is None else [str(name) for name in np.atleast_1d(names)],
+        class_names=content.get("class_names") if class_names is None else class_names,
     )
 
 

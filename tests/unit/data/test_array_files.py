@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from alframe.core.errors import DataError
+from alframe.core.errors import DataError, DataWarning
 from alframe.data import MappedImages, arrays
 
 
@@ -78,12 +78,6 @@ def test_missing_arrays_are_refused_with_the_existing_names(tmp_path, bundle, ab
         load(tmp_path)
 
 
-def test_arrays_that_cannot_be_labelled_are_refused(tmp_path, bundle):
-    np.savez(tmp_path / "mine.npz", images=bundle["images"] / 255, labels=bundle["labels"])
-    with pytest.raises(DataError, match="dtype uint8"):
-        load(tmp_path)
-
-
 DAMAGE = {
     empty: r"expected the files of mine under .*mine\.npz to be whole",
     garbage: r"expected an \.npz file, got .*mine\.npz",
@@ -110,8 +104,13 @@ def test_a_flipped_bit_in_an_npz_is_refused(tmp_path, bundle):
 def test_pickled_objects_are_not_loaded(tmp_path, bundle):
     bundle["labels"] = np.array([{"label": n} for n in range(6)])
     np.savez(tmp_path / "mine.npz", **bundle)
-    with pytest.raises(DataError, match="to be whole"):
+    with pytest.raises(DataError, match=r"labels in .* to be numbers or text, got Python objects\. Save it"):
         load(tmp_path)
+
+
+def test_names_in_bytes_are_text(tmp_path, bundle):
+    np.savez(tmp_path / "mine.npz", **bundle, class_names=np.array([b"no", b"yes"]))
+    assert load(tmp_path).class_names == ("no", "yes")
 
 
 def save_folder(where, bundle):
@@ -198,17 +197,18 @@ def test_missing_arrays_of_a_folder_are_refused(tmp_path, bundle, absent, in_mem
 
 
 REFUSED = {
-    "floats": ({"images": np.zeros((6, 5, 5), np.float32)}, "dtype uint8 .*got float32"),
-    "wide whole numbers": ({"images": np.zeros((6, 5, 5), np.int64)}, "got int64"),
+    "normalised": ({"images": np.full((6, 5, 5), -1, np.float32)}, "of uint8 .*got float32"),
+    "wide whole numbers": ({"images": np.full((6, 5, 5), 300)}, "of uint8 .*got int64"),
     "flat": ({"images": np.zeros((6, 25), np.uint8)}, r"got \(6, 25\)"),
     "two channels": ({"images": np.zeros((6, 2, 5, 5), np.uint8)}, r"got \(6, 2, 5, 5\)"),
     "no images": ({"images": np.zeros((0, 5, 5), np.uint8), "labels": np.zeros(0, int)}, "at least 2 images"),
     "labels too few": ({"labels": np.arange(5) % 2}, r"labels of shape \(6,\).* got \(5,\)"),
-    "labels of floats": ({"labels": np.arange(6) / 2}, "whole numbers as labels"),
-    "negative labels": ({"labels": np.arange(6) - 1}, "at least 0"),
-    "test images of floats": (
-        {"test_images": np.zeros((3, 5, 5)), "test_labels": np.arange(3) % 2},
-        "test images of dtype uint8",
+    "labels of floats": ({"labels": np.arange(6) / 2}, "whole numbers or names as labels, got 0.5"),
+    "negative labels": ({"labels": np.arange(6) - 2}, "at least 0"),
+    "labels of a part": ({"labels": np.arange(6) - 1}, "1 of 6 are unknown"),
+    "normalised test images": (
+        {"test_images": np.full((3, 5, 5), -0.5), "test_labels": np.arange(3) % 2},
+        "test images of uint8",
     ),
     "test images of another size": (
         {"test_images": np.zeros((3, 6, 5), np.uint8), "test_labels": np.arange(3) % 2},
@@ -282,3 +282,24 @@ def test_a_file_of_another_format_is_refused(tmp_path, in_memory):
     (tmp_path / "notes.npz").write_text("# not arrays\n")
     with pytest.raises(DataError, match=r"data\.path: expected an \.npz file, got .*notes\.npz"):
         load(tmp_path, "notes.npz", in_memory=in_memory)
+
+
+@pytest.mark.parametrize("values", [1, 1 / 255], ids=["from 0 to 255", "from 0 to 1"])
+def test_floats_are_read_and_told_but_not_mapped(tmp_path, bundle, save, values):
+    images = (bundle["images"] + 100) * values
+    where = save(tmp_path / "mine", {"images": images.astype(np.float32), "labels": bundle["labels"]})
+    with pytest.warns(DataWarning, match=r"mine: images of float32 from .* are (taken|scaled)"):
+        assert (load(tmp_path, where).images_N[:, 0].numpy() == bundle["images"] + 100).all()
+    with pytest.raises(
+        DataError, match=r"leave them in their file, got float32\. Write data\.in_memory=true"
+    ):
+        load(tmp_path, where, in_memory=False)
+
+
+def test_labels_that_do_not_count_from_0_are_classes_by_their_values(tmp_path, bundle, save):
+    bundle["labels"] = np.array([60, 110, 10, 60, 10, 110])
+    where = save(tmp_path / "mine", bundle)
+    with pytest.warns(DataWarning, match=r"the labels 10, 60, 110 are 3 classes, numbered from 0"):
+        dataset = load(tmp_path, where)
+    assert dataset.class_names == ("10", "60", "110")
+    assert dataset.truth_N.tolist() == [1, 2, 0, 1, 0, 2]

@@ -75,9 +75,7 @@ def with_nan(index):
 
 
 REFUSED_IMAGES = {
-    "floats": (np.zeros((4, 5, 6), np.float32), r"images of dtype uint8 \(0 to 255\), got float32"),
-    "wide whole numbers": (np.zeros((4, 5, 6), np.int64), "got int64"),
-    "NaN": (with_nan(3), r"sample 3 has NaN or infinity \(1 such samples\)"),
+    "NaN": (with_nan(3), r"sample 3 has NaN or infinity \(1 such sample\)"),
     "infinity": (np.full((4, 5, 6), np.inf), r"sample 0 has NaN or infinity \(4 such samples\)"),
     "flat": (noise(4, 30), r"got \(4, 30\)"),
     "two channels": (noise(4, 2, 5, 6), r"with 1 or 3 channels .* got \(4, 2, 5, 6\)"),
@@ -98,9 +96,7 @@ def test_images_that_cannot_be_labelled_are_refused(images, message):
 REFUSED_LABELS = {
     "too few": ([0, 1, 0], None, r"labels of shape \(4,\), one per image, got \(3,\)"),
     "one-hot": (np.eye(4, dtype=int), None, r"got \(4, 4\)"),
-    "floats": ([0.0, 1.0, 0.0, 1.0], None, "whole numbers as labels, got dtype float64"),
-    "negative": ([0, -1, 0, 1], None, "labels of at least 0, got -1"),
-    "one class": ([2, 2, 2, 2], None, "at least two classes, got 1"),
+    "one class": ([0, 0, 0, 0], None, "at least two classes, got 1"),
     "one class of two named": ([1, 1, 1, 1], ["no", "yes"], "at least two classes, got 1"),
     "beyond the names": ([0, 1, 2, 0], ["no", "yes"], "labels below 2, .*, got 2"),
     "unknown without names": (None, None, "class names or labels, got neither"),
