@@ -28,7 +28,6 @@ COMPANIONS = {
     "certificate.method=weighted": PROOF,
     "certificate.oracle_error=0.01": PROOF,
     "oracle.rate=0.05": ["oracle=noisy"],
-    "oracle.reask=fresh": ["oracle=noisy"],
     "tracker.mode=online": ["tracker=wandb"],
 }
 

@@ -5,7 +5,7 @@ Axes: Q the asked samples, C the classes.
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,7 +14,6 @@ from torch import Tensor
 from alframe.config.ranges import check_fields
 from alframe.core.errors import ConfigError
 from alframe.core.seeds import derive_seed
-from alframe.core.selection import rank_within
 
 ROW_SUM_TOLERANCE = 1e-6
 _GOLDEN, _MIX_1, _MIX_2 = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
@@ -24,8 +23,8 @@ _GOLDEN, _MIX_1, _MIX_2 = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB1331
 class NoisyOracle:
     """Answers with the truth or, at random, with another class.
 
-    An answer depends only on the trial's seed and the sample, so that asking twice or in another order gives
-    the same answer. With `reask="fresh"` it also depends on how often the sample was asked before.
+    An answer depends only on the trial's seed and the sample, so that asking in another order gives the same
+    answers. A trial asks about no sample twice.
 
     Attributes:
         truth_N: (N,) int64 in [0, C), the true classes.
@@ -34,7 +33,6 @@ class NoisyOracle:
         rate: in [0, 1), the share of wrong answers, with all other classes equally probable; or None.
         confusion: C rows of C probabilities, or the name of an .npy or .csv file of them; or None. A row is
             the true class, a column the answer. Exactly one of `rate` and `confusion` is given.
-        reask: "same" or "fresh".
     """
 
     truth_N: Tensor
@@ -42,9 +40,7 @@ class NoisyOracle:
     seed: int
     rate: float | None
     confusion: Any
-    reask: Literal["same", "fresh"]
     _cumulative_CC: Tensor | None = field(init=False)
-    _asked_N: Tensor = field(init=False)
 
     def __post_init__(self) -> None:
         check_fields("oracle", self)
@@ -55,24 +51,15 @@ class NoisyOracle:
         if self.confusion is not None:
             cumulative_CC = cumulative_rows(checked_confusion(self.confusion, self.n_classes))
         object.__setattr__(self, "_cumulative_CC", cumulative_CC)
-        object.__setattr__(self, "_asked_N", torch.zeros_like(self.truth_N))
 
     def label(self, index_Q: Tensor) -> Tensor:
         """Return (Q,) int64 in [0, C), right or wrong answers for `index_Q`."""
         truth_Q = self.truth_N[index_Q]
-        uniform_Q = counted_uniform(derive_seed(self.seed, 0, "oracle"), index_Q, self._times(index_Q))
+        uniform_Q = uniform_of_samples(derive_seed(self.seed, 0, "oracle"), index_Q)
         if self._cumulative_CC is not None:
             return drawn_from_rows(self._cumulative_CC, truth_Q, uniform_Q)
         assert self.rate is not None, "__post_init__ checks it"
         return flipped(truth_Q, uniform_Q, self.rate, self.n_classes)
-
-    def _times(self, index_Q: Tensor) -> Tensor:
-        """Return (Q,) int64, how often each sample was asked before; always 0 with `reask="same"`."""
-        if self.reask == "same":
-            return torch.zeros_like(index_Q)
-        times_Q = self._asked_N[index_Q] + rank_within(index_Q)
-        self._asked_N.index_add_(0, index_Q, torch.ones_like(index_Q))
-        return times_Q
 
 
 def flipped(truth_Q: Tensor, uniform_Q: Tensor, rate: float, n_classes: int) -> Tensor:
@@ -106,14 +93,16 @@ def cumulative_rows(confusion_CC: Tensor) -> Tensor:
     return cumulative_CC / cumulative_CC[:, -1:]
 
 
-def counted_uniform(seed: int, index_Q: Tensor, times_Q: Tensor) -> Tensor:
-    """Return (Q,) float64 in [0, 1), pseudo-random numbers that depend only on (seed, index, times).
+def uniform_of_samples(seed: int, index_Q: Tensor) -> Tensor:
+    """Return (Q,) float64 in [0, 1), pseudo-random numbers that depend only on the seed and the index.
 
     Source: Steele, Lea & Flood, Fast splittable pseudorandom number generators, OOPSLA 2014 (SplitMix64),
-    applied to the index and then to the count.
+    applied to the index and then to 0.
     """
     state_Q = _mixed(np.full(len(index_Q), seed, dtype=np.uint64), index_Q)
-    return torch.from_numpy((_mixed(state_Q, times_Q) >> np.uint64(11)).astype(np.float64) / 2**53)
+    return torch.from_numpy(
+        (_mixed(state_Q, torch.zeros_like(index_Q)) >> np.uint64(11)).astype(np.float64) / 2**53
+    )
 
 
 def checked_confusion(confusion: Any, n_classes: int) -> Tensor:

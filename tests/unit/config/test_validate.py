@@ -48,7 +48,6 @@ def default() -> dict:
         ("oracle.rate", 1, "oracle.rate: expected a share in [0, 1) or null, got 1"),
         ("oracle.rate", 5, "Write 0.05."),
         ("oracle.confusion", 0.2, "oracle.confusion: expected rows such as"),
-        ("oracle.reask", "never", "same or fresh, got 'never'"),
         ("initial.components", 0, "initial.components: expected a whole number of at least 1"),
         ("learner.optimizer.lr", 0, "learner.optimizer.lr: expected a number above 0"),
         ("tracker.mode", "cloud", "offline or online"),
@@ -136,6 +135,15 @@ def test_an_old_learner_key_is_answered_with_the_new_one(default, old, new) -> N
     config["learner"] |= old
     with pytest.raises(ConfigError, match=rf"^learner\.{next(iter(old))}: expected .* Write {new}\.$"):
         check(config)
+
+
+def test_a_removed_key_is_answered_with_the_reason(default) -> None:
+    config = copy.deepcopy(default)
+    config["oracle"]["reask"] = "same"
+    with pytest.raises(ConfigError, match=r"^oracle.reask: expected no such key, .* Leave it out\.$"):
+        check(config)
+    with pytest.raises(ConfigError, match=r"^oracle.reask: .* Leave it out\.$"):
+        composed(["oracle=noisy", "oracle.reask=fresh"])
 
 
 def test_the_committee_cannot_be_null(default) -> None:

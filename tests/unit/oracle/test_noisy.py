@@ -7,14 +7,14 @@ from scipy import stats
 
 from alframe.core.errors import ConfigError
 from alframe.oracle import NoisyOracle
-from alframe.oracle.noisy import checked_confusion, counted_uniform, cumulative_rows, drawn_from_rows
+from alframe.oracle.noisy import checked_confusion, cumulative_rows, drawn_from_rows, uniform_of_samples
 
 N = 20_000
 CONFUSION = [[0.7, 0.2, 0.1], [0.0, 1.0, 0.0], [0.25, 0.25, 0.5]]
 
 
 def oracle(n_classes: int = 10, **changes) -> NoisyOracle:
-    settings = {"rate": 0.1, "confusion": None, "reask": "same", "seed": 0}
+    settings = {"rate": 0.1, "confusion": None, "seed": 0}
     return NoisyOracle(torch.arange(N) % n_classes, n_classes, **(settings | changes))
 
 
@@ -58,7 +58,7 @@ def test_the_edges_of_a_row_by_hand() -> None:
 
 def test_seeds_differ_and_samples_do_not_follow_each_other() -> None:
     index_N = torch.arange(N)
-    uniform = [counted_uniform(seed, index_N, torch.zeros_like(index_N)) for seed in (0, 1, 2**62)]
+    uniform = [uniform_of_samples(seed, index_N) for seed in (0, 1, 2**62)]
     for one in uniform:
         assert stats.kstest(one.numpy(), "uniform").pvalue > 1e-6
         assert abs(float(torch.corrcoef(torch.stack([one[:-1], one[1:]]))[0, 1])) < 0.04
@@ -66,27 +66,11 @@ def test_seeds_differ_and_samples_do_not_follow_each_other() -> None:
     assert not torch.equal(oracle(seed=0).label(index_N), oracle(seed=1).label(index_N))
 
 
-def test_asking_again_gives_a_fresh_answer_only_if_configured() -> None:
-    index_N = torch.arange(N)
-    same, fresh = oracle(rate=0.3), oracle(rate=0.3, reask="fresh")
-    assert torch.equal(same.label(index_N), same.label(index_N))
-    first, second = fresh.label(index_N), fresh.label(index_N)
-    assert torch.equal(first, same.label(index_N))  # the first answer is the same
-    wrong = [answer != same.truth_N for answer in (first, second)]
-    both = int((wrong[0] & wrong[1]).sum())
-    low, high = stats.binom.interval(1 - 1e-6, N, 0.3**2)  # independent draws
-    assert low <= both <= high
-
-
-def test_the_kth_answer_depends_on_k_alone() -> None:
-    index = torch.arange(50).repeat(4)
-    together = oracle(rate=0.5, reask="fresh").label(index).reshape(4, 50)
-    asked = oracle(rate=0.5, reask="fresh")
-    assert torch.equal(torch.stack([asked.label(torch.arange(50)) for _ in range(4)]), together)
-    other_order = oracle(rate=0.5, reask="fresh")
-    other_order.label(torch.arange(50, 90))
-    assert torch.equal(other_order.label(torch.arange(49, -1, -1)).flip(0), together[0])
-    assert len({tuple(row) for row in together.tolist()}) == 4
+def test_the_order_of_the_questions_changes_no_answer() -> None:
+    noisy, order = oracle(rate=0.5), torch.randperm(N, generator=torch.Generator().manual_seed(1))
+    together = noisy.label(torch.arange(N))
+    assert torch.equal(noisy.label(order), together[order])
+    assert torch.equal(torch.cat([noisy.label(part) for part in order.split(999)]), together[order])
 
 
 @pytest.mark.parametrize("name", ["matrix.npy", "matrix.csv"])
