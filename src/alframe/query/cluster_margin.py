@@ -5,7 +5,7 @@ Axes: P the candidates, D the features.
 Source: Citovsky et al., Batch active learning at scale, NeurIPS 2021, algorithms 1 and 2. There the whole
 pool is clustered once, by average linkage up to a distance. Here the candidates are clustered in each round,
 in the features of the round's classifier, into a given number of clusters, because distances
-cannot be compared between classifiers.
+cannot be compared between classifiers. The margin is log(p_1st / p_2nd); there it is p_1st - p_2nd.
 """
 
 from dataclasses import dataclass, field

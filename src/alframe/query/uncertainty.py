@@ -6,6 +6,7 @@ Sources: least confidence, Lewis & Gale 1994; margin (breaking ties), Scheffer e
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -14,6 +15,7 @@ from alframe.config.ranges import check_fields
 from alframe.core.records import Labelled, PoolScores
 from alframe.core.selection import lowest
 from alframe.query.pool_ranking import finite
+from alframe.query.power import log_closeness
 
 
 @dataclass(frozen=True)
@@ -69,20 +71,30 @@ class LeastConfidence(_LowestValues):
 
 @dataclass(frozen=True, kw_only=True)
 class Margin(_LowestValues):
-    """Asks samples whose two most probable classes are closest, measured as log(p_1st / p_2nd).
+    """Asks samples whose two most probable classes are closest together.
 
     Attributes:
+        scale: "log" compares log(p_1st / p_2nd), "probability" compares p_1st - p_2nd, as the source does.
+            The two rank samples alike if there are two classes. With more classes, "log" asks earlier about
+            samples whose probability is spread over many classes.
         spread: at least 1; n random ones of the spread * n lowest margins are asked, which keeps
             near-duplicates from filling a question. 1 asks the very lowest.
 
     Source: Scheffer, Decomain & Wrobel, Active hidden Markov models for information extraction, IDA 2001.
     """
 
+    scale: Literal["log", "probability"]
     needs: frozenset[str] = field(default=frozenset({"margin"}), init=False)
 
     def value(self, scores: PoolScores) -> Tensor:
-        """Return (P,) float32, the margin; the lower, the earlier it is asked."""
-        return finite(scores, "margin_P")
+        """Return (P,) float, the lower, the earlier it is asked.
+
+        It is log(p_1st / p_2nd), or -log(1 - (p_1st - p_2nd)), which ranks as p_1st - p_2nd does.
+        The latter does not saturate.
+        """
+        if self.scale == "log":
+            return finite(scores, "margin_P")
+        return -log_closeness(finite(scores, "log_odds_P"), finite(scores, "margin_P"))
 
 
 @dataclass(frozen=True, kw_only=True)
