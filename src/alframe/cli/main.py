@@ -28,6 +28,7 @@ from alframe.cli.job import Objective, run_job
 from alframe.cli.output_directory import RunTarget, run_target
 from alframe.cli.sweep import Job, Launch
 from alframe.config.command_line import check_command_line, with_overrides
+from alframe.config.compose import first_line
 from alframe.config.validate import conf_directory
 from alframe.core.errors import AnswersNeeded, Terminated, TrialError, UserError
 from alframe.core.file_names import shown, sync_line
@@ -38,7 +39,7 @@ _SHOWN_IF_ANY = ("interrupted", "waiting", "running", "not begun")  # statuses; 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit the process with its code."""
     arguments = sys.argv[1:] if arguments is None else arguments
-    if arguments == ["--version"]:
+    if "--version" in arguments:
         print(f"alframe {metadata.version('alframe')}")
         sys.exit(0)
     signal.signal(signal.SIGTERM, _terminate)
@@ -58,8 +59,7 @@ def _run(arguments: list[str]) -> int:
     try:
         line = check_command_line(arguments)
         if line is None:
-            _hydra(arguments, begun)
-            return 0
+            return _hydra_alone(with_overrides(arguments, []), begun)
         target = run_target(line)
         whole = with_overrides(arguments, target.overrides)
         if target.sweep is not None:
@@ -87,6 +87,19 @@ def _hydra(arguments: list[str], begun: list[str], n_trials: int | None = None) 
     hydra.main(version_base="1.3", config_path=str(conf_directory()), config_name="config")(task)()
     if failure:
         raise failure[0]
+
+
+def _hydra_alone(arguments: list[str], begun: list[str]) -> int:
+    """Pass a command line with flags such as --cfg to Hydra and return the exit code."""
+    try:
+        _hydra(arguments, begun)
+    except SystemExit as error:
+        return 2 if error.code else 0
+    except ValueError as error:  # Hydra's own errors for such flags
+        if begun:
+            raise
+        raise UserError(first_line(error)) from error
+    return 0
 
 
 def _single(target: RunTarget, arguments: list[str], begun: list[str]) -> None:

@@ -4,6 +4,7 @@ import argparse
 import contextlib
 import io
 import math
+import re
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from alframe.config.validate import check
 from alframe.core.errors import ConfigError, UserError
 
 MAX_CHECKED = 50  # options of one group in a sweep that are composed before it starts
+_FOR_HYDRA_ALONE = ("shell_completion", "info", "config_path", "config_name", "experimental_rerun")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,14 +53,16 @@ def check_command_line(arguments: list[str]) -> CommandLine | None:
             settings in conflict, or a line that cannot be parsed.
     """
     flags = hydra_arguments(arguments)
-    if flags.help or flags.hydra_help or flags.shell_completion or flags.info:
+    if flags.hydra_help:
         return None
-    if flags.config_path or flags.config_name:
+    if flags.help or flags.info:
+        with contextlib.suppress(ConfigError):  # a value may be missing
+            composed_whole(flags.overrides + _search_path(flags.config_dir))
+    if flags.help:
         return None
-    if flags.resolve and not flags.cfg:
-        raise UserError("--resolve: expected --cfg with it, got none. Write --cfg job --resolve.")
-    if flags.cfg and flags.multirun:
-        raise UserError("--cfg: expected one trial, whose config it prints, got a sweep. Leave out -m.")
+    _check_flags(flags)
+    if any(getattr(flags, name) for name in _FOR_HYDRA_ALONE):
+        return None
     search_path = _search_path(flags.config_dir)
     each = [read_override(text, multirun=flags.multirun) for text in flags.overrides]
     if flags.multirun:
@@ -70,6 +74,7 @@ def check_command_line(arguments: list[str]) -> CommandLine | None:
     elif not flags.cfg:
         _check_one_trial(each, node, arguments)
     check_values(each)
+    _check_added(config, each)
     _check_whole(config, each, search_path)
     _check_other_options(each, search_path)
     if flags.cfg:
@@ -85,37 +90,70 @@ def check_command_line(arguments: list[str]) -> CommandLine | None:
 
 
 def hydra_arguments(arguments: list[str]) -> argparse.Namespace:
-    """Return Hydra's flags and the overrides of a command line.
+    """Return Hydra's flags and the overrides of a command line. They may be mixed in any order.
 
-    Hydra's own parser has no public form. This function is the only place that uses it; its test names the
-    attributes that alframe reads.
+    Everything after `--` is an override. Hydra's own parser has no public form. This function is the only
+    place that uses it; its test names the attributes that alframe reads.
 
     Raises:
-        UserError: the line has an unknown flag.
+        UserError: the line has an unknown flag, or a flag has a wrong value.
     """
     from hydra._internal.utils import get_args_parser
 
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    printed = io.StringIO()
     try:
-        with contextlib.redirect_stderr(io.StringIO()):  # argparse would print its usage
-            return get_args_parser().parse_args(arguments)
+        with contextlib.redirect_stderr(printed):  # argparse would print its usage
+            flags = get_args_parser().parse_intermixed_args(arguments[:end])
     except SystemExit as error:
         if error.code in (0, None):
             raise
-        raise UserError(
-            "expected key=value, group=choice or one of Hydra's flags; see alframe --help."
-        ) from None
+        raise _wrong_flag(printed.getvalue()) from None
+    flags.overrides = [*flags.overrides, *arguments[end + 1 :]]
+    return flags
+
+
+def _wrong_flag(printed: str) -> UserError:
+    """Return the error for a line that argparse refuses. Its reason is the last line that it printed."""
+    reason = printed.strip().splitlines()[-1].partition(" error: ")[2]
+    unknown = reason.removeprefix("unrecognized arguments: ")
+    if unknown == reason:
+        return UserError(f"{reason.removeprefix('argument ')}. See alframe --help.")
+    key = re.match(r"--?([A-Za-z][\w./@]*)[= ]*(.*)", unknown)
+    hint = f" Keys have no dashes: write {key[1]}={key[2] or 'VALUE'}." if key else ""
+    return UserError(
+        f"{unknown}: expected key=value, group=choice or one of Hydra's flags.{hint} See alframe --help."
+    )
+
+
+def _check_flags(flags: argparse.Namespace) -> None:
+    """Raise `UserError` for flags that exclude each other or need another one."""
+    if flags.resolve and not flags.cfg:
+        raise UserError("--resolve: expected --cfg with it, got none. Write --cfg job --resolve.")
+    if flags.package and not flags.cfg:
+        raise UserError("--package: expected --cfg with it, got none. Write --cfg job --package KEY.")
+    if flags.cfg and flags.multirun:
+        raise UserError("--cfg: expected one trial, whose config it prints, got a sweep. Leave out -m.")
+    names = ("run", "multirun", "cfg", "shell_completion", "info")
+    given = [f"--{name.replace('_', '-')}" for name in names if getattr(flags, name)]
+    if len(given) > 1:
+        raise UserError(f"{given[0]}: expected no other command with it, got {given[1]}. Leave out one.")
 
 
 def with_overrides(arguments: list[str], added: list[str]) -> list[str]:
-    """Return a command line with further overrides. They follow the last one, because Hydra refuses overrides
-    on both sides of a flag.
+    """Return a command line with further overrides, in an order that Hydra's parser takes: flags first.
 
-    >>> with_overrides(["data=digits", "-m"], ["seed=1"])
-    ['data=digits', 'seed=1', '-m']
+    >>> with_overrides(["data=digits", "-m", "query=margin", "--config-dir", "mine"], ["seed=1"])
+    ['--multirun', '--config-dir=mine', 'data=digits', 'query=margin', 'seed=1']
     """
-    given = hydra_arguments(arguments).overrides
-    end = len(arguments) - arguments[::-1].index(given[-1]) if given else len(arguments)
-    return [*arguments[:end], *added, *arguments[end:]]
+    given = vars(hydra_arguments(arguments))
+    overrides = given.pop("overrides")
+    flags = [
+        f"--{name.replace('_', '-')}" + ("" if value is True else f"={value}")
+        for name, value in given.items()
+        if value not in (None, False)
+    ]
+    return [*flags, *overrides, *added]
 
 
 def _search_path(config_dir: str | None) -> list[str]:
@@ -155,6 +193,24 @@ def _check_other_options(overrides: Sequence[CommandOverride], search_path: list
     for override in overrides:
         for other in override.each[1:MAX_CHECKED] if override.chooses else []:
             composed_whole([other if text == override.each[0] else text for text in first] + search_path)
+
+
+def _check_added(config: dict[str, Any], overrides: Sequence[CommandOverride]) -> None:
+    """Raise `UserError` for a key that is added to a group whose option makes no object, such as none."""
+    for override in overrides:
+        group, _, key = override.key.removeprefix("+").partition(".")
+        node = config.get(group)
+        if (
+            override.key.startswith("+")
+            and key
+            and isinstance(node, dict)
+            and node.get("_target_", 1) is None
+        ):
+            others = ", ".join(name for name in node if name not in ("_target_", key.partition(".")[0]))
+            raise UserError(
+                f"{override.text}: the choice made for {group} has no such key"
+                + (f"; it has {others}." if others else " and no other.")
+            )
 
 
 def _check_whole(

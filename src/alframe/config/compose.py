@@ -15,7 +15,8 @@ from omegaconf.errors import InterpolationResolutionError, MissingMandatoryValue
 
 from alframe._text import one_line
 from alframe.config.moved_keys import check_moved_key
-from alframe.config.validate import conf_directory
+from alframe.config.ranges import RANGES
+from alframe.config.validate import GROUPS, conf_directory
 from alframe.core.errors import ConfigError, UserError
 
 # Options of Hydra's plug-ins, and the extra of alframe that installs each.
@@ -91,8 +92,20 @@ def composed_whole(overrides: list[str]) -> tuple[dict[str, Any], DictConfig]:
         raise UserError(f"{error.full_key}: {first_line(error)}") from error
     except (HydraException, OmegaConfBaseException, ValueError, yaml.YAMLError) as error:
         raise _unknown_key(error) from error
+    _check_top_level(trial)
     assert isinstance(config, dict)
     return {str(key): value for key, value in config.items()}, node.hydra
+
+
+def _check_top_level(trial: DictConfig) -> None:
+    """Raise `UserError` for a key beside the known ones that no value refers to: it would have no effect."""
+    known = {"experiment", *GROUPS, *(key.partition(".")[0] for key in RANGES)}
+    others = [str(key) for key in trial if key not in known]
+    if others:
+        text = OmegaConf.to_yaml(trial)
+        for key in others:
+            if not re.search(rf"\${{(oc\.select:)?{re.escape(key)}\b", text):
+                raise UserError(f"{key}: no such key or group. {_closest(key, _known_keys())}")
 
 
 def _unknown_option(error: MissingConfigException) -> UserError:
@@ -104,11 +117,16 @@ def _unknown_option(error: MissingConfigException) -> UserError:
             f"{group}={choice}: expected a plug-in of Hydra, which is not installed. "
             f"Write pip install 'alframe[{extra}]'."
         )
-    options = sorted(path.stem for path in (conf_directory() / group).glob("*.yaml")) if group else []
+    options = options_of(group) if group else []
     if not options:
         groups = [path.name for path in conf_directory().iterdir() if path.is_dir()]
         return UserError(f"{group or choice}: no such group. {_closest(group or choice, groups)}")
     return UserError(f"{group}={choice}: no such option. {_closest(choice, options)}")
+
+
+def options_of(group: str) -> list[str]:
+    """Return the names of a group's options, sorted."""
+    return sorted(path.stem for path in (conf_directory() / group).glob("*.yaml"))
 
 
 def _unknown_key(error: Exception) -> UserError:
@@ -121,6 +139,9 @@ def _unknown_key(error: Exception) -> UserError:
             group = key.partition(".")[0]
             return UserError(f"{key}: the choice made for {group} has no such key; another choice has.")
         return UserError(f"{key}: no such key or group. {_closest(key, existing)}")
+    twice = re.search(r"Multiple values for ([\w/@.]+)\.", str(error))
+    if twice:
+        return UserError(f"{twice[1]}: expected one option, got two. Write {twice[1]}=OPTION without +.")
     cause = first_line(error.__cause__) if error.__cause__ else ""
     text = one_line(error)
     return UserError(text if cause.rstrip(".") in text else f"{text}: {cause}")

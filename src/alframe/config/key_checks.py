@@ -17,6 +17,11 @@ _AUTO_LABEL_USES = {
     "alframe.learner.SupervisedRecipe": ("train", "ignore"),
 }
 
+_PARTS_OF_A_RECIPE = {
+    "augment": ("rotation", "scale", "shear", "shift", "elastic"),
+    "one_cycle": ("pct_start", "div_factor", "final_div_factor", "three_phase"),
+}
+
 
 def device(key: str, value: Any) -> None:
     """Check for a device."""
@@ -38,10 +43,19 @@ def settings(*names: str) -> Check:
         if not isinstance(value, dict):
             hint = "" if value is None else f"Write {key}.{names[0]}={value}."
             raise ConfigError(key, expected, "null" if value is None else value, hint)
-        if set(value) != set(names):
-            raise ConfigError(key, expected, ", ".join(map(str, value)))
+        _known(key, value, names)
+        missing = [name for name in names if name not in value]
+        if missing:
+            raise ConfigError(key, expected, hint=f"Give {', '.join(missing)} too.")
 
     return check
+
+
+def _known(key: str, value: Mapping[str, Any], names: Sequence[str]) -> None:
+    """Raise `ConfigError` if a mapping has other keys than `names`."""
+    others = [str(name) for name in value if name not in names]
+    if others:
+        raise ConfigError(key, f"the settings {', '.join(names)}", ", ".join(others))
 
 
 def widths(key: str, value: Any) -> None:
@@ -106,6 +120,9 @@ def learner(key: str, value: Any) -> None:
     if not isinstance(value, dict):
         return
     uses = _AUTO_LABEL_USES.get(value.get("_target_", ""))
+    if uses is not None:
+        for part, names in _PARTS_OF_A_RECIPE.items():
+            _known(f"{key}.{part}", value.get(part) or {}, names)
     if uses is not None and "auto_labels" in value:
         one_of(*uses)(f"{key}.auto_labels", value["auto_labels"])
     if "patience" not in value or "validation_share" not in value:

@@ -14,7 +14,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
 from alframe.config.checks import Check, number, whole
-from alframe.config.compose import first_line
+from alframe.config.compose import first_line, options_of
 from alframe.config.ranges import RANGES
 from alframe.config.validate import conf_directory
 from alframe.core.errors import ConfigError, UserError
@@ -57,14 +57,32 @@ def read_override(text: str, *, multirun: bool) -> CommandOverride:
         override = parse(text)
     except HydraException as error:
         raise UserError(
-            f"{text}: expected key=value or group=choice. {first_line(error)} "
+            f"{text or repr(text)}: expected key=value or group=choice. {first_line(error)} "
             "Quote values with spaces or special characters: 'key=\"a value\"'."
         ) from error
+    _check_choice(text, override)
     if override.is_sweep_override() and not multirun:
         raise UserError(f"{text}: expected one value, got several. Add -m (or --multirun) to run them all.")
     value = override.value()
     ends = (value.start, value.end) if isinstance(value, IntervalSweep) else ()
     return CommandOverride(text=text, key=override.get_key_element(), each=_each(text, override), ends=ends)
+
+
+def _check_choice(text: str, override: Override) -> None:
+    """Raise `UserError` if the choice for a group of alframe is not the name of one option."""
+    group, value = override.key_or_group, override.value()
+    if override.is_delete() or group.startswith("hydra") or not (conf_directory() / group).is_dir():
+        return
+    if isinstance(value, list):
+        names = ",".join(map(str, value))
+        raise UserError(f"{text}: expected one option, got several. For one trial each: -m {group}={names}")
+    if value is None or isinstance(value, (dict, bool, int, float)):
+        none = (conf_directory() / group / "none.yaml").is_file()
+        way_out = f"{group}=none" if value is None and none else f"{group}=OPTION"
+        raise UserError(
+            f"{text}: expected the name of an option. Write {way_out}, or leave it out. There are: "
+            f"{', '.join(options_of(group))}."
+        )
 
 
 def _each(text: str, override: Override) -> list[str]:
@@ -93,7 +111,8 @@ def check_values(overrides: Iterable[CommandOverride]) -> None:
         if rule is None:
             continue
         for value in override.ends or (parse(text).value() for text in override.each):
-            if not (isinstance(value, str) and "${" in value):  # a reference, resolved later
+            # A reference is resolved later, and a mapping may have a part of the keys.
+            if not (isinstance(value, dict) or (isinstance(value, str) and "${" in value)):
                 rule(key, value)
 
 

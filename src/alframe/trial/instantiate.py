@@ -49,8 +49,17 @@ def instantiate(
             signature.bind(**arguments)
     except (hydra.errors.InstantiationException, TypeError, ValueError) as error:
         reason = " ".join(str(error.__cause__ or error).split())
-        raise ConfigError(group, f"settings that {node['_target_']} takes: {reason}") from error
+        key = f"settings that {node['_target_']} takes: {reason}"
+        raise ConfigError(group, key, hint=_takes(node["_target_"])) from error
     return make(**arguments) if call else make
+
+
+def _takes(target: str) -> str:
+    """Return a sentence with the names of a target's parameters, empty if they cannot be found out."""
+    with suppress(Exception):
+        names = inspect.signature(hydra.utils.get_object(target)).parameters
+        return f"It takes {', '.join(names)}." if names else "It takes none."
+    return ""
 
 
 def check_targets(config: Mapping[str, Any]) -> None:

@@ -1,13 +1,18 @@
 import json
+import sys
 from pathlib import Path
 
+import hydra
 import pytest
 from hydra.core.config_store import ConfigStore
+from hydra.core.hydra_config import HydraConfig
 
-import alframe
-from alframe.config.command_line import check_command_line, hydra_arguments
+import alframe.cli.main
+from alframe.config.command_line import check_command_line, hydra_arguments, with_overrides
 from alframe.config.compose import composed
+from alframe.config.validate import conf_directory
 from alframe.core.errors import UserError
+from tests.support.helpers import alframe as alframe_command
 
 
 @pytest.mark.parametrize(
@@ -28,7 +33,34 @@ from alframe.core.errors import UserError
         (["--nonsense"], "Hydra's flags"),
         (["-m", "query=margin,margn"], "query=margn: no such option. Did you mean margin?"),
         (["-m", "query=margin", "nope=1,2"], "nope: no such key or group."),
-        (["query=null"], "Config group override must be a string"),
+        (["query=null"], "query=null: expected the name of an option. Write query=none, or leave it out."),
+        (["experiment=null"], "Write experiment=OPTION, or leave it out. There are: certified_half_percent"),
+        (["query=3"], "query=3: expected the name of an option. Write query=OPTION"),
+        (["query={a:1}"], "expected the name of an option"),
+        (["query=[margin,badge]"], "expected one option, got several. For one trial each: -m query=margin,b"),
+        (["+query=badge"], "query: expected one option, got two. Write query=OPTION without +."),
+        (["+foo=1"], "foo: no such key or group. alframe --cfg job lists all."),
+        (["-m", "++sed=1,2"], "sed: no such key or group. Did you mean seed?"),
+        (["+certificate.tolerence=0.1"], "certificate: expected the settings tolerance, confidence, reach"),
+        (["+cost.our=1"], "cost: expected the settings hand_label, auto_label, hour"),
+        (["+data.imbalance.x=1"], "data.imbalance: expected the settings kind, ratio, shuffle_classes, got"),
+        (["+learner.augment.flip=1"], "learner.augment: expected the settings rotation, scale, shear"),
+        (["+learner.one_cycle.x=1"], "learner.one_cycle: expected the settings pct_start"),
+        (["query=none", "+query.spread=2"], "the choice made for query has no such key and no other."),
+        (["auto_label=none", "+auto_label.threshold=0.9"], "has no such key; it has keep."),
+        (["data=digits", "-m", "x=1"], "x: no such key or group."),
+        (["data=digits", "--", "seed=x"], "seed: expected a whole number of at least 0, got 'x'"),
+        (["--", "-m"], "-m: expected key=value or group=choice."),
+        (["--seed=3"], "--seed=3: expected key=value, group=choice or one of Hydra's flags. Keys have no "),
+        (["data=digits", "--seed", "3"], "Keys have no dashes: write seed=3."),
+        (["--cfg", "foo"], "--cfg/-c: invalid choice: 'foo' (choose from"),
+        (["--config", "x"], "ambiguous option: --config could match --config-path"),
+        (["--config-dir", "no/folder", "seed=1,2", "-m"], "--config-dir: expected a folder, got 'no/folder'"),
+        (["--package", "query"], "Write --cfg job --package KEY."),
+        (["-r", "-m", "seed=1,2"], "--run: expected no other command with it, got --multirun."),
+        (["--info", "-m"], "--multirun: expected no other command with it, got --info."),
+        (["-h", "query=margn"], "query=margn: no such option. Did you mean margin?"),
+        (["query=margn", "--info"], "query=margn: no such option. Did you mean margin?"),
         (["seed=-3"], "seed: expected a whole number of at least 0, got -3"),
         (["-m", "seed=1,two"], "seed: expected a whole number of at least 0, got 'two'"),
         (["-m", "seed="], "seed: expected a whole number of at least 0, got ''"),
@@ -84,6 +116,15 @@ def test_a_mistake_on_the_command_line_is_answered_with_the_existing_names(typed
         ["--cfg", "job", "+sweep=search"],
         ["stopping.max_rounds=3"],
         ["+query.extra=1"],
+        ["+mine=0.1", "learner.optimizer.lr=${mine}"],
+        ["query=none", "query._target_=mine.Query", "+query.step=2", "+query.num=10"],
+        ["data=digits", "query=badge", "--help"],
+        ["-h", "data=folder"],  # a value is missing
+        ["data=digits", "--info", "searchpath"],
+        ["--hydra-help"],
+        ["data=digits", "-c", "job"],
+        ["-cjob", "--package", "query", "data=digits"],
+        ["seed=1", "-r"],
         ["--help"],
         ["--cfg", "job"],
         ["hydra.run.dir=somewhere"],
@@ -97,12 +138,66 @@ def test_hydras_parser_has_the_attributes_that_alframe_reads() -> None:
     flags = hydra_arguments(["-m", "--config-dir", "mine", "seed=1,2", "query=margin"])
     assert flags.overrides == ["seed=1,2", "query=margin"]
     assert (flags.multirun, flags.config_dir) == (True, "mine")
-    others = ("help", "hydra_help", "shell_completion", "info", "config_path", "config_name", "cfg")
+    others = (
+        "help", "hydra_help", "shell_completion", "info", "config_path", "config_name", "cfg", "resolve",
+        "package", "run", "experimental_rerun",
+    )  # fmt: skip
     assert not any(getattr(flags, name) for name in others)
+    assert set(vars(flags)) == {*others, "overrides", "multirun", "config_dir"}
     assert hydra_arguments(["--cfg", "job"]).cfg == "job"
     assert hydra_arguments(["--info"]).info == "all"
     with pytest.raises(SystemExit):
         hydra_arguments(["--version"])
+
+
+FLAGS = [
+    ["-m"],
+    ["--multirun", "--config-dir", "mine"],
+    ["-cd", "mine", "-m"],
+    ["-cd=mine"],
+    ["--cfg", "job", "--resolve"],
+    ["-c", "job", "--package", "query"],
+    ["--info", "searchpath"],
+    ["-h"],
+    ["-r"],
+]
+
+
+@pytest.mark.parametrize("flags", FLAGS, ids=lambda flags: " ".join(flags))
+def test_flags_may_stand_anywhere_and_hydra_gets_them_first(flags: list[str]) -> None:
+    from hydra._internal.utils import get_args_parser
+
+    overrides = ["data=digits", "seed=1,2", "~stopping.max_rounds", "seed=3"]
+    wanted = vars(get_args_parser().parse_args([*flags, *overrides]))
+    for at in range(len(overrides) + 1):
+        typed = [*overrides[:at], *flags, *overrides[at:]]
+        assert vars(hydra_arguments(typed)) == wanted
+        line = with_overrides(typed, ["hydra.run.dir=here"])
+        found = vars(get_args_parser().parse_args(line))
+        assert found.pop("overrides") == [*overrides, "hydra.run.dir=here"]
+        assert found == {name: value for name, value in wanted.items() if name != "overrides"}
+
+
+def test_jobs_are_those_of_a_plain_application_of_hydra(
+    in_tmp: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    typed = ["data=digits", "seed=1,2", "-m"]
+    found: dict[str, list[tuple[int, list[str]]]] = {"plain": [], "alframe": []}
+
+    def job(name: str) -> None:
+        state = HydraConfig.get()
+        overrides = [text for text in state.overrides.task if not text.startswith("hydra.")]
+        found[name].append((state.job.get("num", 0), overrides))
+
+    @hydra.main(version_base="1.3", config_path=str(conf_directory()), config_name="config")
+    def plain(node: object) -> None:
+        job("plain")
+
+    monkeypatch.setattr(sys, "argv", ["plain", *typed])
+    plain()
+    monkeypatch.setattr(alframe.cli.main, "run_job", lambda node, launch: job("alframe"))
+    alframe_command(*typed, cwd=in_tmp)
+    assert found["alframe"] == found["plain"] != []
 
 
 def test_only_two_modules_use_undocumented_parts_of_hydra() -> None:

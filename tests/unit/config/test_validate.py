@@ -41,7 +41,7 @@ def default() -> dict:
         ("threads", 0, "threads: expected"),
         ("data.limit", 1, "data.limit: expected a whole number of at least 2"),
         ("data.download", "yes", "data.download: expected true or false"),
-        ("data.imbalance", "long_tail", "data.imbalance: expected settings such as those of the file"),
+        ("data.imbalance", "long_tail", "Write data.imbalance.kind=long_tail."),
         ("data.imbalance.kind", "steep", "none or long_tail or step, got 'steep'"),
         ("data.imbalance.ratio", 0.5, "data.imbalance.ratio: expected a number of at least 1, got 0.5"),
         ("data.imbalance.shuffle_classes", 1, "data.imbalance.shuffle_classes: expected true or false"),
