@@ -55,8 +55,7 @@ def read_sheet(file: Path, class_names: Sequence[str] = ()) -> Sheet:
             recognised.
     """
     try:
-        tables = {name: read_table(text) for name, text in possible_texts(read_bytes(file)).items()}
-        table = _chosen(list(tables.values()), class_names)
+        table = _read(possible_texts(read_bytes(file)), class_names)
         problems = [*table.problems, *(_misplaced(table, class_names) if class_names else [])]
     except FileNotFoundError:
         table, problems = Table(), []
@@ -96,18 +95,20 @@ def _csv_cell(cell: str) -> str:
     return '"' + cell.replace('"', '""') + '"' if special or cell != cell.strip() else cell
 
 
-def _chosen(tables: Sequence[Table], class_names: Sequence[str]) -> Table:
+def _read(texts: Sequence[str], class_names: Sequence[str]) -> Table:
     """Return the table whose labels are class names, or the first if no label depends on the encoding.
 
     Raises:
         NotASheet: labels are names in no encoding, or different names in two of them.
     """
+    first = read_table(texts[0])
+    if len(texts) == 1 or not class_names or all(line.label.isascii() for line in first.lines):
+        return first
+    tables = [first, *map(read_table, texts[1:])]
     answers = [
         {line.line: match_answer(line.label, class_names) for line in table.lines if not line.label.isascii()}
         for table in tables
     ]
-    if len(tables) == 1 or not class_names or not answers[0]:
-        return tables[0]
     n_known = [sum(answer is not None for answer in each.values()) for each in answers]
     best = [each for each, n in zip(answers, n_known, strict=True) if n == max(n_known)]
     for line, answer in best[0].items():

@@ -192,12 +192,15 @@ def _nfc(text: str) -> str:
 
 def _spaced(text: str) -> str:
     """Return a text without invisible signs, and with single spaces for all kinds of space."""
+    if text.isascii():
+        return " ".join(text.split())
     visible = (sign for sign in text if unicodedata.category(sign) != "Cf")
     return " ".join(_nfc("".join(visible)).split())
 
 
 def _folded(text: str) -> str:
-    return _spaced(unicodedata.normalize("NFD", _spaced(text)).casefold())
+    text = _spaced(text)
+    return text.lower() if text.isascii() else _spaced(unicodedata.normalize("NFD", text).casefold())
 
 
 def _simplified(text: str) -> str:

@@ -67,15 +67,15 @@ def read_bytes(file: Path) -> bytes:
     return content
 
 
-def possible_texts(content: bytes) -> dict[str, str]:
-    """Return the texts that bytes can mean by encoding: one, or several if they are not Unicode text.
+def possible_texts(content: bytes) -> list[str]:
+    """Return the texts that bytes can mean: one, or several in different encodings if they are not Unicode.
 
     Raises:
         NotASheet: no encoding fits, or the text is no table.
     """
     encoding = _unicode_encoding(content)
     try:
-        texts = {encoding: content.decode(encoding)}
+        texts = [content.decode(encoding)]
     except UnicodeDecodeError as error:
         if encoding != "utf-8" or content.startswith(codecs.BOM_UTF8):
             raise NotASheet(
@@ -83,8 +83,8 @@ def possible_texts(content: bytes) -> dict[str, str]:
                 "The file is damaged. Save it again as CSV UTF-8"
             ) from error
         texts = _older_texts(content)
-    texts = {name: text.lstrip("\ufeff").rstrip("\x1a") for name, text in texts.items()}
-    head = next(iter(texts.values()))[:100].lstrip()
+    texts = [text.lstrip("\ufeff").rstrip("\x1a") for text in texts]
+    head = texts[0][:100].lstrip()
     for sign, kind in _MARKUP:
         if head.startswith(sign):
             raise _another_kind(kind)
@@ -103,17 +103,15 @@ def _unicode_encoding(content: bytes) -> str:
     return "utf-8"
 
 
-def _older_texts(content: bytes) -> dict[str, str]:
+def _older_texts(content: bytes) -> list[str]:
     """Return the different texts of bytes that are not UTF-8; latin-1 fits all bytes."""
-    texts: dict[str, str] = {}
+    texts: list[str] = []
     for encoding in _OLDER:
         try:
-            text = content.decode(encoding)
+            texts.append(content.decode(encoding))
         except UnicodeDecodeError:
             continue
-        if text not in texts.values():
-            texts[encoding] = text
-    return texts
+    return list(dict.fromkeys(texts))
 
 
 def _another_kind(kind: str) -> NotASheet:
