@@ -12,6 +12,7 @@ from alframe.oracle.number_text import whole_number
 DELIMITERS = (",", ";", "\t", "|")
 _NEEDED = ("index", "label")
 _TOP = 5  # the header is among the first records
+_DAMAGE = re.compile("[\\0\\u0a00]")  # zero bytes; a line end of UTF-16 in the wrong order of bytes
 _UNDO = "Undo the last change, or delete the file to be asked again"
 
 
@@ -61,9 +62,10 @@ def read_table(text: str) -> Table:
     if not text.strip("\0,;|\"' \t\r\n"):
         return Table(problems=(f": the file is empty. {_UNDO}",))
     damaged = []
-    if "\0" in text:
-        line = len(re.findall(r"\r\n|\r|\n", text[: text.index("\0")])) + 1
-        damaged = [f" line {line}: expected text, got zero bytes: the file is damaged. {_UNDO}"]
+    wrong = _DAMAGE.search(text)
+    if wrong:
+        line = len(re.findall(r"\r\n|\r|\n", text[: wrong.start()])) + 1
+        damaged = [f" line {line}: expected text, got damaged bytes. {_UNDO}"]
         text = text.replace("\0", "")
     layout = _layout(text)
     if layout is None:
