@@ -61,7 +61,7 @@ docs: $(DONE)
 	@$(BIN)/python scripts/docs.py $(ARGS)
 
 audits: $(DONE)
-	@ALFRAME_ALL_AUDITS=1 $(PYTEST) tests/unit/audit -k seldom_false $(ARGS)
+	@ALFRAME_ALL_AUDITS=1 $(PYTEST) tests/unit/audit -k rarely_false $(ARGS)
 
 kills: $(DONE)
 	@ALFRAME_ALL_KILLS=1 $(PYTEST) tests/integration/test_resume.py -k killed $(ARGS)

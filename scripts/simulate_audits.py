@@ -98,7 +98,7 @@ def main() -> None:
     parser.add_argument("--methods", nargs="+", choices=list(METHODS), default=list(METHODS))
     options = parser.parse_args()
     if options.tail_share is not None:
-        set_constant("TAIL_SHARE", options.tail_share, "certify")
+        set_constant("TAIL_SHARE", options.tail_share, "certify", "feasibility")
     if options.bets:
         set_constant("BETS_G", np.array(options.bets), "betting", "next_questions")
     torch.set_num_threads(1)

@@ -99,9 +99,17 @@ def log_evidence(trace: Trace, null: int) -> Floats:
     return np.asarray(np.logaddexp.reduce(log_wealth_GD, axis=0)) - math.log(len(BETS_G))
 
 
+def draws_to_reject(trace: Trace, null: int, alpha: float) -> int | None:
+    """Return the number of draws after which the evidence against M >= `null` reached 1 / alpha, or None."""
+    if len(trace) == 0:
+        return None
+    reached_D = np.flatnonzero(log_evidence(trace, null) >= -math.log(alpha) + 1e-9)
+    return int(reached_D[0]) + 1 if len(reached_D) else None
+
+
 def rejected(trace: Trace, null: int, alpha: float) -> bool:
     """Return True if the evidence against M >= `null` has reached 1 / alpha at any draw so far."""
-    return len(trace) > 0 and bool(log_evidence(trace, null).max() >= -math.log(alpha) + 1e-9)
+    return draws_to_reject(trace, null, alpha) is not None
 
 
 def most_wrong_so_far(trace: Trace, found_wrong: int, unanswered: int, alpha: float) -> int:
@@ -137,11 +145,9 @@ def smallest_error_free_draws(population: int, most_left: int, alpha: float, bas
     while most_left < population:
         left_D = np.arange(population, population - min(length, limit), -1, dtype=np.float64)
         none_D = np.zeros(len(left_D))
-        log_e_D = log_evidence(
-            Trace(value_D=none_D, top_D=left_D / base, found_wrong_D=none_D), most_left + 1
-        )
-        reached_D = np.flatnonzero(log_e_D >= -math.log(alpha) + 1e-9)
-        if len(reached_D) or length >= limit:
-            return int(reached_D[0]) + 1 if len(reached_D) else limit
+        errorless = Trace(value_D=none_D, top_D=left_D / base, found_wrong_D=none_D)
+        needed = draws_to_reject(errorless, most_left + 1, alpha)
+        if needed is not None or length >= limit:
+            return limit if needed is None else needed
         length *= 2
     return 0

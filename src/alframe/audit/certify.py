@@ -2,12 +2,19 @@
 
 When labelling has ended, the labels are fixed numbers. A random audit bounds how many are wrong, whatever
 produced them. The bound counts wrong labels: a sample without a label is not wrong, but it counts in the size
-of the data set. The tolerance is a share of that size.
+of the data set. The tolerance is a share of that size. Samples set aside (the oracle's answer names no class)
+do not count in it. If the audit gets such an answer, the auto-label counts as found wrong and is removed.
 
 A fixed audit (`reach=False`) draws a number of auto-labels uniformly, which is set before the first answer,
-and uses the exact hypergeometric bound. To reach a tolerance, labels are drawn until a bound that holds at
-all times at once is within it (`alframe.audit.betting`), the least confident more often. If hand labelling
-the least confident looks cheaper than more draws, they are hand labelled instead.
+and uses the exact hypergeometric bound. Its draws depend on the seed and on its plan: an audit with another
+plan is another audit and does not go on with the same draws. To reach a tolerance, labels are drawn until a
+bound that holds at all times at once is within it (`alframe.audit.betting`), the least confident more often.
+More draws of the same order are then allowed, and the draws depend on the seed alone. If hand labelling the
+least confident looks cheaper than more draws, they are hand labelled instead.
+
+Of an oracle that errs at a known rate, the audit sees only what the oracle would call wrong. The labels that
+are truly wrong are at most E more, E being the most errors of as many answers as there are samples. Both
+kinds of audit aim at K - E, where K is the number tolerated.
 
 Why not a sequence of nested sets of labels, tested from the most confident upward (PAC labelling, Candes,
 Ilyas and Zrnic 2025, arXiv 2506.10908)? Testing them in a fixed order at level alpha each is sound for
@@ -23,23 +30,22 @@ from itertools import count
 
 import torch
 
-from alframe.audit.betting import smallest_error_free_draws
 from alframe.audit.certificate import ERRING_ORACLE, PERFECT_ORACLE, CertificateSpec
-from alframe.audit.hypergeometric import audit_size, most_oracle_errors, most_wrong, smallest_error_free_audit
+from alframe.audit.feasibility import feasibility
+from alframe.audit.hypergeometric import audit_size, most_wrong
 from alframe.audit.next_questions import labels_by_hand
-from alframe.audit.sampling import TAIL_SHARE, Auditor
+from alframe.audit.sampling import TAIL_SHARE, Auditor, n_rated
 from alframe.core.ledger import LabelLedger
 from alframe.core.protocols import Oracle
 from alframe.core.reports import Certificate
+from alframe.core.seeds import derive_generator
 
 # Without `max_labels`, a fixed audit is large enough to pass in nine of ten cases if the share of wrong
 # labels is a quarter of the tolerance. To pass at half of it, it would need more than twice the questions.
 ANTICIPATED = 0.25
 # A look at the bound costs nothing. The batch limits the questions asked after the proof is reached, and the
-# number of calls of the oracle.
+# number of calls of the oracle. An oracle can ask for more at once with `questions_at_once`.
 BATCH = 10
-# The error probability, on top of 1 - confidence, that an oracle errs more often than its rate allows.
-ORACLE_DELTA = 0.001
 
 
 @dataclass(frozen=True)
@@ -54,7 +60,7 @@ class AuditCertifier:
 
     def infeasible(self, ledger: LabelLedger, budget: int | None) -> str | None:
         """Return why the allowed number of answers cannot be enough, or None; as `feasibility`."""
-        return feasibility(len(ledger.index_auto), ledger.n_samples, self.spec, budget)
+        return feasibility(len(ledger.index_auto), n_rated(ledger), self.spec, budget)
 
     def certify(
         self,
@@ -64,106 +70,99 @@ class AuditCertifier:
         budget: int | None,
         round: int,
     ) -> tuple[LabelLedger, Certificate]:
-        """Return the ledger with the audited labels as hand labels, and the certificate.
+        """Return the ledger with the audit's answers, and the certificate.
 
         Args:
             ledger: final labels. Only auto-labels are audited; hand labels are assumed to be right.
-            oracle: answers with labels, which replace the auto-labels that were asked about.
-            generator: draws the audit; the same state gives the same questions.
+            oracle: answers with labels, which replace the auto-labels that were asked about, or with numbers
+                below 0 if no class is right: these samples are set aside.
+            generator: draws the audit; the same state and the same plan give the same questions.
             budget: the most questions, None for no limit except `spec.max_labels`.
             round: the round in which the audit's labels are committed.
         """
-        spec, n_auto = self.spec, len(ledger.index_auto)
-        if n_auto == 0:
-            return ledger, _certificate(ledger, spec, None, 0)
-        auditor = Auditor(ledger, oracle, generator, TAIL_SHARE if spec.chosen_method == "weighted" else 0.0)
-        ask = _reach if spec.reach else _fixed
-        certificate = _certificate(ledger, spec, auditor, ask(auditor, ledger, spec, budget))
-        note = None if certificate.reached else self.infeasible(ledger, budget)
-        return auditor.corrected(ledger, round), replace(certificate, note=note)
+        spec, n_auto, impossible = self.spec, len(ledger.index_auto), self.infeasible(ledger, budget)
+        tail_share = TAIL_SHARE if spec.chosen_method == "weighted" else 0.0
+        auditor = None
+        max_wrong = 0
+        if n_auto and spec.reach:
+            auditor = Auditor(ledger, oracle, generator, tail_share)
+            max_wrong = _reach(auditor, spec, budget)
+        elif n_auto:
+            size = _fixed_size(n_auto, n_rated(ledger), spec, budget)
+            auditor = Auditor(ledger, oracle, _of_plan(generator, spec, n_auto, size), tail_share)
+            max_wrong = _fixed(auditor, spec, size)
+        certificate = _certificate(n_rated(ledger), spec, auditor, max_wrong)
+        note = None if certificate.reached else impossible
+        ledger = auditor.corrected(ledger, round) if auditor else ledger
+        return ledger, replace(certificate, note=note)
 
 
-def feasibility(n_auto: int, n_samples: int, spec: CertificateSpec, budget: int | None) -> str | None:
-    """Return one line if even an audit without an error would fail with the allowed questions, else None.
-
-    Args:
-        n_auto: auto-labels. n_samples: the data set's size.
-        spec: the statement to prove. budget: hand labels left in the trial, None for no limit.
-
-    >>> spec = CertificateSpec(tolerance=0.005, confidence=0.95, reach=False, max_labels=200, method="auto",
-    ...                        oracle_error=None)
-    >>> print(feasibility(60_000, 60_000, spec, None))
-    certificate.max_labels: 200 answers cannot prove that at most 0.5 % of 60,000 labels are wrong; \
-593 is the smallest number that could.
-    """
-    allowed, least = spec.allowance(budget), _least(n_auto, n_samples, spec)
-    if allowed is None or allowed >= least:
-        return None
-    by_plan = spec.max_labels is not None and allowed == spec.max_labels
-    key = "certificate.max_labels" if by_plan else "stopping.max_hand_labels"
-    about = "about " if spec.chosen_method == "weighted" else ""
-    return (
-        f"{key}: {allowed:,} answers cannot prove that at most {100 * spec.tolerance:g} % of {n_samples:,} "
-        f"labels are wrong; {about}{least:,} is the smallest number that could."
-    )
-
-
-def _least(n_auto: int, n_samples: int, spec: CertificateSpec) -> int:
-    most_left = spec.most_left(n_samples)
-    if spec.reach or spec.chosen_method == "weighted":
-        base = 1.0 - TAIL_SHARE if spec.chosen_method == "weighted" else 1.0
-        return smallest_error_free_draws(n_auto, most_left, spec.alpha, base)
-    return smallest_error_free_audit(n_auto, most_left, spec.alpha)
-
-
-def _fixed(auditor: Auditor, ledger: LabelLedger, spec: CertificateSpec, budget: int | None) -> int:
-    """Ask a number of questions fixed beforehand; return the most wrong labels that can be left."""
-    n_auto, n_samples = len(auditor.answered_A), ledger.n_samples
-    most_left = spec.most_left(n_samples)
+def _fixed_size(n_auto: int, n_rated: int, spec: CertificateSpec, budget: int | None) -> int:
+    """Return the number of questions of a fixed audit, which is known before the first answer."""
     size = spec.max_labels
     if size is None:
-        size = audit_size(n_auto, most_left, min(1.0, ANTICIPATED * most_left / n_auto), spec.alpha)
-    auditor.draw(min(size, n_auto, *([] if budget is None else [max(0, budget)])))
+        aim = spec.aim(n_rated)
+        size = audit_size(n_auto, aim, min(1.0, ANTICIPATED * aim / n_auto), spec.alpha)
+    return min(size, n_auto, *([] if budget is None else [max(0, budget)]))
+
+
+def _of_plan(generator: torch.Generator, spec: CertificateSpec, n_auto: int, size: int) -> torch.Generator:
+    """Return a generator whose numbers depend on those of `generator` and on the plan of a fixed audit.
+
+    With the same numbers, the draws of a larger audit would begin with those of a smaller one. Whoever plans
+    the larger one after seeing the smaller one fail would look twice at the same answers.
+    """
+    plan = (size, n_auto, spec.tolerance, spec.confidence, spec.chosen_method, spec.oracle_error)
+    base = int(torch.randint(2**62, (1,), generator=generator))
+    return derive_generator(base, 0, "/".join(map(str, plan)))
+
+
+def _fixed(auditor: Auditor, spec: CertificateSpec, size: int) -> int:
+    """Ask a number of questions fixed beforehand; return the most wrong labels that can be left."""
+    auditor.draw(size)
     if spec.chosen_method == "weighted":
         return auditor.most_left(spec.alpha)
-    return most_wrong(n_auto, auditor.audited, auditor.found_wrong, spec.alpha) - auditor.found_wrong
+    most = most_wrong(len(auditor.answered_A), auditor.audited, auditor.found_wrong, spec.alpha)
+    return most - auditor.found_wrong
 
 
-def _reach(auditor: Auditor, ledger: LabelLedger, spec: CertificateSpec, budget: int | None) -> int:
+def _reach(auditor: Auditor, spec: CertificateSpec, budget: int | None) -> int:
     """Ask until the tolerance is proven or no question is left; return the most that can be left wrong."""
-    most_left, allowed = spec.most_left(ledger.n_samples), spec.allowance(budget)
+    allowed, at_once = spec.allowance(budget), max(BATCH, auditor.questions_at_once)
     for look in count():
+        aim = spec.aim(auditor.n_rated)
         left = auditor.unanswered if allowed is None else min(auditor.unanswered, allowed - auditor.asked)
-        if left <= 0 or auditor.proven(most_left, spec.alpha):
+        if left <= 0 or auditor.proven(aim, spec.alpha):
             break
-        batch = min(left, max(BATCH, auditor.asked // 50))
-        tail = labels_by_hand(auditor, most_left, spec.alpha) if look % 5 == 0 else 0
+        batch = max(BATCH, auditor.asked // 50)
+        seldom = look % 5 and at_once == BATCH  # the estimate takes time
+        tail = 0 if seldom else labels_by_hand(auditor, aim, spec.alpha)
         if tail:
-            auditor.label_least_confident(min(left, max(batch, tail // 4)))
+            auditor.label_least_confident(min(left, max(batch, tail // 4, min(tail, at_once))))
         else:
-            auditor.draw(batch)
+            if at_once > batch:
+                batch = max(batch, auditor.draws_left(aim, spec.alpha, at_once))
+            auditor.draw(min(left, batch))
     return auditor.most_left(spec.alpha)
 
 
-def _certificate(
-    ledger: LabelLedger, spec: CertificateSpec, auditor: Auditor | None, max_wrong: int
-) -> Certificate:
-    n_samples = ledger.n_samples
-    rate, with_error = spec.oracle_error, None
+def _certificate(n_rated: int, spec: CertificateSpec, auditor: Auditor | None, max_wrong: int) -> Certificate:
+    n, rate, with_error = auditor.n_rated if auditor else n_rated, spec.oracle_error, None
     if rate is not None:
-        with_error = min(n_samples, max_wrong + most_oracle_errors(n_samples, rate, ORACLE_DELTA))
+        with_error = min(n, max_wrong + spec.oracle_errors(n))
     return Certificate(
         tolerance=spec.tolerance,
         confidence=spec.confidence,
         audited=auditor.audited if auditor else 0,
         asked=auditor.asked if auditor else 0,
         found_wrong=auditor.found_wrong if auditor else 0,
+        set_aside=auditor.set_aside if auditor else 0,
         max_wrong=max_wrong,
-        max_wrong_share=max_wrong / n_samples if n_samples else 0.0,
-        reached=(max_wrong if with_error is None else with_error) <= spec.most_left(n_samples),
+        max_wrong_share=max_wrong / n if n else 0.0,
+        reached=(max_wrong if with_error is None else with_error) <= spec.most_left(n),
         assumes=PERFECT_ORACLE if rate is None else ERRING_ORACLE.format(rate=100 * rate),
         method=spec.chosen_method if auditor else "none",
         oracle_error=rate,
         max_wrong_with_oracle_error=with_error,
-        confidence_with_oracle_error=None if rate is None else spec.confidence - ORACLE_DELTA,
+        confidence_with_oracle_error=None if rate is None else max(0.0, spec.confidence - spec.oracle_delta),
     )

@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from alframe.audit.betting import Floats, Trace, most_wrong_so_far, rejected
+from alframe.audit.betting import Floats, Trace, draws_to_reject, most_wrong_so_far, rejected
 from alframe.core.ledger import LabelLedger, Source
 from alframe.core.protocols import Oracle
 
@@ -47,14 +47,22 @@ def draw_order(weight_A: Floats, generator: torch.Generator) -> Ranks:
     return np.argsort(clock_A / weight_A, kind="stable")
 
 
+def n_rated(ledger: LabelLedger) -> int:
+    """Return the number of samples that shares are of: all but those set aside."""
+    return ledger.n_samples - len(ledger.index_set_aside)
+
+
 class Auditor:
     """Asks the oracle about auto-labels, at random or the least confident first, and counts the errors.
+
+    An answer that names no class counts as an error: it does not confirm the label, which is then removed.
 
     Attributes:
         weight_A: draw weights.
         answered_A, wrong_A: bool, True for labels that were asked about, and for the wrong ones among these.
         trace: the random draws.
         found_wrong: wrong labels found. audited: random draws. asked: all questions.
+        questions_at_once: the oracle's attribute of this name, or 1.
     """
 
     def __init__(
@@ -66,6 +74,7 @@ class Auditor:
         self._label_A = ledger.label_N[self._index_A].numpy()
         self._answer_A = np.full(len(index), -1, dtype=np.int64)
         self._oracle = oracle
+        self._n_rated = n_rated(ledger)
         self.weight_A = draw_weights(len(index), tail_share)
         self._order_A = draw_order(self.weight_A, generator)
         self._next = 0
@@ -73,11 +82,36 @@ class Auditor:
         self.wrong_A = np.zeros(len(index), dtype=bool)
         self.trace = Trace.empty()
         self.found_wrong = self.audited = self.asked = 0
+        self.questions_at_once: int = getattr(oracle, "questions_at_once", 1)
 
     @property
     def unanswered(self) -> int:
         """Auto-labels that have not been checked."""
         return len(self.answered_A) - self.asked
+
+    @property
+    def n_rated(self) -> int:
+        """The samples that shares are of: all but those set aside, by this audit too."""
+        return self._n_rated - self.set_aside
+
+    @property
+    def set_aside(self) -> int:
+        """Answers that name no class."""
+        return int((self._answer_A[self.answered_A] < 0).sum())
+
+    def draws_left(self, most_left: int, alpha: float, at_most: int) -> int:
+        """Return how many draws could prove the bound if none of them is wrong, or `at_most` if that is less.
+
+        A batch of this size asks nothing in vain. With unequal weights it is an estimate.
+        """
+        weight_A = self.weight_A[~self.answered_A]
+        length = min(at_most, self.unanswered - most_left)
+        of_one_draw = (weight_A**2).sum() / weight_A.sum()
+        left_D = np.maximum(weight_A.sum() - of_one_draw * np.arange(length), weight_A[-1])
+        right_D = np.zeros(length)
+        ahead = self.trace.extended(right_D, left_D / self.weight_A[-1], right_D + self.found_wrong)
+        needed = draws_to_reject(ahead, self.found_wrong + most_left + 1, alpha)
+        return length if needed is None else needed - len(self.trace)
 
     def draw(self, n: int) -> None:
         """Ask about the next n labels of the random order, or about all that are left."""
@@ -108,13 +142,16 @@ class Auditor:
         return most_wrong_so_far(self.trace, self.found_wrong, self.unanswered, alpha) - self.found_wrong
 
     def corrected(self, ledger: LabelLedger, round: int) -> LabelLedger:
-        """Return the ledger with every answer as a hand label of the audit, ascending by index."""
+        """Return the ledger with every answer of the audit, ascending by index.
+
+        Classes become hand labels. Samples whose answer names no class are set aside.
+        """
         if self.asked == 0:
             return ledger
         asked_A = torch.from_numpy(self.answered_A)
         index, order = self._index_A[asked_A].sort()
         answer = torch.from_numpy(self._answer_A)[asked_A][order]
-        return ledger.revoke(index).commit(index, answer, Source.AUDIT, round)
+        return ledger.revoke(index).answered(index, answer, Source.AUDIT, round)
 
     def _upcoming(self, n: int) -> Ranks:
         # Labels that were hand labelled in the meantime are skipped.

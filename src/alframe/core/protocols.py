@@ -113,7 +113,12 @@ class AutoLabelPolicy(Protocol):
 
 
 class Oracle(Protocol):
-    """Answers questions about labels. The methods of `RememberingOracle` are optional."""
+    """Answers questions about labels. The methods of `RememberingOracle` are optional.
+
+    The attribute `questions_at_once` is optional too. An audit that needs that many more answers asks for them
+    in one call. An oracle of people has it, because each call can mean a wait. Without it, an audit with
+    `certificate.reach=true` asks ten questions at a time.
+    """
 
     def label(self, index_Q: Tensor) -> Tensor:
         """Return (Q,) int64 answers for `index_Q` (int64): a class, `CANNOT_TELL` or `NO_CLASS`."""
@@ -168,7 +173,7 @@ class Certifier(Protocol):
     """Audits auto-labels at the end of a trial and certifies how many labels are wrong at most."""
 
     def infeasible(self, ledger: LabelLedger, budget: int | None) -> str | None:
-        """Return why the allowed number of answers cannot be enough, or None."""
+        """Return one line if the allowed answers cannot be enough, or hardly can, or None."""
         ...
 
     def certify(
@@ -179,7 +184,7 @@ class Certifier(Protocol):
         budget: int | None,
         round: int,
     ) -> tuple[LabelLedger, Certificate]:
-        """Return the ledger with the audited labels as hand labels, and the certificate.
+        """Return the ledger with the audit's answers, and the certificate.
 
         Args:
             ledger: final labels. oracle: answers the audit's questions. generator: draws the audit.

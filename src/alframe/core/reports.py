@@ -193,9 +193,11 @@ class Certificate:
         tolerance, confidence: as set by certificate.tolerance and certificate.confidence.
         audited: auto-labels drawn at random and checked.
         asked: all questions, those beyond the random draws included; each answer is a hand label.
-        found_wrong: wrong auto-labels found and corrected, among all `asked`.
+        found_wrong: wrong auto-labels found and corrected, among all `asked`. An answer that names no class
+            counts as one; the sample is then set aside.
         max_wrong: with probability `confidence`, at most this many wrong labels are left in the data set.
-        max_wrong_share: over the whole data set, samples without a label included in its size.
+        max_wrong_share: over the whole data set, samples without a label included in its size, samples set
+            aside not included.
         reached: `max_wrong` is within the tolerance, or with an `oracle_error` the bound that includes it.
         method: "uniform" or "weighted"; "none" without auto-labels.
         assumes: the assumption of the statement.
@@ -204,6 +206,7 @@ class Certificate:
         max_wrong_with_oracle_error: an upper bound if the oracle errs at that rate, each answer
             independently: `max_wrong` plus the errors of as many answers as the data set has samples.
         confidence_with_oracle_error: the probability with which that bound holds.
+        set_aside: answers of the audit that name no class, among `found_wrong`.
     """
 
     tolerance: float
@@ -220,3 +223,4 @@ class Certificate:
     oracle_error: float | None = None
     max_wrong_with_oracle_error: int | None = None
     confidence_with_oracle_error: float | None = None
+    set_aside: int = 0

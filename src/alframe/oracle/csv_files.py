@@ -41,6 +41,8 @@ class FilesOracle:
     images_N: Any
     class_names: Sequence[str]
 
+    questions_at_once = 100  # of an audit; each question file is another start of the command
+
     def label(self, index_Q: Tensor) -> Tensor:
         """Return (Q,) int64 in [0, C), the answers for `index_Q`.
 

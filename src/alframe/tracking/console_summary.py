@@ -72,9 +72,17 @@ def _certificate(certificate: Certificate | None) -> list[str]:
         f"{certificate.max_wrong:,} labels ({percent(certificate.max_wrong_share)}) are wrong; "
         f"tolerance {100 * certificate.tolerance:g} % {verdict}",
         f"                {certificate.asked:,} answers, {certificate.audited:,} of them at random; "
-        f"{certificate.found_wrong:,} found wrong and corrected",
+        f"{_found_wrong(certificate)}",
         _oracle_error(certificate),
     ]
+
+
+def _found_wrong(certificate: Certificate) -> str:
+    """Return how many labels the audit found wrong, and what became of them."""
+    wrong, aside = certificate.found_wrong, certificate.set_aside
+    if aside == 0:
+        return f"{wrong:,} found wrong and corrected"
+    return f"{wrong:,} found wrong: {wrong - aside:,} corrected, {aside:,} set aside (no class)"
 
 
 def _oracle_error(certificate: Certificate) -> str:

@@ -5,6 +5,7 @@ from typing import Any
 
 from torch import Tensor
 
+from alframe.audit.feasibility import lack_of_room
 from alframe.core.errors import ConfigError, TrialNotice, UserError
 from alframe.data import ImageDataset
 from alframe.learner.compute.autotune import Subject
@@ -73,3 +74,10 @@ def warn_of_oracle_errors(settings: TrialSettings) -> None:
         TrialNotice,
         stacklevel=2,
     )
+
+
+def warn_of_certificate(settings: TrialSettings, n_samples: int) -> None:
+    """Warn, before any question, if no or hardly any audit can prove the certificate."""
+    line = None if settings.certificate is None else lack_of_room(n_samples, settings.certificate)
+    if line is not None:
+        warnings.warn(line, TrialNotice, stacklevel=2)

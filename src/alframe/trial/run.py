@@ -22,7 +22,7 @@ from alframe.tracking.base import Trackers
 from alframe.tracking.files import file_lines
 from alframe.trial import resume
 from alframe.trial.assemble import Trial, assemble, build_tracker, load_data, members
-from alframe.trial.checks import warn_of_oracle_errors
+from alframe.trial.checks import warn_of_certificate, warn_of_oracle_errors
 from alframe.trial.directory import occupied
 from alframe.trial.instantiate import check_targets
 from alframe.trial.session import TrialSession
@@ -131,6 +131,7 @@ def _assembled(request: _Request, settings: TrialSettings, state: TrialState | N
     """Return the parts of a trial and the fingerprint of its data."""
     dataset = request.replacements.dataset or load_data(settings)
     member_N = members(settings, dataset)
+    warn_of_certificate(settings, int(member_N.sum()))
     data = fingerprint(dataset, member_N)
     if state is not None:
         resume.check_same_data(request.directory, state, data)
