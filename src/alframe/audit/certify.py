@@ -35,7 +35,7 @@ from alframe.audit.feasibility import feasibility
 from alframe.audit.hypergeometric import audit_size, most_wrong
 from alframe.audit.next_questions import labels_by_hand
 from alframe.audit.sampling import TAIL_SHARE, Auditor, n_rated
-from alframe.core.ledger import LabelLedger
+from alframe.core.ledger import LabelLedger, Source
 from alframe.core.protocols import Oracle
 from alframe.core.reports import Certificate
 from alframe.core.seeds import derive_generator
@@ -85,11 +85,12 @@ class AuditCertifier:
         auditor = None
         max_wrong = 0
         if n_auto and spec.reach:
-            auditor = Auditor(ledger, oracle, generator, tail_share)
+            auditor = Auditor(ledger, oracle, _for_population(generator, ledger), tail_share)
             max_wrong = _reach(auditor, spec, budget)
         elif n_auto:
             size = _fixed_size(n_auto, n_rated(ledger), spec, budget)
-            auditor = Auditor(ledger, oracle, _of_plan(generator, spec, n_auto, size), tail_share)
+            generator = _for_plan(_for_population(generator, ledger), spec, size)
+            auditor = Auditor(ledger, oracle, generator, tail_share)
             max_wrong = _fixed(auditor, spec, size)
         certificate = _certificate(n_rated(ledger), spec, auditor, max_wrong)
         note = None if certificate.reached else impossible
@@ -106,15 +107,28 @@ def _fixed_size(n_auto: int, n_rated: int, spec: CertificateSpec, budget: int | 
     return min(size, n_auto, *([] if budget is None else [max(0, budget)]))
 
 
-def _of_plan(generator: torch.Generator, spec: CertificateSpec, n_auto: int, size: int) -> torch.Generator:
+def _for_plan(generator: torch.Generator, spec: CertificateSpec, size: int) -> torch.Generator:
     """Return a generator whose numbers depend on those of `generator` and on the plan of a fixed audit.
 
     With the same numbers, the draws of a larger audit would begin with those of a smaller one. Whoever plans
     the larger one after seeing the smaller one fail would look twice at the same answers.
     """
-    plan = (size, n_auto, spec.tolerance, spec.confidence, spec.chosen_method, spec.oracle_error)
+    return _derived(generator, size, spec.tolerance, spec.confidence, spec.chosen_method, spec.oracle_error)
+
+
+def _for_population(generator: torch.Generator, ledger: LabelLedger) -> torch.Generator:
+    """Return another generator if samples with an auto-label have left the data, else the same one.
+
+    If they leave while people answer the audit, it starts again with new draws. The old ones without the
+    samples that left are no random sample: perhaps these left because they were found wrong.
+    """
+    gone = ((ledger.source_N == Source.AUTO) & ~ledger.member_N).nonzero().flatten()
+    return _derived(generator, *gone.tolist()) if len(gone) else generator
+
+
+def _derived(generator: torch.Generator, *values: object) -> torch.Generator:
     base = int(torch.randint(2**62, (1,), generator=generator))
-    return derive_generator(base, 0, "/".join(map(str, plan)))
+    return derive_generator(base, 0, "/".join(map(str, values)))
 
 
 def _fixed(auditor: Auditor, spec: CertificateSpec, size: int) -> int:

@@ -115,8 +115,8 @@ class AutoLabelPolicy(Protocol):
 class Oracle(Protocol):
     """Answers questions about labels. The methods of `RememberingOracle` are optional.
 
-    The attribute `questions_at_once` is optional too. An audit that needs that many more answers asks for them
-    in one call. An oracle of people has it, because each call can mean a wait. Without it, an audit with
+    The attribute `questions_at_once` is optional too. An audit that needs that many more answers asks for
+    them in one call. An oracle of people has it, because each call can mean a wait. Without it, an audit with
     `certificate.reach=true` asks ten questions at a time.
     """
 

@@ -324,6 +324,19 @@ def test_equal_confidences_and_a_confidence_close_to_one(reach, method):
     assert 3 - found.found_wrong <= found.max_wrong
 
 
+@pytest.mark.parametrize("reach", [False, True])
+def test_an_audit_starts_again_if_samples_leave_the_data(reach):
+    ledger, plan = ledger_of(950), certificate_spec(tolerance=0.02, max_labels=125, reach=reach)
+    before, after = (Recorder(torch.zeros(951, dtype=torch.int64)) for _ in range(2))
+    certify(ledger, before, plan)
+    certify(ledger.resized(torch.arange(950) != before.asked[0]), after, plan)
+    assert before.asked[0] not in after.asked
+    assert len(set(before.asked) & set(after.asked)) < 60  # by chance: 16
+    added = Recorder(torch.zeros(951, dtype=torch.int64))
+    certify(ledger.resized(torch.ones(951, dtype=torch.bool)), added, plan)
+    assert added.asked == before.asked
+
+
 def test_samples_that_left_the_data_are_not_audited():
     ledger = ledger_of(100)
     ledger = ledger.resized(torch.arange(100) >= 40)
