@@ -92,10 +92,7 @@ def test_an_old_encoding_that_is_in_doubt_is_refused_only_where_it_matters(file)
         (b"\xef\xbb\xbf\r\n,,,\r\n", "the file is empty. Undo"),
         (b"\0" * 300, "the file is empty. Undo"),
         (b"index,label\n4,cat\n1,\0\0\0", "line 3: expected text, got damaged bytes"),
-        (
-            "index,label\n4,cat\n".encode("utf-16") + b"x" + "\n1,cat".encode("utf-16-le") + b"x",
-            "got damaged",
-        ),
+        ("index,label\n".encode("utf-16") + b"x" + "4,cat\n".encode("utf-16-le") + b"x", "got damaged bytes"),
         (b"index,label\n1,\xff\n", "expected UTF-8 text, got other bytes in the label of line 2"),
         (b"\xff\xfei\0n\0d", "expected UTF-16-LE text, got truncated data at byte 6"),
         (b"PK\x03\x04\x14\0\6\0", r"got a workbook \(.xlsx, .ods or .numbers\) .* save it as CSV"),
