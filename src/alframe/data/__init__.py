@@ -1,24 +1,33 @@
 """Data sets: uint8 images and, for simulations, their true labels."""
 
+from alframe.data.banks import Images, in_memory, make_bank
 from alframe.data.dataset import ImageDataset, map_images
+from alframe.data.decoded import DecodedImages
 from alframe.data.folder import folder
+from alframe.data.identity import content_digest, content_digests, picture
 from alframe.data.image_bank import Bank, ImageBank
-from alframe.data.memory_map import MappedBank, MappedImages, make_bank
+from alframe.data.memory_map import MappedBank, MappedImages
 from alframe.data.sources import arrays, digits, torchvision_dataset
 from alframe.data.subset import choose_members, thinned_members
 
 __all__ = [
     "Bank",
+    "DecodedImages",
     "ImageBank",
     "ImageDataset",
+    "Images",
     "MappedBank",
     "MappedImages",
     "arrays",
     "choose_members",
+    "content_digest",
+    "content_digests",
     "digits",
     "folder",
+    "in_memory",
     "make_bank",
     "map_images",
+    "picture",
     "thinned_members",
     "torchvision_dataset",
 ]

@@ -1,7 +1,8 @@
 """A data set: checked uint8 images, true labels if they are known, and an optional test set."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -9,12 +10,12 @@ import torch
 from torch import Tensor
 
 from alframe.core.errors import DataError
+from alframe.data.arrange import arranged_images, arranged_truth
+from alframe.data.banks import Images
 from alframe.data.image_values import as_uint8, check_shape, stacked
 from alframe.data.label_values import class_numbers, found_names, read_class_names, read_labels
 from alframe.data.labelled_pairs import Columns, unpacked
 from alframe.data.memory_map import MappedImages, channels_first
-
-Images = Tensor | MappedImages
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -23,11 +24,14 @@ class ImageDataset:
 
     Attributes:
         name: for messages and file names.
-        images_N: (N, channels, height, width) uint8, a tensor or images that stay in their file.
-        truth_N: (N,) int64 in [0, C), the true classes, or None if they are unknown.
+        images_N: (N, channels, height, width) uint8: a tensor, or images that stay in one file or in files of
+            their own.
+        truth_N: (N,) int64 in [0, C), the true classes, or None if they are unknown; -1 for a sample that is
+            no longer there.
         test_images_T, test_truth_T: a test set in the same form, or None.
         class_names: C names.
-        files_N: the file of each image, so that users can find it; or None.
+        files_N: the file of each image as text for people, relative to the data set's folder, or None.
+        paths_N: the absolute path of each file, or None.
     """
 
     name: str
@@ -37,6 +41,7 @@ class ImageDataset:
     test_images_T: Images | None = None
     test_truth_T: Tensor | None = None
     files_N: tuple[str, ...] | None = None
+    paths_N: tuple[Path, ...] | None = None
 
     def __len__(self) -> int:
         return len(self.images_N)
@@ -96,6 +101,41 @@ class ImageDataset:
             class_names=names,
             test_images_T=test_images_T,
             test_truth_T=test_truth_T,
+        )
+
+    def arranged(
+        self,
+        position_N: Sequence[int],
+        class_names: Sequence[str],
+        lost: Sequence[tuple[str, Path]] = (),
+    ) -> Self:
+        """Return the data set in another order, with lost samples in between.
+
+        Args:
+            position_N: for each new sample its index here, or -1 for a sample that is no longer there: its
+                image is zeros and its truth -1.
+            class_names: the names of all classes here, perhaps in another order and with more.
+            lost: name and path of each file that is no longer there, in the order of the -1.
+
+        Raises:
+            ValueError: a class is missing from `class_names`, or a lost sample of a folder from `lost`.
+        """
+        gone = iter(lost)
+        names_N, paths_N = self.files_N or (), self.paths_N or ()
+        named_N = [
+            (names_N[at], paths_N[at] if paths_N else Path()) if at >= 0 else next(gone, None)
+            for at in (position_N if names_N else ())
+        ]
+        if None in named_N or not set(self.class_names) <= set(class_names):
+            raise ValueError("Expected all classes and a file for each lost sample, but some are missing.")
+        return replace(
+            self,
+            images_N=arranged_images(self.images_N, position_N),
+            truth_N=arranged_truth(self.truth_N, position_N, self.class_names, class_names),
+            class_names=tuple(class_names),
+            test_truth_T=arranged_truth(self.test_truth_T, None, self.class_names, class_names),
+            files_N=None if self.files_N is None else tuple(each[0] for each in named_N if each),
+            paths_N=None if self.paths_N is None else tuple(each[1] for each in named_N if each),
         )
 
 

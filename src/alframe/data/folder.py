@@ -1,18 +1,19 @@
 """Images in a directory: one file for each image, in subfolders by class or all in one folder."""
 
+import warnings
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-import numpy as np
+import torch
+from torch import Tensor
 
 from alframe._text import natural
-from alframe.core.errors import DataError
+from alframe.core.errors import DataError, DataWarning
 from alframe.data.dataset import ImageDataset
+from alframe.data.decoded import DecodedImages, shown_path, unreadable_line
+from alframe.data.survey import Survey, survey
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp")
-NAMED = 3  # files that a message names
 
 
 def folder(
@@ -48,20 +49,52 @@ def folder(
     classes = _classes(root, names_N, class_names)
     test_root = None if test_path is None else _found(test_path, data_dir, "data.test_path")
     test_files, test_names_T = ([], []) if test_root is None else _listed(test_root)
-    if channels is None:
-        channels = 1 if all(_is_grey(file) for file in [*files, *test_files]) else 3
-    images_N = _read(files, size, channels)
-    labels_N = None if names_N[0] is None else _numbers(names_N, classes)
-    test = {}
-    if test_root is not None:
-        if test_names_T[0] is None:
-            raise DataError(f"data.test_path: expected subfolders by class in {test_root}, got none.")
-        test = {
-            "test_images": _read(test_files, size, channels),
-            "test_labels": _numbers(test_names_T, classes),
-        }
-    dataset = ImageDataset.from_arrays(name, images_N, labels_N, class_names=classes, **test)
-    return replace(dataset, files_N=tuple(file.relative_to(root).as_posix() for file in files))
+    if test_root is not None and test_names_T[0] is None:
+        raise DataError(f"data.test_path: expected subfolders by class in {test_root}, got none.")
+    seen = survey([*files, *test_files])
+    if seen.reasons:
+        _note("data.path: " + unreadable_line(seen.reasons, len(files) + len(test_files)))
+    files, names_N = _without(files, names_N, seen.reasons)
+    test_files, test_names_T = _without(test_files, test_names_T, seen.reasons)
+    for line in seen.notes():
+        _note(f"data.path: {line}")
+    height, width = size or _chosen_size(seen)
+    channels = channels or seen.channels()
+
+    def images(files: Sequence[Path], name: str) -> DecodedImages:
+        return DecodedImages(files, (height, width), channels, seen.deep(), name=name)
+
+    truth_N = None if names_N[0] is None else _numbers(names_N, classes)
+    if len(classes) < 2 or (truth_N is not None and len(truth_N.unique()) < 2):
+        raise DataError(f"data.path: expected images of at least two classes in {root}, got one class.")
+    return ImageDataset(
+        name=name,
+        images_N=images(files, "images"),
+        truth_N=truth_N,
+        class_names=tuple(classes),
+        test_images_T=images(test_files, "test_images") if test_files else None,
+        test_truth_T=_numbers(test_names_T, classes) if test_files else None,
+        files_N=tuple(shown_path(file.relative_to(root).as_posix()) for file in files),
+        paths_N=tuple(file.absolute() for file in files),
+    )
+
+
+def _chosen_size(seen: Survey) -> tuple[int, int]:
+    size, line = seen.size()
+    if line:
+        _note(line)
+    return size
+
+
+def _note(line: str) -> None:
+    warnings.warn(line, DataWarning, stacklevel=4)
+
+
+def _without(
+    files: Sequence[Path], names: Sequence[str | None], reasons: dict[Path, str]
+) -> tuple[list[Path], list[str | None]]:
+    kept = [n for n, file in enumerate(files) if file not in reasons]
+    return [files[n] for n in kept], [names[n] for n in kept]
 
 
 def image_files(root: Path) -> list[Path]:
@@ -117,65 +150,9 @@ def _classes(root: Path, names_N: Sequence[str | None], given: Sequence[str] | N
     return names
 
 
-def _numbers(names: Sequence[str | None], classes: Sequence[str]) -> np.ndarray[Any, Any]:
+def _numbers(names: Sequence[str | None], classes: Sequence[str]) -> Tensor:
     number = {name: k for k, name in enumerate(classes)}
     unknown = [name for name in names if name not in number]
     if unknown:
         raise DataError(f"data.test_path: expected the subfolders {', '.join(classes)}, got {unknown[0]}.")
-    return np.array([number[str(name)] for name in names], dtype=np.int64)
-
-
-def _is_grey(file: Path) -> bool:
-    from PIL import Image
-
-    try:
-        with Image.open(file) as image:
-            return image.mode in ("1", "L", "LA", "I", "I;16", "F")
-    except (OSError, ValueError):  # reading the image raises the error later
-        return True
-
-
-def _read(files: Sequence[Path], size: Sequence[int] | None, channels: int) -> np.ndarray[Any, Any]:
-    """Return (n, height, width, channels) uint8; one error counts all files that cannot be read."""
-    images: np.ndarray[Any, Any] | None = None
-    broken: list[str] = []
-    for position, file in enumerate(files):
-        try:
-            image = _image(file, size, channels)
-        except (OSError, ValueError, SyntaxError) as error:
-            broken.append(f"{file} ({' '.join(str(error).split()) or type(error).__name__})")
-            continue
-        if images is None:
-            first, images = file, np.empty((len(files), *image.shape), dtype=np.uint8)
-        if image.shape != images.shape[1:]:
-            theirs, ours = images.shape[1:3], image.shape[:2]
-            raise DataError(
-                f"data.size: expected images of one size, but {first} is {theirs[0]} x {theirs[1]} and "
-                f"{file} is {ours[0]} x {ours[1]} (height x width). Write "
-                f"data.size=[{theirs[0]},{theirs[1]}] to scale them."
-            )
-        images[position] = image
-    if broken or images is None:
-        more = f" and {len(broken) - NAMED} more" if len(broken) > NAMED else ""
-        raise DataError(
-            f"data.path: expected images that can be read, but {len(broken)} of {len(files)} cannot: "
-            f"{'; '.join(broken[:NAMED])}{more}. Repair or remove them."
-        )
-    return images
-
-
-def _image(file: Path, size: Sequence[int] | None, channels: int) -> np.ndarray[Any, Any]:
-    """Return (height, width, channels) uint8, rotated by its EXIF tag, with transparent parts white."""
-    from PIL import Image, ImageOps
-
-    with Image.open(file) as opened:
-        image = ImageOps.exif_transpose(opened)
-        if image.mode in ("I", "I;16", "F"):  # 16 bits: keep the upper 8
-            image = Image.fromarray((np.asarray(image, dtype=np.float64) / 257).clip(0, 255).astype(np.uint8))
-        if image.mode in ("LA", "PA", "RGBA") or "transparency" in image.info:
-            image = image.convert("RGBA")
-            image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-        image = image.convert("L" if channels == 1 else "RGB")
-        if size is not None:
-            image = image.resize((size[1], size[0]), Image.Resampling.BILINEAR)
-        return np.asarray(image).reshape(image.height, image.width, channels)
+    return torch.tensor([number[str(name)] for name in names], dtype=torch.int64)

@@ -5,7 +5,7 @@ in its own thread. On CUDA it uses two pinned buffers; a buffer is filled again 
 """
 
 import mmap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any, Self, TypeVar
@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from alframe.data.image_bank import Bank, ImageBank, channel_statistics
+from alframe.data.image_bank import channel_statistics
 
 WINDOW = 64 * 2**20  # bytes of the file that may be resident before they are dropped
 # A page fault maps the whole folio of the page: up to 2 MB if the file system uses large folios.
@@ -47,29 +47,47 @@ class MappedImages:
     process with a bus error.
     """
 
-    def __init__(self, stored: np.memmap[Any, Any]) -> None:
-        """Wrap a memory map that is C-contiguous, uint8 and of a shape that `channels_first` accepts."""
-        self._stored = np.asarray(stored)
+    def __init__(self, stored: np.memmap[Any, Any], row_N: Sequence[int] | None = None) -> None:
+        """Wrap a memory map that is C-contiguous, uint8 and of a shape that `channels_first` accepts.
+
+        Args:
+            stored: the memory map.
+            row_N: the row of each image, -1 for an image of zeros; None takes the rows as they are.
+        """
+        self._memmap, self._stored = stored, np.asarray(stored)
+        self._row_N = None if row_N is None else torch.tensor(row_N, dtype=torch.int64)
         self._mapping = _mapping(stored)
         self._row_bytes = self._stored[:1].nbytes
         self._touched = 0
         self._advised: str | None = None
-        self.shape = channels_first(self._stored).shape
+        n = len(self._stored) if row_N is None else len(row_N)
+        self.shape = (n, *channels_first(self._stored).shape[1:])
 
     def __len__(self) -> int:
         return self.shape[0]
 
     def __getitem__(self, index: int) -> Tensor:
         """Return the (channels, height, width) uint8 image of an index."""
-        return channels_first(torch.from_numpy(self._stored[[index]]))[0]
+        row = index if self._row_N is None else int(self._row_N[index])
+        if row < 0 and self._row_N is not None:
+            return torch.zeros(self.shape[1:], dtype=torch.uint8)
+        return channels_first(torch.from_numpy(self._stored[[row]]))[0]
+
+    def arranged(self, position_N: Sequence[int]) -> "MappedImages":
+        """Return the images in another order; -1 stands for an image of zeros."""
+        before_N = range(len(self)) if self._row_N is None else self._row_N.tolist()
+        return MappedImages(self._memmap, [before_N[at] if at >= 0 else -1 for at in position_N])
 
     def read_into(self, out_B: Tensor, index_B: Tensor, pixels: int = 0) -> None:
         """Write the images of `index_B` (int64, CPU), without `pixels` at each side, into `out_B`."""
-        for n, part_B in enumerate(self._parts(index_B)):
+        row_B = index_B if self._row_N is None else self._row_N[index_B]
+        for n, part_B in enumerate(self._parts(row_B.clamp(min=0))):
             rows = channels_first(torch.from_numpy(self._stored.take(part_B.numpy(), axis=0)))
             height, width = rows.shape[2] - pixels, rows.shape[3] - pixels
             out_B[n * ROWS :][: len(rows)] = rows[:, :, pixels:height, pixels:width]
             self._count(part_B)
+        if self._row_N is not None:
+            out_B[row_B < 0] = 0
 
     def _parts(self, index_B: Tensor) -> tuple[Tensor, ...]:
         if len(index_B) == 0:
@@ -166,13 +184,6 @@ class MappedBank:
         # An ordinary tensor even in inference mode: the reader thread, which writes it, is not in that mode.
         with torch.inference_mode(False):
             return torch.empty((n, *self.image_shape), dtype=torch.uint8, pin_memory=pinned)
-
-
-def make_bank(images_N: Tensor | MappedImages, device: torch.device) -> Bank:
-    """Return the bank of a data set's images, on the device or in their file."""
-    if isinstance(images_N, MappedImages):
-        return MappedBank(images_N, device)
-    return ImageBank(images_N.to(device))
 
 
 class _Buffer:

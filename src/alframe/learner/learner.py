@@ -4,6 +4,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -16,7 +17,7 @@ from alframe.core.seeds import derive_seed
 from alframe.data.image_bank import Bank
 from alframe.learner.compute.device import Compute
 from alframe.learner.final_fit import FinalFit
-from alframe.learner.interfaces import Engine, FitInputs, NotFiniteError, Progress, Recipe
+from alframe.learner.interfaces import Engine, FitInputs, Forward, NotFiniteError, Progress, Recipe
 from alframe.learner.scoring.batch_size import BatchSize
 from alframe.learner.scoring.committee import DETAILS, Committee, score_details
 from alframe.learner.scoring.logit_cache import LogitCache
@@ -65,9 +66,6 @@ class CNNLearner:
 
     def __post_init__(self) -> None:
         self._round, self._is_final = 0, False
-        self._normalize = self.recipe.normalize(self.bank, self.member_N.nonzero().flatten())
-        self._normalize.to(self.compute.device)
-        self._forward = self.engine.forward(self._normalize)
         self._batch_size = BatchSize(self.scoring_batch_size)
         self._networks: deque[nn.Module] = deque(maxlen=self.ensemble)
         n_scoring = max(self.ensemble, self.final.networks + self.ensemble if self.final else 0)
@@ -112,6 +110,15 @@ class CNNLearner:
             self._networks.append(network.eval().requires_grad_(False))
         if self._cache is not None:
             self._cache.restore(state["log_probs"], list(self._networks), self._banks)
+
+    # Both read all images, so they are made when they are first needed: the first question comes before.
+    @cached_property
+    def _normalize(self) -> nn.Module:
+        return self.recipe.normalize(self.bank, self.member_N.nonzero().flatten()).to(self.compute.device)
+
+    @cached_property
+    def _forward(self) -> Forward:
+        return self.engine.forward(self._normalize)
 
     @property
     def _banks(self) -> list[Bank]:

@@ -14,7 +14,7 @@ from torch.nn.functional import adaptive_avg_pool2d
 from alframe.config.ranges import check_fields
 from alframe.core.loop_plan import Amount
 from alframe.core.records import Labelled, PoolScores
-from alframe.data import MappedImages, make_bank
+from alframe.data import Images, make_bank
 from alframe.query.clustering import k_means, sklearn_seed
 from alframe.query.pool_ranking import Subset, finite
 from alframe.query.typicality import mean_neighbour_distance, most_typical, typicality
@@ -89,7 +89,7 @@ class TypiclustSeedSet:
 
     Attributes:
         amount: the size of the seed set.
-        images_N: (N, channels, height, width) uint8, a tensor or images that stay in their file.
+        images_N: (N, channels, height, width) uint8, in memory or in files.
         components: at least 1, the number of principal components of the pixels.
         neighbours: at least 1, the number of nearest samples in its cluster that typicality is based on.
         candidates: at least 1; a larger data set is reduced to this many random samples, or to n if that is
@@ -100,7 +100,7 @@ class TypiclustSeedSet:
     """
 
     amount: Amount
-    images_N: Tensor | MappedImages
+    images_N: Images
     components: int
     neighbours: int
     candidates: int

@@ -12,7 +12,7 @@ from alframe.tracking.base import Outcome, TrialInfo
 from alframe.tracking.console_summary import closing_summary
 
 _COLUMNS = "round    hand    auto    left   hand %  wrong %  test acc %    time"
-_STAGES = {"train": "training", "score": "scoring"}
+_STAGES = {"train": "training", "score": "scoring", "read": "reading images"}
 
 
 class ConsoleTracker:

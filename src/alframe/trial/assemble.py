@@ -11,9 +11,10 @@ from alframe.audit.certify import AuditCertifier
 from alframe.audit.label_counts import TruthEvaluator
 from alframe.core.components import Components
 from alframe.core.errors import ConfigError
+from alframe.core.file_names import STATE
 from alframe.core.loop_plan import LoopPlan
 from alframe.core.protocols import MEMBERS, check_component
-from alframe.data import ImageDataset, choose_members, make_bank, thinned_members
+from alframe.data import Bank, DecodedImages, ImageDataset, Images, choose_members, make_bank, thinned_members
 from alframe.learner import CNNLearner
 from alframe.learner.compute.autotune import Subject
 from alframe.learner.interfaces import Progress
@@ -65,6 +66,9 @@ def assemble(
     subject = make_subject(settings, dataset, recipe)
     check_views(settings.learner, recipe)
     compute_plan = build_compute_plan(settings, dataset, subject)
+    for images in (dataset.images_N, dataset.test_images_T):
+        if isinstance(images, DecodedImages) and directory is not None:
+            images.keep_in(directory / STATE)
     parts = _replaceable(settings, dataset, compute_plan, replacements or {}, directory)
     for group in ("query", "auto_label"):
         check_needs(group, parts[group], settings.learner, subject)
@@ -164,10 +168,14 @@ def _learner(
     progress: Progress,
 ) -> CNNLearner:
     learner, compute = settings.learner, compute_plan.compute
+
+    def bank(images_N: Images) -> Bank:
+        return make_bank(images_N, compute.device, progress).cropped(learner.crop)
+
     test_T = dataset.test_images_T
     return CNNLearner(
-        bank=make_bank(dataset.images_N, compute.device).cropped(learner.crop),
-        test_bank=None if test_T is None else make_bank(test_T, compute.device).cropped(learner.crop),
+        bank=bank(dataset.images_N),
+        test_bank=None if test_T is None else bank(test_T),
         member_N=member_N,
         n_classes=dataset.n_classes,
         network=subject.network,

@@ -3,10 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
-from torch import Tensor
-
 from alframe.core.errors import ConfigError
-from alframe.data import ImageDataset
+from alframe.data import ImageDataset, in_memory
 from alframe.learner.compute.autotune import Subject, choose_precision, choose_scoring_batch
 from alframe.learner.compute.device import Compute
 from alframe.learner.engines.choose import choose_engine
@@ -50,7 +48,7 @@ def build_compute_plan(settings: TrialSettings, dataset: ImageDataset, subject: 
     """Return the compute plan of a trial; `auto` is decided by the hardware's abilities or by a probe."""
     device = Compute.choose(settings.device, "float32").device
     compute = choose_precision(device, settings.precision, subject)
-    choice = choose_engine(settings.engine, compute, streamed=not isinstance(dataset.images_N, Tensor))
+    choice = choose_engine(settings.engine, compute, streamed=not in_memory(dataset.images_N))
     scoring_batch_size = choose_scoring_batch(compute, settings.learner.scoring_batch_size, subject)
     return ComputePlan(
         compute=compute,

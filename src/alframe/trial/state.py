@@ -22,6 +22,7 @@ from alframe.core.ledger import LabelLedger
 from alframe.core.loop import RoundResult
 from alframe.core.records import PoolScores
 from alframe.core.reports import Counts, FitReport, RoundReport
+from alframe.data.pixel_file import drop_pixels
 
 KEPT = 2  # state files
 _MAGIC = b"alframe trial state, format 1\n"
@@ -89,7 +90,8 @@ def load_state(file: Path) -> TrialState:
 
 
 def drop_states(directory: Path) -> None:
-    """Remove the state files of a finished trial."""
+    """Remove the state files of a finished trial, and its decoded images."""
+    drop_pixels(directory / STATE)
     for file in state_files(directory):
         file.unlink(missing_ok=True)
 

@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from alframe.core.errors import DataError
+from alframe.core.errors import DataError, DataWarning
 from alframe.data import folder
+from alframe.data.decoded import UnreadableImages
 from tests.support.helpers import alframe, read_rows
 
 SETTINGS = {"name": "mine", "data_dir": ".", "download": False, "size": None, "channels": None}
@@ -31,7 +32,7 @@ def test_subfolders_are_classes_and_files_are_in_natural_order(tmp_path):
     assert data.class_names == ("a", "b")
     assert data.truth_N.tolist() == [0, 0, 1, 1]
     assert data.images_N.shape == (4, 1, 5, 6)
-    assert data.images_N[:, 0, 0, 0].tolist() == [30, 20, 10, 0]
+    assert data.images_N.pixels()[:, 0, 0, 0].tolist() == [30, 20, 10, 0]
 
 
 def test_a_flat_directory_has_no_truth(tmp_path):
@@ -48,8 +49,8 @@ def test_colour_is_used_for_one_coloured_image_or_on_request(tmp_path):
     save(tmp_path, "a/1.png", 200)
     save(tmp_path, "b/2.png", (255, 0, 0), "RGB")
     data = load(tmp_path)
-    assert data.images_N[:, :, 0, 0].tolist() == [[200, 200, 200], [255, 0, 0]]
-    assert load(tmp_path, channels=1).images_N[:, :, 0, 0].tolist() == [[200], [76]]
+    assert data.images_N.pixels()[:, :, 0, 0].tolist() == [[200, 200, 200], [255, 0, 0]]
+    assert load(tmp_path, channels=1).images_N.pixels()[:, :, 0, 0].tolist() == [[200], [76]]
 
 
 def test_rotated_transparent_and_16_bit_images_look_as_in_a_viewer(tmp_path):
@@ -61,15 +62,15 @@ def test_rotated_transparent_and_16_bit_images_look_as_in_a_viewer(tmp_path):
     save(tmp_path, "b/turned.jpg", 50, size=(5, 6), exif=exif)
     data = load(tmp_path, channels=1)
     assert data.images_N.shape == (3, 1, 5, 6)
-    assert data.images_N[:, 0, 2, 2].tolist() == [255, 100, 50]
+    assert data.images_N.pixels()[:, 0, 2, 2].tolist() == [255, 100, 50]
 
 
 def test_different_sizes_name_two_files_and_are_scaled_on_request(tmp_path):
     save(tmp_path, "a/1.png", 9)
     save(tmp_path, "b/2.png", 9, size=(8, 8))
-    with pytest.raises(DataError, match=r"1\.png is 5 x 6 and .*2\.png is 8 x 8 .* data\.size=\[5,6\]"):
-        load(tmp_path)
-    scaled = load(tmp_path, size=[4, 7]).images_N
+    with pytest.warns(DataWarning, match=r"of 5 x 6 to 8 x 8 pixels .* scaled to 6 x 7\. .*size=\[6,7\]"):
+        assert load(tmp_path).images_N.shape == (2, 1, 6, 7)
+    scaled = load(tmp_path, size=[4, 7]).images_N.pixels()
     assert scaled.shape == (2, 1, 4, 7)
     assert set(scaled.flatten().tolist()) == {9}
 
@@ -79,9 +80,12 @@ def test_every_file_that_cannot_be_read_is_counted(tmp_path):
     save(tmp_path, "b/2.png")
     for k in range(5):
         (tmp_path / "a" / f"bad{k}.png").write_bytes(b"no image")
-    (tmp_path / "a" / "cut.png").write_bytes((tmp_path / "a" / "1.png").read_bytes()[:40])
-    with pytest.raises(DataError, match=r"6 of 8 cannot: .*bad0\.png .*bad1\.png .*bad2\.png .* and 3 more"):
-        load(tmp_path)
+    (tmp_path / "a" / "cut.png").write_bytes((tmp_path / "a" / "1.png").read_bytes()[:45])
+    with pytest.warns(DataWarning, match=r"5 of 8 .*bad0\.png .*bad1\.png .*bad2\.png .* and 2 more"):
+        data = load(tmp_path)
+    assert data.files_N == ("a/1.png", "a/cut.png", "b/2.png")
+    with pytest.raises(UnreadableImages, match=r"1 of 3 .*cut\.png"):
+        data.images_N.pixels()
 
 
 @pytest.mark.parametrize(
@@ -105,7 +109,7 @@ def test_a_test_directory_has_the_same_classes(tmp_path):
         save(tmp_path, name, int(name[-5]))
     data = load(tmp_path / "train", test_path=str(tmp_path / "test"))
     assert data.test_truth_T.tolist() == [1, 1]
-    assert data.test_images_T.unique().tolist() == [3, 5]
+    assert data.test_images_T.pixels().unique().tolist() == [3, 5]
     with pytest.raises(DataError, match="expected the subfolders b, c, got a"):
         load(tmp_path / "test", test_path=str(tmp_path / "train"), class_names=["b", "c"])
 

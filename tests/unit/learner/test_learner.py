@@ -282,7 +282,7 @@ def test_needs_are_passed_on(make_learner, labelled):
         learner.score(POOL, frozenset({"gradients"}))
 
 
-def test_normalisation_is_fitted_on_the_samples_that_take_part(make_learner):
+def test_normalisation_is_fitted_on_the_samples_that_take_part(make_learner, labelled):
     seen = []
 
     class Watched(StepsRecipe):
@@ -293,7 +293,9 @@ def test_normalisation_is_fitted_on_the_samples_that_take_part(make_learner):
     watched = recipe(max_epochs=1, kind=Watched)
     member_N = torch.zeros(N, dtype=torch.bool)
     member_N[[3, 5, 8]] = True
-    make_learner(recipe=watched, member_N=member_N)
+    learner = make_learner(recipe=watched, member_N=member_N)
+    assert seen == []  # no image is read before the first fit
+    learner.fit(labelled, 1)
     assert seen == [[3, 5, 8]]
 
 

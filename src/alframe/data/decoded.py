@@ -1,0 +1,188 @@
+"""The images of a folder: decoded one by one for people, and all at once for a learner.
+
+All of them are decoded when a learner needs the first one. The pixels are kept in a file of the trial's
+directory, so that a trial that waits for answers does not decode them at each start.
+"""
+
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from alframe.core.errors import DataError
+from alframe.data.grey_range import GreyRange
+from alframe.data.memory_map import MappedImages
+from alframe.data.photograph import Pixels, Unreadable, patient_pillow, read_pixels
+from alframe.data.pixel_file import PixelFile, Row
+
+IN_MEMORY_BYTES = 2**30  # images of together more bytes stay in their file
+AHEAD = 4  # images that are read or wait, for each thread
+MIN_PROBED = 16  # files with more than 8 bits a pixel that are read to know their range
+Progress = Callable[[str, int, int | None], None]
+
+
+class UnreadableImages(DataError):
+    """Some files turned out to be unreadable when they were decoded.
+
+    Attributes:
+        reasons: by file.
+    """
+
+    def __init__(self, reasons: dict[Path, str], n: int) -> None:
+        """Take the reason for each file, and the number of all files."""
+        super().__init__(unreadable_line(reasons, n))
+        self.reasons = reasons
+
+
+def unreadable_line(reasons: dict[Path, str], n: int, named: int = 3) -> str:
+    """Return a line that counts and names files that cannot be read."""
+    some = "; ".join(f"{shown_path(file)} ({reason})" for file, reason in list(reasons.items())[:named])
+    more = f"; and {len(reasons) - named:,} more" if len(reasons) > named else ""
+    return f"{len(reasons):,} of {n:,} image files cannot be read and are left out: {some}{more}."
+
+
+def shown_path(path: Path | str) -> str:
+    """Return a path as text that can be written as UTF-8 on one line; other bytes are escaped."""
+    text = os.fsencode(path).decode("utf-8", "backslashreplace")
+    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
+
+
+@dataclass(eq=False)
+class DecodedImages:
+    """Images in files of their own; they replace the tensor of an `ImageDataset`.
+
+    Attributes:
+        paths: the file of each image, None for an image that is no longer there and is read as zeros.
+        size: (height, width) to which each image is scaled. channels: 1 or 3.
+        deep: some files with more than 8 bits a pixel, whose values give the first guess of their range.
+        folder: where the pixels are kept; None keeps them in memory, or in a temporary file.
+    """
+
+    paths: Sequence[Path | None]
+    size: tuple[int, int]
+    channels: int
+    deep: Sequence[Path] = ()
+    folder: Path | None = None
+    name: str = "images"
+    _range: GreyRange | None = field(default=None, repr=False)
+    _pixels: "Tensor | MappedImages | None" = field(default=None, repr=False)
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """(N, channels, height, width)."""
+        return len(self.paths), self.channels, *self.size
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    @property
+    def in_memory(self) -> bool:
+        """True if all pixels will be in memory once they are decoded."""
+        return int(np.prod(self.shape)) <= IN_MEMORY_BYTES
+
+    @property
+    def grey_range(self) -> GreyRange:
+        """The range of the files with more than 8 bits: of all if they are decoded, else of some."""
+        if self._range is None:
+            self._range = GreyRange()
+            for file in self.deep[:MIN_PROBED]:
+                try:
+                    self._range = self._range.joined(read_pixels(file, (1, 1), 1, self._range).seen)
+                except Unreadable:  # named when all images are decoded
+                    continue
+        return self._range
+
+    def __getitem__(self, index: int) -> Tensor:
+        """Return the (channels, height, width) uint8 image of an index.
+
+        Raises:
+            UnreadableImages: its file cannot be read.
+        """
+        if self._pixels is not None:
+            return self._pixels[index]
+        path = self.paths[index]
+        if path is None:
+            return torch.zeros(self.shape[1:], dtype=torch.uint8)
+        try:
+            return torch.from_numpy(read_pixels(path, self.size, self.channels, self.grey_range).image_CHW)
+        except Unreadable as error:
+            raise UnreadableImages({path: str(error)}, len(self)) from error
+
+    def keep_in(self, folder: Path) -> None:
+        """Keep the pixels in a file of this folder."""
+        self.folder = folder
+
+    def arranged(self, position_N: Sequence[int]) -> "DecodedImages":
+        """Return the images in another order; -1 stands for an image that is no longer there."""
+        paths = [self.paths[position] if position >= 0 else None for position in position_N]
+        return DecodedImages(paths, self.size, self.channels, self.deep, self.folder, self.name, self._range)
+
+    def pixels(self, progress: Progress = lambda stage, done, total: None) -> "Tensor | MappedImages":
+        """Return all images, decoded once: a tensor (N, channels, height, width), or images in a file.
+
+        Raises:
+            UnreadableImages: some files cannot be read. All others are decoded and kept.
+        """
+        if self._pixels is None:
+            self._pixels = self._decoded(progress)
+        return self._pixels
+
+    def _decoded(self, progress: Progress) -> "Tensor | MappedImages":
+        with PixelFile(self.folder, self.name, self.shape, self.paths, mapped=not self.in_memory) as store:
+            self._range = self.grey_range.joined(store.grey_range)
+            wanted = store.missing(self._range)
+            while wanted:
+                _decode(wanted, self, store, progress)
+                wanted = store.missing(store.grey_range)  # again if the range was wider than thought
+            self._range = store.grey_range
+            reasons = store.reasons()
+            if reasons:
+                raise UnreadableImages(reasons, len(self))
+            return store.images()
+
+
+def _decode(wanted: Sequence[int], images: DecodedImages, store: PixelFile, progress: Progress) -> None:
+    """Decode the images of some rows in threads; Pillow's decoders let other threads run."""
+    grey_range, n_threads = store.grey_range.joined(images.grey_range), os.cpu_count() or 1
+
+    def read(row: int) -> Pixels | str:
+        path = images.paths[row]
+        assert path is not None
+        try:
+            return read_pixels(path, images.size, images.channels, grey_range)
+        except Unreadable as error:
+            return str(error)
+
+    with patient_pillow(), ThreadPoolExecutor(n_threads, thread_name_prefix="alframe-decoder") as threads:
+        try:
+            _in_order(threads, read, wanted, store, grey_range, progress, AHEAD * n_threads)
+        except BaseException:
+            threads.shutdown(cancel_futures=True)
+            raise
+
+
+def _in_order(
+    threads: ThreadPoolExecutor,
+    read: Callable[[int], Any],
+    wanted: Sequence[int],
+    store: PixelFile,
+    grey_range: GreyRange,
+    progress: Progress,
+    ahead: int,
+) -> None:
+    waiting = [threads.submit(read, row) for row in wanted[:ahead]]
+    for done, row in enumerate(wanted, start=1):
+        result = waiting.pop(0).result()
+        if done - 1 + ahead < len(wanted):
+            waiting.append(threads.submit(read, wanted[done - 1 + ahead]))
+        store.write(row, result, grey_range)
+        progress("read", done, len(wanted))
+
+
+__all__ = ["DecodedImages", "Row", "UnreadableImages", "shown_path", "unreadable_line"]

@@ -1,0 +1,72 @@
+"""What people see of an image, and digests that tell whether an image is the same as before."""
+
+import hashlib
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from alframe.core.errors import DataError
+from alframe.data.decoded import DecodedImages, shown_path
+from alframe.data.photograph import Unreadable, read_whole
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+    from alframe.data.dataset import ImageDataset
+
+LONGEST = 1600  # pixels of the longer side of a picture
+SIDE = 112  # pixels: smaller arrays are enlarged by a whole factor until their shorter side has this size
+DIGEST_BYTES = 16
+
+
+def picture(dataset: "ImageDataset", index: int) -> "Image":
+    """Return an image, mode L or RGB, as people should see it.
+
+    For a file it is the original photograph, turned by its EXIF tag, with at most 1,600 pixels on the longer
+    side. For an array it is the stored image, enlarged by a whole factor if a side has less than 112 pixels.
+
+    Raises:
+        DataError: the file cannot be read.
+    """
+    from PIL import Image
+
+    images_N, path = dataset.images_N, dataset.paths_N[index] if dataset.paths_N else None
+    if isinstance(images_N, DecodedImages) and path is not None:
+        try:
+            return read_whole(path, LONGEST, images_N.grey_range)
+        except Unreadable as error:
+            raise DataError(f"{shown_path(path)} cannot be shown: {error}.") from error
+    image = torch.as_tensor(images_N[index])
+    factor = max(1, math.ceil(SIDE / min(image.shape[1:])))
+    large = image.repeat_interleave(factor, 1).repeat_interleave(factor, 2).numpy()
+    return Image.fromarray(large[0] if len(large) == 1 else np.ascontiguousarray(large.transpose(1, 2, 0)))
+
+
+def content_digest(dataset: "ImageDataset", index: int) -> str:
+    """Return the hexadecimal digest (BLAKE2b, 16 bytes) of an image's file, or of an array's shape and bytes.
+
+    Raises:
+        DataError: the file cannot be read.
+    """
+    if dataset.paths_N is None:
+        return _row_digest(torch.as_tensor(dataset.images_N[index]).numpy())
+    digest, path = hashlib.blake2b(digest_size=DIGEST_BYTES), dataset.paths_N[index]
+    try:
+        with path.open("rb") as file:
+            while part := file.read(2**20):
+                digest.update(part)
+    except OSError as error:
+        raise DataError(f"{shown_path(path)} cannot be read: {error.strerror or error}.") from error
+    return digest.hexdigest()
+
+
+def content_digests(dataset: "ImageDataset") -> list[str]:
+    """Return `content_digest` of all images; for files, each of them is read."""
+    return [content_digest(dataset, index) for index in range(len(dataset))]
+
+
+def _row_digest(image_CHW: np.ndarray[Any, Any]) -> str:
+    content = repr(image_CHW.shape).encode() + image_CHW.tobytes()
+    return hashlib.blake2b(content, digest_size=DIGEST_BYTES).hexdigest()

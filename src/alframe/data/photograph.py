@@ -1,0 +1,268 @@
+"""One image file: its header, and its pixels as people see them.
+
+An image is turned by its EXIF tag, transparent parts are white, colour profiles are ignored, and of several
+frames or pages the first one is taken.
+"""
+
+import struct
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from alframe._text import one_line
+from alframe.data.grey_range import GreyRange
+
+MAX_BYTES = 2**30  # of one decoded image; larger ones are named among the unreadable
+LARGE_PIXELS = 2**25  # larger images are decoded one at a time
+_DEEP = ("I", "I;16", "I;16B", "I;16L", "I;16N", "F")
+_GREY = ("1", "L", "LA", "La", *_DEEP)
+_WITH_FRAMES = ("GIF", "TIFF", "WEBP", "PNG", "AVIF")  # an MPO's other frames are the camera's previews
+_ORIENTATION = 0x0112
+# Pillow's decoders raise these for damaged files.
+DAMAGE = (
+    OSError,
+    ValueError,
+    SyntaxError,
+    EOFError,
+    TypeError,
+    LookupError,
+    AttributeError,
+    ArithmeticError,
+    AssertionError,
+    RuntimeError,
+    MemoryError,
+    struct.error,
+)
+
+
+class Unreadable(Exception):
+    """A file holds no image that can be read; the text is the reason."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Header:
+    """What an image file says of itself.
+
+    Attributes:
+        size: (height, width) after the turn by the EXIF tag.
+        is_grey: the file has no colour. is_deep: it has more than 8 bits a pixel, which are read.
+        has_more: it has several frames or pages. loses_bits: it has 16 bits a colour, of which 8 are read.
+    """
+
+    size: tuple[int, int]
+    is_grey: bool
+    is_deep: bool
+    has_more: bool
+    loses_bits: bool
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Pixels:
+    """An image that was read.
+
+    Attributes:
+        image_CHW: (channels, height, width) uint8.
+        seen: the range of its values, if they have more than 8 bits.
+        was_grey: False if the file has colour.
+    """
+
+    image_CHW: np.ndarray[Any, Any]
+    seen: GreyRange
+    was_grey: bool
+
+
+def read_header(file: Path) -> Header:
+    """Return the header of an image file; the pixels are not decoded.
+
+    Raises:
+        Unreadable: the file is no image or is too large.
+    """
+    with _opened(file) as image:
+        _check_bytes(_n_bytes(image) // (64 if image.format == "JPEG" else 1), image)
+        height, width = image.height, image.width
+        # Pillow turns the size of a TIFF itself.
+        if image.format != "TIFF" and _orientation(image) >= 5:
+            height, width = width, height
+        return Header(
+            size=(height, width),
+            is_grey=_is_grey(image),
+            is_deep=image.mode in _DEEP,
+            has_more=image.format in _WITH_FRAMES and bool(getattr(image, "is_animated", False)),
+            loses_bits=image.mode not in _DEEP and any(";16" in str(part) for part in _raw_modes(image)),
+        )
+
+
+def read_pixels(file: Path, size: tuple[int, int], channels: int, grey_range: GreyRange) -> Pixels:
+    """Return an image scaled to `size`, (height, width), with 1 or 3 channels.
+
+    Raises:
+        Unreadable: the file cannot be read as a whole.
+    """
+    height, width = size
+    with _opened(file) as image:
+        # A JPEG is decoded at half, a quarter or an eighth, but at twice the size at least.
+        image.draft(None, (2 * max(size), 2 * max(size)))
+        with _loaded(image):
+            was_grey = _is_grey(image)
+            upright, seen = _upright(image, grey_range)
+            small = upright.resize((width, height), Image.Resampling.BILINEAR, reducing_gap=3.0)
+            scaled = _on_white(small).convert("L" if channels == 1 else "RGB")
+    image_HWC = np.asarray(scaled).reshape(height, width, channels)
+    return Pixels(image_CHW=np.ascontiguousarray(image_HWC.transpose(2, 0, 1)), seen=seen, was_grey=was_grey)
+
+
+def read_whole(file: Path, longest: int, grey_range: GreyRange) -> Image.Image:
+    """Return an image, mode L or RGB, for people; made smaller if a side has more than `longest` pixels.
+
+    Raises:
+        Unreadable: the file cannot be read as a whole.
+    """
+    with _opened(file) as image:
+        image.draft(None, (longest, longest))
+        with _loaded(image):
+            is_grey = _is_grey(image)
+            upright, _ = _upright(image, grey_range)
+            upright.thumbnail((longest, longest), Image.Resampling.BILINEAR)
+            return _on_white(upright).convert("L" if is_grey else "RGB")
+
+
+@contextmanager
+def patient_pillow() -> Iterator[None]:
+    """Let Pillow open large images and warn of nothing while the block runs, in all threads.
+
+    Pillow's own limit of 179 million pixels is for servers; `MAX_BYTES` replaces it. What matters in Pillow's
+    warnings comes as an error from the decoder too.
+    """
+    global _n_patient, _limit_before
+    with _patience:
+        if _n_patient == 0:
+            _limit_before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+            warnings.filterwarnings("ignore", module=r"PIL\.")
+        _n_patient += 1
+    try:
+        yield
+    finally:
+        with _patience:
+            _n_patient -= 1
+            if _n_patient == 0:
+                Image.MAX_IMAGE_PIXELS = _limit_before
+                ours = next((each for each in warnings.filters if _is_ours(each)), None)
+                if ours is not None:
+                    warnings.filters.remove(ours)  # type: ignore[attr-defined]
+
+
+_patience = threading.Lock()
+_n_patient, _limit_before = 0, Image.MAX_IMAGE_PIXELS
+_large_in_turn = threading.Lock()
+
+
+def _is_ours(each: Any) -> bool:
+    return each[0] == "ignore" and getattr(each[3], "pattern", None) == r"PIL\."
+
+
+@contextmanager
+def _opened(file: Path) -> Iterator[Image.Image]:
+    try:
+        with patient_pillow(), Image.open(file) as image:
+            yield image
+    except DAMAGE as error:
+        raise Unreadable(_reason(error)) from error
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, UnidentifiedImageError):
+        return "no image of a known format"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror.lower()
+    return one_line(error)
+
+
+def _n_bytes(image: Image.Image) -> int:
+    each = 12 if image.mode in _DEEP else 1 if image.mode in ("1", "L", "P") else 4
+    return image.width * image.height * each
+
+
+def _check_bytes(n_bytes: int, image: Image.Image) -> None:
+    if n_bytes > MAX_BYTES:
+        raise ValueError(f"too large: {image.height:,} x {image.width:,} pixels (height x width)")
+
+
+@contextmanager
+def _loaded(image: Image.Image) -> Iterator[None]:
+    """Decode an image; large ones wait for each other, so that memory stays bounded."""
+    _check_bytes(_n_bytes(image), image)
+    with _large_in_turn if image.width * image.height > LARGE_PIXELS else nullcontext():
+        image.load()
+        yield
+
+
+def _upright(image: Image.Image, grey_range: GreyRange) -> tuple[Image.Image, GreyRange]:
+    """Return a loaded image, turned by its EXIF tag, in mode L, LA, RGB or RGBA; and its range."""
+    turn, seen = _TURNS.get(_orientation(image)), GreyRange()
+    if image.mode in _DEEP:
+        values = np.asarray(image)
+        seen = GreyRange.of(values)
+        image = Image.fromarray(grey_range.joined(seen).scaled(values))
+    elif image.mode == "LAB":
+        image = _from_lab(image)
+    elif image.mode in _PLAIN and not ("transparency" in image.info and image.mode in ("1", "L", "RGB", "P")):
+        image = image.convert(_PLAIN[image.mode])
+    elif image.mode not in ("L", "LA", "RGB", "RGBA") or "transparency" in image.info:
+        image = image.convert("RGBA")
+    return (image if turn is None else image.transpose(turn)), seen
+
+
+# The mode to which an opaque or transparent image of a mode is converted first.
+_PLAIN = {"1": "L", "P": "RGB", "PA": "RGBA", "La": "LA", "RGBa": "RGBA", "RGBX": "RGB", "CMYK": "RGB",
+          "YCbCr": "RGB", "HSV": "RGB"}  # fmt: skip
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+def _orientation(image: Image.Image) -> int:
+    try:
+        turn = image.getexif().get(_ORIENTATION, 1)
+    except DAMAGE:  # a viewer shows an image with damaged EXIF data as it is
+        return 1
+    return turn if isinstance(turn, int) else 1
+
+
+def _from_lab(image: Image.Image) -> Image.Image:
+    from PIL import ImageCms
+
+    lab, srgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
+    converted = ImageCms.buildTransform(lab, srgb, "LAB", "RGB").apply(image)
+    assert isinstance(converted, Image.Image)
+    return converted
+
+
+def _on_white(image: Image.Image) -> Image.Image:
+    if image.mode not in ("LA", "RGBA"):
+        return image
+    opaque = image.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", image.size, "white"), opaque)
+
+
+def _is_grey(image: Image.Image) -> bool:
+    if image.mode not in ("P", "PA"):
+        return image.mode in _GREY
+    colours = np.array(image.getpalette("RGB") or [0, 0, 0]).reshape(-1, 3)
+    return bool((colours == colours[:, :1]).all())
+
+
+def _raw_modes(image: Image.Image) -> list[Any]:
+    return [tile[3] for tile in getattr(image, "tile", [])]

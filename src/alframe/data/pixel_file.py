@@ -1,0 +1,267 @@
+"""The file of decoded images in a trial's directory, each row tied to the image file that it came from.
+
+`NAME.json` lists the rows and names the file of their pixels. It is replaced last and as a whole, so that
+rows and pixels always belong together, also after a kill.
+"""
+
+import json
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, Self
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from alframe._files import write_whole
+from alframe.core.errors import TrialError
+from alframe.data.grey_range import GreyRange
+from alframe.data.memory_map import MappedImages
+from alframe.data.photograph import Pixels
+
+Identity = tuple[str, int, int]  # path, bytes, time of the last change in nanoseconds
+
+
+@dataclass(frozen=True)
+class Row:
+    """What is known of a decoded image.
+
+    Attributes:
+        identity: of its file. seen: the range of its values, if they have more than 8 bits.
+        reason: why it cannot be read, or None. has_colour: the file has colour.
+    """
+
+    identity: Identity
+    seen: GreyRange
+    reason: str | None
+    has_colour: bool
+
+
+class PixelFile:
+    """Rows of pixels by position, written one by one. A context: its end keeps what was written."""
+
+    def __init__(
+        self,
+        folder: Path | None,
+        name: str,
+        shape: tuple[int, int, int, int],
+        paths: Sequence[Path | None],
+        *,
+        mapped: bool,
+    ) -> None:
+        """Take over the rows of an earlier file whose image files have not changed.
+
+        Args:
+            folder: of the file; None uses a temporary file. name: of the file.
+            shape: (N, channels, height, width). paths: the image files; None for a row of zeros.
+            mapped: leave the images in the file instead of reading them into memory.
+        """
+        self._closing = ExitStack()
+        if folder is None:
+            folder = Path(self._closing.enter_context(tempfile.TemporaryDirectory(prefix="alframe-images-")))
+        self._list, self._shape, self._mapped = folder / f"{name}.json", shape, mapped
+        self._row_bytes = int(np.prod(shape[1:]))
+        self._identities = [_identity(path) for path in paths]
+        self._rows: list[Row | None] = [None] * shape[0]
+        self._keys: dict[int, Any] = {}  # the key of the range by which a deep row was scaled
+        self._raw: IO[bytes] | None = None
+        self._file = self._take_over(read_list(self._list))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
+        try:
+            self._keep()
+        except TrialError:
+            if error is None:
+                raise
+        finally:
+            self._closing.close()
+
+    @property
+    def grey_range(self) -> GreyRange:
+        """The range of all rows there are."""
+        joined = GreyRange()
+        for row in self._rows:
+            joined = joined if row is None else joined.joined(row.seen)
+        return joined
+
+    def missing(self, grey_range: GreyRange) -> list[int]:
+        """Return the rows to decode, or to decode again because they were scaled by another range."""
+        key = grey_range.key()
+        return [
+            row
+            for row, identity in enumerate(self._identities)
+            if identity is not None and (self._rows[row] is None or self._keys.get(row, key) != key)
+        ]
+
+    def write(self, row: int, result: Pixels | str, grey_range: GreyRange) -> None:
+        """Write the pixels of a row, or the reason why there are none."""
+        identity = self._identities[row]
+        assert identity is not None
+        if isinstance(result, str):
+            self._rows[row] = Row(identity, GreyRange(), result, has_colour=False)
+            return
+        try:
+            if self._rows[row] is not None:  # until the list is written again, it would be wrong
+                self._list.unlink(missing_ok=True)
+            raw = self._open()
+            raw.seek(row * self._row_bytes)
+            raw.write(result.image_CHW.tobytes())
+        except OSError as error:
+            raise _unwritten(self._file, error) from error
+        self._rows[row] = Row(identity, result.seen, None, has_colour=not result.was_grey)
+        if result.seen != GreyRange():
+            self._keys[row] = grey_range.joined(result.seen).key()
+
+    def reasons(self) -> dict[Path, str]:
+        """Return the reason of each file that cannot be read."""
+        return {Path(row.identity[0]): row.reason for row in self._rows if row and row.reason is not None}
+
+    def n_in_colour(self) -> int:
+        """Return the number of image files that have colour."""
+        return sum(row is not None and row.has_colour for row in self._rows)
+
+    def images(self) -> Tensor | MappedImages:
+        """Return all rows (N, channels, height, width); lost ones are zeros."""
+        try:
+            raw = self._open()
+            raw.truncate(self._shape[0] * self._row_bytes)
+            raw.flush()
+        except OSError as error:
+            raise _unwritten(self._file, error) from error
+        if self._mapped:
+            return MappedImages(np.memmap(self._file, np.uint8, "r", 0, self._shape))
+        return torch.from_numpy(np.fromfile(self._file, np.uint8).reshape(self._shape))
+
+    def _open(self) -> IO[bytes]:
+        if self._raw is None:
+            self._raw = self._closing.enter_context(self._file.open("r+b"))
+        return self._raw
+
+    def _take_over(self, old: "tuple[Path, dict[str, Any]] | None") -> Path:
+        """Return the file to write to, with the rows of an earlier file that are still right."""
+        if old is None or old[1]["shape"] != list(self._shape[1:]):
+            return self._new_file()
+        content = old[1]
+        there = {row.identity: n for n, row in enumerate(_rows(content)) if row is not None}
+        found = [there.get(identity) if identity else None for identity in self._identities]
+        rows = list(_rows(content))
+        self._rows = [None if n is None else rows[n] for n in found]
+        self._keys = {
+            n: content["range"] for n, row in enumerate(self._rows) if row and row.seen != GreyRange()
+        }
+        if found == list(range(len(rows))):
+            return old[0]
+        file = self._new_file()
+        with old[0].open("rb") as source, file.open("r+b") as target:
+            for row, n in enumerate(found):
+                if n is not None:
+                    source.seek(n * self._row_bytes)
+                    target.seek(row * self._row_bytes)
+                    target.write(source.read(self._row_bytes))
+        return file
+
+    def _new_file(self) -> Path:
+        taken = [int(each.stem.rpartition("-")[2]) for each in self._pixel_files()]
+        file = self._list.with_name(f"{self._list.stem}-{max(taken, default=0) + 1}.pixels")
+        try:
+            file.touch()
+        except OSError as error:
+            raise _unwritten(file, error) from error
+        return file
+
+    def _pixel_files(self) -> list[Path]:
+        return [
+            each
+            for each in self._list.parent.glob(f"{self._list.stem}-*.pixels")
+            if each.stem.rpartition("-")[2].isdecimal()
+        ]
+
+    def _keep(self) -> None:
+        """Write the list of the rows, then remove earlier files."""
+        key = self.grey_range.key()
+        content = {
+            "file": self._file.name,
+            "shape": list(self._shape[1:]),
+            "range": key,
+            "rows": [
+                None if row is None or self._keys.get(n, key) != key else _plain(row)
+                for n, row in enumerate(self._rows)
+            ],
+        }
+        try:
+            if self._raw is not None:
+                self._raw.flush()
+            write_whole(self._list, json.dumps(content), to_disk=False)
+        except OSError as error:
+            raise _unwritten(self._list, error) from error
+        for file in self._pixel_files():
+            if file != self._file:
+                with suppress(OSError):  # some systems keep a file that is mapped
+                    file.unlink()
+
+
+def read_list(file: Path) -> tuple[Path, dict[str, Any]] | None:
+    """Return the file of the pixels and the content of a list of rows, or None if either is missing."""
+    try:
+        content = json.loads(file.read_text())
+        pixels = file.with_name(content["file"])
+        return (pixels, content) if pixels.is_file() else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def known_unreadable(folder: Path, name: str) -> dict[Path, str]:
+    """Return the reasons of files that could not be read before and have not changed since."""
+    old = read_list(folder / f"{name}.json")
+    rows = [] if old is None else [row for row in _rows(old[1]) if row is not None and row.reason is not None]
+    return {
+        path: row.reason or "" for row in rows if _identity(path := Path(row.identity[0])) == row.identity
+    }
+
+
+def drop_pixels(folder: Path) -> None:
+    """Remove the files of decoded images from a folder."""
+    for file in [
+        *folder.glob("*-*.pixels"),
+        *(folder / f"{name}.json" for name in ("images", "test_images")),
+    ]:
+        with suppress(OSError):
+            file.unlink(missing_ok=True)
+
+
+def _rows(content: dict[str, Any]) -> Iterator[Row | None]:
+    for each in content["rows"]:
+        if each is None:
+            yield None
+        else:
+            path, size, time, whole, real, reason, has_colour = each
+            seen = GreyRange(whole=whole and tuple(whole), real=real and tuple(real))
+            yield Row((path, size, time), seen, reason, has_colour)
+
+
+def _plain(row: Row) -> list[Any]:
+    return [*row.identity, row.seen.whole, row.seen.real, row.reason, row.has_colour]
+
+
+def _identity(path: Path | None) -> Identity | None:
+    if path is None:
+        return None
+    try:
+        found = path.stat()
+    except OSError:  # it is named when it is read
+        return str(path), 0, 0
+    # The time of the last change of the inode also tells of a file that may be read again.
+    return str(path), found.st_size, max(found.st_mtime_ns, found.st_ctime_ns)
+
+
+def _unwritten(file: Path, error: OSError) -> TrialError:
+    return TrialError(
+        f"{file}: the decoded images could not be written ({error.strerror or error}). Make room on the "
+        "disk, then run the same command again: what is decoded is kept."
+    )
