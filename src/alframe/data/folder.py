@@ -65,6 +65,7 @@ def folder(
         return DecodedImages(files, (height, width), channels, seen.deep(), name=name)
 
     truth_N = None if names_N[0] is None else _numbers(names_N, classes)
+    test_truth_T = _numbers(test_names_T, classes) if test_files else None
     if len(classes) < 2 or (truth_N is not None and len(truth_N.unique()) < 2):
         raise DataError(f"data.path: expected images of at least two classes in {root}, got one class.")
     return ImageDataset(
@@ -73,7 +74,7 @@ def folder(
         truth_N=truth_N,
         class_names=tuple(classes),
         test_images_T=images(test_files, "test_images") if test_files else None,
-        test_truth_T=_numbers(test_names_T, classes) if test_files else None,
+        test_truth_T=test_truth_T,
         files_N=tuple(shown_path(file.relative_to(root).as_posix()) for file in files),
         paths_N=tuple(file.absolute() for file in files),
     )
