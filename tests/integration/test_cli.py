@@ -95,7 +95,10 @@ def test_same_seed_same_labels_other_seed_other_labels(tmp_path: Path) -> None:
         (["query=margn"], "Did you mean margin?"),
         (["device=cuda:7"], "device: expected a device of this machine"),
         (["initial.num=1"], "initial: expected a seed set with at least two classes"),
-        (["stopping=mcal", "data.limit=200"], "stopping.validation_size: expected fewer than the data set's"),
+        (
+            ["stopping=mcal", "data.limit=200"],
+            "stopping.validation_size: expected fewer samples than the seed set of 60",
+        ),
         (["query.share=0.00001"], "query.share: expected a share that comes to at least one of"),
         (["data=mnist", "data_dir=empty", "data.download=false"], "data_dir: expected mnist under"),
         (["data=arrays", "data.path=damaged.npz"], "damaged.npz to be whole"),

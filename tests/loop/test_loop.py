@@ -1,6 +1,6 @@
 """The seven steps with a fake learner: every figure below was worked out by hand."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 import torch
@@ -9,7 +9,7 @@ from torch import Tensor
 from alframe.audit.label_counts import TruthEvaluator
 from alframe.auto_label import ThresholdPolicy
 from alframe.core.components import Components
-from alframe.core.errors import UserError
+from alframe.core.errors import ConfigError, TrialNotice, UserError
 from alframe.core.ledger import LabelLedger, Source
 from alframe.core.loop import label_dataset
 from alframe.core.loop_plan import Amount, LoopPlan
@@ -227,13 +227,55 @@ def test_all_above_and_none_above_the_threshold(threshold: float) -> None:
     assert report.auto_new == (8 if threshold < 0.5 else 0)
 
 
-def test_a_seed_set_of_one_class_is_refused_right_after_its_labels() -> None:
+def test_a_pool_of_one_class_is_labelled_by_hand_to_its_end() -> None:
     learner = FakeLearner()
-    made = components(learner)
-    one_class = Components(**{**made.__dict__, "oracle": SimulatedOracle(torch.zeros(10, dtype=torch.int64))})
-    with pytest.raises(UserError, match="at least two classes, got 1 in 10 answers"):
-        run(learner, one_class)
+    one_class = replace(components(learner), oracle=SimulatedOracle(torch.zeros(10, dtype=torch.int64)))
+    results = run(learner, one_class)
+    assert [result.report.kind for result in results] == ["seed", "closing"]
+    assert results[-1].report.counts.hand_labels == 10
     assert learner.fits == []
+
+
+def test_a_budget_that_ends_before_the_second_class_is_refused() -> None:
+    learner = FakeLearner()
+    one_class = replace(components(learner), oracle=SimulatedOracle(torch.zeros(10, dtype=torch.int64)))
+    with pytest.raises(UserError, match=r"at least two classes, got 1 in 5 answers. Write a larger stopping"):
+        run(learner, one_class, max_hand_labels=5)
+
+
+@pytest.mark.parametrize(
+    "amount",
+    [
+        Amount(default_share=0.01, default_at_least=60, key="initial"),
+        Amount(num=10, key="initial"),
+        Amount(share=1.0, key="initial"),
+    ],
+)
+def test_a_seed_set_as_large_as_the_data_set_labels_all_by_hand(amount: Amount) -> None:
+    learner = FakeLearner()
+    with pytest.warns(
+        TrialNotice, match=r"^initial: the seed set takes all 10 samples: they are labelled by"
+    ):
+        results = run(learner, replace(components(learner), initial=FirstSeedSet(amount)))
+    assert [result.report.kind for result in results] == ["seed", "closing"]
+    assert torch.equal(results[-1].ledger.label_N, TRUTH)
+    assert learner.fits == learner.scored == []
+    # The same from the state after the seed set, as after a kill.
+    made = replace(components(learner), initial=FirstSeedSet(amount))
+    plan = LoopPlan(
+        seed=0, question=Amount(num=2), keep="rejudge", order="auto_first", remainder="hand", cost=FREE
+    )
+    (closing,) = label_dataset(made, plan, results[0])
+    assert closing.report.kind == "closing"
+
+
+def test_a_larger_seed_set_than_the_data_set_is_refused_with_numbers() -> None:
+    made = replace(components(FakeLearner()), initial=FirstSeedSet(Amount(num=60, key="initial")))
+    with pytest.raises(ConfigError) as caught:
+        run(FakeLearner(), made)
+    assert str(caught.value) == (
+        "initial.num: expected at most the data set's 10 samples, got 60. initial.num=10 labels all by hand."
+    )
 
 
 def test_an_empty_first_question_is_refused_before_training() -> None:

@@ -169,10 +169,12 @@ def test_the_cost_is_the_sum_of_prices() -> None:
 def test_a_validation_set_beyond_budget_or_data_set_is_refused_before_it_is_asked() -> None:
     with pytest.raises(ConfigError, match="seed set's 10 and the validation set's 60 samples, got 50"):
         run(FakeLearner(), policy=JudgingPolicy(), max_hand_labels=50)
-    with pytest.raises(
-        ConfigError, match=r"auto_label.validation_size: expected fewer than the data set's 200 samples"
-    ):
+    with pytest.raises(ConfigError) as caught:
         run(FakeLearner(), policy=JudgingPolicy(validation_size=190))
+    assert str(caught.value) == (
+        "auto_label.validation_size: expected fewer samples than the seed set of 10 leaves (190), got 190. "
+        "Write auto_label.validation_size=95."
+    )
 
 
 @dataclass

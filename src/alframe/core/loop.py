@@ -9,7 +9,7 @@ from alframe.core.components import Components
 from alframe.core.ledger import LabelLedger
 from alframe.core.loop_plan import LoopPlan
 from alframe.core.question import ask
-from alframe.core.records import PoolScores
+from alframe.core.records import NO_SCORES, PoolScores
 from alframe.core.reports import Certificate, RoundReport
 from alframe.core.round_log import Clock, RoundLog, report_round
 from alframe.core.steps import (
@@ -67,10 +67,11 @@ def label_dataset(
         report = replace(report, note=note)
         start = RoundResult(ledger=ledger, report=report, validation_V=validation_V)
         yield start
-    if start.report.kind == "seed":
-        check_seed_set(components, plan, start.ledger)
-
     ledger, report, validation_V, scores = start.ledger, start.report, start.validation_V, start.left
+    if report.kind == "seed" and len(ledger.index_unlabelled) == 0:
+        scores = NO_SCORES  # all was answered, so that there is nothing to learn for
+    elif report.kind == "seed":
+        check_seed_set(components, plan, ledger)
     while scores is None:
         clock.next_round()
         ledger = with_current_answers(components, ledger)

@@ -18,6 +18,7 @@ records are on the CPU.
 from dataclasses import dataclass, fields, replace
 from typing import Any, Self
 
+import torch
 from torch import Tensor
 
 from alframe.core.selection import among
@@ -92,6 +93,13 @@ class PoolScores:
             if isinstance(value := getattr(self, field.name), Tensor)
         }
         return replace(self, **kept)
+
+
+NO_SCORES = PoolScores(
+    index_P=torch.empty(0, dtype=torch.int64),
+    predicted_P=torch.empty(0, dtype=torch.int64),
+    log_odds_P=torch.empty(0),
+)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -241,14 +241,25 @@ def _check_budget(components: Components, plan: LoopPlan, ledger: LabelLedger, n
         raise ConfigError(
             "stopping.max_hand_labels", f"at least the seed set's {n_seed_set}{also} samples", budget
         )
-    if n_seed_set + n_validation >= ledger.n_samples:
-        also = " together with the seed set" if n_validation else ""
+    n_samples, wanted = ledger.n_samples, getattr(getattr(components.initial, "amount", None), "num", None)
+    if wanted is not None and wanted > n_samples:
+        way_out = f"initial.num={n_samples} labels all by hand."
+        raise ConfigError("initial.num", f"at most the data set's {n_samples} samples", wanted, way_out)
+    if n_seed_set == n_samples:
+        text = (
+            f"initial: the seed set takes all {n_samples} samples: they are labelled by hand, and that is all"
+        )
+        warnings.warn(
+            f"{text}. Write a smaller initial.num to train a classifier.", TrialNotice, stacklevel=2
+        )
+    elif n_seed_set + n_validation >= n_samples:
         policy_wants_it = getattr(components.auto_label, "validation_size", 0) == n_validation
-        group = "auto_label" if policy_wants_it else "stopping"
+        group, left = "auto_label" if policy_wants_it else "stopping", n_samples - n_seed_set
         raise ConfigError(
-            f"{group}.validation_size" if n_validation else "initial.num",
-            f"fewer than the data set's {ledger.n_samples} samples{also}",
-            f"{n_seed_set + n_validation} or more",
+            f"{group}.validation_size",
+            f"fewer samples than the seed set of {n_seed_set} leaves ({left})",
+            n_validation,
+            f"Write {group}.validation_size={left // 2}." if left > 1 else f"Choose another {group}.",
         )
 
 
@@ -256,14 +267,9 @@ def check_seed_set(components: Components, plan: LoopPlan, ledger: LabelLedger) 
     """Raise `UserError` if the seed set has fewer than two classes or the first question is empty."""
     n_classes = len(_classes_of(ledger))
     if n_classes < 2:
-        way_out = (
-            "Every sample was answered, so that nothing is left to learn"
-            if len(ledger.index_unlabelled) == 0
-            else "Write a larger stopping.max_hand_labels"
-        )
         raise UserError(
             f"initial: expected a seed set with at least two classes, got {n_classes} "
-            f"in {ledger.n_answers} answers. {way_out}."
+            f"in {ledger.n_answers} answers. Write a larger stopping.max_hand_labels."
         )
     if components.query is not None:
         plan.question.first_count(ledger.n_samples, len(ledger.index_unlabelled))

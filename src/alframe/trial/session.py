@@ -89,7 +89,9 @@ class TrialSession:
             class_names=trial.dataset.class_names,
             engine=trial.compute_plan.engine.name,
         )
-        issues = find_label_issues(trial.components.learner, ledger, trial.n_label_issues)
+        # Without a round there is no classifier that could doubt a label.
+        n_issues = trial.n_label_issues if summary.rounds else 0
+        issues = find_label_issues(trial.components.learner, ledger, n_issues)
         return self._outcome("finished", summary.stopped_because or "", summary, issues)
 
     def _outcome(

@@ -26,7 +26,7 @@ def summarise(
     """Return the summary of a trial.
 
     Args:
-        reports: of the seed set, each round and the closing row.
+        reports: of the seed set, each round and the closing row. There is no round if the seed set takes all.
         seconds: wall-clock time of the trial.
         classes: counts by true class, empty if the truth is unknown; class_names: their names.
         engine: the name of the engine that ran the last fit; another one than chosen if that one failed.
@@ -39,7 +39,7 @@ def summarise(
         coverage=counts.coverage,
         n_classes=info.n_classes,
         rounds=len(rounds),
-        test_accuracy=rounds[-1].test_accuracy,
+        test_accuracy=rounds[-1].test_accuracy if rounds else None,
         seconds=seconds,
         train_seconds=sum(report.fit.seconds for report in rounds if report.fit),
         score_seconds=sum(report.score_seconds or 0.0 for report in rounds),
@@ -49,7 +49,7 @@ def summarise(
         precision=info.chosen["precision"],
         data=info.data,
         versions={"python": platform.python_version(), **versions()},
-        stopped_because=rounds[-1].stopped_because,
+        stopped_because=rounds[-1].stopped_because if rounds else "every sample was labelled by hand",
         certificate=certificate,
         cost=reports[-1].cost,
         per_class=_per_class(classes, class_names),
