@@ -3,69 +3,34 @@
 The config is that of the command: groups by the names of their options, keys as typed.
 """
 
-import re
 import tempfile
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from alframe.config.compose import composed
 from alframe.config.overrides import value_text
-from alframe.core.errors import ConfigError, UserError
-from alframe.core.file_names import KEY
+from alframe.core.errors import TrialNotice
 from alframe.core.ledger import LabelLedger
 from alframe.core.protocols import MEMBERS
 from alframe.core.reports import RoundReport
 from alframe.core.trial_summary import TrialSummary
 from alframe.data import ImageDataset
+from alframe.data.fingerprint import fingerprint
 from alframe.oracle.callable import Answers, CallableOracle
 from alframe.tracking import ConsoleTracker, Outcome, TrialInfo
+from alframe.trial.directory import finished_summary
+from alframe.trial.label_result import LabelResult, load_result, save_result
+from alframe.trial.python_call import as_of_call, check_call
 from alframe.trial.run import Replacements, run_trial
 
+__all__ = ["LabelResult", "label"]
+
 _PLAIN = (bool, int, float, str, type(None))  # types of attributes that identify a user's object
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class LabelResult:
-    """The result of a trial.
-
-    Attributes:
-        ledger: the labels, each with its source, round and confidence.
-        reports: of the seed set, each round and the closing row.
-        summary: the content of summary.json.
-        class_names: C names.
-    """
-
-    ledger: LabelLedger
-    reports: tuple[RoundReport, ...]
-    summary: Mapping[str, Any]
-    class_names: tuple[str, ...]
-
-    @property
-    def labels(self) -> np.ndarray[Any, Any]:
-        """(N,) int64 labels, -1 for a sample without one."""
-        return self.ledger.label_N.numpy()
-
-    @property
-    def is_hand(self) -> np.ndarray[Any, Any]:
-        """(N,) bool, True if the label is an answer of the oracle."""
-        mask_N = torch.zeros(len(self.ledger.label_N), dtype=torch.bool)
-        return mask_N.index_fill_(0, self.ledger.index_hand, True).numpy()
-
-    @property
-    def confidence(self) -> np.ndarray[Any, Any]:
-        """(N,) float64 probability that the classifier gave to an auto-label; NaN for other samples."""
-        return self.ledger.log_odds_N.double().sigmoid().numpy()
-
-    @property
-    def certificate(self) -> Mapping[str, Any] | None:
-        """The certificate, as in summary.json, or None."""
-        certificate: Mapping[str, Any] | None = self.summary["certificate"]
-        return certificate
 
 
 def label(
@@ -85,20 +50,23 @@ def label(
     """Label images with active learning and return the labels with the records of the trial.
 
     Args:
-        images: (N, height, width), (N, height, width, channels) or (N, channels, height, width) uint8.
-        labels: (N,) integers from 0, or None. They are the truth: a simulated oracle answers with them, and
-            wrong labels are counted against them.
-        oracle: "simulated", "noisy", a function from (Q,) int64 indices to (Q,) labels, or an object with
-            `label(index_Q)`.
+        images: (N, height, width), (N, height, width, channels) or (N, channels, height, width) uint8; other
+            types and data sets of pairs (image, label) as in `ImageDataset.from_arrays`.
+        labels: (N,) class names or whole numbers, or None. They are the truth: a simulated oracle answers
+            with them, and wrong labels are counted against them.
+        oracle: "simulated", "noisy", "files", a function from (Q,) int64 indices to Q answers as in
+            `alframe.oracle.CallableOracle`, or an object with `label(index_Q)`.
         class_names: one name per class; required if there are no labels.
         test_images, test_labels: a test set; give both or neither. seed: of the trial.
-        directory: for the trial's files; the same call resumes an interrupted trial. None keeps no file.
+        directory: for the trial's files. The same call resumes an interrupted trial and returns the result
+            of a finished one. None keeps no file.
         console: True prints the rounds. settings: config keys, such as {"auto_label.threshold": 0.9}.
         **choices: options of groups by name, such as query="badge" or experiment="one_percent". For
             `initial`, `query`, `auto_label` and `stopping` also your own object (`alframe.core.protocols`).
 
     Raises:
-        UserError: the arguments do not fit. TrialError: training failed.
+        UserError: the arguments do not fit, or the oracle's answers. TrialError: training failed.
+        AnswersNeeded: oracle="files" waits for people; the same call continues.
 
     >>> import numpy as np
     >>> label(np.zeros((4, 8, 8), np.uint8))
@@ -109,96 +77,99 @@ def label(
     dataset = ImageDataset.from_arrays(
         "arrays", images, labels, test_images=test_images, test_labels=test_labels, class_names=class_names
     )
-    choices, objects = _split({**choices, "oracle": oracle}, dataset.n_classes)
-    _check_call(choices, objects, settings or {}, directory)
-    config = _config(choices, {"seed": seed, **(settings or {})}, objects)
+    choices, objects = _split({**choices, "oracle": oracle}, dataset.class_names)
+    settings = {} if settings is None else settings
+    check_call(choices, objects, settings, directory)
+    config = _config(choices, {"seed": seed, **settings}, objects, dataset.class_names)
     choices.pop("tracker", None)
-    memory = _Memory()
-    replacements = Replacements(
-        dataset=dataset,
-        components=objects,
-        trackers=[memory],
-        console=ConsoleTracker() if console else None,
-    )
-    summary = _run(config, directory, choices, replacements)
-    assert memory.ledger is not None, "a finished trial passes its ledger to its trackers"
-    return LabelResult(
-        ledger=memory.ledger,
-        reports=tuple(memory.reports),
-        summary=summary.to_json(),
-        class_names=dataset.class_names,
-    )
+    call = _Call(config=config, choices=choices, objects=objects, dataset=dataset, console=console)
+    with as_of_call():
+        if directory is not None:
+            return _finished(call, Path(directory)) or _run(call, Path(directory))
+        with tempfile.TemporaryDirectory(prefix="alframe-") as folder:
+            return _run(call, Path(folder))
 
 
-def _split(choices: Mapping[str, Any], n_classes: int) -> tuple[dict[str, Any], dict[str, Any]]:
+@dataclass(frozen=True, kw_only=True)
+class _Call:
+    """The checked arguments of a call; `objects` are the user's own components."""
+
+    config: dict[str, Any]
+    choices: Mapping[str, str]
+    objects: Mapping[str, Any]
+    dataset: ImageDataset
+    console: bool
+
+    @property
+    def data(self) -> str:
+        """The fingerprint of all samples."""
+        return fingerprint(self.dataset, torch.ones(len(self.dataset), dtype=torch.bool))
+
+
+def _split(choices: Mapping[str, Any], class_names: tuple[str, ...]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the options by name and the user's own objects; a function becomes an oracle."""
     objects = {
         name: choice for name, choice in choices.items() if name in MEMBERS and not isinstance(choice, str)
     }
-    if "oracle" in objects and not hasattr(objects["oracle"], "label"):
-        objects["oracle"] = CallableOracle(objects["oracle"], n_classes)
+    oracle: Any = objects.get("oracle")
+    if "oracle" in objects and not hasattr(oracle, "label") and not isinstance(oracle, type):
+        objects["oracle"] = CallableOracle(oracle, class_names)
     return {name: choice for name, choice in choices.items() if name not in objects}, objects
 
 
-def _run(
-    config: dict[str, Any],
-    directory: str | Path | None,
-    choices: Mapping[str, str],
-    replacements: Replacements,
-) -> TrialSummary:
-    """Run a trial in a directory, or in a temporary one, and return its summary."""
-    if directory is None:
-        with tempfile.TemporaryDirectory(prefix="alframe-") as folder:
-            return run_trial(config, Path(folder), choices=choices, replacements=replacements)
-    try:
-        return run_trial(config, Path(directory), choices=choices, replacements=replacements)
-    except UserError as error:
-        raise _about_directory(error) from error
+def _finished(call: _Call, directory: Path) -> LabelResult | None:
+    """Return the result of the finished trial in a directory, or None if there is none."""
+    summary = finished_summary(directory, call.config)
+    if summary is None:
+        return None
+    ledger, reports = load_result(directory, call.data)
+    warnings.warn(
+        f"directory: the trial in {directory} is finished, so that its result is returned. Give another "
+        "directory for a new trial.",
+        TrialNotice,
+        stacklevel=3,
+    )
+    return _result(call, summary, ledger, reports)
 
 
-def _check_call(
-    choices: Mapping[str, Any], objects: Mapping[str, Any], settings: Any, directory: object
-) -> None:
-    """Raise `ConfigError`, with the names of the arguments, for a call that cannot be run."""
-    if "data" in choices:
-        raise ConfigError("data", "no choice, since the images are given", choices["data"], "Leave it out.")
-    for group, option in choices.items():
-        if not isinstance(option, str) or not _NAME.fullmatch(option):
-            raise ConfigError(group, "the name of an option", option)
-    for group, component in objects.items():
-        if component is None:
-            raise ConfigError(
-                group, "the name of an option or an object of your own", hint=f'Write {group}="none".'
-            )
-    oracle = objects.get("oracle")
-    if isinstance(oracle, CallableOracle) and not callable(oracle.answers):
-        raise ConfigError("oracle", "a name, a function or an object with label", oracle.answers)
-    if not isinstance(settings, Mapping) or not all(_NAME.fullmatch(str(key)) for key in settings):
-        raise ConfigError("settings", 'keys with their values, such as {"query.num": 50}', settings)
-    if choices.get("oracle") == "files" and directory is None:
-        raise ConfigError("directory", "a folder for the questions of oracle=files", hint="Give directory.")
+def _run(call: _Call, directory: Path) -> LabelResult:
+    """Run a trial in a directory and return its result."""
+    memory = _Memory(data=call.data)
+    replacements = Replacements(
+        dataset=call.dataset,
+        components=call.objects,
+        trackers=[memory],
+        console=ConsoleTracker() if call.console else None,
+    )
+    summary = run_trial(call.config, directory, choices=call.choices, replacements=replacements)
+    assert memory.ledger is not None, "a finished trial passes its ledger to its trackers"
+    return _result(call, summary, memory.ledger, tuple(memory.reports))
 
 
-_NAME = re.compile(r"[\w./-]+")
-
-
-def _about_directory(error: UserError) -> UserError:
-    """Return the error with the argument's name, `directory`, instead of the config key."""
-    text = str(error)
-    if not text.startswith(KEY):
-        return error
-    return UserError(text.replace(" (hydra.sweep.dir in a sweep)", "").replace(KEY, "directory"))
+def _result(
+    call: _Call, summary: TrialSummary, ledger: LabelLedger, reports: tuple[RoundReport, ...]
+) -> LabelResult:
+    return LabelResult(
+        ledger=ledger, reports=reports, summary=summary.to_json(), class_names=call.dataset.class_names
+    )
 
 
 def _config(
-    choices: Mapping[str, Any], settings: Mapping[str, Any], objects: Mapping[str, Any]
+    choices: Mapping[str, Any],
+    settings: Mapping[str, Any],
+    objects: Mapping[str, Any],
+    class_names: tuple[str, ...],
 ) -> dict[str, Any]:
-    """Return the config of a call, with the user's own objects described: they identify the trial too."""
+    """Return the config of a call.
+
+    The class names and the description of the user's own objects identify the trial too.
+    """
     choices = {"tracker": "none", **choices}
     overrides = [f"{group}={option}" for group, option in choices.items()]
     overrides += ["data=arrays", "data.path=memory"]
     overrides += [f"{key}={value_text(value)}" for key, value in settings.items()]
     config = composed(overrides)
+    config["data"] = {**config["data"], "class_names": list(class_names)}
     described = {name: _described(component) for name, component in objects.items()}
     return {**config, "given": described} if described else config
 
@@ -206,8 +177,9 @@ def _config(
 def _described(component: Any) -> str:
     """Return an object's class and plain attributes, which identify it in a config.
 
-    >>> _described(CallableOracle(len, 10))
-    'alframe.oracle.callable.CallableOracle(n_classes=10)'
+    >>> from alframe.query import RandomQuery
+    >>> _described(RandomQuery())
+    'alframe.query.uncertainty.RandomQuery'
     """
     attributes = getattr(component, "__dict__", {})
     plain = {name.lstrip("_"): value for name, value in attributes.items() if isinstance(value, _PLAIN)}
@@ -219,19 +191,23 @@ def _described(component: Any) -> str:
 
 @dataclass
 class _Memory:
-    """A tracker that keeps the reports and the ledger."""
+    """A tracker that keeps the reports and the ledger; `data` is the fingerprint of the data."""
 
+    data: str
+    directory: Path = field(default_factory=Path)
     reports: list[RoundReport] = field(default_factory=list)
     ledger: LabelLedger | None = None
 
     def start(self, info: TrialInfo) -> None:
         """Keep the rounds of earlier processes."""
-        self.reports = list(info.reports)
+        self.reports, self.directory = list(info.reports), info.directory
 
     def log(self, report: RoundReport) -> None:
         """Keep a round."""
         self.reports.append(report)
 
     def finish(self, outcome: Outcome) -> None:
-        """Keep the ledger."""
+        """Keep the ledger, in a file too if the trial is finished."""
         self.ledger = outcome.ledger
+        if outcome.ledger is not None and outcome.summary is not None:
+            save_result(self.directory, self.data, outcome.ledger, tuple(self.reports))

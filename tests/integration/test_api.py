@@ -13,7 +13,8 @@ from sklearn.datasets import load_digits
 
 from alframe import label
 from alframe.config.validate import conf_directory
-from alframe.core.errors import ConfigError, TrialError, UserError
+from alframe.core.errors import AnswersNeeded, ConfigError, DataWarning, TrialError, TrialNotice, UserError
+from alframe.oracle import CallableOracle
 from alframe.query import RandomQuery
 from tests.support.helpers import read_rows
 
@@ -26,6 +27,8 @@ SETTINGS = {
     "stopping.max_rounds": 2,
     "threads": 1,
 }
+
+ONE_ROUND = {**SETTINGS, "stopping.min_rounds": 1, "stopping.max_rounds": 1}
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +64,22 @@ def test_the_result_has_the_labels_and_figures_of_the_trial(digits):
     assert [report.kind for report in result.reports] == ["seed", "round", "round", "closing"]
     assert result.certificate is None
     assert (label(images, truth, seed=3, settings=SETTINGS).labels == result.labels).all()
+    counts = result.reports[-1].counts
+    assert repr(result) == (
+        f"LabelResult(400 samples in 10 classes: {counts.hand_labels} hand labels, {counts.auto_labels} "
+        f"auto-labels, {counts.unlabelled} without a label; {counts.mislabelled} mislabelled)"
+    )
+
+
+def test_labels_that_do_not_count_from_0_come_back_as_names(digits):
+    images, truth = digits
+    few = truth < 3
+    with pytest.warns(DataWarning, match="the labels 10, 60, 110 are 3 classes"):
+        result = label(images[few], np.array([10, 60, 110])[truth[few]], settings=ONE_ROUND)
+    assert result.class_names == ("10", "60", "110")
+    hand = result.is_hand
+    assert (result.names[hand].astype(int) == np.array([10, 60, 110])[truth[few]][hand]).all()
+    assert (result.labels[hand] == truth[few][hand]).all()
 
 
 @pytest.mark.parametrize(
@@ -93,17 +112,60 @@ def test_a_function_answers_and_every_answer_is_counted(digits):
     assert (known.labels == result.labels).all()
 
 
-@pytest.mark.parametrize(
-    ("answer", "error", "message"),
-    [
-        (lambda index: index[:1], TrialError, "expected 60 whole numbers"),
-        (lambda index: index * 0.5, TrialError, "got float64"),
-        (lambda index: index * 0 + 12, ConfigError, "answers from 0 to 9, got 12"),
-    ],
-)
-def test_invalid_answers_are_refused(digits, answer, error, message):
-    with pytest.raises(error, match=message):
-        label(digits[0], oracle=answer, class_names=[str(k) for k in range(10)], settings=SETTINGS)
+def test_invalid_answers_are_refused(digits):
+    with pytest.raises(ConfigError, match=r"oracle: expected a class name \(0, 1, .*\), got 12"):
+        label(*digits, oracle=lambda index: index * 0 + 12, settings=SETTINGS)
+
+
+def test_an_exception_of_the_oracle_passes_through_and_the_same_call_goes_on(digits, tmp_path):
+    images, truth = digits
+    times = iter(range(99))
+
+    def unreliable(index):
+        if next(times) == 1:
+            raise ConnectionError("no answer")
+        return truth[index]
+
+    call = {
+        "class_names": [str(k) for k in range(10)],
+        "settings": ONE_ROUND,
+        "directory": tmp_path / "trial",
+    }
+    with pytest.raises(ConnectionError, match="no answer") as failure:
+        label(images, oracle=unreliable, **call)
+    assert "alframe had asked the oracle about the samples [" in failure.value.__notes__[0]
+    resumed = label(images, oracle=unreliable, **call)
+    assert (resumed.labels == label(images, truth, settings=ONE_ROUND).labels).all()
+    with pytest.raises(
+        UserError, match=r"directory: expected this trial, .*data\.class_names\.?.* is .* there"
+    ):
+        label(images, oracle=unreliable, **call | {"class_names": [f"{k}" for k in range(1, 11)]})
+
+
+def test_names_numbers_and_none_are_answers_and_names_are_returned(digits, tmp_path):
+    images, truth = digits
+    names = [f"digit {k}" for k in range(10)]
+    unsure = {1: None, 2: "-"}
+
+    def people(index):
+        return [unsure.get(k % 50, names[truth[k]]) for k in index.tolist()]
+
+    result = label(
+        images,
+        oracle=people,
+        class_names=names,
+        settings=ONE_ROUND,
+        directory=tmp_path / "trial",
+    )
+    rows = read_rows(tmp_path / "trial" / "labels_by_name.csv")
+    assert result.names.tolist() == [row["class"] for row in rows]
+    hand = result.is_hand
+    assert (result.names[hand] == np.array(names)[truth[hand]]).all()
+    for remainder, text in ((1, "?"), (2, "-")):
+        aside = np.flatnonzero(result.names == text)
+        assert len(aside)
+        assert set(aside % 50) == {remainder}
+        assert (result.labels[aside] == -1).all()
 
 
 def test_own_objects_replace_names(digits):
@@ -118,15 +180,15 @@ def test_own_objects_replace_names(digits):
         images,
         truth,
         query=First(),
-        settings={**SETTINGS, "stopping.max_rounds": 1, "stopping.min_rounds": 1},
+        settings=ONE_ROUND,
     )
     queried = (result.ledger.source_N == 2).nonzero().flatten()
     others = (result.ledger.source_N > 2).nonzero().flatten()
     assert len(queried) == 40
     assert result.summary["hand_labels"] >= 100
     assert int(queried.float().mean()) < int(others.float().mean())
-    named = label(images, truth, query="random", settings=SETTINGS)
-    given = label(images, truth, query=RandomQuery(), settings=SETTINGS)
+    named = label(images, truth, query="random", settings=ONE_ROUND)
+    given = label(images, truth, query=RandomQuery(), settings=ONE_ROUND)
     assert (named.labels == given.labels).all()
 
 
@@ -152,12 +214,26 @@ def test_the_old_name_of_the_result_still_works():
 
 def test_a_directory_holds_the_trial_and_is_not_written_over(digits, tmp_path, capsys):
     images, truth = digits
-    result = label(images, truth, directory=tmp_path / "trial", settings=SETTINGS)
+    result = label(images, truth, directory=tmp_path / "trial", settings=ONE_ROUND)
     assert capsys.readouterr().out == ""
     rows = read_rows(tmp_path / "trial" / "labels.csv")
     assert [int(row["label"]) for row in rows] == result.labels.tolist()
-    with pytest.raises(UserError, match=r"^directory: expected .* holds summary\.json"):
-        label(images, truth, directory=tmp_path / "trial", settings=SETTINGS)
+    with pytest.warns(TrialNotice, match="is finished, so that its result is returned"):
+        again = label(images, truth, directory=str(tmp_path / "trial"), settings=ONE_ROUND)
+    assert repr(again) == repr(result)
+    assert (again.ledger.order_N == result.ledger.order_N).all()
+    assert (again.labels == result.labels).all()
+    assert again.reports == result.reports
+    assert again.summary == result.summary
+    with pytest.raises(UserError, match=r"^directory: expected this trial, .*: seed is 0 there and 1 here"):
+        label(images, truth, directory=tmp_path / "trial", seed=1, settings=ONE_ROUND)
+    with pytest.raises(UserError, match=r"^directory: expected the images and labels of the finished trial"):
+        label(images[::-1], truth[::-1], directory=tmp_path / "trial", settings=ONE_ROUND)
+    (tmp_path / "trial" / "state" / "result.state").unlink()
+    with pytest.raises(
+        UserError, match=r"result\.state is missing\. Its labels are in labels\.csv\. Give as dir"
+    ):
+        label(images, truth, directory=tmp_path / "trial", settings=ONE_ROUND)
 
 
 def test_errors_are_those_of_the_command_line(digits):
@@ -175,7 +251,12 @@ def test_errors_are_those_of_the_command_line(digits):
         ({"query": "a,b"}, "query: expected the name of an option, got 'a,b'"),
         ({"learner": 5}, "learner: expected the name of an option, got 5"),
         ({"oracle": None}, "oracle: expected a name, a function or an object with label"),
+        ({"oracle": CallableOracle}, "oracle: expected an object, got 'the class CallableOracle'"),
         ({"oracle": "files"}, "directory: expected a folder for the questions"),
+        ({"directory": 3}, "directory: expected the path of a folder, or None to keep no file, got '3'"),
+        ({"directory": ""}, "directory: expected the path of a folder"),
+        ({"settings": {"query": RandomQuery()}}, "settings: query: expected a number, .* of RandomQuery'"),
+        ({"settings": {"a.b": [1, RandomQuery]}}, "settings: a.b: expected a number, a text"),
         ({"settings": ["a"]}, "settings: expected keys with their values"),
         ({"settings": {"query.nu m": 3}}, "settings: expected keys with their values"),
     ],
@@ -183,6 +264,13 @@ def test_errors_are_those_of_the_command_line(digits):
 def test_a_call_with_wrong_arguments_is_refused_by_their_names(digits, call, message):
     with pytest.raises(ConfigError, match=message):
         label(*digits, **call)
+
+
+def test_waiting_for_people_speaks_of_the_call(digits, tmp_path):
+    call = {"oracle": "files", "class_names": [str(k) for k in range(10)], "directory": tmp_path / "trial"}
+    with pytest.raises(AnswersNeeded, match="the same call") as waiting:
+        label(digits[0], settings=SETTINGS, **call)
+    assert "command" not in str(waiting.value)
 
 
 def test_label_works_in_an_application_that_uses_hydra(digits):

@@ -18,6 +18,7 @@ SUSPECTS = "suspects.csv"  # the least likely hand labels, only if `suspects` is
 
 STATE = "state"  # folder: the state from which an unfinished trial resumes
 LOCK = "lock"  # in state/: held by the process that runs the trial
+RESULT = "result.state"  # in state/: the result of a finished trial that was called from Python
 STATE_FILES = "round-*.state"  # in state/: the state after a round
 
 QUESTIONS = "questions"  # folder: the questions of `oracle=files`, to be answered by people

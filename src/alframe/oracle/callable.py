@@ -1,6 +1,9 @@
-"""An oracle that calls a Python function."""
+"""An oracle that calls a Python function.
 
-from collections.abc import Callable
+Axes: Q the asked samples, C the classes.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,37 +11,112 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from alframe.core.errors import ConfigError, TrialError
+from alframe.core.errors import ConfigError
+from alframe.core.ledger import CANNOT_TELL, NO_CLASS
+from alframe.oracle.class_names import expected, match_answer
+from alframe.oracle.number_text import readings
 
 Answers = Callable[[np.ndarray[Any, Any]], Any]
+_SHOWN = 10  # samples in a note
 
 
 @dataclass(frozen=True)
 class CallableOracle:
     """Answers with the return values of a Python function.
 
+    An answer is a class name, a class number, "?" or None for "cannot tell", or "-" for "none of these". If a
+    class name is a number, a number is read as a name and not as a class number.
+
     Attributes:
-        answers: from (Q,) int64 data-set indices, a NumPy array, to Q whole numbers in [0, C).
-        n_classes: C.
+        answers: from (Q,) int64 data-set indices, a NumPy array, to Q answers in any sequence.
+        class_names: C names.
     """
 
     answers: Answers
-    n_classes: int
+    class_names: tuple[str, ...]
 
     def label(self, index_Q: Tensor) -> Tensor:
-        """Return (Q,) int64, the answers of the function.
+        """Return (Q,) int64 in [0, C), `CANNOT_TELL` or `NO_CLASS`: the answers of the function.
+
+        An exception of the function passes through, with a note that names the samples.
 
         Raises:
-            TrialError: the function does not return Q whole numbers.
-            ConfigError: an answer is not a class.
+            ConfigError: it does not return Q answers, or an answer means no class.
         """
-        answer_Q = np.asarray(self.answers(index_Q.numpy().copy()))
-        if answer_Q.shape != (len(index_Q),) or answer_Q.dtype.kind not in "iu":
-            raise TrialError(
-                f"oracle: expected {len(index_Q)} whole numbers, one for each index, got {answer_Q.dtype} "
-                f"{answer_Q.shape}."
-            )
-        if len(answer_Q) and not (answer_Q.min() >= 0 and answer_Q.max() < self.n_classes):
-            wrong = answer_Q[(answer_Q < 0) | (answer_Q >= self.n_classes)][0]
-            raise ConfigError("oracle", f"answers from 0 to {self.n_classes - 1}", int(wrong))
-        return torch.from_numpy(answer_Q.astype(np.int64))
+        index = index_Q.tolist()
+        try:
+            answers = _listed(self.answers(index_Q.numpy().copy()), len(index))
+        except ConfigError:
+            raise
+        except Exception as error:
+            more = f" and {len(index) - _SHOWN} more" if len(index) > _SHOWN else ""
+            error.add_note(f"alframe had asked the oracle about the samples {index[:_SHOWN]}{more}.")
+            raise
+        numbers = [self._class_of(answer, sample) for answer, sample in zip(answers, index, strict=True)]
+        return torch.tensor(numbers, dtype=torch.int64)
+
+    def _class_of(self, answer: Any, sample: int) -> int:
+        """Return the class of an answer, `CANNOT_TELL` or `NO_CLASS`."""
+        plain = _plain(answer)
+        if plain is None:
+            return CANNOT_TELL
+        found = match_answer(plain, self.class_names) if isinstance(plain, str) else self._of_number(plain)
+        if found is None:
+            names = f"a class name ({expected(self.class_names)})"
+            if not self._named_by_numbers():
+                names = f"a class from 0 to {len(self.class_names) - 1} or {names}"
+            got = answer if isinstance(answer, str) else plain
+            raise ConfigError("oracle", names, got, f"It is the answer for sample {sample}.")
+        return found
+
+    def _of_number(self, number: float) -> int | None:
+        """Return the class of a number, or None if it has none."""
+        if isinstance(number, bool) and (str(number) in self.class_names or len(self.class_names) != 2):
+            return match_answer(str(number), self.class_names)
+        if number in (CANNOT_TELL, NO_CLASS):
+            return int(number)
+        if self._named_by_numbers():
+            text = str(int(number)) if float(number).is_integer() else repr(number)
+            return match_answer(text, self.class_names)
+        return int(number) if number in range(len(self.class_names)) else None
+
+    def _named_by_numbers(self) -> bool:
+        return any(readings(name) for name in self.class_names)
+
+
+def _listed(answers: Any, n: int) -> list[Any]:
+    """Return n answers as a list.
+
+    Raises:
+        ConfigError: there are not n.
+    """
+    if isinstance(answers, Tensor):
+        answers = answers.detach().cpu()
+    if hasattr(answers, "tolist"):  # of NumPy, torch and pandas
+        shape, answers = getattr(answers, "shape", ()), answers.tolist()
+        if len(shape) > 1:
+            raise _wrong_number(n, f"an array of shape {tuple(shape)}")
+    elif isinstance(answers, Iterable) and not isinstance(answers, (str, bytes, Mapping)):
+        answers = list(answers)
+    if not isinstance(answers, list):
+        if n != 1 or isinstance(answers, Mapping):
+            raise _wrong_number(n, "None" if answers is None else f"one {type(answers).__name__}")
+        answers = [answers]
+    if len(answers) != n:
+        raise _wrong_number(n, str(len(answers)))
+    return answers
+
+
+def _wrong_number(n: int, got: str) -> ConfigError:
+    return ConfigError("oracle", f"{n} answers, one for each index", hint=f"The function returned {got}.")
+
+
+def _plain(answer: Any) -> Any:
+    """Return an answer as a bool, a number or a text; None for a missing value."""
+    if isinstance(answer, Tensor) or getattr(answer, "ndim", None) == 0:
+        answer = answer.item() if answer.ndim == 0 else repr(answer)
+    if answer is None or type(answer).__name__ in ("NAType", "NaTType") or answer != answer:
+        return None
+    if isinstance(answer, bytes):
+        return answer.decode("utf-8", "replace")
+    return answer if isinstance(answer, (bool, int, float)) else str(answer)
