@@ -26,7 +26,7 @@ from alframe.config.compose import named_choices
 from alframe.core.errors import AlframeError, AnswersNeeded, Terminated, TrialError, TrialNotice, UserError
 from alframe.core.file_names import FAILURE, SUMMARY
 from alframe.core.trial_summary import TrialSummary
-from alframe.trial.directory import finished_summary
+from alframe.trial.directory import drop_leftovers, finished_summary
 
 Objective = float | list[float] | None
 
@@ -95,6 +95,7 @@ def _trial_of_sweep(
 ) -> TrialSummary:
     summary = finished_summary(directory, _config(node))
     if summary is not None:
+        drop_leftovers(directory)
         print(f"{title}: finished before", flush=True)
         return summary
     (directory / FAILURE).unlink(missing_ok=True)
@@ -104,7 +105,7 @@ def _trial_of_sweep(
     summary = _trial(
         node, directory, overrides, stop_wanted, group=sweep_directory.name, title=title, bar=bar
     )
-    print(f"{title}: {_short_summary(summary)}", flush=True)
+    print(f"{title}: {short_summary(summary)}", flush=True)
     return summary
 
 
@@ -142,12 +143,12 @@ def _config(node: DictConfig) -> dict[str, Any]:
     return {str(key): value for key, value in content.items() if key != "experiment"}
 
 
-def _short_summary(summary: TrialSummary) -> str:
+def short_summary(summary: TrialSummary) -> str:
     """Return a finished trial in one line.
 
     >>> from types import SimpleNamespace as Summary
     >>> figures = {"hand_labels": 1438, "hand_share": 0.024, "mislabelled_share": None}
-    >>> _short_summary(Summary(**figures, rounds=7, seconds=55))
+    >>> short_summary(Summary(**figures, rounds=7, seconds=55))
     '1,438 hand labels (2.40 %) in 7 rounds and 55.0 s'
     """
     wrong = summary.mislabelled_share

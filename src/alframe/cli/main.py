@@ -24,7 +24,7 @@ from omegaconf.errors import OmegaConfBaseException
 from alframe._text import counted, one_line
 from alframe.cli import optuna_search, sweep
 from alframe.cli.interrupts import SWEEP, two_step_interrupts
-from alframe.cli.job import Objective, run_job
+from alframe.cli.job import Objective, run_job, short_summary
 from alframe.cli.output_directory import RunTarget, run_target
 from alframe.cli.sweep import Job, Launch
 from alframe.config.command_line import check_command_line, with_overrides
@@ -32,6 +32,7 @@ from alframe.config.compose import first_line
 from alframe.config.validate import conf_directory
 from alframe.core.errors import AnswersNeeded, Terminated, TrialError, UserError
 from alframe.core.file_names import shown, sync_line
+from alframe.trial.directory import drop_leftovers, finished_summary
 
 _SHOWN_IF_ANY = ("interrupted", "waiting", "running", "not begun")  # statuses; the others are always shown
 
@@ -64,6 +65,8 @@ def _run(arguments: list[str]) -> int:
         whole = with_overrides(arguments, target.overrides)
         if target.sweep is not None:
             return _sweep(target, target.sweep, whole)
+        if target.trial is not None and _finished_before(target.trial, line.config):
+            return 0
         _single(target, whole, begun)
     except BaseException as error:
         return _exit_code(error, bool(begun))
@@ -100,6 +103,22 @@ def _hydra_alone(arguments: list[str], begun: list[str]) -> int:
             raise
         raise UserError(first_line(error)) from error
     return 0
+
+
+def _finished_before(directory: Path, config: dict[str, Any]) -> bool:
+    """Return True, and say so, if a directory has the finished trial of this config.
+
+    A process that was killed after its last file has left its states, which are removed now.
+
+    Raises:
+        UserError: the finished trial there has other settings.
+    """
+    summary = finished_summary(directory, config)
+    if summary is None:
+        return False
+    drop_leftovers(directory)
+    print(f"{shown(directory)}: finished before: {short_summary(summary)}", flush=True)
+    return True
 
 
 def _single(target: RunTarget, arguments: list[str], begun: list[str]) -> None:

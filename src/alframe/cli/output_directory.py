@@ -26,7 +26,8 @@ class RunTarget:
         overrides: to add to the command line. They set the directory if it is named after the config, and the
             number of processes if the launcher leaves it open.
         sweep: the sweep's directory, None for a single trial.
-        new: the directories above a single trial's that do not exist yet, the innermost first.
+        trial: the directory of a single trial, None for a sweep.
+        new: the directories above it that do not exist yet, the innermost first.
         n_trials: in the sweep, None if only the sweeper knows.
         at_a_time: how many trials the launcher runs at the same time, None for one after the other.
         objective: the metrics that a search optimises, empty if the sweep is not a search.
@@ -34,6 +35,7 @@ class RunTarget:
 
     overrides: list[str]
     sweep: Path | None
+    trial: Path | None = None
     new: tuple[Path, ...] = ()
     n_trials: int | None = None
     at_a_time: int | None = None
@@ -56,7 +58,8 @@ def run_target(line: CommandLine) -> RunTarget:
         named = given.name == NAMED_BY_CONFIG
         path = unfinished(given.parent, trial_name(config)) if named else given
         new = tuple(parent for parent in path.parents if not parent.exists())
-        return RunTarget(overrides=[f"hydra.run.dir={path}"] if named else [], sweep=None, new=new)
+        overrides = [f"hydra.run.dir={path}"] if named else []
+        return RunTarget(overrides=overrides, sweep=None, trial=path, new=new)
     sweeper = OmegaConf.to_container(node.sweeper, resolve=True, enum_to_str=True)
     assert isinstance(sweeper, dict)
     n_trials = sweeper.get("n_trials", line.n_trials)  # a search sets its own number

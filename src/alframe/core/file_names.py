@@ -22,6 +22,8 @@ RESULT = "result.state"  # in state/: the result of a finished trial that was ca
 STATE_FILES = "round-*.state"  # in state/: the state after a round
 
 QUESTIONS = "questions"  # folder: the questions of `oracle=files`, to be answered by people
+ANSWERS = "answers.csv"  # every accepted answer of people
+ANSWER_STORE = "answers.sqlite"  # the store of which the CSV files of answers are views
 WANDB = "wandb"  # folder: the W&B run, only with `tracker=wandb`
 TENSORBOARD = "tensorboard"  # folder: TensorBoard's files, only with `tracker=tensorboard`
 HYDRA = ".hydra"  # folder: Hydra's own record of the command
@@ -29,6 +31,11 @@ OFFLINE_RUNS = f"{WANDB}/offline-run-*"  # a folder for each process that logged
 
 # A directory with one of these files is a trial's directory.
 MARKS = (SUMMARY, ROUNDS, FAILURE, LABELS)
+# Everything that a trial writes, with the exception of what people were asked and have answered.
+OF_A_TRIAL = (
+    *(CONFIG, ROUNDS, LABELS, LABELS_BY_NAME, FILES, SUMMARY, FAILURE, DIAGNOSIS, MISLABELLED, SUSPECTS),
+    *(STATE, WANDB, TENSORBOARD),
+)
 
 
 def state_file(round: int) -> str:

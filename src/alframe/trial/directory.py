@@ -4,21 +4,42 @@ import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
 from alframe._files import lock
 from alframe.config.trial_identity import identity
 from alframe.core.errors import UserError
-from alframe.core.file_names import HYDRA, KEY, LABELS, LOCK, ROUNDS, STATE, STATE_FILES, SUMMARY
+from alframe.core.file_names import (
+    ANSWER_STORE,
+    ANSWERS,
+    CONFIG,
+    FAILURE,
+    HYDRA,
+    KEY,
+    LABELS,
+    LOCK,
+    MARKS,
+    OF_A_TRIAL,
+    QUESTIONS,
+    ROUNDS,
+    STATE,
+    STATE_FILES,
+    SUMMARY,
+    state_file,
+)
 from alframe.core.trial_summary import TrialSummary
 from alframe.trial.read_finished import Damaged, read_config, read_summary
 
 
 def unfinished(parent: Path, name: str) -> Path:
-    """Return the first of name, name_2, name_3 ... in `parent` that holds no finished trial."""
+    """Return the first of name, name_2, name_3 ... in `parent` that holds no finished trial.
+
+    A trial whose process was killed after its last file, before it removed its states, is not finished.
+    """
     number, path = 1, parent / name
-    while (path / SUMMARY).exists():
+    while (path / SUMMARY).exists() and not any((path / STATE).glob(STATE_FILES)):
         number += 1
         path = parent / f"{name}_{number}"
     return path
@@ -38,6 +59,12 @@ def finished_summary(directory: Path, config: Mapping[str, Any]) -> TrialSummary
         raise UserError(f"{directory}/{error}. Move that folder away and run again.") from error
     check_same_trial(directory, identity(found), identity(config))
     return summary
+
+
+def drop_leftovers(directory: Path) -> None:
+    """Remove the files that a finished trial has no use for: its states, and the reason of an earlier end."""
+    for file in (*(directory / STATE).glob(STATE_FILES), directory / FAILURE):
+        file.unlink(missing_ok=True)
 
 
 def check_same_trial(path: Path, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
@@ -68,28 +95,70 @@ def _differences(found: Any, wanted: Any, key: str = "") -> list[str]:
     return [] if found == wanted else [f"{key} is {found} there and {wanted} here"]
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Before:
+    """A trial's directory before a command: names in it, missing directories, and True if it had no trial."""
+
+    names: frozenset[str]
+    missing: tuple[Path, ...]
+    is_new: bool
+
+
 @contextmanager
-def occupied(directory: Path, *, remove_if_refused: bool = True) -> Iterator[None]:
+def occupied(
+    directory: Path, *, remove_if_refused: bool = True, keep_seed_set: bool = False
+) -> Iterator[bool]:
     """Make the directory of a trial and lock it while the block runs.
 
+    If the block raises `UserError`, the files that it has written are removed, so that nothing looks like a
+    trial. They stay if the trial was there before, if people were asked, or if a round is finished.
+
     Args:
-        remove_if_refused: if the block raises `UserError`, the lock is removed, and so is a directory that
-            is new and without other files.
+        remove_if_refused: False removes nothing.
+        keep_seed_set: True also keeps the files if a seed set is labelled, because people may have done it.
+
+    Yields:
+        True if a refusal after the seed set removes its files.
 
     Raises:
         UserError: the directory cannot be made or written, holds a finished trial or one that cannot be
             resumed, or another process works in it.
     """
-    is_new = _make(directory)
+    before = _before(directory)
+    _make(directory)
     with (directory / STATE / LOCK).open("a+") as file:
         _take(file, directory)
         try:
             _check_free(directory)
-            yield
+            yield remove_if_refused and before.is_new and not keep_seed_set
         except UserError:
             if remove_if_refused:
-                _remove_traces(directory, is_new)
+                _remove_traces(directory, before, keep_seed_set)
             raise
+
+
+def _before(directory: Path) -> _Before:
+    names = frozenset(path.name for path in directory.iterdir()) if directory.is_dir() else frozenset()
+    is_new = names.isdisjoint((CONFIG, *MARKS)) and not any((directory / STATE).glob(STATE_FILES))
+    missing = tuple(path for path in (directory, *directory.parents) if not path.exists())
+    if names == {HYDRA}:  # Hydra has just made it
+        return _Before(names=frozenset(), missing=(directory,), is_new=True)
+    return _Before(names=names, missing=missing, is_new=is_new)
+
+
+def _remove_traces(directory: Path, before: _Before, keep_seed_set: bool) -> None:
+    """Remove what a refused trial has written, and the directories that it has made."""
+    states = {path.name for path in (directory / STATE).iterdir()} - {LOCK}
+    asked = any((directory / name).exists() for name in (QUESTIONS, ANSWERS, ANSWER_STORE))
+    if asked or states - {state_file(0)} or (states and (keep_seed_set or not before.is_new)):
+        return
+    written = (*OF_A_TRIAL, HYDRA) if before.is_new else ()
+    with suppress(OSError):  # some systems keep a file that is open
+        for name in (STATE, *(name for name in written if name not in before.names)):
+            path = directory / name
+            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+        for path in before.missing:
+            path.rmdir()
 
 
 def at_work(directory: Path) -> bool:
@@ -101,10 +170,9 @@ def at_work(directory: Path) -> bool:
         return False
 
 
-def _make(directory: Path) -> bool:
-    """Make a directory with its folder for states; return True if it is new or holds only Hydra's folder."""
+def _make(directory: Path) -> None:
+    """Make a directory with its folder for states, and check that it can be written."""
     try:
-        is_new = not directory.exists() or {path.name for path in directory.iterdir()} == {HYDRA}
         (directory / STATE).mkdir(parents=True, exist_ok=True)
         probe = directory / ".write-probe"
         probe.write_text("")
@@ -114,7 +182,6 @@ def _make(directory: Path) -> bool:
             f"{KEY}: expected a directory that can be written, got {directory} ({error.strerror}). "
             f"Set {KEY} to another one."
         ) from error
-    return is_new
 
 
 def _take(file: IO[str], directory: Path) -> None:
@@ -129,15 +196,6 @@ def _take(file: IO[str], directory: Path) -> None:
     file.truncate(0)
     file.write(f"{os.getpid()}\n")
     file.flush()
-
-
-def _remove_traces(directory: Path, is_new: bool) -> None:
-    """Remove the folder with the lock, and a new directory into which the trial has written nothing."""
-    if [path.name for path in (directory / STATE).iterdir()] != [LOCK]:
-        return
-    written = {path.name for path in directory.iterdir()} - {STATE, HYDRA}
-    with suppress(OSError):  # some systems keep a file that is open
-        shutil.rmtree(directory / STATE if written or not is_new else directory)
 
 
 def _check_free(directory: Path) -> None:

@@ -24,7 +24,7 @@ from alframe.trial import resume
 from alframe.trial.assemble import Trial, assemble, build_tracker, load_data, members
 from alframe.trial.checks import warn_of_certificate, warn_of_oracle_errors
 from alframe.trial.directory import occupied
-from alframe.trial.instantiate import check_targets
+from alframe.trial.instantiate import check_targets, is_simulated
 from alframe.trial.session import TrialSession
 from alframe.trial.settings import TrialSettings, read_settings
 from alframe.trial.state import TrialState
@@ -97,14 +97,18 @@ def run_trial(
     )
     check(config)
     # The directory of a sweep's trial stays: the sweep writes into it why the trial was refused.
-    with occupied(directory, remove_if_refused=group is None):
+    people = "oracle" in request.replacements.components or not is_simulated(config["oracle"])
+    with occupied(directory, remove_if_refused=group is None, keep_seed_set=people) as removes_seed_set:
         check_targets(config)
         settings = read_settings(config)
         state = resume.find_state(directory, identity(config))
-        return _run(request, settings if state is None else resume.settled(settings, state.chosen), state)
+        settings = settings if state is None else resume.settled(settings, state.chosen)
+        return _run(request, settings, state, removes_seed_set)
 
 
-def _run(request: _Request, settings: TrialSettings, state: TrialState | None) -> TrialSummary:
+def _run(
+    request: _Request, settings: TrialSettings, state: TrialState | None, removes_seed_set: bool
+) -> TrialSummary:
     console = request.replacements.console
     choose_engine(settings.engine, Compute.choose(settings.device, settings.precision))  # checks them first
     keep_large_blocks()
@@ -123,6 +127,7 @@ def _run(request: _Request, settings: TrialSettings, state: TrialState | None) -
             info=_info(request, settings, trial, state, threads),
             identity={"config": identity(request.config), "data": data},
             clock=Clock(time.perf_counter() - request.started + (state.elapsed_seconds if state else 0.0)),
+            removes_seed_set=removes_seed_set,
         )
         return session.run(trackers, resume.start_of(trial, state), request.stop_wanted)
 

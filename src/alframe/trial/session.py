@@ -8,7 +8,7 @@ import torch
 
 from alframe.audit.label_counts import TruthEvaluator
 from alframe.audit.label_issues import LabelIssue, find_label_issues
-from alframe.core.errors import AnswersNeeded, Terminated
+from alframe.core.errors import AnswersNeeded, Terminated, UserError
 from alframe.core.ledger import LabelLedger
 from alframe.core.loop import RoundResult, label_dataset
 from alframe.core.round_log import Clock
@@ -24,7 +24,17 @@ from alframe.trial.summarise import summarise
 class TrialSession:
     """Runs the rounds of a trial and keeps the values for its state files and its outcome."""
 
-    def __init__(self, *, trial: Trial, info: TrialInfo, identity: Mapping[str, Any], clock: Clock) -> None:
+    def __init__(
+        self,
+        *,
+        trial: Trial,
+        info: TrialInfo,
+        identity: Mapping[str, Any],
+        clock: Clock,
+        removes_seed_set: bool = False,
+    ) -> None:
+        """Keep the parts of a trial. `removes_seed_set`: a refusal after the seed set leaves no file."""
+        self._removes_seed_set = removes_seed_set
         dataset = trial.dataset
         self._evaluator = TruthEvaluator(dataset.truth_N, dataset.test_truth_T)
         self._trial, self._info, self._identity, self._clock = trial, info, identity, clock
@@ -50,6 +60,8 @@ class TrialSession:
             with contextlib.suppress(Exception):
                 if isinstance(error, AnswersNeeded) and self._result is not None:
                     self._save()  # with the fit of this round, so that it is not repeated
+                if isinstance(error, UserError) and self._removes_seed_set and len(self._reports) == 1:
+                    self._result = None  # so that nobody is sent to files that are removed
                 trackers.finish(self._outcome(*_status_of(error)))
             raise
         trackers.finish(outcome)

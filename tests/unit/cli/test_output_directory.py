@@ -33,8 +33,9 @@ def test_a_sweep_is_named_after_its_overrides() -> None:
 
 def test_the_new_directories_above_a_trial(tmp_path: Path) -> None:
     (tmp_path / "old").mkdir()
-    typed = f"hydra.run.dir={tmp_path}/old/new/inner/trial"
-    assert target_of("data=digits", typed).new == (tmp_path / "old/new/inner", tmp_path / "old/new")
+    target = target_of("data=digits", f"hydra.run.dir={tmp_path}/old/new/inner/trial")
+    assert target.trial == tmp_path / "old/new/inner/trial"
+    assert target.new == (tmp_path / "old/new/inner", tmp_path / "old/new")
 
 
 def test_a_search_is_named_after_its_settings_and_continues_with_more_trials() -> None:

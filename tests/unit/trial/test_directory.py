@@ -9,12 +9,12 @@ import yaml
 from alframe.core.errors import UserError
 from alframe.core.file_names import HYDRA, STATE
 from alframe.core.trial_summary import TrialSummary
-from alframe.trial.directory import finished_summary, occupied
+from alframe.trial.directory import drop_leftovers, finished_summary, occupied, unfinished
 
 
-def refuse(directory: Path, *, writes: str | None = None, keep: bool = False) -> None:
+def refuse(directory: Path, *, writes: str | None = None, keep: bool = False, people: bool = False) -> None:
     def work() -> None:
-        with occupied(directory, remove_if_refused=not keep):
+        with occupied(directory, remove_if_refused=not keep, keep_seed_set=people):
             if writes:
                 (directory / writes).write_text("")
             raise UserError("refused")
@@ -44,8 +44,47 @@ def test_files_stay(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine")
     refuse(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
-    refuse(tmp_path / "trial", writes="config.yaml")
-    assert (tmp_path / "trial" / "config.yaml").exists()
+    refuse(tmp_path, writes="config.yaml")
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
+@pytest.mark.parametrize("writes", ["config.yaml", "failure.json", "rounds.csv", "state/round-0000.state"])
+def test_files_that_the_trial_has_written_are_removed(writes: str, tmp_path: Path) -> None:
+    refuse(tmp_path / "new" / "trial", writes=writes)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "writes", ["questions", "answers.csv", "answers.sqlite", "state/round-0001.state", "unknown.txt"]
+)
+def test_questions_answers_and_finished_rounds_stay(writes: str, tmp_path: Path) -> None:
+    refuse(tmp_path / "trial", writes=writes)
+    assert (tmp_path / "trial" / writes).exists()
+
+
+def test_a_seed_set_that_people_may_have_labelled_stays(tmp_path: Path) -> None:
+    refuse(tmp_path, writes="state/round-0000.state", people=True)
+    assert (tmp_path / "state" / "round-0000.state").exists()
+
+
+@pytest.mark.parametrize("old", ["config.yaml", "failure.json", "state/round-0000.state"])
+def test_a_trial_that_was_there_before_stays(old: str, tmp_path: Path) -> None:
+    (tmp_path / STATE).mkdir()
+    (tmp_path / old).write_text("old")
+    refuse(tmp_path, writes="labels_by_name.csv")
+    assert (tmp_path / old).read_text() == "old"
+    assert (tmp_path / "labels_by_name.csv").exists()
+
+
+def test_a_trial_that_was_killed_after_its_last_file_is_finished_by_the_same_command(tmp_path: Path) -> None:
+    trial = tmp_path / "trial"
+    (trial / STATE).mkdir(parents=True)
+    for name in ("summary.json", "failure.json", "state/round-0003.state"):
+        (trial / name).write_text("")
+    assert unfinished(tmp_path, "trial") == trial
+    drop_leftovers(trial)
+    assert {path.name for path in trial.iterdir()} == {"summary.json", STATE}
+    assert unfinished(tmp_path, "trial") == tmp_path / "trial_2"
 
 
 def test_the_directory_of_a_sweep_s_trial_stays(tmp_path: Path) -> None:
