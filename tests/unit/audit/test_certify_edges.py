@@ -77,6 +77,18 @@ def test_reaching_aims_at_the_bound_that_includes_the_oracle_s_errors(method):
 
 
 @pytest.mark.parametrize("reach", [False, True])
+def test_the_bound_that_includes_the_oracle_s_errors_holds_for_the_truth(reach):
+    ledger = ledger_of(300, 20)
+    plan = certificate_spec(tolerance=0.12, reach=reach, oracle_error=0.03, max_labels=None if reach else 80)
+    for seed in range(30):
+        truth_N = answers(ledger, 36, seed)
+        errs_N = torch.rand(320, generator=torch.Generator().manual_seed(seed)) < 0.03
+        after, found = certify(ledger, Recorder(torch.where(errs_N, 1 - truth_N, truth_N)), plan, seed)
+        wrong_N = (after.label_N >= 0) & (after.label_N != truth_N)
+        assert int(wrong_N.sum()) <= found.max_wrong_with_oracle_error
+
+
+@pytest.mark.parametrize("reach", [False, True])
 @pytest.mark.parametrize("method", METHODS)
 def test_the_smallest_number_of_answers_takes_the_oracle_s_errors_into_account(reach, method):
     ledger = ledger_of(1000)
@@ -264,6 +276,14 @@ def test_all_auto_labels_can_be_set_aside():
     everything = ledger_of(30)
     _, found = certify(everything, Recorder(torch.full((30,), NO_CLASS)), plan)
     assert (found.max_wrong_share, found.reached) == (0.0, True)
+
+
+def test_reaching_aims_at_the_share_of_the_samples_that_are_left():
+    ledger, plan = ledger_of(400), certificate_spec(tolerance=0.1, reach=True)
+    for seed in range(5):
+        _, found = certify(ledger, Recorder(answers(ledger, 150, seed, code=CANNOT_TELL)), plan, seed)
+        assert found.reached
+        assert found.max_wrong <= plan.most_left(400 - found.set_aside) < plan.most_left(400)
 
 
 def test_the_tolerance_is_a_share_of_the_samples_that_were_not_set_aside():
