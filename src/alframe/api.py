@@ -25,7 +25,7 @@ from alframe.oracle.callable import Answers, CallableOracle
 from alframe.tracking import ConsoleTracker, Outcome, TrialInfo
 from alframe.trial.directory import finished_summary
 from alframe.trial.label_result import LabelResult, load_result, save_result
-from alframe.trial.python_call import as_of_call, check_call
+from alframe.trial.python_call import as_of_call, check_call, plain_torch
 from alframe.trial.run import Replacements, run_trial
 
 __all__ = ["LabelResult", "label"]
@@ -33,6 +33,8 @@ __all__ = ["LabelResult", "label"]
 _PLAIN = (bool, int, float, str, type(None))  # types of attributes that identify a user's object
 
 
+@as_of_call()
+@plain_torch()
 def label(
     images: Any,
     labels: Any = None,
@@ -83,11 +85,10 @@ def label(
     config = _config(choices, {"seed": seed, **settings}, objects, dataset.class_names)
     choices.pop("tracker", None)
     call = _Call(config=config, choices=choices, objects=objects, dataset=dataset, console=console)
-    with as_of_call():
-        if directory is not None:
-            return _finished(call, Path(directory)) or _run(call, Path(directory))
-        with tempfile.TemporaryDirectory(prefix="alframe-") as folder:
-            return _run(call, Path(folder))
+    if directory is not None:
+        return _finished(call, Path(directory)) or _run(call, Path(directory))
+    with tempfile.TemporaryDirectory(prefix="alframe-") as folder:
+        return _run(call, Path(folder))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -169,7 +170,7 @@ def _config(
     overrides += ["data=arrays", "data.path=memory"]
     overrides += [f"{key}={value_text(value)}" for key, value in settings.items()]
     config = composed(overrides)
-    config["data"] = {**config["data"], "class_names": list(class_names)}
+    config["data"] = {**config["data"], "class_names": [name.replace("${", "\\${") for name in class_names]}
     described = {name: _described(component) for name, component in objects.items()}
     return {**config, "given": described} if described else config
 

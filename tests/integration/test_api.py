@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from sklearn.datasets import load_digits
@@ -256,6 +257,9 @@ def test_errors_are_those_of_the_command_line(digits):
         ({"directory": 3}, "directory: expected the path of a folder, or None to keep no file, got '3'"),
         ({"directory": ""}, "directory: expected the path of a folder"),
         ({"settings": {"query": RandomQuery()}}, "settings: query: expected a number, .* of RandomQuery'"),
+        ({"settings": {"hydra.run.dir": "x"}}, "settings: hydra.run.dir: expected .* Give directory"),
+        ({"settings": {"data.class_names": ["a"]}}, "settings: data.class_names: .* Give class_names"),
+        ({"setings": {"query.num": 3}}, "setings: expected the name of .* Did you mean settings"),
         ({"settings": {"a.b": [1, RandomQuery]}}, "settings: a.b: expected a number, a text"),
         ({"settings": ["a"]}, "settings: expected keys with their values"),
         ({"settings": {"query.nu m": 3}}, "settings: expected keys with their values"),
@@ -264,6 +268,28 @@ def test_errors_are_those_of_the_command_line(digits):
 def test_a_call_with_wrong_arguments_is_refused_by_their_names(digits, call, message):
     with pytest.raises(ConfigError, match=message):
         label(*digits, **call)
+
+
+def test_the_caller_s_settings_of_torch_do_not_matter(digits):
+    images, truth = digits
+    plain = label(images, truth, settings=ONE_ROUND).labels
+    torch.set_default_dtype(torch.float64)
+    try:
+        with torch.inference_mode():
+            assert (label(torch.from_numpy(images), truth, settings=ONE_ROUND).labels == plain).all()
+            assert torch.is_inference_mode_enabled()
+        assert torch.get_default_dtype() == torch.float64
+    finally:
+        torch.set_default_dtype(torch.float32)
+
+
+def test_class_names_may_look_like_references(digits, tmp_path):
+    call = {"class_names": ["${", "${seed}", *map(str, range(2, 10))], "directory": tmp_path / "trial"}
+    first = label(*digits, settings=ONE_ROUND, **call)
+    with pytest.warns(TrialNotice, match="is finished"):
+        again = label(*digits, settings=ONE_ROUND, **call)
+    assert (again.names == first.names).all()
+    assert {"${", "${seed}"} <= set(first.names)
 
 
 def test_waiting_for_people_speaks_of_the_call(digits, tmp_path):

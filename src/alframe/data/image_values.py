@@ -54,9 +54,11 @@ def _one_shape(name: str, what: str, images: Sequence[Any]) -> list[Any]:
     for sample, image in enumerate(images):
         if first is not None and getattr(image, "shape", None) != first:
             shape = getattr(image, "shape", type(image).__name__)
+            is_pair = len(images) == 2 and len(first) > 2
+            way_out = "Give images and labels as two arguments." if is_pair else "Resize them."
             raise DataError(
                 f"{name}: expected {what} of one shape, but sample 0 has {tuple(first)} and sample {sample} "
-                f"{shape if isinstance(shape, str) else tuple(shape)}. Resize them."
+                f"{shape if isinstance(shape, str) else tuple(shape)}. {way_out}"
             )
     return images
 

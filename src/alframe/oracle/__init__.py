@@ -1,8 +1,8 @@
 """Oracles, which answer questions about labels."""
 
-from alframe.oracle.callable import CallableOracle
+from alframe.oracle.callable import CallableOracle, CheckedOracle
 from alframe.oracle.csv_files import FilesOracle
 from alframe.oracle.noisy import NoisyOracle
 from alframe.oracle.simulated import SimulatedOracle
 
-__all__ = ["CallableOracle", "FilesOracle", "NoisyOracle", "SimulatedOracle"]
+__all__ = ["CallableOracle", "CheckedOracle", "FilesOracle", "NoisyOracle", "SimulatedOracle"]

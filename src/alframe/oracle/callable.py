@@ -1,4 +1,4 @@
-"""An oracle that calls a Python function.
+"""Oracles of the user: a Python function, or an object whose answers are checked.
 
 Axes: Q the asked samples, C the classes.
 """
@@ -13,6 +13,7 @@ from torch import Tensor
 
 from alframe.core.errors import ConfigError
 from alframe.core.ledger import CANNOT_TELL, NO_CLASS
+from alframe.core.protocols import Oracle
 from alframe.oracle.class_names import expected, match_answer
 from alframe.oracle.number_text import readings
 
@@ -43,9 +44,42 @@ class CallableOracle:
         Raises:
             ConfigError: it does not return Q answers, or an answer means no class.
         """
+        by_name = any(readings(name) for name in self.class_names)
+        reader = _Reader(class_names=self.class_names, numbers_are_names=by_name)
+        return reader.read(lambda: self.answers(index_Q.numpy().copy()), index_Q)
+
+
+class CheckedOracle:
+    """Passes questions to an oracle and checks its answers; a number is a class number.
+
+    An answer may have any form that `CallableOracle` reads. Other attributes are those of the oracle.
+    """
+
+    def __init__(self, oracle: Oracle, class_names: tuple[str, ...]) -> None:
+        """Wrap an oracle of C classes."""
+        self._oracle = oracle
+        self._reader = _Reader(class_names=class_names, numbers_are_names=False)
+
+    def label(self, index_Q: Tensor) -> Tensor:
+        """Return (Q,) int64 in [0, C), `CANNOT_TELL` or `NO_CLASS`; raise as `CallableOracle` does."""
+        return self._reader.read(lambda: self._oracle.label(index_Q), index_Q)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._oracle, name)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Reader:
+    """Reads answers as class numbers. `numbers_are_names`: a number is the name of a class."""
+
+    class_names: tuple[str, ...]
+    numbers_are_names: bool
+
+    def read(self, ask: Callable[[], Any], index_Q: Tensor) -> Tensor:
+        """Return (Q,) int64, what `ask` answers for `index_Q`; add a note to its exceptions."""
         index = index_Q.tolist()
         try:
-            answers = _listed(self.answers(index_Q.numpy().copy()), len(index))
+            answers = _listed(ask(), len(index))
         except ConfigError:
             raise
         except Exception as error:
@@ -63,7 +97,7 @@ class CallableOracle:
         found = match_answer(plain, self.class_names) if isinstance(plain, str) else self._of_number(plain)
         if found is None:
             names = f"a class name ({expected(self.class_names)})"
-            if not self._named_by_numbers():
+            if not self.numbers_are_names:
                 names = f"a class from 0 to {len(self.class_names) - 1} or {names}"
             got = answer if isinstance(answer, str) else plain
             raise ConfigError("oracle", names, got, f"It is the answer for sample {sample}.")
@@ -75,13 +109,10 @@ class CallableOracle:
             return match_answer(str(number), self.class_names)
         if number in (CANNOT_TELL, NO_CLASS):
             return int(number)
-        if self._named_by_numbers():
+        if self.numbers_are_names:
             text = str(int(number)) if float(number).is_integer() else repr(number)
             return match_answer(text, self.class_names)
         return int(number) if number in range(len(self.class_names)) else None
-
-    def _named_by_numbers(self) -> bool:
-        return any(readings(name) for name in self.class_names)
 
 
 def _listed(answers: Any, n: int) -> list[Any]:
@@ -90,8 +121,6 @@ def _listed(answers: Any, n: int) -> list[Any]:
     Raises:
         ConfigError: there are not n.
     """
-    if isinstance(answers, Tensor):
-        answers = answers.detach().cpu()
     if hasattr(answers, "tolist"):  # of NumPy, torch and pandas
         shape, answers = getattr(answers, "shape", ()), answers.tolist()
         if len(shape) > 1:
@@ -108,7 +137,7 @@ def _listed(answers: Any, n: int) -> list[Any]:
 
 
 def _wrong_number(n: int, got: str) -> ConfigError:
-    return ConfigError("oracle", f"{n} answers, one for each index", hint=f"The function returned {got}.")
+    return ConfigError("oracle", f"{n} answers, one for each index", hint=f"It returned {got}.")
 
 
 def _plain(answer: Any) -> Any:

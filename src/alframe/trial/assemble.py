@@ -13,11 +13,12 @@ from alframe.core.components import Components
 from alframe.core.errors import ConfigError
 from alframe.core.file_names import STATE
 from alframe.core.loop_plan import LoopPlan
-from alframe.core.protocols import MEMBERS, check_component
+from alframe.core.protocols import MEMBERS, RememberingOracle, check_component
 from alframe.data import Bank, DecodedImages, ImageDataset, Images, choose_members, make_bank, thinned_members
 from alframe.learner import CNNLearner
 from alframe.learner.compute.autotune import Subject
 from alframe.learner.interfaces import Progress
+from alframe.oracle import CheckedOracle
 from alframe.tracking import Tracker
 from alframe.trial.checks import check_classes, check_needs, check_views
 from alframe.trial.compute_plan import ComputePlan, build_compute_plan, make_subject
@@ -155,7 +156,15 @@ def _replaceable(
     }
     for group, component in parts.items():
         check_component(group, component)
+    parts["oracle"] = _checked(parts["oracle"], dataset.class_names)
     return parts
+
+
+def _checked(oracle: Any, class_names: tuple[str, ...]) -> Any:
+    """Return an oracle whose answers are checked; those of alframe need no further check."""
+    if type(oracle).__module__.startswith("alframe.") or isinstance(oracle, RememberingOracle):
+        return oracle
+    return CheckedOracle(oracle, class_names)
 
 
 def _learner(

@@ -1,5 +1,6 @@
 """A call from Python: checks of its arguments, and messages that speak of the call instead of a command."""
 
+import difflib
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -7,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from alframe.core.errors import AnswersNeeded, ConfigError, UserError
 from alframe.core.file_names import KEY
@@ -25,6 +27,23 @@ _OF_CALL = {
 }
 
 
+_ARGUMENTS = (
+    "images",
+    "labels",
+    "class_names",
+    "test_images",
+    "test_labels",
+    "directory",
+    "console",
+    "settings",
+)
+_OF_ARGUMENTS = {
+    "data.class_names": "Give class_names.",
+    "data.path": "Give images and labels.",
+    "data": "Give images and labels.",
+}
+
+
 @contextmanager
 def as_of_call() -> Iterator[None]:
     """Let errors for people name the arguments of the call and not the keys of a command."""
@@ -32,10 +51,24 @@ def as_of_call() -> Iterator[None]:
         yield
     except (UserError, AnswersNeeded) as error:
         text = str(error)
+        if text.startswith("settings: "):  # it names a key as it was given
+            raise
         for command, call in _OF_CALL.items():
             text = text.replace(command, call)
         error.args = (text,)
         raise
+
+
+@contextmanager
+def plain_torch() -> Iterator[None]:
+    """Run with torch's own defaults: float32, the CPU, gradients; restore the caller's settings."""
+    dtype = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float32)
+    try:
+        with torch.inference_mode(False), torch.enable_grad(), torch.device("cpu"):
+            yield
+    finally:
+        torch.set_default_dtype(dtype)
 
 
 def check_call(
@@ -51,7 +84,9 @@ def check_call(
         raise ConfigError("data", "no choice, since the images are given", choices["data"], "Leave it out.")
     for group, option in choices.items():
         if not isinstance(option, str) or not _NAME.fullmatch(option):
-            raise ConfigError(group, "the name of an option", option)
+            near = difflib.get_close_matches(group, _ARGUMENTS, n=1)
+            hint = f"Did you mean {near[0]}?" if near and near[0] != group else ""
+            raise ConfigError(group, "the name of an option", _short(option), hint)
     for group, component in objects.items():
         if component is None:
             raise ConfigError(
@@ -71,6 +106,9 @@ def _check_settings(settings: Any) -> None:
     if not isinstance(settings, Mapping) or not all(_NAME.fullmatch(str(key)) for key in settings):
         raise ConfigError("settings", 'keys with their values, such as {"query.num": 50}', settings)
     for key, value in settings.items():
+        if key in _OF_ARGUMENTS or key.startswith("hydra"):
+            way_out = _OF_ARGUMENTS.get(key, "Give directory for the trial's files.")
+            raise ConfigError(f"settings: {key}", "a key that a call can set", hint=way_out)
         if not _is_plain(value):
             raise ConfigError(
                 f"settings: {key}",
@@ -86,3 +124,8 @@ def _is_plain(value: Any) -> bool:
     if isinstance(value, (list, tuple)):
         return all(map(_is_plain, value))
     return isinstance(value, _PLAIN)
+
+
+def _short(value: object) -> object:
+    text = repr(value)
+    return value if len(text) <= 60 else f"{text[:57]}..."

@@ -92,6 +92,7 @@ REFUSED = {
     "a path": ("my_images", r"got 'my_images'\. For a folder of images run alframe data=folder"),
     "paths": (["a.png", "b.png"], r"got files such as 'a\.png'\. Open them \(PIL\.Image\.open\)"),
     "several shapes": ([*GREY[:3], GREY[3, 1:]], r"sample 0 has \(5, 6\) and sample 3 \(4, 6\)\. Resize"),
+    "images and labels in one": ((GREY, np.array([0, 1, 0, 1])), "Give images and labels as two arguments"),
     "several sizes": ([Image.new("L", (8, 8)), Image.new("L", (9, 8))], r"sample 1 \(8, 9\)"),
     "None among them": ([GREY[0], None, GREY[2], GREY[3]], "sample 1 NoneType"),
     "nothing": (None, "data set with a length, got NoneType"),

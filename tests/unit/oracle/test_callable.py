@@ -7,7 +7,7 @@ import torch
 
 from alframe.core.errors import ConfigError
 from alframe.core.ledger import CANNOT_TELL, NO_CLASS
-from alframe.oracle import CallableOracle
+from alframe.oracle import CallableOracle, CheckedOracle
 
 NAMES = ("ant", "bee", "cat")
 
@@ -76,8 +76,8 @@ def test_numbers_are_names_if_the_classes_are_named_by_numbers():
 
 
 REFUSED = {
-    "too few": ([0, 1], r"3 answers, one for each index\. The function returned 2\."),
-    "nothing for several": (None, r"The function returned None\."),
+    "too few": ([0, 1], r"3 answers, one for each index\. It returned 2\."),
+    "nothing for several": (None, r"It returned None\."),
     "one for several": (1, "returned one int"),
     "one name for several": ("cat", "returned one str"),
     "a mapping": ({10: 0, 11: 1, 12: 2}, "returned one dict"),
@@ -116,6 +116,33 @@ def test_an_exception_of_the_function_passes_with_a_note_of_the_samples(late):
     assert mine.__notes__ == [
         f"alframe had asked the oracle about the samples {list(range(7, 17))} and 2 more."
     ]
+
+
+class Mine:
+    """An oracle object with an attribute and a state."""
+
+    questions_at_once = 7
+
+    def __init__(self, answers):
+        self.answers = answers
+
+    def label(self, index_Q):
+        return self.answers(index_Q)
+
+    def state_dict(self):
+        return {"asked": 3}
+
+
+def test_an_object_s_answers_are_checked_and_its_numbers_are_class_numbers():
+    index_Q = torch.tensor([4, 5])
+    for answers in (lambda index: index - 4, lambda index: [0, 1], lambda index: ["1", "2"]):
+        oracle = CheckedOracle(Mine(answers), ("1", "2"))
+        assert oracle.label(index_Q).tolist() == [0, 1]
+        assert (oracle.questions_at_once, oracle.state_dict()) == (7, {"asked": 3})
+        assert not hasattr(oracle, "load_state_dict")
+    for answers, got in ((lambda index: index * 9, "got 36"), (lambda index: None, "It returned None")):
+        with pytest.raises(ConfigError, match=got):
+            CheckedOracle(Mine(answers), ("1", "2")).label(index_Q)
 
 
 def test_the_function_gets_indices_that_it_may_change():
