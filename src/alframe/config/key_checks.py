@@ -3,6 +3,7 @@
 Each check takes the key as typed and the value, and raises `ConfigError`.
 """
 
+import os
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -149,9 +150,27 @@ def objective(key: str, value: Any) -> None:
         )
 
 
+def from_environment(name: str, rule: Check) -> Check:
+    """Return the check of a key whose default is an environment variable; its error names the variable."""
+
+    def check(key: str, value: Any) -> None:
+        try:
+            rule(key, value)
+        except ConfigError as error:
+            if value == os.environ.get(name):
+                text = str(error).removeprefix(f"{key}: ").rstrip(".")
+                error.args = (f"{name} (environment): {text}. Unset it, or write {key}=VALUE.",)
+            raise
+
+    return check
+
+
 def wandb_tags(key: str, value: Any) -> None:
-    """Check for a list of texts that W&B accepts as tags: 1 to 64 characters each."""
-    if not isinstance(value, list) or not all(isinstance(tag, str) and 1 <= len(tag) <= 64 for tag in value):
+    """Check for tags that W&B accepts, 1 to 64 characters each: a list, text with commas, or null."""
+    tags = [] if value is None else value
+    if isinstance(value, str):
+        tags = [tag.strip() for tag in value.split(",") if tag.strip()]
+    if not isinstance(tags, list) or not all(isinstance(tag, str) and 1 <= len(tag) <= 64 for tag in tags):
         raise ConfigError(key, "a list of texts of 1 to 64 characters, such as [nightly,paper]", str(value))
 
 

@@ -163,11 +163,13 @@ RANGES: dict[str, Check] = {
     "cost.hand_label": number(least=0),
     "cost.auto_label": number(least=0),
     "cost.hour": number(least=0),
-    "tracker.mode": one_of("offline", "online"),
-    "tracker.project": keys.wandb_project,
-    "tracker.entity": optional_text,
-    "tracker.group": optional_text,
-    "tracker.tags": keys.wandb_tags,
+    "tracker.mode": keys.from_environment(
+        "WANDB_MODE", one_of("offline", "online", "disabled", "dryrun", "run", None)
+    ),
+    "tracker.project": keys.from_environment("WANDB_PROJECT", keys.wandb_project),
+    "tracker.entity": keys.from_environment("WANDB_ENTITY", optional_text),
+    "tracker.group": keys.from_environment("WANDB_RUN_GROUP", optional_text),
+    "tracker.tags": keys.from_environment("WANDB_TAGS", keys.wandb_tags),
     "tracker.max_images": whole(0),
 }
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Literal, NoReturn
+from typing import NoReturn
 
 from alframe.core.errors import AlframeError, UserError
 from alframe.report.build import comparison_sections, prefixed, report_of
@@ -108,8 +108,8 @@ def argument_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--wandb-mode",
         choices=["offline", "online"],
-        default="offline",
-        help="offline writes files into FOLDER/wandb and prints the sync command",
+        help="offline writes files into FOLDER/wandb and prints the sync command; default: WANDB_MODE, else "
+        "offline",
     )
     parser.add_argument("--version", action="version", version=f"alframe {metadata.version('alframe')}")
     return parser
@@ -133,12 +133,14 @@ def _run(options: argparse.Namespace) -> None:
     sys.stdout.flush()  # here, where a closed pipe is handled
 
 
-def _logged(
-    report: Report, naming: Naming, directory: Path, folder: Path, mode: Literal["offline", "online"]
-) -> str:
+def _logged(report: Report, naming: Naming, directory: Path, folder: Path, typed: str | None) -> str:
     """Log the report to W&B and return a line with its address or the sync command."""
     from alframe.report.output.wandb import account_of, log_comparison  # importing W&B takes a second
+    from alframe.tracking.wandb_environment import run_mode
 
+    mode = run_mode(typed or os.environ.get("WANDB_MODE"))
+    if mode == "disabled":
+        return "Not logged: W&B is disabled by WANDB_MODE or WANDB_DISABLED. Write --wandb-mode offline."
     account = account_of([trial.config for each in naming.groups.values() for trial in each], directory)
     return log_comparison(
         report,

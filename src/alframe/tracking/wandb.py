@@ -1,5 +1,7 @@
 """Weights & Biases: one run per trial, `round` as the x-axis, offline by default."""
 
+import os
+import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
@@ -8,13 +10,15 @@ from typing import Any
 
 from torch import Tensor
 
+from alframe.core.errors import TrialNotice
 from alframe.core.reports import RoundReport
 from alframe.tracking.base import Outcome, TrialInfo
 from alframe.tracking.files import label_lines
 from alframe.tracking.round_metrics import metrics
 from alframe.tracking.run_config import clipped, end_facts, facts, tags
+from alframe.tracking.wandb_environment import not_used, run_mode, tag_list
 from alframe.tracking.wandb_offline import RunRecord, delete_unclosed, read_record, write_record
-from alframe.tracking.wandb_run import Mode, check_login, open_run, staged_in
+from alframe.tracking.wandb_run import check_login, open_run, staged_in
 
 # These metrics describe one round. The table of runs leaves them out, since it has the sums of summary.json.
 # It shows the last value of the other metrics, not the best: the seed set always has the fewest mislabelled
@@ -36,17 +40,21 @@ class WandbTracker:
 
     Attributes:
         project: the W&B project. entity: the account or team, None for the default.
-        mode: "offline" (files under wandb/ in the trial's directory) or "online".
-        group: of the run; None takes the name of the sweep.
-        tags: of the run, besides those for its data set, query strategy and auto-label policy.
+        mode: "offline" (files under wandb/ in the trial's directory), "online", "disabled" (no run), the old
+            names "dryrun" and "run", or None: disabled if WANDB_DISABLED is true, and otherwise offline.
+        group: of the run; None takes WANDB_RUN_GROUP, or else the name of the sweep.
+        tags: of the run, besides those for its data set, query strategy and auto-label policy; a text has
+            commas between them.
         max_images: the most mislabelled images in the table.
+
+    The run's name is WANDB_NAME if that is set, else the trial's; WANDB_NOTES are the run's notes.
     """
 
     project: str
-    mode: Mode
+    mode: str | None
     entity: str | None = None
     group: str | None = None
-    tags: Sequence[str] = ()
+    tags: Sequence[str] | str | None = None
     max_images: int = 500
 
     def __post_init__(self) -> None:
@@ -54,7 +62,8 @@ class WandbTracker:
         self._directory = Path()
         self._last_round = -1
         self._staging = ExitStack()
-        if self.mode == "online":
+        self._mode = run_mode(self.mode)
+        if self._mode == "online":
             check_login("tracker.mode")
 
     def start(self, info: TrialInfo) -> None:
@@ -62,25 +71,29 @@ class WandbTracker:
 
         Finished rounds that are missing in the run, because an earlier process was killed, are logged now.
         """
+        if self._mode == "disabled":
+            return
+        if not_used():
+            warnings.warn(not_used(), TrialNotice, stacklevel=2)
         self._directory = info.directory
         record = read_record(info.directory)
         delete_unclosed(info.directory, record)
         self._staging.enter_context(staged_in(info.directory))
         try:
             self._run = open_run(
-                mode=self.mode,
+                mode=self._mode,
                 directory=info.directory,
                 key="tracker",
                 way_out="Write tracker.mode=offline or tracker=none.",
                 project=self.project,
                 entity=self.entity,
                 id=record.id,
-                resume="allow" if self.mode == "online" else None,
-                name=clipped(info.name),
-                notes=info.name,
-                group=clipped(self.group or info.group),
+                resume="allow" if self._mode == "online" else None,
+                name=clipped(os.environ.get("WANDB_NAME") or info.name),
+                notes=os.environ.get("WANDB_NOTES") or info.name,
+                group=clipped(self.group or os.environ.get("WANDB_RUN_GROUP") or info.group),
                 job_type="trial",
-                tags=tags(info, self.tags),
+                tags=tags(info, tag_list(self.tags)),
                 config=facts(info),
             )
         except BaseException:
@@ -99,14 +112,14 @@ class WandbTracker:
 
     def log(self, report: RoundReport) -> None:
         """Log a round's metrics, once; undefined ones are left out."""
-        if report.round <= self._last_round:
+        if self._run is None or report.round <= self._last_round:
             return
         self._run.log({"round": report.round, **metrics(report)}, step=report.round, commit=True)
         self._last_round = report.round
 
     def _last_round_of(self, record: RunRecord) -> int:
         """Return the last round that the run has, or -1; online, W&B's server has it."""
-        if self.mode == "online":
+        if self._mode == "online":
             last = self._run.summary.get("round") if self._run.resumed else None
             return -1 if last is None else int(last)
         return record.last_round()
@@ -115,13 +128,15 @@ class WandbTracker:
         """Close the run, then record its fragment as closed."""
         folder = Path(self._run.dir).parent.name
         self._run.finish(exit_code=exit_code)
-        if self.mode == "offline":
+        if self._mode == "offline":
             record = read_record(self._directory)
             closed = {**record.closed, folder: self._last_round}
             write_record(self._directory, replace(record, closed=closed))
 
     def finish(self, outcome: Outcome) -> None:
         """Log the mislabelled images and the labels, set the summary, close the run."""
+        if self._run is None:
+            return
         exit_code = _EXIT_CODES[outcome.status]
         try:
             self._run.summary.update(end_facts(outcome.status, outcome.summary))

@@ -5,12 +5,12 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 from urllib.parse import urlsplit
 
 from alframe.core.errors import ConfigError, UserError
+from alframe.tracking.wandb_environment import Mode
 
-Mode = Literal["offline", "online"]
 _DATA_DIR = "WANDB_DATA_DIR"
 
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from alframe.core.errors import ConfigError, UserError
+from alframe.core.errors import ConfigError, TrialNotice, UserError
 from alframe.tracking.round_metrics import metrics
 from alframe.tracking.wandb import WandbTracker
 from alframe.tracking.wandb_offline import read_record
@@ -230,7 +230,8 @@ def test_the_table_is_cut_and_a_hand_label_has_no_confidence(record, make_outcom
 def test_nothing_is_written_beside_the_trial_and_the_environment_is_put_back(record, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("WANDB_DATA_DIR", "/elsewhere")
-    record(reports=[])
+    with pytest.warns(TrialNotice, match="not used for a trial: WANDB_DATA_DIR"):
+        record(reports=[])
     assert os.environ["WANDB_DATA_DIR"] == "/elsewhere"
     monkeypatch.delenv("WANDB_DATA_DIR")
     record("failed", reports=[])

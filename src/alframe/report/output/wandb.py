@@ -5,15 +5,16 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-import yaml
+from omegaconf import OmegaConf
 
 from alframe.config.validate import conf_directory
 from alframe.core.file_names import sync_line
 from alframe.report.document import Picture, Report, Table
 from alframe.tracking.run_config import clipped
-from alframe.tracking.wandb_run import Mode, check_login, open_run, staged_in
+from alframe.tracking.wandb_environment import Mode
+from alframe.tracking.wandb_run import check_login, open_run, staged_in
 
 JOB_TYPE = "comparison"
 KEY = "--wandb-mode"
@@ -155,4 +156,5 @@ def _log_page(run: Any, page: Path) -> None:
 
 
 def _default_tracker() -> dict[str, Any]:
-    return dict(yaml.safe_load((conf_directory() / "tracker" / "wandb.yaml").read_text()))
+    node = OmegaConf.load(conf_directory() / "tracker" / "wandb.yaml")
+    return cast("dict[str, Any]", OmegaConf.to_container(node, resolve=True))
