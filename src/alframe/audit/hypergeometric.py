@@ -42,6 +42,24 @@ def most_wrong(population: int, drawn: int, found: int, alpha: float) -> int:
     return low
 
 
+def least_wrong(population: int, drawn: int, found: int, alpha: float) -> int:
+    """Return the smallest M that the audit does not reject: P(Hypergeometric(A, M, m) >= x) > alpha.
+
+    With probability at least 1 - alpha, at least this number of labels is wrong, those found included. It is
+    what remains if as many labels as possible are right, so `most_wrong` answers it with the roles swapped.
+
+    Args:
+        population: A >= 0, the labels audited. drawn: m in [0, A]. found: x in [0, m].
+        alpha: the error probability, in (0, 1).
+
+    >>> least_wrong(60_000, 600, 30, alpha=0.05)
+    2177
+    >>> least_wrong(60_000, 600, 0, alpha=0.05), least_wrong(10, 10, 3, alpha=0.05)
+    (0, 3)
+    """
+    return population - most_wrong(population, drawn, drawn - found, alpha)
+
+
 def smallest_error_free_audit(population: int, most_left: int, alpha: float) -> int:
     """Return the smallest m for which m right answers prove that at most `most_left` labels are wrong.
 

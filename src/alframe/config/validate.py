@@ -68,6 +68,12 @@ def _check_conflicts(config: dict[str, Any]) -> None:
         raise ConfigError(
             "certificate.tolerance", "a share, since certificate.reach or certificate.max_labels is given"
         )
+    if certificate["tolerance"] is not None and config["check"]["num"]:
+        raise ConfigError(
+            "check.num",
+            "0 or null, since certificate.tolerance is given: the certificate's audit takes its place",
+            config["check"]["num"],
+        )
     policy, learns = config["auto_label"], config["learner"].get("auto_labels") == "train"
     judged = policy.get("validation_size") or config["stopping"].get("validation_size")
     if learns and judged and policy.get("keep") == "rejudge":

@@ -6,6 +6,7 @@ from alframe.core.protocols import (
     CHEAP,
     AutoLabelPolicy,
     Certifier,
+    Checker,
     Evaluator,
     Learner,
     Oracle,
@@ -20,7 +21,7 @@ class Components:
     """The components of a trial.
 
     `query` is None if no question is asked, `auto_label` if nothing is auto-labelled, `certifier` if no
-    certificate is wanted.
+    certificate is wanted, `checker` if the auto-labels are not checked.
     """
 
     initial: SeedSet
@@ -31,6 +32,7 @@ class Components:
     stopping: StoppingRule
     evaluator: Evaluator
     certifier: Certifier | None = None
+    checker: Checker | None = None
 
     @property
     def pool_needs(self) -> frozenset[str]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from torch import Tensor
 
+from alframe.core.check_result import CheckResult
 from alframe.core.components import Components
 from alframe.core.ledger import LabelLedger
 from alframe.core.loop_plan import LoopPlan
@@ -16,6 +17,7 @@ from alframe.core.steps import (
     RoundState,
     audit_auto_labels,
     auto_label,
+    check_auto_labels,
     check_seed_set,
     label_remainder,
     label_seed_set,
@@ -36,6 +38,7 @@ class RoundResult:
         validation_V: int64, the validation samples still in use.
         left: scores of the remaining pool after the last round; None after other rounds.
         certificate: of the closing row if one was wanted; else None.
+        check: of the auto-labels, in the closing row; None without one.
     """
 
     ledger: LabelLedger
@@ -43,6 +46,7 @@ class RoundResult:
     validation_V: Tensor
     left: PoolScores | None = None
     certificate: Certificate | None = None
+    check: CheckResult | None = None
 
 
 def label_dataset(
@@ -101,12 +105,15 @@ def label_dataset(
             scores = state.scores
         yield RoundResult(ledger=ledger, report=report, validation_V=validation_V, left=scores)
 
-    # 7. Label the remainder and, if a certificate is wanted, audit the auto-labels: the closing row.
+    # 7. Label the remainder, check a sample of the auto-labels and, if a certificate is wanted, audit them.
     clock.next_round()
     ledger = with_current_answers(components, ledger)
     before, round = ledger, report.round + 1
     ledger = label_remainder(components, plan, ledger, scores, round)
+    ledger, check = check_auto_labels(components, plan, ledger, round)
     ledger, certificate = audit_auto_labels(components, plan, ledger, round)
     ledger = with_current_answers(components, ledger)
     report = report_round(components, plan, clock, before, ledger, kind="closing", round=round)
-    yield RoundResult(ledger=ledger, report=report, validation_V=validation_V, certificate=certificate)
+    yield RoundResult(
+        ledger=ledger, report=report, validation_V=validation_V, certificate=certificate, check=check
+    )

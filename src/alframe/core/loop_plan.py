@@ -95,6 +95,7 @@ class LoopPlan:
         remainder: what happens to the samples left at the end: "hand", "auto" or "leave".
         cost: prices of labels and hours.
         max_hand_labels: upper limit of hand labels over the whole trial, None for no limit.
+        num_check: the most questions of the check of the auto-labels at the end, 0 without one.
         final_fit: whether to train once more after the last question, before the remainder is decided.
     """
 
@@ -105,10 +106,25 @@ class LoopPlan:
     remainder: Literal["hand", "auto", "leave"]
     cost: Cost
     max_hand_labels: int | None = None
+    num_check: int = 0
     final_fit: bool = False
 
-    def affordable(self, n: int, ledger: LabelLedger) -> int:
-        """Return how many of `n` questions the budget of hand labels still allows."""
+    def affordable(self, n: int, ledger: LabelLedger, kept: int = 0) -> int:
+        """Return how many of `n` questions the budget of hand labels still allows if `kept` are kept back."""
         if self.max_hand_labels is None:
             return n
-        return max(0, min(n, self.max_hand_labels - ledger.n_answers))
+        return max(0, min(n, self.max_hand_labels - kept - ledger.n_answers))
+
+    def kept_for_check(self, ledger: LabelLedger) -> int:
+        """Return the hand labels of the budget that are kept for the check; see `share_of_check`."""
+        return self.share_of_check(int((ledger.round_N == 0).sum()))
+
+    def share_of_check(self, n_before: int) -> int:
+        """Return how much of a budget is kept for the check: at most half of what the first labels leave.
+
+        Args:
+            n_before: hand labels of round 0, the seed set and the validation set.
+        """
+        if self.max_hand_labels is None:
+            return 0
+        return min(self.num_check, max(0, self.max_hand_labels - n_before) // 2)

@@ -9,6 +9,7 @@ from typing import Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
+from alframe.core.check_result import CheckResult
 from alframe.core.errors import ConfigError
 from alframe.core.ledger import LabelLedger
 from alframe.core.records import Accepted, Labelled, PoolScores, Validation
@@ -188,6 +189,31 @@ class Certifier(Protocol):
 
         Args:
             ledger: final labels. oracle: answers the audit's questions. generator: draws the audit.
+            budget: the most questions allowed, None for no limit. round: of the closing row.
+        """
+        ...
+
+
+class Checker(Protocol):
+    """Estimates, at the end of a trial, how many auto-labels are wrong; `num` is the most it asks."""
+
+    @property
+    def num(self) -> int:
+        """The most questions, 0 if the oracle is not asked."""
+        ...
+
+    def check(
+        self,
+        ledger: LabelLedger,
+        oracle: Oracle,
+        generator: torch.Generator,
+        budget: int | None,
+        round: int,
+    ) -> tuple[LabelLedger, CheckResult | None]:
+        """Return the ledger with the answers to the check, and its result; None without auto-labels.
+
+        Args:
+            ledger: final labels. oracle: answers the questions. generator: draws the sample.
             budget: the most questions allowed, None for no limit. round: of the closing row.
         """
         ...

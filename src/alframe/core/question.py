@@ -25,7 +25,7 @@ def ask(components: Components, plan: LoopPlan, state: RoundState, round: int, l
         return state
     count = plan.question.first_count if round == 1 else plan.question.count
     wanted = max(1, count(ledger.n_samples, len(scores)))
-    n = plan.affordable(min(wanted, len(scores)), ledger)
+    n = plan.affordable(min(wanted, len(scores)), ledger, plan.kept_for_check(ledger))
     if n == 0:
         return state
     index_Q = question_of(

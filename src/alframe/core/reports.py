@@ -153,6 +153,7 @@ class RoundReport:
         cost: of the trial so far, in the currency of `cost.*`.
         validation_errors: pairs (share of the pool, share of wrong predictions among the validation samples
             that are at least as confident), the most confident first.
+        kept_for_check: hand labels of stopping.max_hand_labels that only the check at the end may use.
     """
 
     kind: Kind
@@ -170,6 +171,14 @@ class RoundReport:
     note: str | None = None
     cost: float | None = None
     validation_errors: tuple[tuple[float, float], ...] = ()
+    kept_for_check: int = 0
+
+    def budget_spent(self, max_hand_labels: int) -> str | None:
+        """Return that the rounds have used a budget of hand labels, or None if they have not."""
+        if self.counts.hand_labels + self.kept_for_check < max_hand_labels:
+            return None
+        kept = f"; {self.kept_for_check} of them are for the check" if self.kept_for_check else ""
+        return f"stopping.max_hand_labels={max_hand_labels} was reached{kept}"
 
     def without_truth(self) -> Self:
         """Return the report without the figures that need the truth; stopping rules get this one."""

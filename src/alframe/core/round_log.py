@@ -99,6 +99,7 @@ def report_round(
         note=log.accepted.note if log.accepted else None,
         cost=plan.cost.total(counts, clock.total_seconds()),
         validation_errors=log.validation_errors,
+        kept_for_check=plan.kept_for_check(ledger),
     )
     if not trained:
         return report
@@ -112,7 +113,6 @@ def _stop_reason(components: Components, plan: LoopPlan, report: RoundReport) ->
     if settled and counts.unlabelled == 0:
         return "every sample was labelled"
     if settled and report.hand_new == 0 and counts.unlabelled >= report.unlabelled_before:
-        if plan.max_hand_labels is not None and counts.hand_labels >= plan.max_hand_labels:
-            return f"stopping.max_hand_labels={plan.max_hand_labels} was reached"
-        return "the round added no label: no question and no new auto-label"
+        spent = plan.max_hand_labels and report.budget_spent(plan.max_hand_labels)
+        return spent or "the round added no label: no question and no new auto-label"
     return components.stopping.reason(report.without_truth())

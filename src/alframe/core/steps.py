@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
+from alframe.core.check_result import CheckResult
 from alframe.core.components import Components
 from alframe.core.errors import ConfigError, TrialNotice, UserError
 from alframe.core.ledger import NO_ANSWER, LabelLedger, Source
@@ -50,6 +51,7 @@ def label_seed_set(
     """
     seed_set = question_of(components, ledger, "seed", 0, lambda: _seed_set(components, plan, ledger))
     _check_budget(components, plan, ledger, len(seed_set))
+    _warn_of_small_check(plan, len(seed_set) + components.validation_size)
     ledger = hand_label(components, ledger, seed_set, Source.SEED, 0)
     ledger, note = _second_class(components, plan, ledger)
     left, n = ledger.index_unlabelled, components.validation_size
@@ -161,6 +163,19 @@ def validation_in_use(plan: LoopPlan, validation_V: Tensor, state: RoundState) -
     return validation_V[validation_V >= 0]
 
 
+def check_auto_labels(
+    components: Components, plan: LoopPlan, ledger: LabelLedger, round: int
+) -> tuple[LabelLedger, CheckResult | None]:
+    """Return the ledger with the answers to the check sample and its result, or None without a check."""
+    checker = components.checker
+    if checker is None:
+        return ledger, None
+    budget = None if plan.max_hand_labels is None else plan.affordable(checker.num, ledger)
+    # Another size is another draw, so that a check cannot be enlarged until it says what is wanted.
+    generator = derive_generator(plan.seed, round, f"check/{checker.num}")
+    return checker.check(ledger, components.oracle, generator, budget, round)
+
+
 def audit_auto_labels(
     components: Components, plan: LoopPlan, ledger: LabelLedger, round: int
 ) -> tuple[LabelLedger, Certificate | None]:
@@ -186,7 +201,8 @@ def label_remainder(
         return ledger.commit(scores.index_P, scores.predicted_P, Source.AUTO, round, scores.log_odds_P)
     if plan.remainder == "leave":
         return ledger
-    n = plan.affordable(len(scores), ledger)
+    kept = min(plan.kept_for_check(ledger), len(ledger.index_auto))
+    n = plan.affordable(len(scores), ledger, kept)
 
     def select() -> Tensor:
         if n < len(scores):  # if the budget is too small for all, the least confident are asked
@@ -261,6 +277,20 @@ def _check_budget(components: Components, plan: LoopPlan, ledger: LabelLedger, n
             n_validation,
             f"Write {group}.validation_size={left // 2}." if left > 1 else f"Choose another {group}.",
         )
+
+
+def _warn_of_small_check(plan: LoopPlan, n_before: int) -> None:
+    """Warn, before the first question, if the budget leaves less for the check than it would ask."""
+    budget, left = plan.max_hand_labels, plan.share_of_check(n_before)
+    if budget is None or left == plan.num_check:
+        return
+    answers = f"{left} answers" if left else "no answer"
+    warnings.warn(
+        f"stopping.max_hand_labels={budget} leaves {answers} for the check of the auto-labels, which would "
+        f"ask {plan.num_check}: the fewer are checked, the less is known about how many are wrong.",
+        TrialNotice,
+        stacklevel=2,
+    )
 
 
 def check_seed_set(components: Components, plan: LoopPlan, ledger: LabelLedger) -> None:

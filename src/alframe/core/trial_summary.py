@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
+from alframe.core.check_result import CheckResult
 from alframe.core.record_parsing import record_from_values
 from alframe.core.reports import Certificate
 
@@ -46,6 +47,7 @@ class TrialSummary:
         device, engine, precision: what the trial computed with. data: name of the data set.
         versions: by the name of the package, None if it is not installed.
         stopped_because: why the rounds ended. certificate: result of the final audit.
+        check: what a random sample says about the auto-labels; None without auto-labels or a check.
         cost: in the currency of `cost.*`.
         per_class: for each true class `class` (its name), `n_samples`, `hand_labels`, `auto_labels`,
             `mislabelled` and `mislabelled_share`. mislabelled_share_macro: mean over the classes.
@@ -77,6 +79,7 @@ class TrialSummary:
     per_class: Sequence[Mapping[str, Any]] | None = None
     mislabelled_share_macro: float | None = None
     set_aside: int = 0
+    check: CheckResult | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the content of `summary.json` as plain containers."""
@@ -89,15 +92,22 @@ class TrialSummary:
         Raises:
             ValueError: a figure is missing or not a number; the text names it.
         """
-        certificate = content.get("certificate")
-        if certificate is not None:
-            if not isinstance(certificate, Mapping):
-                raise ValueError(f"expected an object or null as certificate, got {certificate!r}")
-            try:
-                certificate = record_from_values(Certificate, certificate)
-            except ValueError as error:
-                raise ValueError(f"certificate: {error}") from None
-        summary = record_from_values(cls, {**content, "certificate": certificate})
+        records = {
+            key: _record(kind, content.get(key), key)
+            for key, kind in (("certificate", Certificate), ("check", CheckResult))
+        }
+        summary = record_from_values(cls, {**content, **records})
         if summary.n_samples < 1:
             raise ValueError(f"expected samples, got n_samples {summary.n_samples}")
         return summary
+
+
+def _record(kind: type[Any], value: Any, key: str) -> Any:
+    if value is None:
+        return None
+    if not isinstance(value, Mapping):
+        raise ValueError(f"expected an object or null as {key}, got {value!r}")
+    try:
+        return record_from_values(kind, value)
+    except ValueError as error:
+        raise ValueError(f"{key}: {error}") from None

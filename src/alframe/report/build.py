@@ -36,7 +36,8 @@ def comparison_sections(comparison: GroupComparison, naming: Naming, pictures: P
             "Results",
             "Hand labels are given by the oracle (a person or the known labels), auto-labels by the model. "
             "Mislabelled: share of all labels that are wrong. Coverage: share of the data set that is "
-            "auto-labelled. Auto-label error: share of the auto-labels that are wrong.",
+            "auto-labelled. Auto-label error: share of the auto-labels that are wrong. Check: what a random "
+            "sample of the auto-labels proves about this error, or would prove if the labels were unknown.",
             tables.front_table(comparison),
             tables.means_table(comparison),
             drawn="results",

@@ -15,6 +15,7 @@ from alframe.report.plots.draw_confidence import draw_error_by_confidence, draw_
 from alframe.report.plots.draw_mistakes import draw_classes, draw_confusion, draw_gallery
 from alframe.report.plots.draw_rounds import draw_flow, draw_hand_labels, draw_quality
 from alframe.report.tables import trial_tables as tables
+from alframe.report.tables.check_tables import check_table, check_text
 
 BySource = Mapping[str, Mapping[int, int]]  # hand labels by source and round
 Draw = Callable[[], Sequence[Picture]]
@@ -60,6 +61,8 @@ def trial_sections(trial: FinishedTrial, *, pictures: bool = True) -> list[Secti
             _classes_section(trial, diagnosis, drawn),
             _mislabelled_section(trial, diagnosis, drawn),
         ]
+    if (check := trial.summary.check) is not None:
+        sections.append(Section(title="Check", text=check_text(check), parts=[check_table(check)]))
     if trial.summary.certificate is not None:
         sections.append(
             _certificate_section(trial.summary.certificate, trial.summary.mislabelled_share, drawn)
@@ -103,7 +106,9 @@ def _rounds_section(trial: FinishedTrial, rounds: Sequence[RoundRow], drawn: Dra
 def _with_audit(
     trial: FinishedTrial, rounds: Sequence[RoundRow], by_source: BySource | None
 ) -> Sequence[tables.NamedRow]:
-    certificate = trial.summary.certificate
+    certificate, check = trial.summary.certificate, trial.summary.check
+    if check is not None and not check.simulated:  # it asks in place of a certificate's audit
+        return tables.with_audit(rounds, check.asked, check.found_wrong, "check")
     if by_source is None:
         n_audit = certificate.asked if certificate else 0
     else:

@@ -97,9 +97,7 @@ class HandBudget:
         """Return why the rounds end, or None."""
         if self.learn_last and report.hand_new > 0:
             return None
-        if report.counts.hand_labels >= self.max_hand_labels:
-            return f"stopping.max_hand_labels={self.max_hand_labels} was reached"
-        return None
+        return report.budget_spent(self.max_hand_labels)
 
 
 @dataclass(frozen=True, kw_only=True)

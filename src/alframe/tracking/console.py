@@ -9,6 +9,7 @@ from alframe._text import duration, percent_cell
 from alframe.core.file_names import LABELS, shown, sync_line
 from alframe.core.reports import RoundReport
 from alframe.tracking.base import Outcome, TrialInfo
+from alframe.tracking.console_check import advice_lines
 from alframe.tracking.console_summary import closing_summary
 
 _COLUMNS = "round    hand    auto    left   hand %  wrong %  test acc %    time"
@@ -114,7 +115,10 @@ class ConsoleTracker:
                 for line in sync_line(self._info.directory):
                     self._print(line)
             return
-        for line in closing_summary(outcome.summary, self._info.directory):
+        summary, directory = outcome.summary, self._info.directory
+        for line in closing_summary(summary, directory):
+            self._print(line)
+        for line in advice_lines(summary, self._info.config, directory):
             self._print(line)
 
     def _print_idle(self, report: RoundReport) -> None:

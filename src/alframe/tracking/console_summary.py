@@ -17,6 +17,7 @@ from alframe.core.file_names import (
 )
 from alframe.core.reports import Certificate
 from alframe.core.trial_summary import TrialSummary
+from alframe.tracking.console_check import check_lines
 
 # The mean over classes is printed if the largest class has at least UNEQUAL times the samples of the smallest
 # one, or if the mean differs from the share over all samples by more than NOTABLE times that share.
@@ -44,6 +45,7 @@ def closing_summary(summary: TrialSummary, directory: Path) -> list[str]:
         lines.append(f"  test accuracy {percent_cell(summary.test_accuracy):>16} %")
     if summary.cost:
         lines.append(f"  cost          {summary.cost:>11,.2f}")
+    lines += check_lines(summary)
     lines += _certificate(summary.certificate)
     present = [name for name in _LISTED if (directory / name).exists()]
     lines.append(f"Files in {shown(directory)}: {' '.join(present)}")
@@ -51,14 +53,12 @@ def closing_summary(summary: TrialSummary, directory: Path) -> list[str]:
 
 
 def _mislabelled(summary: TrialSummary) -> list[str]:
-    """Return the line on mislabelled samples, or how to bound their number if the truth is unknown."""
+    """Return the line on mislabelled samples, or no line if the truth is unknown."""
     if summary.mislabelled is not None:
         error = summary.auto_label_error
         among = "" if error is None else f"  ({percent(error)} of the auto-labels)"
         share = percent_cell(summary.mislabelled_share)
         return [f"  mislabelled   {summary.mislabelled:>8,}  {share} %{among}"]
-    if summary.auto_labels and summary.certificate is None:
-        return ["  the number of wrong labels is not known: certificate.tolerance=0.01 would bound it"]
     return []
 
 

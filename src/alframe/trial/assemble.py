@@ -1,7 +1,7 @@
 """From the settings of a trial to its parts: data set, components, plan and compute plan."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -73,17 +73,22 @@ def assemble(
     parts = _replaceable(settings, dataset, compute_plan, replacements or {}, directory)
     for group in ("query", "auto_label"):
         check_needs(group, parts[group], settings.learner, subject)
+    certified = settings.certificate is not None
+    checker = settings.check.checker(dataset.truth_N, certified=certified)
     components = Components(
         learner=_learner(settings, dataset, member_N, subject, recipe, compute_plan, progress),
         evaluator=TruthEvaluator(dataset.truth_N, dataset.test_truth_T),
         certifier=None if settings.certificate is None else AuditCertifier(settings.certificate),
+        checker=checker,
         **parts,
     )
+    # Without auto-labels nothing is checked, so that nothing of a budget is kept for it.
+    checks = checker is not None and (parts["auto_label"] is not None or settings.plan.remainder == "auto")
     return Trial(
         dataset=dataset,
         member_N=member_N,
         components=components,
-        plan=settings.plan,
+        plan=replace(settings.plan, num_check=checker.num if checks and checker else 0),
         compute_plan=compute_plan,
         n_label_issues=settings.n_label_issues,
     )

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from alframe._files import replace_file
-from alframe._text import counted
+from alframe._text import counted, percent
 from alframe.core.errors import UserError
 from alframe.core.file_names import KEY, LABELS, RESULT, STATE
 from alframe.core.ledger import LabelLedger, Source
@@ -39,8 +39,16 @@ class LabelResult:
         return (
             f"LabelResult({counted(counts.n_samples, 'sample')} in {len(self.class_names):,} classes: "
             f"{counted(counts.hand_labels, 'hand label')}, {counted(counts.auto_labels, 'auto-label')}, "
-            f"{counts.unlabelled:,} without a label{'' if wrong is None else f'; {wrong:,} mislabelled'})"
+            f"{counts.unlabelled:,} without a label{'' if wrong is None else f'; {wrong:,} mislabelled'}"
+            f"{self._warning()})"
         )
+
+    def _warning(self) -> str:
+        check = self.check
+        if check is None or not check["warn"]:
+            return ""
+        most = percent(check["most_share"])
+        return f"; do not use the auto-labels as they are: up to {most} of them may be wrong"
 
     @property
     def labels(self) -> np.ndarray[Any, Any]:
@@ -72,6 +80,12 @@ class LabelResult:
         """The certificate, as in summary.json, or None."""
         certificate: Mapping[str, Any] | None = self.summary["certificate"]
         return certificate
+
+    @property
+    def check(self) -> Mapping[str, Any] | None:
+        """What a random sample says about the auto-labels, as in summary.json, or None."""
+        check: Mapping[str, Any] | None = self.summary["check"]
+        return check
 
 
 def save_result(directory: Path, data: str, ledger: LabelLedger, reports: tuple[RoundReport, ...]) -> None:

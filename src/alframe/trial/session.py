@@ -97,6 +97,7 @@ class TrialSession:
             self._reports,
             seconds=self._clock.total_seconds(),
             certificate=self._result.certificate,
+            check=self._result.check,
             classes=self._evaluator.counts_by_class(ledger, self._info.n_classes),
             class_names=trial.dataset.class_names,
             engine=trial.compute_plan.engine.name,

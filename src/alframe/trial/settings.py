@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from alframe.audit.certificate import CertificateSpec
+from alframe.audit.check_sample import CheckSpec
 from alframe.core.errors import ConfigError
 from alframe.core.loop_plan import Amount, Cost, LoopPlan
 from alframe.learner.final_fit import FinalFit
@@ -57,6 +58,7 @@ class TrialSettings:
         seed_set_size: for `initial`.
         tracker: the node of a tracker besides files and terminal.
         certificate: the certificate to prove, None for none.
+        check: the check of the auto-labels at the end.
         n_label_issues: hand labels to list in suspects.csv.
         min_rounds, max_rounds: the bounds of the stopping rule on the rounds, None if it has no such bound.
         oracle_rate: the share of wrong answers of a simulated oracle; None if a confusion matrix gives it,
@@ -83,6 +85,7 @@ class TrialSettings:
     learner: LearnerSettings
     plan: LoopPlan
     certificate: CertificateSpec | None
+    check: CheckSpec
     n_label_issues: int
     min_rounds: int | None
     max_rounds: int | None
@@ -116,6 +119,7 @@ def read_settings(config: Mapping[str, Any]) -> TrialSettings:
         learner=learner,
         plan=_plan(config, final_fit=learner.final is not None),
         certificate=None if certificate["tolerance"] is None else CertificateSpec(**certificate),
+        check=CheckSpec(**config["check"]),
         n_label_issues=config["suspects"],
         min_rounds=stopping.get("min_rounds"),
         max_rounds=stopping.get("max_rounds"),

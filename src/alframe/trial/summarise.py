@@ -6,6 +6,7 @@ from dataclasses import asdict
 from importlib import metadata
 
 from alframe.audit.label_counts import ClassCounts, macro_mislabelled_share
+from alframe.core.check_result import CheckResult
 from alframe.core.reports import Certificate, RoundReport
 from alframe.core.trial_summary import TrialSummary
 from alframe.tracking import TrialInfo
@@ -19,6 +20,7 @@ def summarise(
     *,
     seconds: float,
     certificate: Certificate | None,
+    check: CheckResult | None,
     classes: Sequence[ClassCounts],
     class_names: Sequence[str],
     engine: str,
@@ -51,6 +53,7 @@ def summarise(
         versions={"python": platform.python_version(), **versions()},
         stopped_because=rounds[-1].stopped_because if rounds else "every sample was labelled by hand",
         certificate=certificate,
+        check=check,
         cost=reports[-1].cost,
         per_class=_per_class(classes, class_names),
         mislabelled_share_macro=macro_mislabelled_share(classes),

@@ -105,9 +105,12 @@ def test_the_closing_summary_shows_unlabelled_samples_and_no_unknown_figures(tmp
     lines = closing_summary(replace(summary, **unknown, hand_labels=1, hand_share=0.2), tmp_path)
     assert lines[1].startswith("Labelled 3 of 5 images")
     assert lines[4] == "  left                 2     40.00 %"
-    assert lines[5] == "  the number of wrong labels is not known: certificate.tolerance=0.01 would bound it"
+    assert lines[5] == (
+        "  check         nobody has looked at the auto-labels, so it is not known how many are wrong: write "
+        "check.num=100 or certificate.tolerance=0.01"
+    )
     by_hand = closing_summary(replace(summary, **unknown, auto_labels=0), tmp_path)
-    assert not any("not known" in line for line in by_hand)
+    assert by_hand[4] == "  check         there are no auto-labels to check"
     assert not any("mislabelled" in line or "test accuracy" in line for line in lines)
 
 

@@ -107,7 +107,7 @@ def draw_hand_labels(by_source: Mapping[str, Mapping[int, int]], rounds: Sequenc
         name="hand_labels",
         title="Hand labels by purpose",
         note="seed: before the first round; query: chosen by the strategy; validation: to measure errors; "
-        "audit: for the certificate; remainder: labelled at the end.",
+        "audit: for the check or the certificate; remainder: labelled at the end.",
         description=f"Hand labels after each round, stacked by purpose: {parts}.",
     )
 

@@ -65,6 +65,10 @@ def _of_certificate(key: str) -> Callable[[FinishedTrial], float | None]:
     return lambda trial: getattr(trial.summary.certificate, key, None)
 
 
+def _of_check(key: str) -> Callable[[FinishedTrial], float | None]:
+    return lambda trial: getattr(trial.summary.check, key, None)
+
+
 def _before_audit(key: str, change: str, sign: int) -> Callable[[FinishedTrial], float | None]:
     """Return a reader of a figure before the audit's answers changed it; the oracle is assumed perfect."""
 
@@ -87,6 +91,7 @@ RESULTS = {
     "hand_share": Figure(title="hand labels, %", read=_of_summary("hand_share")),
     "mislabelled_share": Figure(title="mislabelled, %", read=_of_summary("mislabelled_share"), decimals=3),
     "auto_label_error": Figure(title="auto-label error, %", read=_of_summary("auto_label_error")),
+    "check_most_share": Figure(title="check: error at most, %", read=_of_check("most_share")),
     "coverage": Figure(title="coverage, %", read=_of_summary("coverage")),
     "test_accuracy": Figure(title="test accuracy, %", read=_of_summary("test_accuracy")),
 }

@@ -68,7 +68,9 @@ def _with_share(n: int | None, share: float | None) -> str:
     return "" if n is None else f"{count(n)} ({percent(share)})"
 
 
-def with_audit(rounds: Sequence[RoundRow], n_audit: int, n_found: int | None) -> Sequence[NamedRow]:
+def with_audit(
+    rounds: Sequence[RoundRow], n_audit: int, n_found: int | None, name: str = "audit"
+) -> Sequence[NamedRow]:
     """Return the rows with their names; the closing row is split into the remainder and the audit after it.
 
     The number of wrong labels between both is left open: an oracle with errors changes right labels too.
@@ -77,6 +79,7 @@ def with_audit(rounds: Sequence[RoundRow], n_audit: int, n_found: int | None) ->
         rounds: at least one.
         n_audit: number of audited auto-labels.
         n_found: number of audited labels found wrong, or None.
+        name: of the audit's row: "audit" of a certificate, or "check".
     """
     named = [(round_name(row), row) for row in rounds]
     last = rounds[-1]
@@ -96,8 +99,8 @@ def with_audit(rounds: Sequence[RoundRow], n_audit: int, n_found: int | None) ->
     )
     before = rounds[-2] if len(rounds) > 1 else None
     if before and (before.hand_labels, before.auto_labels) == (remainder.hand_labels, remainder.auto_labels):
-        return [*named[:-1], ("audit", audit)]
-    return [*named[:-1], ("remainder", remainder), ("audit", audit)]
+        return [*named[:-1], (name, audit)]
+    return [*named[:-1], ("remainder", remainder), (name, audit)]
 
 
 def rounds_table(named: Sequence[NamedRow]) -> Table:
