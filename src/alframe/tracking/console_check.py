@@ -75,9 +75,9 @@ def advice_lines(summary: TrialSummary, config: Mapping[str, Any], directory: Pa
     why = f"up to {percent(check.most_share)} of them may be wrong (check.warn={config['check']['warn']:g})"
     if check.asked == 0:
         why = "nobody has looked at them"
-    again = ""
+    again = " with"
     if "answers_from" in config["oracle"] and "oracle" not in config.get("given", {}):
-        again = f" with oracle.answers_from={shown(directory)}, which keeps the answers, and"
+        again = f" with oracle.answers_from={shown(directory)}, which keeps the answers, and with"
     ways = {
         "more rounds": _more_rounds(summary, config),
         "a stricter policy": _stricter(config["auto_label"]),
@@ -86,7 +86,7 @@ def advice_lines(summary: TrialSummary, config: Mapping[str, Any], directory: Pa
     }
     return [
         f"Do not use the auto-labels as they are: {why}.",
-        f"What helps is another trial{again} with one or more of:",
+        f"What helps is another trial{again} one or more of:",
         *(f"  {name:<20} {keys}" for name, keys in ways.items() if keys),
     ]
 

@@ -12,6 +12,7 @@ from hydra.utils import get_object
 from omegaconf import OmegaConf
 
 from alframe.audit.certificate import CertificateSpec
+from alframe.audit.check_sample import CheckSpec
 from alframe.auto_label import ColanderPolicy, ThresholdPolicy, ValidatedPolicy
 from alframe.config.ranges import RANGES, check_fields
 from alframe.config.validate import conf_directory
@@ -73,7 +74,9 @@ def test_a_dataclass_that_a_file_builds_checks_its_fields(choice: str) -> None:
             target(**{**given, key: object()})
 
 
-@pytest.mark.parametrize(("group", "record"), [("certificate", CertificateSpec), ("cost", Cost)])
+@pytest.mark.parametrize(
+    ("group", "record"), [("certificate", CertificateSpec), ("check", CheckSpec), ("cost", Cost)]
+)
 def test_the_groups_without_a_target_have_ranges_and_no_defaults_either(group: str, record: type) -> None:
     node = composed()[group]
     assert node.keys() == {field.name for field in fields(record)}

@@ -93,6 +93,11 @@ def test_a_value_out_of_range_names_key_range_and_value(default, key, value, mes
             "learner.max_epochs: expected a number of epochs without early stopping",
         ),
         (
+            {"certificate": {"tolerance": 0.01}, "check": {"num": 50}},
+            "check.num: expected 0 or null, since certificate.tolerance is given: the certificate's audit "
+            "takes its place, got 50.",
+        ),
+        (
             {"certificate": {"reach": True}},
             "certificate.tolerance: expected a share, since",
         ),

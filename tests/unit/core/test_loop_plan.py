@@ -50,3 +50,20 @@ def test_the_budget_counts_every_hand_label() -> None:
     assert plan.affordable(0, ledger) == 0
     over = ledger.commit(torch.tensor([2, 3]), torch.tensor([0, 1]), Source.QUERY, 1)
     assert plan.affordable(5, over) == 0
+
+
+@pytest.mark.parametrize(
+    ("budget", "num_check", "kept"),
+    [(None, 100, 0), (500, 100, 100), (100, 100, 40), (25, 100, 2), (20, 100, 0), (10, 100, 0), (500, 0, 0)],
+)
+def test_a_budget_keeps_a_part_for_the_check(budget: int | None, num_check: int, kept: int) -> None:
+    plan = LoopPlan(
+        seed=0, question=Amount(num=1), keep="permanent", order="auto_first", remainder="hand", cost=FREE,
+        max_hand_labels=budget, num_check=num_check,
+    )  # fmt: skip
+    first, later = torch.arange(20), torch.arange(20, 25)
+    ledger = LabelLedger.empty(90).commit(first, torch.zeros_like(first), Source.SEED, 0)
+    ledger = ledger.commit(later, torch.zeros_like(later), Source.QUERY, 1)
+    assert plan.kept_for_check(ledger) == kept
+    if budget is not None:
+        assert plan.affordable(1000, ledger, kept) == max(0, budget - kept - 25)

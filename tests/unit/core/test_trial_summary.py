@@ -7,6 +7,7 @@ from dataclasses import fields, replace
 
 import pytest
 
+from alframe.core.check_result import CheckResult
 from alframe.core.reports import Certificate, RoundRow
 from alframe.core.trial_summary import OBJECTIVES, TrialSummary
 
@@ -36,6 +37,19 @@ CERTIFICATE = Certificate(
     method="uniform",
     assumes="right answers",
 )
+CHECK = CheckResult(
+    n_auto=55,
+    asked=20,
+    found_wrong=1,
+    undecided=0,
+    confidence=0.95,
+    error_share=0.05,
+    least_share=0.02,
+    most_share=0.2,
+    most_left=10,
+    warn=True,
+    simulated=False,
+)
 SUMMARY = TrialSummary(
     n_samples=100,
     n_classes=10,
@@ -54,6 +68,7 @@ SUMMARY = TrialSummary(
     seed=0,
     versions={"torch": "2.11", "wandb": None},
     certificate=CERTIFICATE,
+    check=CHECK,
 )
 
 
@@ -100,8 +115,10 @@ def test_optional_columns_may_be_missing_and_unknown_ones_are_ignored() -> None:
 
 def test_a_summary_read_back_from_json_is_the_one_that_was_written() -> None:
     assert TrialSummary.from_json(json.loads(json.dumps(SUMMARY.to_json()))) == SUMMARY
-    bare = replace(SUMMARY, certificate=None)
+    bare = replace(SUMMARY, certificate=None, check=None)
     assert TrialSummary.from_json(json.loads(json.dumps(bare.to_json()))) == bare
+    older = {key: value for key, value in bare.to_json().items() if key != "check"}
+    assert TrialSummary.from_json(older) == bare
 
 
 def test_the_keys_of_summary_json_are_those_of_the_contract() -> None:
@@ -122,6 +139,8 @@ def test_the_keys_of_summary_json_are_those_of_the_contract() -> None:
         ({"seed": True}, "expected a number as seed, got True"),
         ({"n_samples": 0}, "expected samples, got n_samples 0"),
         ({"certificate": 3}, "expected an object or null as certificate, got 3"),
+        ({"check": "good"}, "expected an object or null as check, got 'good'"),
+        ({"check": {}}, "check: expected a number as n_auto, got None"),
         ({"certificate": {}}, "certificate: expected a number as tolerance, got None"),
     ],
 )

@@ -235,3 +235,43 @@ def test_the_audit_has_a_row_of_its_own(tmp_path: Path) -> None:
     table = parts_of(trial_sections(read(directory), pictures=False), Table)["rounds"]
     assert isinstance(table, Table)
     assert [row[0] for row in table.rows] == ["seed", "1", "2", "audit"]
+
+
+CHECK = {
+    "n_auto": 10,
+    "asked": 2,
+    "found_wrong": 1,
+    "undecided": 0,
+    "confidence": 0.95,
+    "error_share": 0.5,
+    "least_share": 0.1,
+    "most_share": 0.8,
+    "most_left": 7,
+    "warn": True,
+    "simulated": False,
+}
+
+
+def test_the_check_has_a_section_and_a_row_of_the_rounds(tmp_path: Path) -> None:
+    directory = leave_trial(tmp_path / "a", check=CHECK)
+    sections = trial_sections(read(directory), pictures=False)
+    assert text_of(sections, "Check") == (
+        "With 95 % confidence at most 80.00 % of the 10 auto-labels were wrong. That is above check.warn: do "
+        "not use the auto-labels as they are."
+    )
+    found = parts_of(sections, Table)
+    assert ("found wrong and corrected", "1") in found["check"].rows
+    assert ("wrong auto-labels left after the corrections, at most", "7") in found["check"].rows
+    assert found["rounds"].rows[-1][0] == "check"
+
+
+def test_a_check_that_was_simulated_asks_nothing_and_one_without_answers_knows_nothing(
+    tmp_path: Path,
+) -> None:
+    directory = leave_trial(tmp_path / "a", check=CHECK | {"simulated": True, "warn": False})
+    sections = trial_sections(read(directory), pictures=False)
+    assert text_of(sections, "Check").endswith("Nothing was asked: the known labels judged the sample.")
+    assert [row[0] for row in parts_of(sections, Table)["rounds"].rows] == ["seed", "1", "2", "end"]
+    silent = CHECK | {"asked": 0, "found_wrong": 0, "error_share": None, "most_share": 1.0}
+    sections = trial_sections(read(leave_trial(tmp_path / "b", check=silent)), pictures=False)
+    assert text_of(sections, "Check").startswith("Nobody has looked at the auto-labels")

@@ -1,5 +1,7 @@
 """The simple rules, by hand."""
 
+from dataclasses import replace
+
 import pytest
 
 from alframe.core.errors import ConfigError
@@ -74,6 +76,14 @@ def test_a_spent_budget_ends_the_rounds(learn_last, hand_labels, hand_new, ends)
         report(hand=hand_labels, hand_new=hand_new)
     )
     assert reason == ("stopping.max_hand_labels=20 was reached" if ends else None)
+
+
+def test_a_budget_of_which_a_part_is_kept_for_the_check_is_spent_sooner() -> None:
+    rule = HandBudget(max_hand_labels=20, learn_last=False)
+    assert rule.reason(replace(report(hand=14), kept_for_check=5)) is None
+    assert rule.reason(replace(report(hand=15), kept_for_check=5)) == (
+        "stopping.max_hand_labels=20 was reached; 5 of them are for the check"
+    )
 
 
 @pytest.mark.parametrize("learn_last", [False, True])

@@ -1,5 +1,6 @@
 from dataclasses import replace
 
+from alframe.core.check_result import CheckResult
 from alframe.core.reports import Certificate
 from alframe.tracking.run_config import clipped, end_facts, facts, flat, tags
 
@@ -44,9 +45,16 @@ def test_the_end_has_the_status_and_the_figures_of_the_summary_but_no_table(summ
         tolerance=0.01, confidence=0.95, audited=0, asked=0, found_wrong=0, max_wrong=3, max_wrong_share=0.6,
         reached=True, method="none", assumes="",
     )  # fmt: skip
-    found = end_facts("finished", replace(summary, certificate=certificate, per_class=[{"class": "0"}]))
+    check = CheckResult(
+        n_auto=9, asked=5, found_wrong=1, undecided=0, confidence=0.95, error_share=0.2, least_share=0.1,
+        most_share=0.6, most_left=4, warn=True, simulated=False,
+    )  # fmt: skip
+    found = end_facts(
+        "finished", replace(summary, certificate=certificate, check=check, per_class=[{"class": "0"}])
+    )
     assert found["status"] == "finished"
     assert (found["certificate/reached"], found["certificate/max_wrong"]) == (True, 3)
+    assert (found["check/most_share"], found["check/warn"]) == (0.6, True)
     assert (found["hand_labels"], found["versions/python"]) == (3, "3")
     assert not any(key.startswith("per_class") for key in found)
 

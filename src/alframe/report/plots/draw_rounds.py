@@ -28,7 +28,15 @@ from alframe.report.stats.error_rates import cumulative
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-SOURCE_COLOURS = {"seed": BLACK, "query": BLUE, "validation": PURPLE, "audit": GREEN, "remainder": SKY}
+SOURCE_COLOURS = {
+    "seed": BLACK,
+    "query": BLUE,
+    "validation": PURPLE,
+    "audit": GREEN,
+    "remainder": SKY,
+    "cannot_tell": GREY,
+    "no_class": VERMILLION,
+}
 HATCHES = {"validation": "////", "audit": "\\\\\\\\"}  # their colours have about the same grey
 MOST_MARKED = 40  # rounds; with more, the markers would cover the line
 MOST_NAMED = 12  # rounds whose names fit side by side
@@ -107,7 +115,8 @@ def draw_hand_labels(by_source: Mapping[str, Mapping[int, int]], rounds: Sequenc
         name="hand_labels",
         title="Hand labels by purpose",
         note="seed: before the first round; query: chosen by the strategy; validation: to measure errors; "
-        "audit: for the check or the certificate; remainder: labelled at the end.",
+        "audit: for the check or the certificate; remainder: labelled at the end; cannot_tell, no_class: "
+        "answers without a class.",
         description=f"Hand labels after each round, stacked by purpose: {parts}.",
     )
 

@@ -89,6 +89,20 @@ def test_intervals_are_cut_at_the_limits_of_a_figure(tmp_path: Path) -> None:
     assert row["mislabelled_share"]["low"] == pytest.approx(-1.968, abs=1e-3)  # not cut in JSON
 
 
+def test_what_the_check_says_has_a_column_if_there_was_one(tmp_path: Path) -> None:
+    leave_trial(tmp_path / "a", 0)
+    title = "check: error at most, %"
+    without = tables.means_table(compare_groups(name_trials(find_trials([tmp_path]).trials).groups))
+    assert title not in without.head
+    check = {
+        "n_auto": 10, "asked": 2, "found_wrong": 1, "undecided": 0, "confidence": 0.95, "error_share": 0.5,
+        "least_share": 0.1, "most_share": 0.8, "most_left": 7, "warn": True, "simulated": True,
+    }  # fmt: skip
+    leave_trial(tmp_path / "b", 1, figures={"check": check})
+    comparison = compare_groups(name_trials(find_trials([tmp_path]).trials).groups)
+    assert column(tables.means_table(comparison), title) == ["80.00, 1 seeds"]
+
+
 def column(table: Table, title: str) -> list[str]:
     return [row[list(table.head).index(title)] for row in table.rows]
 
