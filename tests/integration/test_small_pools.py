@@ -11,7 +11,7 @@ from alframe.core.errors import TrialNotice
 def test_a_pool_up_to_the_default_seed_set_is_labelled_by_hand(n: int) -> None:
     images, truth = np.random.default_rng(0).integers(0, 255, (n, 8, 8), np.uint8), np.arange(n) % 2
     with pytest.warns(TrialNotice, match=f"the seed set takes all {n} samples"):
-        result = label(images, truth, settings={"suspects": 5, "certificate.tolerance": 0.05})
+        result = label(images, truth, settings={"suspects": 5})
     assert (result.labels == truth).all()
     assert result.is_hand.all()
     assert (result.summary["rounds"], result.summary["test_accuracy"]) == (0, None)
