@@ -56,7 +56,7 @@ def label(dataset, truth_N, cpu, keep="rejudge", order="auto_first", final=None,
     )
     made = {
         "initial": RandomSeedSet(Amount(num=9)),
-        "query": Margin(spread=2, scale="log"),
+        "query": Margin(spread=2),
         "auto_label": ThresholdPolicy(threshold=0.6),
         "stopping": standard_rules(share=0.01, max_rounds=3),
     }

@@ -59,7 +59,6 @@ RANGES: dict[str, Check] = {
     "query.default_at_least": whole(1),
     "query.share_of": one_of("pool", "dataset"),
     "query.spread": number(least=1),
-    "query.scale": one_of("log", "probability"),
     "query.max_candidates": whole(1, optional=True),
     "query.beta": number(least=0),
     "query.joint": whole(1),

@@ -1,6 +1,7 @@
 """Step 5: the question of a round, which the query strategy selects and the oracle answers."""
 
 from dataclasses import replace
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -15,6 +16,7 @@ from alframe.core.round_log import RoundLog
 from alframe.core.seeds import derive_generator
 from alframe.core.selection import among
 from alframe.core.steps import RoundState, hand_label, question_of
+from alframe.core.undeclared import checked_call
 from alframe.core.validation_set import thin_like_queries
 
 
@@ -46,7 +48,7 @@ def _selected(
         candidates, labelled = _score_candidates(
             components, components.query, state.ledger, state.scores, n, generator
         )
-    index_Q = components.query.select(candidates, labelled, n, generator)
+    index_Q: Tensor = checked_call("query", components.query, "select", candidates, labelled, n, generator)
     _check_question(components.query, index_Q, candidates, n)
     return index_Q
 
@@ -81,9 +83,9 @@ def _score_candidates(
     generator: torch.Generator,
 ) -> tuple[PoolScores, Labelled]:
     """Return the strategy's candidates with all scores that it needs, and the labels so far."""
-    labelled, choose = ledger.labelled(), getattr(query, "candidates", None)
-    if choose is not None:
-        candidates = choose(scores, n, generator)
+    labelled = ledger.labelled()
+    if hasattr(query, "candidates"):
+        candidates = checked_call("query", query, "candidates", scores, n, generator)
         _check_indices(f"the candidates of {type(query).__name__}", candidates, scores)
         if len(candidates) < len(scores):
             scores = scores.at(among(scores.index_P, candidates))
@@ -101,7 +103,7 @@ def _thinned(query: QueryStrategy, state: RoundState, index_Q: Tensor, generator
         return state.asked_V
     asked_V = torch.zeros(len(state.validation), dtype=torch.bool)
     outside_V = ~state.inside_V if len(state.inside_V) else ~asked_V
-    value = getattr(query, "value", None)
+    value = partial(checked_call, "query", query, "value") if hasattr(query, "value") else None
     asked_V[outside_V] = thin_like_queries(
         state.validation.scores.at(outside_V), state.scores, index_Q, value, generator
     )

@@ -15,7 +15,7 @@ Indices are always indices into the data set's file (N), never positions in the 
 records are on the CPU.
 """
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import torch
@@ -87,12 +87,11 @@ class PoolScores:
 
     def at(self, chosen: Tensor | slice) -> Self:
         """Return these scores for some of the samples, by a (P,) bool mask, int64 positions or a slice."""
+        # By vars, since a field that is None is not read.
         kept: dict[str, Any] = {
-            field.name: value[chosen]
-            for field in fields(self)
-            if isinstance(value := getattr(self, field.name), Tensor)
+            name: None if value is None else value[chosen] for name, value in vars(self).items()
         }
-        return replace(self, **kept)
+        return type(self)(**kept)
 
 
 NO_SCORES = PoolScores(

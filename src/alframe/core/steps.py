@@ -21,6 +21,7 @@ from alframe.core.reports import Certificate
 from alframe.core.round_log import RoundLog
 from alframe.core.seeds import derive_generator
 from alframe.core.selection import among, lowest
+from alframe.core.undeclared import checked_call
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,7 +141,8 @@ def auto_label(
     validation = state.validation
     if validation is not None and len(stays_V):  # else no question was asked yet
         validation = validation.at(stays_V)
-    accepted = components.auto_label.accept(state.scores, validation, generator)
+    policy = components.auto_label
+    accepted: Accepted = checked_call("auto_label", policy, "accept", state.scores, validation, generator)
     ledger = state.ledger.commit(accepted.index_A, accepted.label_A, Source.AUTO, round, accepted.log_odds_A)
     inside_V = state.inside_V
     if accepted.inside_V is not None and state.validation is not None:

@@ -9,7 +9,7 @@ from alframe.query.power import PowerBald, PowerEntropy, PowerLeastConfidence, P
 from alframe.query.probcover import ProbCover
 from alframe.query.seed_sets import FirstSeedSet, RandomSeedSet, StratifiedSeedSet
 from alframe.query.typiclust import TypiClust, TypiclustSeedSet
-from alframe.query.uncertainty import Entropy, LeastConfidence, Margin, RandomQuery
+from alframe.query.uncertainty import Entropy, LeastConfidence, Margin, ProbabilityMargin, RandomQuery
 
 __all__ = [
     "Badge",
@@ -26,6 +26,7 @@ __all__ = [
     "PowerLeastConfidence",
     "PowerMargin",
     "ProbCover",
+    "ProbabilityMargin",
     "RandomQuery",
     "RandomSeedSet",
     "StratifiedSeedSet",

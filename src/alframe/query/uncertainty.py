@@ -6,7 +6,6 @@ Sources: least confidence, Lewis & Gale 1994; margin (breaking ties), Scheffer e
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
-from typing import Literal
 
 import torch
 from torch import Tensor
@@ -71,29 +70,43 @@ class LeastConfidence(_LowestValues):
 
 @dataclass(frozen=True, kw_only=True)
 class Margin(_LowestValues):
-    """Asks samples whose two most probable classes are closest together.
+    """Asks samples whose two most probable classes are closest, measured as log(p_1st / p_2nd).
+
+    The source and `ProbabilityMargin` measure p_1st - p_2nd. The two rank samples alike if there are two
+    classes. With more classes, this one asks earlier about samples between many classes.
 
     Attributes:
-        scale: "log" compares log(p_1st / p_2nd), "probability" compares p_1st - p_2nd, as the source does.
-            The two rank samples alike if there are two classes. With more classes, "log" asks earlier about
-            samples whose probability is spread over many classes.
         spread: at least 1; n random ones of the spread * n lowest margins are asked, which keeps
             near-duplicates from filling a question. 1 asks the very lowest.
 
     Source: Scheffer, Decomain & Wrobel, Active hidden Markov models for information extraction, IDA 2001.
     """
 
-    scale: Literal["log", "probability"]
     needs: frozenset[str] = field(default=frozenset({"margin"}), init=False)
 
     def value(self, scores: PoolScores) -> Tensor:
-        """Return (P,) float, the lower, the earlier it is asked.
+        """Return (P,) float32, the margin; the lower, the earlier it is asked."""
+        return finite(scores, "margin_P")
 
-        It is log(p_1st / p_2nd), or -log(1 - (p_1st - p_2nd)), which ranks as p_1st - p_2nd does.
-        The latter does not saturate.
+
+@dataclass(frozen=True, kw_only=True)
+class ProbabilityMargin(_LowestValues):
+    """Asks samples whose two most probable classes are closest, measured as p_1st - p_2nd.
+
+    Attributes:
+        spread: at least 1; n random ones of the spread * n lowest margins are asked, which keeps
+            near-duplicates from filling a question. 1 asks the very lowest.
+
+    Source: Scheffer, Decomain & Wrobel, Active hidden Markov models for information extraction, IDA 2001.
+    """
+
+    needs: frozenset[str] = field(default=frozenset({"margin"}), init=False)
+
+    def value(self, scores: PoolScores) -> Tensor:
+        """Return (P,) float64, -log(1 - (p_1st - p_2nd)); the lower, the earlier it is asked.
+
+        It ranks samples as p_1st - p_2nd does, and does not saturate.
         """
-        if self.scale == "log":
-            return finite(scores, "margin_P")
         return -log_closeness(finite(scores, "log_odds_P"), finite(scores, "margin_P"))
 
 

@@ -88,7 +88,7 @@ def test_the_groups_without_a_target_have_ranges_and_no_defaults_either(group: s
 @pytest.mark.parametrize(
     ("make", "line"),
     [
-        (lambda: Margin(spread=0.5, scale="log"), "query.spread: expected a number of at least 1, got 0.5."),
+        (lambda: Margin(spread=0.5), "query.spread: expected a number of at least 1, got 0.5."),
         (
             lambda: Badge(max_candidates=0),
             "query.max_candidates: expected a whole number of at least 1 or null, got 0.",
