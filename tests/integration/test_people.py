@@ -2,6 +2,7 @@
 
 import csv
 import json
+from functools import partial
 
 import numpy as np
 import pytest
@@ -9,115 +10,214 @@ import torch
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from alframe.core.errors import AnswersNeeded, UserError
+from alframe.core.errors import AnswersNeeded, TrialNotice, UserError
+from alframe.core.ledger import CANNOT_TELL, NO_CLASS
+from alframe.data import ImageDataset
+from alframe.data.identity import content_digest
 from alframe.oracle import FilesOracle
+from alframe.oracle.answer_store import AnswerStore
+from alframe.oracle.sample_matching import Image as SampleImage
+from alframe.oracle.sample_matching import match
 from tests.support.helpers import alframe, read_rows
 
 NAMES = ("cat", "Dog", "7", "a, b")
 IMAGES = torch.arange(6 * 8 * 8, dtype=torch.uint8).view(6, 1, 8, 8)
 
 
+def opened(directory, class_names=NAMES):
+    """Return an oracle over six images, as each start of the command makes it."""
+    dataset = ImageDataset.from_arrays("mine", IMAGES, class_names=class_names)
+    store = AnswerStore(directory)
+    if store.is_new:
+        store.add_classes(class_names)
+        store.put_samples(match([], [_row(dataset, k) for k in range(6)]).samples)
+    made = FilesOracle(directory, dataset, store)
+    made.begin("query", 1)
+    return made
+
+
+def _row(dataset, index):
+    digest = partial(content_digest, dataset, index)
+    return SampleImage(name=None, size=None, mtime_ns=None, ctime_ns=None, digest=digest)
+
+
 @pytest.fixture
 def oracle(tmp_path):
-    return FilesOracle(tmp_path, IMAGES, NAMES)
+    return opened(tmp_path)
 
 
-def fill(directory, text):
+def fill(directory, text, name="questions/to_label.csv"):
     (directory / "questions").mkdir(exist_ok=True)
-    (directory / "questions" / "to_label.csv").write_bytes(text if isinstance(text, bytes) else text.encode())
+    (directory / name).write_bytes(text if isinstance(text, bytes) else text.encode())
 
 
 def ask(oracle, *indices):
     return oracle.label(torch.tensor(indices)).tolist()
 
 
+def asked(oracle, *indices):
+    with pytest.raises(AnswersNeeded) as caught:
+        ask(oracle, *indices)
+    return str(caught.value)
+
+
+def answers_csv(directory):
+    return [(row["index"], row["label"]) for row in read_rows(directory / "answers.csv")]
+
+
 def test_a_question_is_a_file_to_fill_in_and_pictures(oracle, tmp_path):
-    with pytest.raises(AnswersNeeded, match=r"waiting for 2 labels\. Fill in .*to_label\.csv"):
-        ask(oracle, 4, 1)
+    text = asked(oracle, 4, 1)
+    assert text.startswith("waiting for 2 labels: 0 of 2 are there. Fill in the column label of ")
+    assert "answers: cat, Dog, 7, 'a, b', ? (cannot tell) or - (none of these)" in text
     lines = (tmp_path / "questions" / "to_label.csv").read_text().splitlines()
-    assert lines == ["index,image,label", "4,images/4.png,", "1,images/1.png,"]
+    assert lines == ["index,file,image,label", "4,,images/4.png,", "1,,images/1.png,"]
     picture = np.asarray(Image.open(tmp_path / "questions" / "images" / "4.png"))
     assert picture.shape == (112, 112)
     assert (picture[::14, ::14] == IMAGES[4, 0].numpy()).all()
 
 
 def test_answers_have_the_order_of_the_question_and_are_stored(oracle, tmp_path):
+    asked(oracle, 4, 1)
     fill(tmp_path, 'index,image,label\n1,x,cat\n4,x,"a, b"\n')
     assert ask(oracle, 4, 1) == [3, 0]
     assert not (tmp_path / "questions").exists()
-    assert (tmp_path / "answers.csv").read_text() == 'index,label\n1,cat\n4,"a, b"\n'
+    assert answers_csv(tmp_path) == [("1", "cat"), ("4", "a, b")]
     assert ask(oracle, 1) == [0]
 
 
 def test_answers_are_kept_and_the_rest_is_asked_again(oracle, tmp_path):
+    asked(oracle, 4, 1)
     fill(tmp_path, "index,image,label\n4,x,\n1,x,cat\n")
-    with pytest.raises(AnswersNeeded, match=r"waiting for 1 labels\. 1 of 2 are answered"):
-        ask(oracle, 4, 1)
-    assert (tmp_path / "questions" / "to_label.csv").read_text().splitlines()[1:] == ["4,images/4.png,"]
+    assert "waiting for 1 labels: 1 of 2 are there" in asked(oracle, 4, 1)
+    rows = read_rows(tmp_path / "questions" / "to_label.csv")
+    assert [row["index"] for row in rows] == ["4"]
     fill(tmp_path, "index,image,label\n4,x,dog\n")
     assert ask(oracle, 4, 1) == [1, 0]
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        b"\xef\xbb\xbfindex;image;label\r\n4;x;CAT\r\n1;x; dog \r\n;;\r\n",
-        "label\tindex\ncat\t4\nDog\t1.0\n",
-        "Label,note,Index\n0,blurred,4\n1,,1\n",
-        'index,image,label\n"4","x","cat"\n\n1,x,dog',
-    ],
-    ids=["semicolons", "tabs", "other order", "quotes"],
-)
-def test_formats_of_spreadsheets_are_read(oracle, tmp_path, text):
-    fill(tmp_path, text)
-    assert ask(oracle, 4, 1) == [0, 1]
-
-
-@pytest.mark.parametrize("head", ["sep=;\n", "\ufeffSep=;\r\n"])
-def test_a_spreadsheets_line_about_its_separator_is_read(oracle, tmp_path, head):
-    fill(tmp_path, head + "index;image;label\n4;x;cat\n1;x;dog\n")
-    assert ask(oracle, 4, 1) == [0, 1]
-    fill(tmp_path, head + "index;image;label\n4;x;cow\n")
-    with pytest.raises(UserError, match=r"line 3: expected one of .*, got 'cow'"):
-        ask(oracle, 4, 5)
-
-
-def test_utf_16_is_understood(oracle, tmp_path):
-    fill(tmp_path, "")
-    (tmp_path / "questions" / "to_label.csv").write_bytes("index\timage\tlabel\n4\tx\tcat\n".encode("utf-16"))
-    assert ask(oracle, 4) == [0]
+def test_cannot_tell_and_none_of_these_are_answers(oracle, tmp_path):
+    asked(oracle, 4, 1, 2)
+    fill(tmp_path, "index,label\n4,?\n1,-\n2,dog\n")
+    assert ask(oracle, 4, 1, 2) == [CANNOT_TELL, NO_CLASS, 1]
+    assert answers_csv(tmp_path) == [("4", "?"), ("1", "-"), ("2", "Dog")]
 
 
 def test_a_name_goes_before_a_number(oracle, tmp_path):
-    fill(tmp_path, "index,label\n1,7\n2,2\n3,7.0\n")
+    asked(oracle, 1, 2, 3)
+    fill(tmp_path, "index,label\n1,7\n2,7.0\n3,07\n")
     assert ask(oracle, 1, 2, 3) == [2, 2, 2]
 
 
 def test_every_line_that_cannot_be_taken_is_named_and_nothing_is_lost(oracle, tmp_path):
-    text = "index,image,label\n4,x,cat\n4,x,dog\n5,x,cat\n1,x,bird\nx,x,cat\n2,x,9\n"
+    asked(oracle, 4, 1, 2)
+    text = "index,image,label\n4,x,cat\n4,x,dog\n5,x,cat\n1,x,bird\nx,x,cat\n2,x,0\n"
     fill(tmp_path, text)
     with pytest.raises(UserError) as caught:
         ask(oracle, 4, 1, 2)
     for message in (
-        "line 3: index 4 was answered 'cat' before, now 'Dog'",
+        "line 3: index 4 has two labels in this file",
         "line 4: index 5 was not asked",
-        "line 5: expected one of cat, Dog, 7, a, b, got 'bird'",
+        "line 5: expected one of cat, Dog, 7, 'a, b', ? (cannot tell) or - (none of these), got 'bird'",
         "line 6: expected an index, got 'x'",
         "line 7: expected one of",
     ):
         assert message in str(caught.value)
     assert (tmp_path / "questions" / "to_label.csv").read_text() == text
     assert not (tmp_path / "answers.csv").exists()
+    assert oracle.store.answers() == {}
 
 
-def test_an_answer_given_before_is_not_changed_in_passing(oracle, tmp_path):
-    fill(tmp_path, "index,label\n1,cat\n")
-    assert ask(oracle, 1) == [0]
-    fill(tmp_path, "index,label\n1,cat\n2,dog\n")  # as after a kill between the two files
-    assert ask(oracle, 2) == [1]
-    fill(tmp_path, "index,label\n1,dog\n")
-    with pytest.raises(UserError, match="index 1 was answered 'cat' before, now 'Dog'"):
-        ask(oracle, 3)
+def test_a_label_that_is_changed_in_answers_csv_is_changed_and_told(oracle, tmp_path):
+    asked(oracle, 1, 2)
+    fill(tmp_path, "index,label\n1,cat\n2,dog\n")
+    assert ask(oracle, 1, 2) == [0, 1]
+    changed = (tmp_path / "answers.csv").read_text().replace("1,,cat", "1,,dog")
+    fill(tmp_path, changed, "answers.csv")
+    again = opened(tmp_path)
+    with pytest.warns(TrialNotice, match="1 answers were changed: sample 1 from cat to Dog"):
+        again.collect()
+    assert again.current(torch.tensor([1, 2, 3])).tolist() == [1, 1, -1]
+    assert [(each.sample, each.answer) for each in again.store.history()] == [(1, 0), (2, 1), (1, 1)]
+    assert answers_csv(tmp_path) == [("2", "Dog"), ("1", "Dog")]
+    again.collect()  # says nothing: warnings are errors
+
+
+def test_a_label_that_is_changed_in_the_sheet_is_changed_but_an_old_copy_changes_nothing(oracle, tmp_path):
+    asked(oracle, 1, 2)
+    first = "index,label\n1,cat\n2,\n"
+    fill(tmp_path, first)
+    asked(oracle, 1, 2)
+    fill(tmp_path, "index,label\n1,dog\n2,\n")
+    with pytest.warns(TrialNotice, match="sample 1 from cat to Dog"):
+        asked(oracle, 1, 2)
+    fill(tmp_path, first)  # the spreadsheet still had the first copy open
+    asked(oracle, 1, 2)
+    assert oracle.current(torch.tensor([1])).tolist() == [1]
+
+
+@pytest.mark.parametrize("left", ["index,label\n", "index,label\n2,dog\n", "index,label\n1,\n2,\n", None])
+def test_rows_that_disappear_from_answers_csv_are_written_again(oracle, tmp_path, left):
+    asked(oracle, 1, 2)
+    fill(tmp_path, "index,label\n1,cat\n2,dog\n")
+    ask(oracle, 1, 2)
+    if left is None:
+        (tmp_path / "answers.csv").unlink()
+    else:
+        fill(tmp_path, left, "answers.csv")
+    again = opened(tmp_path)
+    again.collect()
+    assert again.current(torch.tensor([1, 2])).tolist() == [0, 1]
+    assert answers_csv(tmp_path) == [("1", "cat"), ("2", "Dog")]
+
+
+def test_a_kill_between_the_store_and_the_files_loses_and_changes_nothing(oracle, tmp_path, monkeypatch):
+    asked(oracle, 1, 2)
+    fill(tmp_path, "index,label\n1,cat\n2,\n")
+    monkeypatch.setattr(oracle, "_write_answers", lambda: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        ask(oracle, 1, 2)
+    again = opened(tmp_path)
+    asked(again, 1, 2)
+    assert answers_csv(tmp_path) == [("1", "cat")]
+    assert len(again.store.history()) == 1
+
+
+def test_a_sheet_that_is_saved_while_pictures_are_drawn_is_read_and_not_overwritten(
+    oracle, tmp_path, monkeypatch
+):
+    asked(oracle, 1, 2)
+    drawn = type(oracle)._draw
+
+    def slowly(self, missing):
+        monkeypatch.setattr(type(oracle), "_draw", drawn)
+        fill(tmp_path, "index,label\n1,cat\n2,dog\n")
+        return drawn(self, missing)
+
+    monkeypatch.setattr(type(oracle), "_draw", slowly)
+    assert ask(oracle, 1, 2) == [0, 1]
+
+
+def test_files_that_people_put_beside_the_pictures_are_left_alone(oracle, tmp_path):
+    asked(oracle, 1, 2)
+    images = tmp_path / "questions" / "images"
+    (images / "13 copy.png").write_bytes((images / "1.png").read_bytes())
+    (images / "notes.txt").write_text("mine")
+    fill(tmp_path, "index,label\n1,cat\n2,\n")
+    asked(oracle, 1, 2)
+    assert sorted(file.name for file in images.iterdir()) == ["13 copy.png", "2.png", "notes.txt"]
+    fill(tmp_path, "index,label\n2,cat\n")
+    assert ask(oracle, 1, 2) == [0, 0]
+    assert sorted(file.name for file in images.iterdir()) == ["13 copy.png", "notes.txt"]
+
+
+def test_a_picture_of_another_image_is_drawn_again(oracle, tmp_path):
+    asked(oracle, 1)
+    picture = tmp_path / "questions" / "images" / "1.png"
+    before = picture.read_bytes()
+    oracle.store.put_meta("pictures", json.dumps({"1": ("1.png", "of another image")}))
+    picture.write_bytes(b"another image")
+    asked(oracle, 1)
+    assert picture.read_bytes() == before
 
 
 @pytest.mark.parametrize(
@@ -128,6 +228,7 @@ def test_an_answer_given_before_is_not_changed_in_passing(oracle, tmp_path):
     ],
 )
 def test_files_of_another_kind_are_refused(oracle, tmp_path, text, message):
+    asked(oracle, 1)
     fill(tmp_path, text)
     with pytest.raises(UserError, match=message):
         ask(oracle, 1)
@@ -154,7 +255,7 @@ def test_a_trial_with_answers_in_parts_ends_with_the_labels_of_a_simulation(tmp_
     line = [
         "data=arrays", "tracker=none", "learner.steps=8", "learner.batch_size=16",
         "learner.pool_batch_size=16", "query.num=15", "stopping.min_rounds=2", "stopping.max_rounds=2",
-        "certificate.tolerance=0.05",
+        "certificate.tolerance=0.05", "precision=float32", "threads=1", "learner.scoring_batch_size=256",
     ]  # fmt: skip
     names = "data.class_names=[0,1,2,3,4,5,6,7,8,9]"
     people = [*line, "oracle=files", "data.path=mine.npz", names, "hydra.run.dir=people"]

@@ -21,6 +21,9 @@ class RememberedAnswers:
     given: dict[int, int] = field(default_factory=dict)
     now: tuple[str, int] = ("", 0)
 
+    def collect(self) -> None:
+        pass
+
     def begin(self, purpose: str, round: int) -> Tensor:
         self.now = purpose, round
         return torch.tensor(self.asked.get(self.now, []), dtype=torch.int64)
@@ -34,7 +37,7 @@ class RememberedAnswers:
     def current(self, index: Tensor) -> Tensor:
         return torch.tensor([self.given.get(each, -1) for each in index.tolist()], dtype=torch.int64)
 
-    def known(self) -> Tensor:
+    def known(self, round: int) -> Tensor:
         return torch.tensor(self.known_before, dtype=torch.int64)
 
 

@@ -53,6 +53,7 @@ RANGES: dict[str, Check] = {
     "oracle": keys.one_noise,
     "oracle.rate": share(zero=True, one=False),
     "oracle.confusion": keys.confusion,
+    "oracle.answers_from": optional_text,
     "query.share": share(),
     "query.num": whole(1, optional=True),
     "query.default_share": share(),

@@ -9,6 +9,9 @@ from typing import Any
 # Keys that may differ between two runs of one trial, because no label depends on them.
 _NOT_OF_THE_TRIAL = ("data_dir", "tracker", "trusted_packages", "experiment", "chosen", "objective")
 
+# Every oracle of people has this key: only they have answers that another trial can take over.
+PEOPLE_KEY = "answers_from"
+
 
 def identity(config: Mapping[str, Any]) -> dict[str, Any]:
     """Return the part of a resolved config that labels can depend on. Equal parts mean the same trial.
@@ -18,7 +21,10 @@ def identity(config: Mapping[str, Any]) -> dict[str, Any]:
     """
     settings = {key: value for key, value in config.items() if key not in _NOT_OF_THE_TRIAL}
     if isinstance(settings.get("data"), dict):
-        settings["data"] = {key: value for key, value in settings["data"].items() if key != "download"}
+        free = {"download"}
+        if PEOPLE_KEY in (settings.get("oracle") or ()):
+            free.add("class_names")  # classes may be added while people label
+        settings["data"] = {key: value for key, value in settings["data"].items() if key not in free}
     # It is stored as JSON, which turns tuples into lists: convert now, so that comparisons agree.
     return dict(json.loads(json.dumps(settings)))
 

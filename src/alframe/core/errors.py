@@ -5,6 +5,8 @@ trial that was configured correctly but could not be finished; the exit code is 
 bug of alframe.
 """
 
+from dataclasses import dataclass
+
 
 class AlframeError(Exception):
     """The base class of all exceptions that alframe raises on purpose."""
@@ -36,8 +38,32 @@ class TrialError(AlframeError):
     """A trial could not be finished."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Waiting:
+    """What a trial waits for.
+
+    Attributes:
+        question: the purpose, such as "seed", "query" or "audit". round: its number.
+        wanted: samples of the question. answered: those with an answer.
+        how: how to answer, in a sentence.
+        at_most: the most answers that the trial's plan asks in all; None if it is not known.
+    """
+
+    question: str
+    round: int
+    wanted: int
+    answered: int
+    how: str
+    at_most: int | None = None
+
+
 class AnswersNeeded(AlframeError):
     """People have to answer a question before the trial can continue; the text says how."""
+
+    def __init__(self, text: str, waiting: Waiting | None = None) -> None:
+        """Store the text and what the trial waits for."""
+        super().__init__(text)
+        self.waiting = waiting
 
 
 class Terminated(BaseException):

@@ -21,9 +21,10 @@ LOCK = "lock"  # in state/: held by the process that runs the trial
 RESULT = "result.state"  # in state/: the result of a finished trial that was called from Python
 STATE_FILES = "round-*.state"  # in state/: the state after a round
 
+ANSWER_STORE = "answers.sqlite"  # every answer of people with its history, only if people answer
+ANSWERS = "answers.csv"  # the answers of people as they are now; a label that is changed here is changed
 QUESTIONS = "questions"  # folder: the questions of `oracle=files`, to be answered by people
-ANSWERS = "answers.csv"  # every accepted answer of people
-ANSWER_STORE = "answers.sqlite"  # the store of which the CSV files of answers are views
+TO_LABEL = "to_label.csv"  # in questions/: the open samples, with a column to fill in
 WANDB = "wandb"  # folder: the W&B run, only with `tracker=wandb`
 TENSORBOARD = "tensorboard"  # folder: TensorBoard's files, only with `tracker=tensorboard`
 HYDRA = ".hydra"  # folder: Hydra's own record of the command

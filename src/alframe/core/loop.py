@@ -78,9 +78,9 @@ def label_dataset(
         check_seed_set(components, plan, ledger)
     while scores is None:
         clock.next_round()
-        ledger = with_current_answers(components, ledger)
-        validation_V = validation_V[ledger.label_N[validation_V] >= 0]
         round, stopped, before = report.round + 1, report.stopped_because, ledger
+        ledger = with_current_answers(components, ledger, round)
+        validation_V = validation_V[ledger.label_N[validation_V] >= 0]
         final = stopped is not None
         # 2. Train a classifier on the labels so far.
         log = RoundLog(fit=components.learner.fit(ledger.labelled(), round, final=final))
@@ -107,12 +107,12 @@ def label_dataset(
 
     # 7. Label the remainder, check a sample of the auto-labels and, if a certificate is wanted, audit them.
     clock.next_round()
-    ledger = with_current_answers(components, ledger)
     before, round = ledger, report.round + 1
+    ledger = with_current_answers(components, ledger, round)
     ledger = label_remainder(components, plan, ledger, scores, round)
     ledger, check = check_auto_labels(components, plan, ledger, round)
     ledger, certificate = audit_auto_labels(components, plan, ledger, round)
-    ledger = with_current_answers(components, ledger)
+    ledger = with_current_answers(components, ledger, round)
     report = report_round(components, plan, clock, before, ledger, kind="closing", round=round)
     yield RoundResult(
         ledger=ledger, report=report, validation_V=validation_V, certificate=certificate, check=check

@@ -134,6 +134,14 @@ class RememberingOracle(Oracle, Protocol):
     the oracle remembers a question, and the loop asks the same one until it is answered.
     """
 
+    def collect(self) -> None:
+        """Take in the answers that people gave since the last time.
+
+        Raises:
+            UserError: an answer cannot be read.
+        """
+        ...
+
     def begin(self, purpose: str, round: int) -> Tensor:
         """Return int64, the samples that this round has already asked about for this purpose, maybe none.
 
@@ -145,8 +153,8 @@ class RememberingOracle(Oracle, Protocol):
         """Return (n,) int64, the answers to samples (int64) as they are now, -1 without an answer."""
         ...
 
-    def known(self) -> Tensor:
-        """Return int64, the samples whose answers were known before the trial asked about them."""
+    def known(self, round: int) -> Tensor:
+        """Return int64, the answered samples that no question of this round or a later one asks about."""
         ...
 
 

@@ -76,7 +76,7 @@ def _seed_set(components: Components, plan: LoopPlan, ledger: LabelLedger) -> Te
     oracle = components.oracle
     if not isinstance(oracle, RememberingOracle):
         return selected
-    known = oracle.known()
+    known = oracle.known(0)
     known = known[among(known, pool_P)]
     n_more = max(0, len(selected) - len(known))
     return torch.cat([known, selected[~among(selected, known)][:n_more]])
@@ -239,17 +239,23 @@ def hand_label(
     return ledger.answered(index_Q, components.oracle.label(index_Q), source, round)
 
 
-def with_current_answers(components: Components, ledger: LabelLedger) -> LabelLedger:
-    """Return the ledger with the answers that people have changed since they gave them."""
+def with_current_answers(components: Components, ledger: LabelLedger, round: int) -> LabelLedger:
+    """Return the ledger with the answers that people have changed since, before the questions of a round.
+
+    It also gets answers to samples that were not there when their question was answered completely.
+    """
     oracle = components.oracle
     if not isinstance(oracle, RememberingOracle):
         return ledger
+    oracle.collect()
     index = torch.cat([ledger.index_hand, ledger.index_set_aside])
-    if len(index) == 0:
-        return ledger
     answer = oracle.current(index)
     changed = (answer != NO_ANSWER) & (answer != ledger.answer_of(index))
-    return ledger.changed(index[changed], answer[changed]) if bool(changed.any()) else ledger
+    if bool(changed.any()):
+        ledger = ledger.changed(index[changed], answer[changed])
+    known = oracle.known(round)
+    late = known[among(known, ledger.index_unlabelled)]
+    return ledger.answered(late, oracle.current(late), Source.QUERY, round) if len(late) else ledger
 
 
 def _check_budget(components: Components, plan: LoopPlan, ledger: LabelLedger, n_seed_set: int) -> None:

@@ -17,15 +17,15 @@ from pathlib import Path
 from typing import Self
 
 from alframe.core.errors import TrialError, UserError
+from alframe.core.file_names import ANSWER_STORE
 
-FILE = "answers.sqlite"
 _FORMAT = "1"
 _TABLES = """
 CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE classes(number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
 CREATE TABLE samples(
-    number INTEGER PRIMARY KEY, path BLOB, name TEXT NOT NULL, size INTEGER, mtime_ns INTEGER,
-    ctime_ns INTEGER, digest TEXT, member INTEGER NOT NULL, present INTEGER NOT NULL);
+    number INTEGER PRIMARY KEY, name TEXT, size INTEGER, mtime_ns INTEGER, ctime_ns INTEGER,
+    digest TEXT, member INTEGER NOT NULL, present INTEGER NOT NULL);
 CREATE TABLE questions(
     id INTEGER PRIMARY KEY, round INTEGER NOT NULL, source TEXT NOT NULL, sample INTEGER NOT NULL,
     at TEXT NOT NULL);
@@ -43,8 +43,7 @@ class Sample:
 
     Attributes:
         number: the index in the trial.
-        path: relative to the data's folder, as the file system has it; None for arrays.
-        name: the path as text for people; empty for arrays.
+        name: the path of the file, relative to the data's folder; None for arrays.
         size: of the file when it was last seen, in bytes. mtime_ns, ctime_ns: when its content and its
             directory entry last changed, in nanoseconds. All are None for arrays.
         digest: of the content; None for a file that was never asked about.
@@ -52,8 +51,7 @@ class Sample:
     """
 
     number: int
-    path: bytes | None
-    name: str
+    name: str | None
     size: int | None
     mtime_ns: int | None
     ctime_ns: int | None
@@ -93,7 +91,7 @@ class AnswerStore:
         Raises:
             UserError: the file is no store of answers, or is damaged.
         """
-        self._file = directory / FILE
+        self._file = directory / ANSWER_STORE
         self._db = self._connected() if self._file.exists() else _new()
 
     @property
@@ -105,7 +103,7 @@ class AnswerStore:
         """Write a new store to the disk; from then on each change is written at once."""
         if not self.is_new:
             return
-        part = self._file.with_name(f".{FILE}.part")
+        part = self._file.with_name(f".{ANSWER_STORE}.part")
         part.unlink(missing_ok=True)
         with _disk_errors(self._file):
             with closing(sqlite3.connect(part)) as target:
@@ -130,7 +128,7 @@ class AnswerStore:
 
     def samples(self) -> list[Sample]:
         """Return all samples in the order of their numbers, those that are gone included."""
-        columns = "number, path, name, size, mtime_ns, ctime_ns, digest, member, present"
+        columns = "number, name, size, mtime_ns, ctime_ns, digest, member, present"
         rows = self._db.execute(f"SELECT {columns} FROM samples ORDER BY number")
         names = columns.split(", ")
         found = (Sample(**dict(zip(names, row, strict=True))) for row in rows)
@@ -140,7 +138,7 @@ class AnswerStore:
         """Add samples, or replace those with the same number."""
         with self._transaction():
             rows = [astuple(each) for each in samples]
-            self._db.executemany("INSERT OR REPLACE INTO samples VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+            self._db.executemany("INSERT OR REPLACE INTO samples VALUES(?, ?, ?, ?, ?, ?, ?, ?)", rows)
 
     def put_digests(self, digests: Mapping[int, str]) -> None:
         """Record the digest of samples that are shown to people."""
@@ -167,9 +165,10 @@ class AnswerStore:
         )
         return [sample for (sample,) in found]
 
-    def asked(self) -> set[int]:
-        """Return all samples that were ever asked about."""
-        return {sample for (sample,) in self._db.execute("SELECT DISTINCT sample FROM questions")}
+    def asked(self, since: int = 0) -> set[int]:
+        """Return all samples that were asked about in a round or later."""
+        found = self._db.execute("SELECT DISTINCT sample FROM questions WHERE round >= ?", (since,))
+        return {sample for (sample,) in found}
 
     def put_question(self, source: str, round: int, samples: Sequence[int]) -> None:
         """Record a question before it is shown. The store is written to the disk."""
@@ -205,7 +204,7 @@ class AnswerStore:
         with self._transaction():
             self._db.executemany(
                 "INSERT INTO answers(sample, digest, answer, way, who, at) "
-                "SELECT ?1, digest, ?2, ?3, ?4, ?5 FROM samples WHERE number = ?1",
+                "VALUES(?1, (SELECT digest FROM samples WHERE number = ?1), ?2, ?3, ?4, ?5)",
                 [(sample, answer, way, who, at) for sample, answer in answers.items()],
             )
 

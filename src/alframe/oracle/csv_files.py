@@ -1,212 +1,232 @@
-"""An oracle of people who work with files: images to look at, and a CSV file to fill in.
+"""People answer through files: images to look at, and a CSV file to fill in.
 
 In the trial's directory:
 
-- `questions/to_label.csv` (index, image, label) and `questions/images/`: the current question;
-- `answers.csv` (index, label): every accepted answer, written before it is removed from the question.
+- `questions/to_label.csv` (index, file, image, label) and `questions/images/`: the samples that are open;
+- `answers.csv` (index, file, label, at): the answers so far. A label that is changed there is an answer that
+  is changed.
+
+Both are views of the store of answers. A line that somebody deletes is written again.
 """
 
-import codecs
-import csv
 import io
-import math
-import shutil
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
-from typing import Any
 
-import torch
-from torch import Tensor
+from alframe._files import replace_file, write_whole
+from alframe._machine import n_cores
+from alframe.core.errors import UserError
+from alframe.core.file_names import ANSWERS, QUESTIONS, TO_LABEL, shown
+from alframe.data import ImageDataset
+from alframe.data.identity import picture
+from alframe.oracle.answer_sheet import Row, read_sheet, write_sheet_lines
+from alframe.oracle.answer_store import Answer, AnswerStore
+from alframe.oracle.class_names import answer_text, expected, match_answer
+from alframe.oracle.number_text import whole_number
+from alframe.oracle.people import PeopleOracle
 
-from alframe._files import replace_file
-from alframe.core.errors import AnswersNeeded, UserError
-
-QUESTIONS, TO_LABEL, ANSWERS = "questions", "to_label.csv", "answers.csv"
-SIDE = 112  # pixels: smaller images are enlarged by a whole factor until their shorter side has this size
 MAX_PROBLEMS = 20  # problems in one message
+_QUESTION_COLUMNS = ("index", "file", "image", "label")
+_ANSWER_COLUMNS = ("index", "file", "label", "at")
+# Remarks in the store: the id of the newest answer in answers.csv, and the pictures that are drawn.
+_UPTO, _DRAWN = "answers.csv upto", "pictures"
+_LARGE = 512  # pixels: larger pictures are JPEG
 
 
-@dataclass(frozen=True, eq=False)
-class FilesOracle:
-    """Answers with the labels that people wrote into a file, and asks for the missing ones.
+class FilesOracle(PeopleOracle):
+    """Answers with the labels that people wrote into a file, and asks for the missing ones."""
 
-    Attributes:
-        directory: the trial's directory.
-        images_N: (N, channels, height, width) uint8.
-        class_names: C names.
-    """
+    def __init__(self, directory: Path, dataset: ImageDataset, store: AnswerStore) -> None:
+        """Take the trial's directory, its data set and its store of answers."""
+        super().__init__(dataset, store)
+        self._answers_file, self._questions = directory / ANSWERS, directory / QUESTIONS
+        self._sheet = self._questions / TO_LABEL
+        self._seen: dict[Path, bytes | None] = {}  # the content of both files when it was read last
 
-    directory: Path
-    images_N: Any
-    class_names: Sequence[str]
-
-    questions_at_once = 100  # of an audit; each question file is another start of the command
-
-    def label(self, index_Q: Tensor) -> Tensor:
-        """Return (Q,) int64 in [0, C), the answers for `index_Q`.
+    def collect(self) -> None:
+        """Take the answers in both files into the store, and write answers.csv anew.
 
         Raises:
-            AnswersNeeded: some answers are missing; `questions/` then holds the question.
-            UserError: some lines cannot be read. The message names them, and no file was changed.
+            UserError: some lines cannot be read. The message names them; no answer was taken.
         """
-        wanted = index_Q.tolist()
-        answers = self._collect(wanted)
-        missing = [index for index in wanted if index not in answers]
-        if missing:
-            self._ask(missing)
-            file = self.directory / QUESTIONS / TO_LABEL
-            done = f"{len(wanted) - len(missing)} of {len(wanted)} are answered. " if answers else ""
-            raise AnswersNeeded(
-                f"waiting for {len(missing)} labels. {done}Fill in the column label of {file} (the images "
-                f"are beside it; classes: {_listed(self.class_names)}), then run the same command again."
-            )
-        if self._indices_with_image() <= answers.keys():
-            shutil.rmtree(self.directory / QUESTIONS, ignore_errors=True)
-        return torch.tensor([answers[index] for index in wanted], dtype=torch.int64)
-
-    def _collect(self, wanted: Sequence[int]) -> dict[int, int]:
-        """Return all answers by index, after adding those of the question file to answers.csv."""
-        kept_file, file = self.directory / ANSWERS, self.directory / QUESTIONS / TO_LABEL
+        if self.store.is_new:
+            return
+        self._seen = {file: _content(file) for file in (self._answers_file, self._sheet)}
         problems: list[str] = []
-        kept = self._read(kept_file, problems)
-        given = self._read(file, problems, asked={*wanted, *kept, *self._indices_with_image()}, kept=kept)
+        now = self.store.answers()
+        asked = self.store.asked()
+        changed = self._changes_in_answers(now, asked, problems)
+        given = self._given_in_sheet(now, asked, problems)
         if problems:
             more = f"; and {len(problems) - MAX_PROBLEMS} more" if len(problems) > MAX_PROBLEMS else ""
             raise UserError(
                 f"oracle: some answers cannot be read: {'; '.join(problems[:MAX_PROBLEMS])}{more}. "
-                "No file was changed. Correct these lines and run the same command again."
+                "No answer was taken and no file was changed. Correct this and run the same command again."
             )
-        answers = kept | given
-        if answers != kept:
-            lines = [f"{index},{_quoted(self.class_names[label])}\n" for index, label in answers.items()]
-            replace_file(kept_file, ["index,label\n", *lines])
-        return answers
+        self.take(changed, ANSWERS)
+        self.take({index: answer for index, answer in given.items() if index not in changed}, TO_LABEL)
+        self._write_answers()
 
-    def _indices_with_image(self) -> set[int]:
-        """Return the indices whose images are in the question folder.
-
-        After a restart the repeated question may be an earlier one than the folder's.
-        """
-        return {int(file.stem) for file in (self.directory / QUESTIONS / "images").glob("[0-9]*.png")}
-
-    def _read(
-        self,
-        file: Path,
-        problems: list[str],
-        asked: set[int] | None = None,
-        kept: dict[int, int] | None = None,
+    def _changes_in_answers(
+        self, now: Mapping[int, Answer], asked: set[int], problems: list[str]
     ) -> dict[int, int]:
-        """Return the answers in a file by index; add the lines that cannot be read to `problems`."""
-        known = dict(kept or {})
+        """Return the answers that somebody changed in answers.csv."""
+        shown = self.store.answers(before=int(self.store.meta(_UPTO) or 0))
+        found = self._read(self._answers_file, asked | now.keys(), problems)
+        return {
+            index: answer
+            for index, answer in found.items()
+            if (index not in shown or shown[index].answer != answer)
+            and (index not in now or now[index].answer != answer)
+        }
+
+    def _given_in_sheet(
+        self, now: Mapping[int, Answer], asked: set[int], problems: list[str]
+    ) -> dict[int, int]:
+        """Return the answers in the sheet that are new or changed.
+
+        An answer that was given before and changed since then is an old copy of the sheet, and no change.
+        """
+        earlier: dict[int, set[int]] = {}
+        for each in self.store.history():
+            earlier.setdefault(each.sample, set()).add(each.answer)
+        found = self._read(self._sheet, asked, problems)
+        return {index: answer for index, answer in found.items() if answer not in earlier.get(index, ())}
+
+    def _read(self, file: Path, allowed: set[int], problems: list[str]) -> dict[int, int]:
+        """Return the answers in a file by sample; add what cannot be read to `problems`."""
+        sheet = read_sheet(file, self.dataset.class_names)
+        problems += sheet.problems
         found: dict[int, int] = {}
-        for number, index_text, label_text in _lines(file, problems):
-            where = f"{file.name} line {number}"
-            if not label_text:
+        for row in sheet.rows:
+            if not row.label.strip():
                 continue
-            index, label = _whole(index_text), self._class_of(label_text)
-            if index is None:
-                problems.append(f"{where}: expected an index, got {index_text!r}")
-            elif asked is not None and index not in asked:
-                problems.append(f"{where}: index {index} was not asked")
-            elif label is None:
-                problems.append(f"{where}: expected one of {_listed(self.class_names)}, got {label_text!r}")
-            elif known.setdefault(index, label) != label:
-                before, now = self.class_names[known[index]], self.class_names[label]
-                problems.append(f"{where}: index {index} was answered {before!r} before, now {now!r}")
-            else:
-                found[index] = label
+            where = f"{file.name} line {row.line}"
+            index = self._index_of(row, allowed)
+            answer = match_answer(row.label, self.dataset.class_names)
+            if isinstance(index, str):
+                problems.append(f"{where}: {index}")
+            elif answer is None:
+                problems.append(
+                    f"{where}: expected one of {expected(self.dataset.class_names)}, got {row.label!r}"
+                )
+            elif found.setdefault(index, answer) != answer:
+                problems.append(f"{where}: index {index} has two labels in this file")
         return found
 
-    def _class_of(self, text: str) -> int | None:
-        """Return the class of an answer: its name, its name in any case, or its number."""
-        names = list(self.class_names)
-        if text in names:
-            return names.index(text)
-        alike = [k for k, name in enumerate(names) if name.strip().lower() == text.lower()]
-        if len(alike) == 1:
-            return alike[0]
-        number = _whole(text)
-        if number is not None and str(number) in names:
-            return names.index(str(number))
-        return number if number is not None and 0 <= number < len(names) else None
+    def _index_of(self, row: Row, allowed: set[int]) -> int | str:
+        """Return the sample of a line, or what is wrong with the line."""
+        index = whole_number(row.index)
+        if index is None:
+            return f"expected an index, got {row.index!r}"
+        if index not in allowed:
+            return f"index {index} was not asked"
+        files = self.dataset.files_N
+        if files and row.file and row.file != files[index] and row.file in files:
+            return f"index {index} is {files[index]}, but the line names {row.file}. Undo the change"
+        return index
 
-    def _ask(self, missing: Sequence[int]) -> None:
-        folder = self.directory / QUESTIONS
-        images = folder / "images"
-        images.mkdir(parents=True, exist_ok=True)
-        for index in self._indices_with_image().difference(missing):
-            (images / f"{index}.png").unlink()
+    def show(self, missing: Sequence[int]) -> str | None:
+        """Write the sheet and the pictures of samples that are open, and return how to answer.
+
+        Returns None, and leaves the sheet as it is, if somebody has saved it since it was read.
+        """
+        names = self._draw(missing)
+        if self._is_newer(self._sheet):
+            return None
+        files = self.dataset.files_N
+        rows = [
+            (str(index), files[index] if files else "", f"images/{names[index]}", "") for index in missing
+        ]
+        replace_file(self._sheet, write_sheet_lines(rows, self.dataset.class_names, _QUESTION_COLUMNS))
+        return (
+            f"Fill in the column label of {shown(self._sheet)} (the images are beside it; answers: "
+            f"{expected(self.dataset.class_names)}), then run the same command again."
+        )
+
+    def finished(self) -> None:
+        """Remove the questions, once everything that was asked is answered; files of other names stay."""
+        if self._is_newer(self._sheet):
+            self.collect()
+        self._sheet.unlink(missing_ok=True)
+        self._remove_pictures(keep=())
+        with suppress(OSError):  # they hold files that people have put there, or are gone
+            (self._questions / "images").rmdir()
+            self._questions.rmdir()
+
+    def _is_newer(self, file: Path) -> bool:
+        """Return True if the content of a file has changed since it was read."""
+        return _content(file) != self._seen.get(file)
+
+    def _draw(self, missing: Sequence[int]) -> dict[int, str]:
+        """Draw the pictures of samples that are not drawn yet, remove the others, and return their names."""
+        folder = self._questions / "images"
+        folder.mkdir(parents=True, exist_ok=True)
+        digests = {each.number: each.digest or "" for each in self.store.samples()}
+        # The store records of which content each picture was drawn, so that none shows another image.
+        drawn = json.loads(self.store.meta(_DRAWN) or "{}")
+        names = {}
         for index in missing:
-            file = images / f"{index}.png"
-            if not file.exists():
-                replace_file(file, _png(torch.as_tensor(self.images_N[index])))
-        lines = [f"{index},images/{index}.png,\n" for index in missing]
-        replace_file(folder / TO_LABEL, ["index,image,label\n", *lines])
+            name, digest = drawn.get(str(index), ("", ""))
+            if digest == digests[index] and (folder / name).exists():
+                names[index] = name
+        wanted = [index for index in missing if index not in names]
+        with ThreadPoolExecutor(n_cores()) as threads:
+            names |= dict(zip(wanted, threads.map(partial(self._draw_one, folder), wanted), strict=True))
+        drawn = {index: (name, digests[index]) for index, name in names.items()}
+        self.store.put_meta(_DRAWN, json.dumps(drawn))
+        self._remove_pictures(keep=names.values())
+        return names
 
+    def _remove_pictures(self, keep: Iterable[str]) -> None:
+        kept = {*keep}
+        for file in (self._questions / "images").glob("*"):
+            if file.name not in kept and _is_ours(file):
+                file.unlink()
 
-def _lines(file: Path, problems: list[str]) -> Iterator[tuple[int, str, str]]:
-    """Yield (line number, index, label) as text; forms that spreadsheets write are understood too."""
-    try:
-        content = file.read_bytes()
-        text = content.decode("utf-16" if content.startswith(_UTF16) else "utf-8-sig")
-    except FileNotFoundError:
-        return
-    except UnicodeDecodeError as error:
-        problems.append(f"{file.name}: expected UTF-8 text, got {error.reason} at byte {error.start}")
-        return
-    head, _, rest = text.partition("\n")
-    before = 0
-    if head.lower().startswith("sep="):  # a spreadsheet's line that names the separator of the cells
-        head, text, before = rest.partition("\n")[0], rest, 1
-    delimiter = max(",;\t", key=head.count)
-    rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
-    try:
-        titles = [title.strip().lower() for title in next(rows, [])]
-        if not {"index", "label"} <= set(titles):
-            problems.append(
-                f"{file.name} line {1 + before}: expected the columns index and label, got {titles}"
-            )
+    def _draw_one(self, folder: Path, index: int) -> str:
+        image, content = picture(self.dataset, index), io.BytesIO()
+        is_photograph = max(image.size) > _LARGE
+        name = f"{index}{'.jpg' if is_photograph else '.png'}"
+        image.save(content, "JPEG" if is_photograph else "PNG", **({"quality": 92} if is_photograph else {}))
+        write_whole(folder / name, content.getvalue(), to_disk=False)
+        return name
+
+    def _write_answers(self) -> None:
+        """Write answers.csv if it differs from the store; not if somebody has saved it since it was read."""
+        now, files = self.store.answers(), self.dataset.files_N
+        if not now or self._is_newer(self._answers_file):
             return
-        at_index, at_label = titles.index("index"), titles.index("label")
-        for row in rows:
-            if any(cell.strip() for cell in row):
-                cells = [*row, *[""] * (len(titles) - len(row))]
-                yield rows.line_num + before, cells[at_index].strip(), cells[at_label].strip()
-    except csv.Error as error:
-        problems.append(f"{file.name} line {rows.line_num}: {error}")
+        rows = [
+            (
+                str(index),
+                files[index] if files else "",
+                answer_text(answer.answer, self.dataset.class_names),
+                answer.at,
+            )
+            for index, answer in sorted(now.items(), key=lambda item: item[1].id)
+        ]
+        content = "".join(write_sheet_lines(rows, self.dataset.class_names, _ANSWER_COLUMNS))
+        if self._seen.get(self._answers_file) != content.encode():
+            replace_file(self._answers_file, content)
+            self._seen[self._answers_file] = content.encode()
+        last = str(self.store.last_id())
+        if self.store.meta(_UPTO) != last:
+            self.store.put_meta(_UPTO, last)
 
 
-_UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-
-
-def _whole(text: str) -> int | None:
-    """Return a whole number, or None; 3.0 counts as 3, because spreadsheets write it.
-
-    >>> _whole("3.0"), _whole("3.5"), _whole("three")
-    (3, None, None)
-    """
+def _content(file: Path) -> bytes | None:
+    """Return the content of a file, None if it cannot be read."""
     try:
-        number = float(text)
-    except ValueError:
+        return file.read_bytes()
+    except OSError:
         return None
-    return int(number) if math.isfinite(number) and number == int(number) else None
 
 
-def _png(image: Tensor) -> bytes:
-    """Return a (channels, height, width) uint8 image as PNG, enlarged by a whole factor if it is small."""
-    from PIL import Image
-
-    factor = max(1, math.ceil(SIDE / min(image.shape[1:])))
-    large = image.repeat_interleave(factor, 1).repeat_interleave(factor, 2).numpy()
-    content = io.BytesIO()
-    Image.fromarray(large[0] if len(large) == 1 else large.transpose(1, 2, 0)).save(content, "PNG")
-    return content.getvalue()
-
-
-def _quoted(text: str) -> str:
-    return '"' + text.replace('"', '""') + '"' if any(sign in text for sign in ',;\t"\r\n') else text
-
-
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names) if len(names) <= 12 else f"{', '.join(names[:10])} ... {names[-1]}"
+def _is_ours(file: Path) -> bool:
+    """Return True for a picture that this oracle has written, by its name."""
+    return file.suffix in (".png", ".jpg") and file.stem.isascii() and file.stem.isdecimal()

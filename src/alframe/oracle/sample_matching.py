@@ -9,9 +9,10 @@ An image of the trial that is found nowhere is absent; an image that matches no 
 """
 
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
+from typing import Any
 
 from alframe.oracle.answer_store import Sample
 
@@ -21,12 +22,11 @@ class Image:
     """An image that is there now, before its number in the trial is known.
 
     Attributes:
-        path, name, size, mtime_ns, ctime_ns: as in `Sample`.
+        name, size, mtime_ns, ctime_ns: as in `Sample`.
         digest: returns the digest of the content; called only where it is needed.
     """
 
-    path: bytes | None
-    name: str
+    name: str | None
     size: int | None
     mtime_ns: int | None
     ctime_ns: int | None
@@ -76,14 +76,14 @@ def match(samples: Sequence[Sample], images: Sequence[Image]) -> Matching:
         samples: of the trial, in the order of their numbers; empty in a new trial.
         images: in the order of the data set.
     """
-    pairs = _match_files(samples, images) if _are_files(samples, images) else _match_rows(samples, images)
-    position_of = dict(pairs)
+    is_folder = _are_files(samples, images)
+    position_of = _match_files(samples, images) if is_folder else dict(_match_rows(samples, images))
     taken = set(position_of.values())
     added = [position for position in range(len(images)) if position not in taken]
     now = [_now(each, images, position_of.get(each.number)) for each in samples]
     now += [_new(number, images[position]) for number, position in enumerate(added, len(samples))]
     removed = [each.number for each in samples if each.present and each.number not in position_of]
-    paths = {images[position].path for position in added}
+    names = {images[position].name for position in added}
     return Matching(
         samples=now,
         positions=[position_of.get(number, -1) for number in range(len(samples))] + added,
@@ -93,60 +93,67 @@ def match(samples: Sequence[Sample], images: Sequence[Image]) -> Matching:
         moved=[
             each.number
             for each in samples
-            if each.number in position_of and each.path != images[position_of[each.number]].path
+            if each.number in position_of and each.name != images[position_of[each.number]].name
         ],
-        replaced=[number for number in removed if samples[number].path in paths - {None}],
+        replaced=[number for number in removed if samples[number].name in names - {None}],
     )
 
 
 def _are_files(samples: Sequence[Sample], images: Sequence[Image]) -> bool:
-    paths = [sample.path for sample in samples] + [image.path for image in images]
-    return None not in paths
+    names = [sample.name for sample in samples] + [image.name for image in images]
+    return None not in names
 
 
-def _match_files(samples: Sequence[Sample], images: Sequence[Image]) -> Iterable[tuple[int, int]]:
-    """Yield (number of a sample, position of its image)."""
-    position_at = {image.path: position for position, image in enumerate(images)}
-    open_samples: list[Sample] = []
-    free = set(range(len(images)))
+def _match_files(samples: Sequence[Sample], images: Sequence[Image]) -> dict[int, int]:
+    """Return the position of the image of each sample that is there."""
     # Samples that were there last time come first: a path may have had several images.
-    for sample in sorted(samples, key=lambda each: not each.present):
-        position = position_at.get(sample.path)
-        if position in free and _is_same(sample, images[position]):
-            free.remove(position)
-            yield sample.number, position
-        else:
-            open_samples.append(sample)
-    by_size: dict[int | None, list[int]] = defaultdict(list)
-    for position in sorted(free):
-        by_size[images[position].size].append(position)
-    for sample in open_samples:
-        found = [position for position in by_size[sample.size] if _was_moved(sample, images[position])]
-        if found and (sample.digest is not None or len(found) == 1):
-            by_size[sample.size].remove(found[0])
-            yield sample.number, found[0]
+    ordered = sorted(samples, key=lambda each: not each.present)
+    found: dict[int, int] = {}
+    for key in (_all_facts, _content_at_its_path, _content, _size_at_its_path, _name_and_time):
+        free: dict[Any, deque[int]] = defaultdict(deque)
+        open_samples = [each for each in ordered if each.number not in found]
+        if not open_samples:
+            break
+        sizes = {each.size for each in open_samples if each.digest is not None}
+        for position in sorted(set(range(len(images))).difference(found.values())):
+            free[key(images[position], sizes)].append(position)
+        for sample in open_samples:
+            wanted = key(sample, sizes)
+            if wanted is not None and free[wanted]:
+                found[sample.number] = free[wanted].popleft()
+    return found
 
 
-def _is_same(sample: Sample, image: Image) -> bool:
-    """Return True if the file at the path of a sample still has its image."""
-    if sample.size != image.size:
-        return False
-    untouched = (sample.mtime_ns, sample.ctime_ns) == (image.mtime_ns, image.ctime_ns)
-    return untouched or sample.digest is None or sample.digest == image.digest()
+# The keys by which samples and images are matched, the strictest first; None matches nothing. A digest is
+# computed only for files that have the size of an image that people were asked about.
 
 
-def _was_moved(sample: Sample, image: Image) -> bool:
-    """Return True if a file of the same size, at another path, has the image of a sample."""
-    if sample.digest is not None:
-        return sample.digest == image.digest()
-    return sample.mtime_ns == image.mtime_ns and _file_name(sample.path) == _file_name(image.path)
+def _all_facts(each: Sample | Image, sizes: set[int | None]) -> Hashable:
+    return each.name, each.size, each.mtime_ns, each.ctime_ns
 
 
-def _file_name(path: bytes | None) -> str:
-    return PurePosixPath((path or b"").decode("utf-8", "surrogateescape")).name
+def _content(each: Sample | Image, sizes: set[int | None]) -> Hashable:
+    if isinstance(each, Sample):
+        return each.digest
+    return each.digest() if each.size in sizes else None
 
 
-def _match_rows(samples: Sequence[Sample], images: Sequence[Image]) -> Iterable[tuple[int, int]]:
+def _content_at_its_path(each: Sample | Image, sizes: set[int | None]) -> Hashable:
+    content = _content(each, sizes)
+    return None if content is None else (each.name, content)
+
+
+def _size_at_its_path(each: Sample | Image, sizes: set[int | None]) -> Hashable:
+    return None if isinstance(each, Sample) and each.digest is not None else (each.name, each.size)
+
+
+def _name_and_time(each: Sample | Image, sizes: set[int | None]) -> Hashable:
+    if isinstance(each, Sample) and each.digest is not None:
+        return None
+    return PurePosixPath(each.name or "").name, each.size, each.mtime_ns
+
+
+def _match_rows(samples: Sequence[Sample], images: Sequence[Image]) -> Iterator[tuple[int, int]]:
     free: dict[str, deque[int]] = defaultdict(deque)
     for position, image in enumerate(images):
         free[image.digest()].append(position)
@@ -170,7 +177,6 @@ def _now(sample: Sample, images: Sequence[Image], position: int | None) -> Sampl
     image = images[position]
     return replace(
         sample,
-        path=image.path,
         name=image.name,
         size=image.size,
         mtime_ns=image.mtime_ns,
@@ -182,10 +188,9 @@ def _now(sample: Sample, images: Sequence[Image], position: int | None) -> Sampl
 def _new(number: int, image: Image) -> Sample:
     return Sample(
         number=number,
-        path=image.path,
         name=image.name,
         size=image.size,
         mtime_ns=image.mtime_ns,
         ctime_ns=image.ctime_ns,
-        digest=image.digest() if image.path is None else None,
+        digest=image.digest() if image.name is None else None,
     )

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from alframe.audit.label_issues import LabelIssue
 from alframe.audit.reliability import Diagnosis
+from alframe.core.errors import Waiting
 from alframe.core.ledger import LabelLedger
 from alframe.core.reports import RoundReport
 from alframe.core.trial_summary import TrialSummary
@@ -27,6 +28,7 @@ class TrialInfo:
         name: of the trial, in one line. group: the sweep that it belongs to, or None.
         choices: the option of each config group, such as {"query": "margin"}; groups may be missing.
         data: the data set's name. n_samples: samples to label. n_classes: C.
+        most_answers: the most answers that the plan can ask in all.
         min_rounds, max_rounds: bounds on the number of rounds; max_rounds is None without a limit.
         reports: of the rounds that finished before this process began; empty in a new trial.
     """
@@ -42,6 +44,7 @@ class TrialInfo:
     n_classes: int
     min_rounds: int
     max_rounds: int | None
+    most_answers: int | None = None
     reports: tuple[RoundReport, ...] = ()
     choices: Mapping[str, str] = field(default_factory=dict)
 
@@ -60,6 +63,7 @@ class Outcome:
         class_names: C names. files_N: the file of each image of the data set, None if images have no files.
         suspects: hand labels that the last classifier finds least likely; empty with suspects=0.
         diagnosis: of the auto-labels' errors; None unless finished, or if the truth is unknown.
+        waiting: what the trial waits for, None unless it waits for answers.
     """
 
     status: Status
@@ -72,6 +76,7 @@ class Outcome:
     files_N: Sequence[str] | None = None
     suspects: Sequence[LabelIssue] = ()
     diagnosis: Diagnosis | None = None
+    waiting: Waiting | None = None
 
 
 class Tracker(Protocol):

@@ -4,7 +4,7 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import fields
+from dataclasses import asdict, fields
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from alframe._files import replace_file
 from alframe.audit.label_issues import LabelIssue
 from alframe.audit.reliability import diagnosis_to_dict, most_confident
 from alframe.core import file_names
+from alframe.core.errors import Waiting
 from alframe.core.ledger import LabelLedger, Source
 from alframe.core.reports import RoundReport, RoundRow
 from alframe.tracking.base import Outcome, TrialInfo
@@ -59,7 +60,7 @@ class FilesTracker:
             replace_file(self._directory / file_names.SUSPECTS, suspect_lines(outcome.suspects))
         if outcome.summary is None:
             n_rounds = sum(row.kind == "round" for row in self._rows)
-            write_failure(self._directory, outcome.status, outcome.reason, n_rounds)
+            write_failure(self._directory, outcome.status, outcome.reason, n_rounds, outcome.waiting)
             return
         self._explain(outcome)
         content = json.dumps(outcome.summary.to_json(), indent=2, allow_nan=False) + "\n"
@@ -203,11 +204,17 @@ def _csv_lines(rows: Iterable[Sequence[Any]]) -> Iterator[str]:
         text.truncate()
 
 
-def write_failure(directory: Path, status: str, reason: str, n_rounds: int) -> None:
+def write_failure(
+    directory: Path, status: str, reason: str, n_rounds: int, waiting: Waiting | None = None
+) -> None:
     """Write failure.json: the status of a trial without a summary, the reason and the number of rounds.
+
+    A trial that waits for answers also says what it waits for, with the fields of `Waiting`.
 
     Raises:
         TrialError: it could not be written.
     """
-    content = {"status": status, "reason": reason, "rounds": n_rounds}
+    content: dict[str, Any] = {"status": status, "reason": reason, "rounds": n_rounds}
+    if waiting is not None:
+        content["waiting"] = asdict(waiting)
     replace_file(directory / file_names.FAILURE, json.dumps(content, indent=2) + "\n")

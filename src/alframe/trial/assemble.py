@@ -19,6 +19,7 @@ from alframe.learner import CNNLearner
 from alframe.learner.compute.autotune import Subject
 from alframe.learner.interfaces import Progress
 from alframe.oracle import CheckedOracle
+from alframe.oracle.answer_store import AnswerStore
 from alframe.tracking import Tracker
 from alframe.trial.checks import check_classes, check_needs, check_views
 from alframe.trial.compute_plan import ComputePlan, build_compute_plan, make_subject
@@ -51,6 +52,7 @@ def assemble(
     progress: Progress,
     replacements: Mapping[str, Any] | None = None,
     directory: Path | None = None,
+    store: AnswerStore | None = None,
 ) -> Trial:
     """Return the parts of a trial. Only the oracle and the evaluator get the truth.
 
@@ -58,7 +60,7 @@ def assemble(
         dataset, member_N: as `load_data` and `members` return them.
         progress: called with (stage, done, total).
         replacements: objects by the name of a component, used instead of those that the settings name.
-        directory: of the trial, for an oracle that asks through files.
+        directory: of the trial, and store: of the answers, for an oracle of people.
 
     Raises:
         ConfigError: the settings do not fit each other or the data set.
@@ -70,7 +72,8 @@ def assemble(
     for images in (dataset.images_N, dataset.test_images_T):
         if isinstance(images, DecodedImages) and directory is not None:
             images.keep_in(directory / STATE)
-    parts = _replaceable(settings, dataset, compute_plan, replacements or {}, directory)
+    people = {"dataset": dataset, "directory": directory, "store": store}
+    parts = _replaceable(settings, dataset, compute_plan, replacements or {}, people)
     for group in ("query", "auto_label"):
         check_needs(group, parts[group], settings.learner, subject)
     certified = settings.certificate is not None
@@ -135,7 +138,7 @@ def _replaceable(
     dataset: ImageDataset,
     compute_plan: ComputePlan,
     replacements: Mapping[str, Any],
-    directory: Path | None,
+    people: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Return the components that a user's own object may replace, by name, all checked."""
     # A seed set or oracle gets each of these values only if its constructor has a parameter of that name.
@@ -146,12 +149,11 @@ def _replaceable(
         "images_N": dataset.images_N,
         "seed": settings.seed,
         "class_names": dataset.class_names,
-        "directory": directory,
     }
     arguments: dict[str, dict[str, Any]] = {
         "initial": {"offered": offered, "amount": settings.seed_set_size},
         "query": {"offered": {"device": compute_plan.compute.device}},
-        "oracle": {"offered": offered},
+        "oracle": {"offered": {**offered, **(people if settings.asks_people else {})}},
     }
     parts = {
         group: replacements[group]

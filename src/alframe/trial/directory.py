@@ -73,6 +73,9 @@ def check_same_trial(path: Path, found: Mapping[str, Any], wanted: Mapping[str, 
     Args:
         path: of the directory or file. found: the identity of its trial. wanted: of the trial to run.
     """
+    if "class_names" not in (wanted.get("data") or ()) and isinstance(found.get("data"), Mapping):
+        # An older version recorded the classes, which people may now add to.
+        found = {**found, "data": {k: v for k, v in found["data"].items() if k != "class_names"}}
     differing = sorted(_differences(found, wanted))
     if differing:
         more = f"; and {len(differing) - 3} more" if len(differing) > 3 else ""
@@ -204,7 +207,8 @@ def _check_free(directory: Path) -> None:
             f"{KEY}: expected a directory without a finished trial, but {directory} holds {SUMMARY}. "
             f"Set {KEY} to another one, or move that trial away."
         )
-    resumable = any((directory / STATE).glob(STATE_FILES))
+    # Before the first round is finished, the store of answers is all that a trial goes on from.
+    resumable = (directory / ANSWER_STORE).exists() or any((directory / STATE).glob(STATE_FILES))
     taken = [name for name in (ROUNDS, LABELS) if (directory / name).exists()]
     if taken and not resumable:
         raise UserError(

@@ -14,6 +14,7 @@ from alframe.core.errors import TrialNotice, UserError
 from alframe.core.file_names import KEY, LABELS, ROUNDS, STATE
 from alframe.core.ledger import LabelLedger
 from alframe.core.loop import RoundResult
+from alframe.trial.answers import start_with_members
 from alframe.trial.assemble import Trial
 from alframe.trial.directory import check_same_trial
 from alframe.trial.settings import TrialSettings
@@ -59,8 +60,8 @@ def check_same_data(directory: Path, state: TrialState, fingerprint: str) -> Non
     """Raise `UserError` if the data differ from those that the trial started with."""
     if state.identity["data"] != fingerprint:
         raise UserError(
-            f"data_dir: expected the data that the trial in {directory} started with, got others. Restore "
-            f"those, or set {KEY} to another directory."
+            f"data: expected the images that the trial in {directory} started with, got others (other files, "
+            f"another order, other labels or other classes). Restore them, or set {KEY} to another directory."
         )
 
 
@@ -99,9 +100,16 @@ def states_of(components: Components) -> dict[str, Any]:
     }
 
 
-def restore(components: Components, state: TrialState) -> None:
-    """Restore the components. A stopping rule without a state sees all reports again."""
+def restore(components: Components, state: TrialState, n_classes: int) -> None:
+    """Restore the components. A stopping rule without a state sees all reports again.
+
+    A learner of fewer classes is not restored: it begins with fresh weights, and a round that waits for
+    answers is fitted again.
+    """
+    before = state.identity.get("n_classes", n_classes)
     for name, component_state in state.components.items():
+        if name == "learner" and before != n_classes:
+            continue
         getattr(components, name).load_state_dict(component_state)
     if "stopping" not in state.components:
         for report in state.reports:
@@ -113,5 +121,5 @@ def start_of(trial: Trial, state: TrialState | None) -> LabelLedger | RoundResul
     """Return the start of the loop: an empty ledger, or the last result, with the components restored."""
     if state is None:
         return LabelLedger.empty(len(trial.dataset), trial.member_N)
-    restore(trial.components, state)
-    return state.result
+    restore(trial.components, state, trial.dataset.n_classes)
+    return start_with_members(state.result, trial.member_N)

@@ -1,14 +1,20 @@
 """One trial, from a config to its files: checks, parts, rounds, summary."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
+
+from torch import Tensor
 
 from alframe._files import replace_file
 from alframe.config.trial_identity import identity
 from alframe.config.validate import check
+from alframe.core.errors import TrialNotice
 from alframe.core.file_names import FILES
 from alframe.core.round_log import Clock
 from alframe.core.trial_summary import TrialSummary
@@ -17,10 +23,12 @@ from alframe.data.fingerprint import fingerprint
 from alframe.learner.compute.device import Compute
 from alframe.learner.compute.threads import keep_large_blocks, limited_threads
 from alframe.learner.engines.choose import choose_engine
+from alframe.oracle.answer_store import AnswerStore
 from alframe.tracking import ConsoleTracker, FilesTracker, Tracker, TrialInfo
 from alframe.tracking.base import Trackers
 from alframe.tracking.files import file_lines
 from alframe.trial import resume
+from alframe.trial.answers import import_answers_of, import_old_answers, match_data
 from alframe.trial.assemble import Trial, assemble, build_tracker, load_data, members
 from alframe.trial.checks import warn_of_certificate, warn_of_oracle_errors
 from alframe.trial.directory import occupied
@@ -114,8 +122,10 @@ def _run(
     keep_large_blocks()
     tracker = build_tracker(settings)
     warn_of_oracle_errors(settings)
-    with limited_threads(settings.threads) as threads:
-        trial, data = _assembled(request, settings, state)
+    with limited_threads(settings.threads) as threads, _store(request, settings) as store:
+        data = _matched_data(request, settings, state, store)
+        warn_of_certificate(settings, int(data.member_N.sum()))
+        trial = _assembled(request, settings, data, store)
         if trial.dataset.files_N is not None:
             replace_file(request.directory / FILES, file_lines(trial.dataset.files_N))
         # The files come after the other trackers: summary.json means that all is done. The terminal comes
@@ -125,32 +135,84 @@ def _run(
         session = TrialSession(
             trial=trial,
             info=_info(request, settings, trial, state, threads),
-            identity={"config": identity(request.config), "data": data},
+            identity={
+                "config": identity(request.config),
+                "data": data.fingerprint,
+                "n_classes": trial.dataset.n_classes,
+            },
             clock=Clock(time.perf_counter() - request.started + (state.elapsed_seconds if state else 0.0)),
             removes_seed_set=removes_seed_set,
         )
         return session.run(trackers, resume.start_of(trial, state), request.stop_wanted)
 
 
-def _assembled(request: _Request, settings: TrialSettings, state: TrialState | None) -> tuple[Trial, str]:
-    """Return the parts of a trial and the fingerprint of its data."""
+@dataclass(frozen=True, kw_only=True)
+class _Data:
+    """The data set, the samples that take part, and the fingerprint that a resumed trial compares."""
+
+    dataset: ImageDataset
+    member_N: Tensor
+    fingerprint: str
+
+
+@contextmanager
+def _store(request: _Request, settings: TrialSettings) -> Iterator[AnswerStore | None]:
+    """Yield the store of answers, or None if the oracle is not people."""
+    if not settings.asks_people:
+        yield None
+        return
+    with AnswerStore(request.directory) as store:
+        yield store
+
+
+def _matched_data(
+    request: _Request, settings: TrialSettings, state: TrialState | None, store: AnswerStore | None
+) -> _Data:
+    """Return the data of a trial, compared with those that it started with."""
     dataset = request.replacements.dataset or load_data(settings)
-    member_N = members(settings, dataset)
-    warn_of_certificate(settings, int(member_N.sum()))
-    data = fingerprint(dataset, member_N)
+    is_stored = store is not None and not store.is_new
     if state is not None:
-        resume.check_same_data(request.directory, state, data)
         resume.check_versions(state, resume.versions_that_matter())
+    if not is_stored:
+        member_N = members(settings, dataset)
+        found = fingerprint(dataset, member_N)
+        if state is not None:
+            resume.check_same_data(request.directory, state, found)
+        if store is None:
+            return _Data(dataset=dataset, member_N=member_N, fingerprint=found)
+    assert store is not None
+    ended = state is not None and state.result.left is not None
+    matched = match_data(store, dataset, settings, partial(members, settings), ended=ended)
+    if not is_stored:
+        _import_answers(request, settings, store, matched.dataset)
+    return _Data(dataset=matched.dataset, member_N=matched.member_N, fingerprint="by the store of answers")
+
+
+def _import_answers(
+    request: _Request, settings: TrialSettings, store: AnswerStore, dataset: ImageDataset
+) -> None:
+    """Take answers into a new store: those of a trial without a store, and those of another trial."""
+    import_old_answers(store, dataset, request.directory)
+    if settings.answers_from is not None:
+        n = import_answers_of(store, dataset, Path(settings.answers_from).expanduser())
+        warnings.warn(
+            f"oracle.answers_from: {n:,} answers are taken over; they are part of the seed set.",
+            TrialNotice,
+            stacklevel=2,
+        )
+
+
+def _assembled(request: _Request, settings: TrialSettings, data: _Data, store: AnswerStore | None) -> Trial:
     console = request.replacements.console or ConsoleTracker(bar=False)
-    trial = assemble(
+    return assemble(
         settings,
-        dataset,
-        member_N,
+        data.dataset,
+        data.member_N,
         progress=console.progress,
         replacements=request.replacements.components,
         directory=request.directory,
+        store=store,
     )
-    return trial, data
 
 
 def _info(
@@ -170,6 +232,19 @@ def _info(
         n_classes=trial.dataset.n_classes,
         min_rounds=settings.min_rounds or 1,
         max_rounds=None if most is None else most + settings.plan.final_fit,
+        most_answers=_most_answers(settings, trial),
         reports=() if state is None else state.reports,
         choices=request.choices,
+    )
+
+
+def _most_answers(settings: TrialSettings, trial: Trial) -> int:
+    """Return the most answers that the plan of a trial can ask in all."""
+    n_samples = int(trial.member_N.sum())
+    certificate = settings.certificate
+    return settings.plan.most_answers(
+        n_samples,
+        before=settings.seed_set_size.count(n_samples, n_samples) + trial.components.validation_size,
+        max_rounds=settings.max_rounds,
+        after=settings.plan.num_check if certificate is None else certificate.max_labels or n_samples,
     )

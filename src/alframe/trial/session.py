@@ -2,15 +2,17 @@
 
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
 
 from alframe.audit.label_counts import TruthEvaluator
 from alframe.audit.label_issues import LabelIssue, find_label_issues
-from alframe.core.errors import AnswersNeeded, Terminated, UserError
-from alframe.core.ledger import LabelLedger
+from alframe.core.errors import AnswersNeeded, Terminated, UserError, Waiting
+from alframe.core.ledger import NO_ANSWER, LabelLedger, Source
 from alframe.core.loop import RoundResult, label_dataset
+from alframe.core.protocols import RememberingOracle
 from alframe.core.round_log import Clock
 from alframe.core.trial_summary import TrialSummary
 from alframe.tracking import Outcome, TrialInfo
@@ -55,11 +57,16 @@ class TrialSession:
                 if stop_wanted() and result.report.kind != "closing":
                     raise KeyboardInterrupt
             outcome = self._finished()
+        except AnswersNeeded as error:
+            needed = self._with_most(error)
+            with contextlib.suppress(Exception):
+                if self._result is not None:
+                    self._save()  # with the fit of this round, so that it is not repeated
+                trackers.finish(self._outcome("waiting", str(needed), waiting=needed.waiting))
+            raise needed from error
         except BaseException as error:
             # The error that ended the trial is raised, whatever else goes wrong here.
             with contextlib.suppress(Exception):
-                if isinstance(error, AnswersNeeded) and self._result is not None:
-                    self._save()  # with the fit of this round, so that it is not repeated
                 if isinstance(error, UserError) and self._removes_seed_set and len(self._reports) == 1:
                     self._result = None  # so that nobody is sent to files that are removed
                 trackers.finish(self._outcome(*_status_of(error)))
@@ -68,6 +75,16 @@ class TrialSession:
         drop_states(self._info.directory)
         assert outcome.summary is not None
         return outcome.summary
+
+    def _with_most(self, error: AnswersNeeded) -> AnswersNeeded:
+        """Return the error with the most answers that the plan can ask in all."""
+        if error.waiting is None or self._info.most_answers is None:
+            return error
+        most = max(self._info.most_answers, error.waiting.wanted)
+        return AnswersNeeded(
+            f"{error} The plan asks for at most {most:,} answers in all.",
+            replace(error.waiting, at_most=most),
+        )
 
     def _keep(self, result: RoundResult) -> None:
         self._result = result
@@ -113,8 +130,9 @@ class TrialSession:
         reason: str,
         summary: TrialSummary | None = None,
         issues: Sequence[LabelIssue] = (),
+        waiting: Waiting | None = None,
     ) -> Outcome:
-        ledger = self._result.ledger if self._result is not None else None
+        ledger = self._labels_now(waiting)
         dataset, evaluator = self._trial.dataset, self._evaluator
         none = torch.empty(0, dtype=torch.int64)
         finished = ledger is not None and summary is not None
@@ -129,7 +147,41 @@ class TrialSession:
             files_N=dataset.files_N,
             suspects=issues,
             diagnosis=evaluator.diagnosis(ledger, self._info.n_classes) if ledger and finished else None,
+            waiting=waiting,
         )
+
+    def _labels_now(self, waiting: Waiting | None) -> LabelLedger | None:
+        """Return the labels of the last result and, with people, the answers that came since.
+
+        labels.csv then says the same as the store of answers, also for a question that is still open and for
+        images that are gone.
+        """
+        oracle = self._trial.components.oracle
+        ledger = self._result.ledger if self._result is not None else None
+        if not isinstance(oracle, RememberingOracle):
+            return ledger
+        if ledger is None:
+            ledger = LabelLedger.empty(len(self._trial.dataset), self._trial.member_N)
+        everything, members = torch.arange(len(ledger.label_N)), ledger.member_N
+        answer, before = oracle.current(everything), ledger.answer_of(everything)
+        differs = (answer != NO_ANSWER) & (answer != before)
+        changed, new = (
+            everything[differs & (before != NO_ANSWER)],
+            everything[differs & (before == NO_ANSWER)],
+        )
+        ledger = ledger.changed(changed, answer[changed])
+        auto = new[ledger.source_N[new] == Source.AUTO]
+        source, round = _source_of(waiting)
+        ledger = replace(ledger, member_N=torch.ones_like(members)).revoke(auto)
+        return replace(ledger.answered(new, answer[new], source, round), member_N=members)
+
+
+def _source_of(waiting: Waiting | None) -> tuple[Source, int]:
+    """Return source and round of the answers to a question that is still open."""
+    if waiting is None:
+        return Source.QUERY, 0
+    name = waiting.question.split()[0].upper()
+    return (Source[name] if name in Source.__members__ else Source.QUERY), waiting.round
 
 
 def _status_of(error: BaseException) -> tuple[Status, str]:
@@ -138,4 +190,4 @@ def _status_of(error: BaseException) -> tuple[Status, str]:
         return "interrupted", "interrupted by the user"
     if isinstance(error, Terminated):
         return "interrupted", "interrupted by SIGTERM"
-    return "waiting" if isinstance(error, AnswersNeeded) else "failed", str(error) or type(error).__name__
+    return "failed", str(error) or type(error).__name__

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from alframe.audit.certificate import CertificateSpec
 from alframe.audit.check_sample import CheckSpec
+from alframe.config.trial_identity import PEOPLE_KEY
 from alframe.core.errors import ConfigError
 from alframe.core.loop_plan import Amount, Cost, LoopPlan
 from alframe.learner.final_fit import FinalFit
@@ -61,6 +62,8 @@ class TrialSettings:
         check: the check of the auto-labels at the end.
         n_label_issues: hand labels to list in suspects.csv.
         min_rounds, max_rounds: the bounds of the stopping rule on the rounds, None if it has no such bound.
+        asks_people: people are the oracle, so that their answers are stored.
+        answers_from: directory of a trial whose answers are taken over, or None.
         oracle_rate: the share of wrong answers of a simulated oracle; None if a confusion matrix gives it,
             0 if the oracle does not err.
     """
@@ -89,6 +92,8 @@ class TrialSettings:
     n_label_issues: int
     min_rounds: int | None
     max_rounds: int | None
+    asks_people: bool
+    answers_from: str | None
     oracle_rate: float | None
 
 
@@ -112,7 +117,7 @@ def read_settings(config: Mapping[str, Any]) -> TrialSettings:
         initial=_without(initial, *_AMOUNT),
         query=_node(_without(config["query"], *_AMOUNT, "share_of")),
         auto_label=_node(_without(config["auto_label"], "keep")),
-        oracle=oracle,
+        oracle=_without(oracle, PEOPLE_KEY),
         stopping=stopping,
         tracker=_node(config["tracker"]),
         seed_set_size=Amount(**_only(initial, _AMOUNT), of="dataset", key="initial"),
@@ -123,6 +128,8 @@ def read_settings(config: Mapping[str, Any]) -> TrialSettings:
         n_label_issues=config["suspects"],
         min_rounds=stopping.get("min_rounds"),
         max_rounds=stopping.get("max_rounds"),
+        asks_people=PEOPLE_KEY in oracle,
+        answers_from=oracle.get(PEOPLE_KEY),
         oracle_rate=None if oracle.get("confusion") is not None else oracle.get("rate") or 0.0,
     )
 

@@ -1,0 +1,301 @@
+"""The answers of people and the images that they belong to, when a trial starts or goes on.
+
+Each start lists the images anew. They are matched with the samples of the trial, so that an index means the
+same image as long as the trial lasts, whatever was added, removed, renamed or sorted in the meantime.
+"""
+
+import unicodedata
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from alframe.core.errors import DataError, TrialNotice, UserError
+from alframe.core.file_names import ANSWER_STORE, ANSWERS, FILES
+from alframe.core.loop import RoundResult
+from alframe.data import ImageDataset, MappedImages
+from alframe.data.identity import content_digest
+from alframe.oracle.answer_sheet import read_sheet
+from alframe.oracle.answer_store import AnswerStore, Sample
+from alframe.oracle.class_names import match_answer
+from alframe.oracle.number_text import whole_number
+from alframe.oracle.sample_matching import Image, Matching, match
+from alframe.trial.settings import TrialSettings
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class MatchedData:
+    """The data of a trial whose oracle is people.
+
+    Attributes:
+        dataset: its index is the number of the sample in the store.
+        member_N: bool, the samples that take part: those that are there, and not left out by `data.limit`.
+        change: how the images differ from the last time, in words, or None.
+    """
+
+    dataset: ImageDataset
+    member_N: Tensor
+    change: str | None
+
+
+def match_data(
+    store: AnswerStore,
+    dataset: ImageDataset,
+    settings: TrialSettings,
+    first_members: Callable[[ImageDataset], Tensor],
+    *,
+    ended: bool,
+) -> MatchedData:
+    """Return the data set in the order of the trial's samples, and write new samples and classes down.
+
+    Args:
+        store: of the trial; without samples in a new trial.
+        first_members: returns the members of a new trial, bool.
+        ended: the rounds have ended, so that new images can no longer take part.
+
+    Raises:
+        UserError: the images cannot be matched, or too few are left.
+    """
+    before = store.samples()
+    images = [_image(dataset, index) for index in range(len(dataset))]
+    if isinstance(dataset.images_N, MappedImages):
+        matching = _in_place(before, images)
+    else:
+        matching = match(before, images)
+    change = matching.change() if before else None
+    if before and ended and matching.added:
+        matching = _without_added(matching)
+    names = _class_names(store, dataset)
+    arranged = dataset.arranged(matching.positions, names, lost=_lost(matching))
+    samples = matching.samples
+    if not before:
+        members = first_members(arranged).tolist()
+    else:
+        joins = settings.limit is None
+        members = [*(each.member for each in before), *[joins] * (len(samples) - len(before))]
+    samples = [replace(each, member=member) for each, member in zip(samples, members, strict=True)]
+    unchanged = dict(enumerate(before))
+    store.put_samples(each for each in samples if unchanged.get(each.number) != each)
+    member_N = torch.tensor([each.member and each.present for each in samples])
+    if before and int(member_N.sum()) < 2:
+        raise UserError(
+            f"data: expected the images of the trial, but {change}. Restore them; the answers are kept."
+        )
+    if change is not None:
+        warnings.warn(_told(change, matching, ended=ended), TrialNotice, stacklevel=2)
+    return MatchedData(dataset=arranged, member_N=member_N, change=change)
+
+
+def start_with_members(start: RoundResult, member_N: Tensor) -> RoundResult:
+    """Return the last result of a trial, for a data set with samples added, removed or there again."""
+    if torch.equal(start.ledger.member_N, member_N):
+        return start
+    left = start.left
+    return replace(
+        start,
+        ledger=start.ledger.resized(member_N),
+        validation_V=start.validation_V[member_N[start.validation_V]],
+        left=None if left is None else left.at(member_N[left.index_P]),
+    )
+
+
+def import_old_answers(store: AnswerStore, dataset: ImageDataset, directory: Path) -> None:
+    """Take the answers of answers.csv into a new store, for a trial of a version that had no store.
+
+    Raises:
+        UserError: the images are not those of the trial.
+    """
+    if not (directory / ANSWERS).exists():
+        return
+    answers = _answers_of(directory, dataset.class_names)
+    files = _files_of(directory)
+    if files is not None and dataset.files_N is not None and files != list(dataset.files_N):
+        raise UserError(
+            f"data: expected the images that the trial in {directory} started with, whose names are in "
+            f"{FILES} there, got others. Restore them; the answers in {ANSWERS} are kept."
+        )
+    store.put_answers(answers, ANSWERS)
+    store.put_question("before the store", 0, list(answers))
+
+
+def import_answers_of(store: AnswerStore, dataset: ImageDataset, other: Path) -> int:
+    """Take the answers of another trial to the same images into a new store, and return their number.
+
+    Raises:
+        UserError: there is no trial with answers, or a class is not known here.
+    """
+    if (other / ANSWER_STORE).exists():
+        found = _from_store(dataset, other)
+    elif (other / ANSWERS).exists():
+        found = _from_sheet(dataset, other)
+    else:
+        raise UserError(
+            f"oracle.answers_from: expected the directory of a trial that people answered, with "
+            f"{ANSWER_STORE} in it, got {other}."
+        )
+    store.put_answers(found, f"answers_from {other.name}")
+    return len(found)
+
+
+def _from_store(dataset: ImageDataset, other: Path) -> dict[int, int]:
+    with AnswerStore(other) as theirs:
+        names, answers = theirs.classes(), theirs.answers()
+        images = [_image(dataset, index) for index in range(len(dataset))]
+        positions = match(theirs.samples(), images).positions
+    number = _numbers(dataset.class_names)
+    named = {names[each.answer] for each in answers.values() if each.answer >= 0}
+    unknown = sorted(name for name in named if _nfc(name) not in number)
+    if unknown:
+        raise UserError(
+            f"oracle.answers_from: expected the classes {', '.join(dataset.class_names)}, but answers in "
+            f"{other} name {', '.join(unknown)}. Add them to data.class_names."
+        )
+    return {
+        positions[sample]: answer.answer if answer.answer < 0 else number[_nfc(names[answer.answer])]
+        for sample, answer in answers.items()
+        if positions[sample] >= 0
+    }
+
+
+def _from_sheet(dataset: ImageDataset, other: Path) -> dict[int, int]:
+    files, answers = _files_of(other), _answers_of(other, dataset.class_names)
+    if files is None or dataset.files_N is None:
+        return {index: answer for index, answer in answers.items() if index < len(dataset)}
+    position = {name: k for k, name in enumerate(dataset.files_N)}
+    return {position[files[index]]: answer for index, answer in answers.items() if files[index] in position}
+
+
+def _answers_of(directory: Path, class_names: Sequence[str]) -> dict[int, int]:
+    """Return the answers in answers.csv by index.
+
+    Raises:
+        UserError: a line cannot be read.
+    """
+    sheet = read_sheet(directory / ANSWERS, class_names)
+    problems, found = list(sheet.problems), {}
+    for row in sheet.rows:
+        index, answer = whole_number(row.index), match_answer(row.label, class_names)
+        if index is None or answer is None:
+            problems.append(f"line {row.line}: got {row.index!r} and {row.label!r}")
+        else:
+            found[index] = answer
+    if problems:
+        raise UserError(f"{directory / ANSWERS}: expected an index and a class per line, but {problems[0]}.")
+    return found
+
+
+def _files_of(directory: Path) -> list[str] | None:
+    import csv
+
+    if not (directory / FILES).exists():
+        return None
+    with (directory / FILES).open(encoding="utf-8", newline="") as file:
+        return [row["file"] for row in csv.DictReader(file)]
+
+
+def _image(dataset: ImageDataset, index: int) -> Image:
+    digest = partial(content_digest, dataset, index)
+    if dataset.paths_N is None or dataset.files_N is None:
+        return Image(name=None, size=None, mtime_ns=None, ctime_ns=None, digest=digest)
+    path = dataset.paths_N[index]
+    try:
+        facts = path.stat()
+    except OSError as error:
+        raise DataError(f"{dataset.files_N[index]} cannot be read: {error.strerror or error}.") from error
+    return Image(
+        name=dataset.files_N[index],
+        size=facts.st_size,
+        mtime_ns=facts.st_mtime_ns,
+        ctime_ns=facts.st_ctime_ns,
+        digest=digest,
+    )
+
+
+def _in_place(before: Sequence[Sample], images: Sequence[Image]) -> Matching:
+    """Return the matching of images that stay in one large file, which is not read as a whole.
+
+    Raises:
+        UserError: their number, or an image that people were asked about, is another one.
+    """
+    wrong = len(before) not in (0, len(images)) or any(
+        each.digest is not None and each.digest != images[each.number].digest() for each in before
+    )
+    if wrong:
+        raise UserError(
+            "data.path: expected the file that the trial started with, but its images are others or in "
+            "another order. Restore it, or write data.in_memory=true, so that the images can be compared. "
+            "The answers are kept."
+        )
+    if before:
+        samples = list(before)
+    else:
+        samples = [
+            Sample(number=number, name=None, size=None, mtime_ns=None, ctime_ns=None, digest=None)
+            for number in range(len(images))
+        ]
+    return Matching(
+        samples=samples,
+        positions=list(range(len(images))),
+        added=[],
+        removed=[],
+        returned=[],
+        moved=[],
+        replaced=[],
+    )
+
+
+def _without_added(matching: Matching) -> Matching:
+    n = len(matching.samples) - len(matching.added)
+    return replace(matching, samples=matching.samples[:n], positions=matching.positions[:n], added=[])
+
+
+def _lost(matching: Matching) -> list[tuple[str, Path]]:
+    return [
+        (each.name or "", Path(each.name or ""))
+        for each, position in zip(matching.samples, matching.positions, strict=True)
+        if position < 0
+    ]
+
+
+def _class_names(store: AnswerStore, dataset: ImageDataset) -> list[str]:
+    """Return the classes of the trial in the order of their numbers, after new ones are written down."""
+    known = store.classes()
+    spelled = {_nfc(name): name for name in known}
+    new = [name for name in dataset.class_names if _nfc(name) not in spelled]
+    store.add_classes(new)
+    if known and new:
+        warnings.warn(
+            f"new classes: {', '.join(new)}. The labels so far stay; the classifier learns the new classes "
+            "from the next round on.",
+            TrialNotice,
+            stacklevel=3,
+        )
+    # The spelling of the data set counts: it may have changed from one Unicode form to the other.
+    spelled |= {_nfc(name): name for name in dataset.class_names}
+    return [spelled[_nfc(name)] for name in store.classes()]
+
+
+def _numbers(class_names: Sequence[str]) -> dict[str, int]:
+    return {_nfc(name): number for number, name in enumerate(class_names)}
+
+
+def _nfc(name: str) -> str:
+    return unicodedata.normalize("NFC", name)
+
+
+def _told(change: str, matching: Matching, *, ended: bool) -> str:
+    text = f"the images have changed since the last start: {change}. Every answer stays with its image."
+    if ended:
+        return (
+            f"{text} The rounds have ended, so that images added now take no part; label them in another "
+            "trial with oracle.answers_from."
+        )
+    if matching.added:
+        text += " New images join the pool."
+    if matching.removed:
+        text += " Images that are gone leave the pool and keep their labels."
+    return f"{text} A comparison with other trials, and a validation set, describe the images as they were."
