@@ -18,7 +18,6 @@ from functools import partial
 from pathlib import Path
 
 from alframe._files import replace_file, write_whole
-from alframe._machine import n_cores
 from alframe.core.errors import UserError
 from alframe.core.file_names import ANSWERS, QUESTIONS, TO_LABEL, shown
 from alframe.data import ImageDataset
@@ -35,6 +34,7 @@ _ANSWER_COLUMNS = ("index", "file", "label", "at")
 # Remarks in the store: the id of the newest answer in answers.csv, and the pictures that are drawn.
 _UPTO, _DRAWN = "answers.csv upto", "pictures"
 _LARGE = 512  # pixels: larger pictures are JPEG
+_THREADS = 4  # that draw pictures; the work is in Pillow, outside of Python's lock
 
 
 class FilesOracle(PeopleOracle):
@@ -175,7 +175,7 @@ class FilesOracle(PeopleOracle):
             if digest == digests[index] and (folder / name).exists():
                 names[index] = name
         wanted = [index for index in missing if index not in names]
-        with ThreadPoolExecutor(n_cores()) as threads:
+        with ThreadPoolExecutor(_THREADS) as threads:
             names |= dict(zip(wanted, threads.map(partial(self._draw_one, folder), wanted), strict=True))
         drawn = {index: (name, digests[index]) for index, name in names.items()}
         self.store.put_meta(_DRAWN, json.dumps(drawn))

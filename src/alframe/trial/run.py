@@ -246,5 +246,5 @@ def _most_answers(settings: TrialSettings, trial: Trial) -> int:
         n_samples,
         before=settings.seed_set_size.count(n_samples, n_samples) + trial.components.validation_size,
         max_rounds=settings.max_rounds,
-        after=settings.plan.num_check if certificate is None else certificate.max_labels or n_samples,
+        after=trial.plan.num_check if certificate is None else certificate.max_labels or n_samples,
     )
