@@ -28,9 +28,13 @@ def as_array(name: str, what: str, values: Any) -> np.ndarray[Any, Any]:
             return _of_tensor(values)
         if isinstance(values, (list, tuple)) and values and isinstance(values[0], Tensor):
             return np.stack([_of_tensor(torch.as_tensor(value)) for value in values])
-        return np.asarray(values)
+        array = np.asarray(values)
     except (ValueError, TypeError, RuntimeError, NotImplementedError) as error:
-        raise DataError(f"{name}: expected {what} of one shape, got: {one_line(error)}.") from error
+        reason = one_line(error).rstrip(".")
+        raise DataError(f"{name}: expected {what} as one array, of one shape: {reason}.") from error
+    if array.dtype == object and array.ndim == 0:
+        raise DataError(f"{name}: expected {what} in an array or a list, got {type(values).__name__}.")
+    return array
 
 
 _FILES = (

@@ -31,8 +31,8 @@ def stacked(name: str, what: str, images: Any) -> Array:
     Raises:
         DataError: they are no images, or have several shapes or too many channels.
     """
-    if isinstance(images, np.ndarray) and images.dtype == object and images.ndim == 1:
-        images = images.tolist()
+    if getattr(images, "dtype", None) != np.uint8 and getattr(images, "ndim", 0) == 1:
+        images = list(images)  # an array of objects, a column of a table
     if isinstance(images, (list, tuple)) and len(images):
         images = _one_shape(name, what, images)
     array = as_array(name, what, images)
@@ -49,13 +49,17 @@ def _one_shape(name: str, what: str, images: Sequence[Any]) -> list[Any]:
             f"{name}: expected {what} as arrays, got files such as {str(images[0])!r}. Open them "
             "(PIL.Image.open), or for a folder of images run alframe data=folder data.path=FOLDER."
         )
+    if isinstance(images[0], tuple) and len(images) == 2:
+        raise DataError(
+            f"{name}: expected {what} in one array, got two tuples. Give their arrays one by one."
+        )
     images = _of_pillow(images)
     first = getattr(images[0], "shape", None)
     for sample, image in enumerate(images):
         if first is not None and getattr(image, "shape", None) != first:
             shape = getattr(image, "shape", type(image).__name__)
-            is_pair = len(images) == 2 and len(first) > 2
-            way_out = "Give images and labels as two arguments." if is_pair else "Resize them."
+            two = len(images) == 2 and len(first) > 2
+            way_out = "Give images and labels as two arguments." if two else "Resize them."
             raise DataError(
                 f"{name}: expected {what} of one shape, but sample 0 has {tuple(first)} and sample {sample} "
                 f"{shape if isinstance(shape, str) else tuple(shape)}. {way_out}"
@@ -113,7 +117,7 @@ def _way_out(what: str, shape: tuple[int, ...]) -> str:
         return f" Give {what}[:, :{shape[1] - 1}] if the last channel is alpha."
     side = math.isqrt(shape[1]) if len(shape) == 2 else 0
     if side >= 4 and side * side == shape[1]:
-        return f" Give {what}.reshape(-1, {side}, {side}) if each row is an image."
+        return f" Give numpy.asarray({what}).reshape(-1, {side}, {side}) if each row is an image."
     return ""
 
 

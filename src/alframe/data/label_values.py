@@ -6,7 +6,7 @@ Axes: N the samples, C the classes.
 import math
 import unicodedata
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
 import numpy as np
@@ -35,18 +35,18 @@ def read_labels(name: str, what: str, labels: Any, length: int) -> Array | None:
     if isinstance(labels, (list, tuple)) and any(isinstance(label, str) for label in labels):
         labels = np.array([*labels, None], dtype=object)[:-1]  # NumPy would turn numbers and NaN into text
     array = as_array(name, what, labels)
+    if array.shape == (length, 1):
+        array = array[:, 0]
     if array.shape != (length,):
         key = what.replace(" ", "_")
         hint = f" Give {key}.argmax(1)." if array.ndim == 2 and array.shape[0] == length else ""
         raise DataError(
             f"{name}: expected {what} of shape ({length},), one per image, got {array.shape}.{hint}"
         )
-    if array.dtype.kind == "b":
-        return array
-    if array.dtype.kind not in "iu":
+    if array.dtype.kind not in "biu":
         values = [_plain(name, what, value) for value in array.tolist()]
         array = _one_type(name, what, [-1 if value is None else value for value in values])
-    if array.dtype.kind == "U":
+    if array.dtype.kind in "bU":
         return array
     return _known(name, what, array)
 
@@ -106,7 +106,7 @@ def _plain(name: str, what: str, value: Any) -> int | str | None:
         return normal_name(value) or None
     if isinstance(value, float) and math.isnan(value):
         return None
-    if isinstance(value, int) or (isinstance(value, float) and value.is_integer()):
+    if isinstance(value, int) or (isinstance(value, float) and value.is_integer() and abs(value) < 2**53):
         return value if isinstance(value, bool) else int(value)
     raise DataError(f"{name}: expected whole numbers or names as {what}, got {value!r}.")
 
@@ -117,7 +117,7 @@ def normal_name(text: str) -> str:
     >>> normal_name(" Ka\\u0308se ") == "K\\u00e4se"
     True
     """
-    return unicodedata.normalize("NFC", text).strip()
+    return unicodedata.normalize("NFC", text).replace("\0", "").strip()
 
 
 def read_class_names(name: str, class_names: Any) -> tuple[str, ...]:
@@ -128,7 +128,8 @@ def read_class_names(name: str, class_names: Any) -> tuple[str, ...]:
     """
     hint = 'Give class_names=["cat", "dog"].'
     class_names = class_names.tolist() if hasattr(class_names, "tolist") else class_names
-    if isinstance(class_names, (str, bytes, Mapping)) or not hasattr(class_names, "__iter__"):
+    unordered = (str, bytes, Mapping, Set)
+    if isinstance(class_names, unordered) or not hasattr(class_names, "__iter__"):
         raise DataError(f"{name}: expected class names in a list, one per class, got {class_names!r}. {hint}")
     names = tuple(each.decode() if isinstance(each, bytes) else str(each) for each in class_names)
     seen: set[str] = set()
@@ -216,4 +217,5 @@ def _are_positions(name: str, what: str, distinct: Sequence[int], number: Mappin
 
 
 def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names) if len(names) <= SHOWN else f"{', '.join(names[: SHOWN - 1])} ... {names[-1]}"
+    shown = [name if name.isprintable() else repr(name) for name in names]
+    return ", ".join(shown) if len(shown) <= SHOWN else f"{', '.join(shown[: SHOWN - 1])} ... {shown[-1]}"

@@ -3,6 +3,7 @@
 import re
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from PIL import Image
@@ -32,6 +33,7 @@ QUIET = {
     "a list of tensors": list(torch.from_numpy(GREY)),
     "a tensor of int64": torch.from_numpy(GREY).long(),
     "a list of Pillow images": [Image.fromarray(image) for image in GREY],
+    "a column of a table": pd.Series(list(GREY)),
     "a tuple of both": (Image.fromarray(GREY[0]), *GREY[1:]),
 }
 
@@ -88,11 +90,20 @@ REFUSED = {
     "alpha last": (np.concatenate([COLOUR, COLOUR[..., :1]], 3), r"Give images\[\.\.\., :3\] if the last"),
     "alpha first": (np.zeros((4, 4, 5, 6), np.uint8), r"Give images\[:, :3\] if the last channel is alpha"),
     "grey and alpha": (np.zeros((4, 5, 6, 2), np.uint8), r"Give images\[\.\.\., :1\]"),
-    "rows": (np.zeros((4, 784), np.uint8), r"Give images\.reshape\(-1, 28, 28\) if each row is an image"),
+    "rows": (
+        np.zeros((4, 784), np.uint8),
+        r"Give numpy\.asarray\(images\)\.reshape\(-1, 28, 28\) if each row is an image",
+    ),
     "a path": ("my_images", r"got 'my_images'\. For a folder of images run alframe data=folder"),
     "paths": (["a.png", "b.png"], r"got files such as 'a\.png'\. Open them \(PIL\.Image\.open\)"),
     "several shapes": ([*GREY[:3], GREY[3, 1:]], r"sample 0 has \(5, 6\) and sample 3 \(4, 6\)\. Resize"),
     "images and labels in one": ((GREY, np.array([0, 1, 0, 1])), "Give images and labels as two arguments"),
+    "two tuples": (
+        ((GREY, [0, 1, 0, 1]), (GREY, [0, 1, 0, 1])),
+        r"got two tuples\. Give their arrays one by one",
+    ),
+    "a column of paths": (pd.Series(["a.png", "b.png"]), r"got files such as 'a\.png'"),
+    "a sparse tensor": (torch.from_numpy(GREY).to_sparse(), "as one array, of one shape: .*to_dense"),
     "several sizes": ([Image.new("L", (8, 8)), Image.new("L", (9, 8))], r"sample 1 \(8, 9\)"),
     "None among them": ([GREY[0], None, GREY[2], GREY[3]], "sample 1 NoneType"),
     "nothing": (None, "data set with a length, got NoneType"),

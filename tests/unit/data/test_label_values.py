@@ -26,6 +26,7 @@ FORMS = {
     "objects": np.array([1, 0, 1, 2], dtype=object),
     "a tensor": torch.tensor([1, 0, 1, 2], dtype=torch.int32),
     "a list of tensors": [torch.tensor(1), torch.tensor(0), torch.tensor(1), torch.tensor(2)],
+    "one column": np.array([[1], [0], [1], [2]]),
     "a tuple": (1, 0, 1, 2),
     "a Series": pd.Series([1, 0, 1, 2], index=[7, 3, 9, 1]),
     "a nullable Series": pd.Series([1, 0, 1, 2], dtype="Int64"),
@@ -66,6 +67,7 @@ def test_composed_and_decomposed_names_are_one_class():
 
 def test_bool_labels_are_false_and_true():
     assert read([True, False, True, True]) == (("False", "True"), [1, 0, 1, 1])
+    assert read(np.array([True, False, True, True], dtype=object))[0] == ("False", "True")
     assert read(np.array([True, False, True, True]), class_names=["no", "yes"])[1] == [1, 0, 1, 1]
 
 
@@ -149,6 +151,10 @@ REFUSED = {
     "one-hot": (np.eye(4, dtype=int), r"got \(4, 4\)\. Give labels\.argmax\(1\)"),
     "dictionaries": ([{"a": 1}] * 4, "got {'a': 1}"),
     "too large": (np.array([0, 1, 2, 2**63], np.uint64), "got 9223372036854775808"),
+    "a set": ({0, 1}, "in an array or a list, got set"),
+    "a generator": ((k for k in range(4)), "got generator"),
+    "too large a float": ([1e300, 0, 1, 2], r"got 1e\+300"),
+    "dates": (np.array(["2026-01-01"] * 4, "datetime64[D]"), r"got datetime\.date"),
     "one text": ("cat", "labels as an array, got 'cat'"),
 }
 
@@ -170,6 +176,7 @@ NAMES = {
     "text": ("cat", r"class names in a list, one per class, got 'cat'\. Give class_names="),
     "a number": (2, "got 2"),
     "a mapping": ({0: "cat", 1: "dog"}, "in a list"),
+    "without order": ({"cat"}, "in a list"),
     "twice": (["cat", "dog", "cat"], "got 'cat' twice. Rename one"),
     "twice, with a space": (["cat", "dog", "cat "], "'cat ' twice"),
     "empty": (["cat", ""], "the name ''"),
