@@ -67,10 +67,11 @@ def duration(seconds: float) -> str:
 
 
 def natural(name: str) -> list[tuple[int, int, str]]:
-    """Return a sort key that compares the numbers in names by value.
+    """Return a sort key that compares the numbers in names by value; different names have different keys.
 
     >>> sorted(["img10.png", "img2.png", "10", "9"], key=natural)
     ['9', '10', 'img2.png', 'img10.png']
     """
     parts = re.findall(r"\d+|\D+", name)
-    return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts]
+    key = [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts]
+    return [*key, (-1, 0, name)]  # so that 1 and 01 have an order

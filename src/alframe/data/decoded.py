@@ -18,8 +18,9 @@ from torch import Tensor
 from alframe.core.errors import DataError
 from alframe.data.grey_range import GreyRange
 from alframe.data.memory_map import MappedImages
+from alframe.data.path_text import shown_path
 from alframe.data.photograph import Pixels, Unreadable, patient_pillow, read_pixels
-from alframe.data.pixel_file import PixelFile, Row
+from alframe.data.pixel_file import PixelFile
 
 IN_MEMORY_BYTES = 2**30  # images of together more bytes stay in their file
 AHEAD = 4  # images that are read or wait, for each thread
@@ -45,12 +46,6 @@ def unreadable_line(reasons: dict[Path, str], n: int, named: int = 3) -> str:
     some = "; ".join(f"{shown_path(file)} ({reason})" for file, reason in list(reasons.items())[:named])
     more = f"; and {len(reasons) - named:,} more" if len(reasons) > named else ""
     return f"{len(reasons):,} of {n:,} image files cannot be read and are left out: {some}{more}."
-
-
-def shown_path(path: Path | str) -> str:
-    """Return a path as text that can be written as UTF-8 on one line; other bytes are escaped."""
-    text = os.fsencode(path).decode("utf-8", "backslashreplace")
-    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
 
 
 @dataclass(eq=False)
@@ -183,6 +178,3 @@ def _in_order(
             waiting.append(threads.submit(read, wanted[done - 1 + ahead]))
         store.write(row, result, grey_range)
         progress("read", done, len(wanted))
-
-
-__all__ = ["DecodedImages", "Row", "UnreadableImages", "shown_path", "unreadable_line"]

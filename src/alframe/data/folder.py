@@ -1,19 +1,21 @@
 """Images in a directory: one file for each image, in subfolders by class or all in one folder."""
 
+import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from alframe._text import natural
 from alframe.core.errors import DataError, DataWarning
 from alframe.data.dataset import ImageDataset
-from alframe.data.decoded import DecodedImages, shown_path, unreadable_line
-from alframe.data.survey import Survey, survey
-
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp")
+from alframe.data.decoded import DecodedImages, unreadable_line
+from alframe.data.image_tree import Tree, nfc, read_tree
+from alframe.data.path_text import shown_path
+from alframe.data.splits import depth_notes, divided, wrapped_line
+from alframe.data.survey import survey
 
 
 def folder(
@@ -29,131 +31,119 @@ def folder(
 ) -> ImageDataset:
     """Return the images of a directory; each subfolder is a class, and its name is the label.
 
-    Indices count the files in natural order of their paths (img2 before img10). Hidden files and files that
-    are no images are left out. A directory without subfolders has no labels; then `class_names` are needed.
+    Indices count the files in natural order of their paths (img2 before img10). A directory without
+    subfolders has no labels; then `class_names` are needed. Files that cannot be read are left out. Each
+    thing that is left out or changed on the way is told in a `DataWarning`. The images are decoded when
+    they are needed.
 
     Args:
         name: the name of the data set.
-        path: the directory, looked up in `data_dir` first, then in the current directory.
+        path: the directory, looked up in `data_dir` first, then in the current directory; one that begins
+            with a dot is looked up in the current directory only.
         data_dir: the folder of the data sets. download: ignored.
-        size: (height, width) to which images are scaled, in pixels; None expects images of one size.
+        size: (height, width) to which images are scaled, in pixels; None takes images of one size up to 128
+            pixels a side as they are, and scales others to 96 pixels on the longer side.
         channels: 1 for grey, 3 for colour, None for grey if every image is grey.
         class_names: names in the order of the class numbers; None takes the subfolders in natural order.
         test_path: a directory of test images with the same subfolders, or None.
 
     Raises:
-        DataError: there are no images, images of several sizes, or files that cannot be read.
+        DataError: there are no images, or the folders do not name their classes.
     """
     root = _found(path, data_dir, "data.path")
-    files, names_N = _listed(root)
-    classes = _classes(root, names_N, class_names)
     test_root = None if test_path is None else _found(test_path, data_dir, "data.test_path")
-    test_files, test_names_T = ([], []) if test_root is None else _listed(test_root)
-    if test_root is not None and test_names_T[0] is None:
-        raise DataError(f"data.test_path: expected subfolders by class in {test_root}, got none.")
-    seen = survey([*files, *test_files])
+    tree, test_root, notes = divided(read_tree(root), test_root, class_names)
+    test = None if test_root is None else read_tree(test_root, "data.test_path")
+    classes = _classes(tree, class_names)
+    notes += [f"data.path: {note}" for note in (*tree.notes, *tree.empty_note(classes), *depth_notes(tree))]
+    if test is not None and test.class_N is None:
+        raise DataError(f"data.test_path: expected subfolders by class in {shown_path(test.root)}, got none.")
+    paths, test_paths = tree.paths, [] if test is None else test.paths
+    seen = survey([*paths, *test_paths])
     if seen.reasons:
-        _note("data.path: " + unreadable_line(seen.reasons, len(files) + len(test_files)))
-    files, names_N = _without(files, names_N, seen.reasons)
-    test_files, test_names_T = _without(test_files, test_names_T, seen.reasons)
-    for line in seen.notes():
-        _note(f"data.path: {line}")
-    height, width = size or _chosen_size(seen)
-    channels = channels or seen.channels()
+        notes.append(f"data.path: {unreadable_line(seen.reasons, len(paths) + len(test_paths))}")
+    notes += [f"data.path: {note}" for note in seen.notes()]
+    chosen, line = seen.size() if size is None else ((size[0], size[1]), "")
+    for note in [*notes, *([line] if line else [])]:
+        warnings.warn(note, DataWarning, stacklevel=2)
 
-    def images(files: Sequence[Path], name: str) -> DecodedImages:
-        return DecodedImages(files, (height, width), channels, seen.deep(), name=name)
+    def images(paths: Sequence[Path], name: str) -> DecodedImages:
+        return DecodedImages(paths, chosen, channels or seen.channels(), seen.deep(), name=name)
 
-    truth_N = None if names_N[0] is None else _numbers(names_N, classes)
-    test_truth_T = _numbers(test_names_T, classes) if test_files else None
-    if len(classes) < 2 or (truth_N is not None and len(truth_N.unique()) < 2):
-        raise DataError(f"data.path: expected images of at least two classes in {root}, got one class.")
-    return ImageDataset(
+    whole = ImageDataset(
         name=name,
-        images_N=images(files, "images"),
-        truth_N=truth_N,
+        images_N=images(paths, "images"),
+        truth_N=None if tree.class_N is None else _numbers(tree.class_N, classes, "data.path"),
         class_names=tuple(classes),
-        test_images_T=images(test_files, "test_images") if test_files else None,
-        test_truth_T=test_truth_T,
-        files_N=tuple(shown_path(file.relative_to(root).as_posix()) for file in files),
-        paths_N=tuple(file.absolute() for file in files),
+        test_images_T=None if test is None else images(test_paths, "test_images"),
+        test_truth_T=None if test is None else _numbers(test.class_N or [], classes, "data.test_path"),
+        files_N=tuple(tree.names),
+        paths_N=tuple(paths),
     )
+    return _checked(without_files(whole, seen.reasons), tree)
 
 
-def _chosen_size(seen: Survey) -> tuple[int, int]:
-    size, line = seen.size()
-    if line:
-        _note(line)
-    return size
-
-
-def _note(line: str) -> None:
-    warnings.warn(line, DataWarning, stacklevel=4)
-
-
-def _without(
-    files: Sequence[Path], names: Sequence[str | None], reasons: dict[Path, str]
-) -> tuple[list[Path], list[str | None]]:
-    kept = [n for n, file in enumerate(files) if file not in reasons]
-    return [files[n] for n in kept], [names[n] for n in kept]
-
-
-def image_files(root: Path) -> list[Path]:
-    """Return the image files of a directory and its subfolders in natural order, which indices refer to."""
-    files = [
-        file
-        for file in root.rglob("*")
-        if file.suffix.lower() in SUFFIXES
-        and file.is_file()
-        and not any(part.startswith(".") for part in file.relative_to(root).parts)
-    ]
-    return sorted(files, key=lambda file: [natural(part) for part in file.relative_to(root).parts])
+def without_files(dataset: ImageDataset, left_out: Collection[Path]) -> ImageDataset:
+    """Return a data set without the images and test images of some files."""
+    if not left_out:
+        return dataset
+    kept = [n for n, path in enumerate(dataset.paths_N or ()) if path not in left_out]
+    dataset = dataset.arranged(kept, dataset.class_names)
+    test_T = dataset.test_images_T
+    if not isinstance(test_T, DecodedImages) or dataset.test_truth_T is None:
+        return dataset
+    kept = [n for n, path in enumerate(test_T.paths) if path not in left_out]
+    if not kept:
+        return replace(dataset, test_images_T=None, test_truth_T=None)
+    return replace(dataset, test_images_T=test_T.arranged(kept), test_truth_T=dataset.test_truth_T[kept])
 
 
 def _found(path: str, data_dir: str, key: str) -> Path:
-    candidates = [Path(data_dir).expanduser() / path, Path(path).expanduser()]
+    places = [Path(data_dir).expanduser() / path, Path(path).expanduser()]
+    candidates = places[1:] if path.startswith(".") else places
     where = next((candidate for candidate in candidates if candidate.is_dir()), None)
     if where is None:
-        raise DataError(f"{key}: expected a directory of images at {candidates[0]}, found none. Give {key}.")
+        absolute = os.path.abspath(candidates[0])
+        raise DataError(
+            f"{key}: expected a directory of images at {shown_path(absolute)}, found none. Give {key}."
+        )
     return where
 
 
-def _listed(root: Path) -> tuple[list[Path], list[str | None]]:
-    """Return the files and the class of each; all classes are None if there are no subfolders."""
-    files = image_files(root)
-    if not files:
-        raise DataError(f"data.path: expected images ({', '.join(SUFFIXES)}) in {root}, found none.")
-    names = [parts[0] if len(parts := file.relative_to(root).parts) > 1 else None for file in files]
-    if None in names and any(names):
-        loose = files[names.index(None)]
-        raise DataError(
-            f"data.path: expected every image of {root} in a subfolder by class, or none, but {loose.name} "
-            "is beside the subfolders. Move it."
-        )
-    return files, names
-
-
-def _classes(root: Path, names_N: Sequence[str | None], given: Sequence[str] | None) -> list[str]:
-    there = sorted({name for name in names_N if name is not None}, key=natural)
+def _classes(tree: Tree, given: Sequence[str] | None) -> list[str]:
+    """Return the names of the classes; names are compared with their accents joined to the letters."""
+    root = shown_path(tree.root)
     if given is None:
-        if not there:
+        if tree.class_N is None:
             raise DataError(
                 f"data.class_names: expected the classes' names, since {root} has no subfolders. Write "
                 "data.class_names=[cat,dog]."
             )
-        return there
+        return tree.classes
     names = [str(name) for name in given]
-    unknown = [name for name in there if name not in names]
+    known = {nfc(name) for name in names}
+    unknown = [name for name in tree.classes if nfc(name) not in known and name not in tree.empty]
     if unknown:
         raise DataError(
-            f"data.class_names: expected the subfolders of {root} among {', '.join(names)}, got {unknown[0]}."
+            f"data.class_names: expected the subfolders of {root} among {', '.join(names)}, got "
+            f"{shown_path(unknown[0])}."
         )
     return names
 
 
-def _numbers(names: Sequence[str | None], classes: Sequence[str]) -> Tensor:
-    number = {name: k for k, name in enumerate(classes)}
-    unknown = [name for name in names if name not in number]
+def _numbers(names: Sequence[str], classes: Sequence[str], key: str) -> Tensor:
+    number: Mapping[str, int] = {nfc(name): k for k, name in enumerate(classes)}
+    unknown = [name for name in names if nfc(name) not in number]
     if unknown:
-        raise DataError(f"data.test_path: expected the subfolders {', '.join(classes)}, got {unknown[0]}.")
-    return torch.tensor([number[str(name)] for name in names], dtype=torch.int64)
+        raise DataError(f"{key}: expected the subfolders {', '.join(classes)}, got {shown_path(unknown[0])}.")
+    return torch.tensor([number[nfc(name)] for name in names], dtype=torch.int64)
+
+
+def _checked(dataset: ImageDataset, tree: Tree) -> ImageDataset:
+    n_classes = dataset.n_classes if dataset.truth_N is None else len(dataset.truth_N.unique())
+    if len(dataset) < 2 or min(dataset.n_classes, n_classes) < 2:
+        raise DataError(
+            f"data.path: expected at least two images, of at least two classes, in {shown_path(tree.root)}, "
+            f"got {len(dataset)} of {n_classes}.{wrapped_line(tree)}"
+        )
+    return dataset

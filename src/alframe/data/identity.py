@@ -8,7 +8,8 @@ import numpy as np
 import torch
 
 from alframe.core.errors import DataError
-from alframe.data.decoded import DecodedImages, shown_path
+from alframe.data.decoded import DecodedImages
+from alframe.data.path_text import shown_path
 from alframe.data.photograph import Unreadable, read_whole
 
 if TYPE_CHECKING:

@@ -9,10 +9,11 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from alframe._text import counted
 from alframe.core.errors import DataError
-from alframe.data.decoded import shown_path
+from alframe.data.path_text import shown_path
 from alframe.data.photograph import Header, Unreadable, patient_pillow, read_header
 
 MAX_HEADERS = 5000
@@ -103,7 +104,7 @@ def fitting_size(sizes: Sequence[tuple[int, int]]) -> tuple[int, int]:
     return max(4, round(height)), max(4, round(width))
 
 
-def spread(files: Sequence[Path], most: int) -> list[Path]:
+def spread(files: Sequence[Any], most: int) -> list[Any]:
     """Return at most `most` files, evenly spread, or all.
 
     >>> spread([1, 2, 3, 4, 5], 2)

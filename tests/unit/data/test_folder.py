@@ -92,7 +92,7 @@ def test_every_file_that_cannot_be_read_is_counted(tmp_path):
     ("files", "changes", "message"),
     [
         ([], {}, "found none"),
-        (["a/1.png", "2.png"], {}, "2.png is beside the subfolders"),
+        (["a/1.png", "2.png"], {}, r"1 image \(2\.png\) is beside 1 subfolder"),
         (["a/1.png", "b/2.png"], {"class_names": ["a", "c"]}, "among a, c, got b"),
         (["a/1.png", "b/2.png"], {"test_path": "nowhere"}, r"data\.test_path: expected a directory"),
     ],
