@@ -5,9 +5,10 @@ directory, so that a trial that waits for answers does not decode them at each s
 """
 
 import os
+import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +16,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from alframe.core.errors import DataError
+from alframe._text import counted
+from alframe.core.errors import DataError, DataWarning
 from alframe.data.grey_range import GreyRange
 from alframe.data.memory_map import MappedImages
-from alframe.data.path_text import shown_path
+from alframe.data.path_text import shown_path, spread
 from alframe.data.photograph import Pixels, Unreadable, patient_pillow, read_pixels
 from alframe.data.pixel_file import PixelFile
 
 IN_MEMORY_BYTES = 2**30  # images of together more bytes stay in their file
 AHEAD = 4  # images that are read or wait, for each thread
+LOOKED_AT = 256  # images whose grey levels are counted
 MIN_PROBED = 16  # files with more than 8 bits a pixel that are read to know their range
 Progress = Callable[[str, int, int | None], None]
 
@@ -56,6 +59,7 @@ class DecodedImages:
         paths: the file of each image, None for an image that is no longer there and is read as zeros.
         size: (height, width) to which each image is scaled. channels: 1 or 3.
         deep: some files with more than 8 bits a pixel, whose values give the first guess of their range.
+        levels_wanted: if all images together have fewer levels of brightness, a warning says so.
         folder: where the pixels are kept; None keeps them in memory, or in a temporary file.
     """
 
@@ -63,6 +67,7 @@ class DecodedImages:
     size: tuple[int, int]
     channels: int
     deep: Sequence[Path] = ()
+    levels_wanted: int = 1
     folder: Path | None = None
     name: str = "images"
     _range: GreyRange | None = field(default=None, repr=False)
@@ -116,7 +121,7 @@ class DecodedImages:
     def arranged(self, position_N: Sequence[int]) -> "DecodedImages":
         """Return the images in another order; -1 stands for an image that is no longer there."""
         paths = [self.paths[position] if position >= 0 else None for position in position_N]
-        return DecodedImages(paths, self.size, self.channels, self.deep, self.folder, self.name, self._range)
+        return replace(self, paths=paths, _pixels=None)
 
     def pixels(self, progress: Progress = lambda stage, done, total: None) -> "Tensor | MappedImages":
         """Return all images, decoded once: a tensor (N, channels, height, width), or images in a file.
@@ -139,7 +144,27 @@ class DecodedImages:
             reasons = store.reasons()
             if reasons:
                 raise UnreadableImages(reasons, len(self))
-            return store.images()
+            images_N = store.images()
+        self._look_at(images_N)
+        return images_N
+
+    def _look_at(self, images_N: "Tensor | MappedImages") -> None:
+        """Warn if the images are all the same, or have fewer grey levels than wanted."""
+        there = spread([n for n, path in enumerate(self.paths) if path is not None], LOOKED_AT)
+        some = torch.stack([images_N[n] for n in there]) if there else torch.zeros(0)
+        n_levels = len(some.unique())
+        if len(some) > 1 and (some == some[0]).all():
+            found = "are all the same"
+        elif 0 < n_levels < self.levels_wanted:
+            found = f"have {counted(n_levels, 'level')} of brightness only"
+        else:
+            return
+        warnings.warn(
+            f"data.path: the {self.name.replace('_', ' ')} {found} after they were read. Look at the files "
+            "and at data.size.",
+            DataWarning,
+            stacklevel=2,
+        )
 
 
 def _decode(wanted: Sequence[int], images: DecodedImages, store: PixelFile, progress: Progress) -> None:

@@ -68,7 +68,9 @@ def folder(
         warnings.warn(note, DataWarning, stacklevel=2)
 
     def images(paths: Sequence[Path], name: str) -> DecodedImages:
-        return DecodedImages(paths, chosen, channels or seen.channels(), seen.deep(), name=name)
+        return DecodedImages(
+            paths, chosen, channels or seen.channels(), seen.deep(), seen.levels_wanted(), name=name
+        )
 
     whole = ImageDataset(
         name=name,

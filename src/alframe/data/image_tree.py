@@ -11,9 +11,8 @@ from pathlib import Path
 from alframe._text import counted
 from alframe.core.errors import DataError
 from alframe.data.directory_walk import Parts, Walk, walk
-from alframe.data.path_text import shown_path, utf8_name
+from alframe.data.path_text import shown_path, spread, utf8_name
 from alframe.data.photograph import Unreadable, read_header
-from alframe.data.survey import spread
 
 # Formats that Pillow opens but that are drawings, documents, films or need another program.
 NO_PHOTOGRAPHS = {"BUFR", "EPS", "GRIB", "HDF5", "MPEG", "PDF", "WMF", "FLI"}

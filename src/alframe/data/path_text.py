@@ -1,8 +1,10 @@
-"""Names of files as text that can be written as UTF-8."""
+"""Names of files as text that can be written as UTF-8, and a part of many files."""
 
 import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 
 def utf8_name(name: str) -> str:
@@ -24,3 +26,14 @@ def shown_path(path: Path | str) -> str:
 
 
 _CONTROL = re.compile("[\\x00-\\x1f\\x7f-\\x9f\u2028\u2029]")
+
+
+def spread(files: Sequence[Any], most: int) -> list[Any]:
+    """Return at most `most` files, evenly spread, or all.
+
+    >>> spread([1, 2, 3, 4, 5], 2)
+    [1, 3]
+    """
+    if len(files) <= most:
+        return list(files)
+    return [files[k * len(files) // most] for k in range(most)]

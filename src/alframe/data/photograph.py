@@ -53,12 +53,14 @@ class Header:
     Attributes:
         size: (height, width) after the turn by the EXIF tag.
         is_grey: the file has no colour. is_deep: it has more than 8 bits a pixel, which are read.
+        is_bilevel: it has one bit a pixel.
         has_more: it has several frames or pages. loses_bits: it has 16 bits a colour, of which 8 are read.
     """
 
     size: tuple[int, int]
     is_grey: bool
     is_deep: bool
+    is_bilevel: bool
     has_more: bool
     loses_bits: bool
 
@@ -70,12 +72,10 @@ class Pixels:
     Attributes:
         image_CHW: (channels, height, width) uint8.
         seen: the range of its values, if they have more than 8 bits.
-        was_grey: False if the file has colour.
     """
 
     image_CHW: np.ndarray[Any, Any]
     seen: GreyRange
-    was_grey: bool
 
 
 def read_header(file: Path) -> Header:
@@ -94,6 +94,7 @@ def read_header(file: Path) -> Header:
             size=(height, width),
             is_grey=_is_grey(image),
             is_deep=image.mode in _DEEP,
+            is_bilevel=image.mode == "1",
             has_more=image.format in _WITH_FRAMES and bool(getattr(image, "is_animated", False)),
             loses_bits=image.mode not in _DEEP and any(";16" in str(part) for part in _raw_modes(image)),
         )
@@ -110,12 +111,11 @@ def read_pixels(file: Path, size: tuple[int, int], channels: int, grey_range: Gr
         # A JPEG is decoded at half, a quarter or an eighth, but at twice the size at least.
         image.draft(None, (2 * max(size), 2 * max(size)))
         with _loaded(image):
-            was_grey = _is_grey(image)
             upright, seen = _upright(image, grey_range)
             small = upright.resize((width, height), Image.Resampling.BILINEAR, reducing_gap=3.0)
             scaled = _on_white(small).convert("L" if channels == 1 else "RGB")
     image_HWC = np.asarray(scaled).reshape(height, width, channels)
-    return Pixels(image_CHW=np.ascontiguousarray(image_HWC.transpose(2, 0, 1)), seen=seen, was_grey=was_grey)
+    return Pixels(image_CHW=np.ascontiguousarray(image_HWC.transpose(2, 0, 1)), seen=seen)
 
 
 def read_whole(file: Path, longest: int, grey_range: GreyRange) -> Image.Image:

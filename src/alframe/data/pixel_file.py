@@ -31,13 +31,10 @@ class Row:
 
     Attributes:
         identity: of its file. seen: the range of its values, if they have more than 8 bits.
-        reason: why it cannot be read, or None. has_colour: the file has colour.
     """
 
     identity: Identity
     seen: GreyRange
-    reason: str | None
-    has_colour: bool
 
 
 class PixelFile:
@@ -66,6 +63,7 @@ class PixelFile:
         self._row_bytes = int(np.prod(shape[1:]))
         self._identities = [_identity(path) for path in paths]
         self._rows: list[Row | None] = [None] * shape[0]
+        self._unreadable: dict[Identity, str] = {}  # also of files that were left out since
         self._keys: dict[int, Any] = {}  # the key of the range by which a deep row was scaled
         self._raw: IO[bytes] | None = None
         self._file = self._take_over(read_list(self._list))
@@ -96,7 +94,9 @@ class PixelFile:
         return [
             row
             for row, identity in enumerate(self._identities)
-            if identity is not None and (self._rows[row] is None or self._keys.get(row, key) != key)
+            if identity is not None
+            and identity not in self._unreadable
+            and (self._rows[row] is None or self._keys.get(row, key) != key)
         ]
 
     def write(self, row: int, result: Pixels | str, grey_range: GreyRange) -> None:
@@ -104,7 +104,7 @@ class PixelFile:
         identity = self._identities[row]
         assert identity is not None
         if isinstance(result, str):
-            self._rows[row] = Row(identity, GreyRange(), result, has_colour=False)
+            self._unreadable[identity] = result
             return
         try:
             if self._rows[row] is not None:  # until the list is written again, it would be wrong
@@ -114,17 +114,17 @@ class PixelFile:
             raw.write(result.image_CHW.tobytes())
         except OSError as error:
             raise _unwritten(self._file, error) from error
-        self._rows[row] = Row(identity, result.seen, None, has_colour=not result.was_grey)
+        self._rows[row] = Row(identity, result.seen)
         if result.seen != GreyRange():
             self._keys[row] = grey_range.joined(result.seen).key()
 
     def reasons(self) -> dict[Path, str]:
         """Return the reason of each file that cannot be read."""
-        return {Path(row.identity[0]): row.reason for row in self._rows if row and row.reason is not None}
-
-    def n_in_colour(self) -> int:
-        """Return the number of image files that have colour."""
-        return sum(row is not None and row.has_colour for row in self._rows)
+        return {
+            Path(identity[0]): self._unreadable[identity]
+            for identity in self._identities
+            if identity is not None and identity in self._unreadable
+        }
 
     def images(self) -> Tensor | MappedImages:
         """Return all rows (N, channels, height, width); lost ones are zeros."""
@@ -145,6 +145,8 @@ class PixelFile:
 
     def _take_over(self, old: "tuple[Path, dict[str, Any]] | None") -> Path:
         """Return the file to write to, with the rows of an earlier file that are still right."""
+        if old is not None:
+            self._unreadable = _unreadable(old[1])
         if old is None or old[1]["shape"] != list(self._shape[1:]):
             return self._new_file()
         content = old[1]
@@ -189,6 +191,7 @@ class PixelFile:
             "file": self._file.name,
             "shape": list(self._shape[1:]),
             "range": key,
+            "unreadable": [[*identity, reason] for identity, reason in self._unreadable.items()],
             "rows": [
                 None if row is None or self._keys.get(n, key) != key else _plain(row)
                 for n, row in enumerate(self._rows)
@@ -219,9 +222,9 @@ def read_list(file: Path) -> tuple[Path, dict[str, Any]] | None:
 def known_unreadable(folder: Path, name: str) -> dict[Path, str]:
     """Return the reasons of files that could not be read before and have not changed since."""
     old = read_list(folder / f"{name}.json")
-    rows = [] if old is None else [row for row in _rows(old[1]) if row is not None and row.reason is not None]
+    found = {} if old is None else _unreadable(old[1])
     return {
-        path: row.reason or "" for row in rows if _identity(path := Path(row.identity[0])) == row.identity
+        path: reason for identity, reason in found.items() if _identity(path := Path(identity[0])) == identity
     }
 
 
@@ -240,13 +243,17 @@ def _rows(content: dict[str, Any]) -> Iterator[Row | None]:
         if each is None:
             yield None
         else:
-            path, size, time, whole, real, reason, has_colour = each
+            path, size, time, whole, real = each
             seen = GreyRange(whole=whole and tuple(whole), real=real and tuple(real))
-            yield Row((path, size, time), seen, reason, has_colour)
+            yield Row((path, size, time), seen)
+
+
+def _unreadable(content: dict[str, Any]) -> dict[Identity, str]:
+    return {(path, size, time): reason for path, size, time, reason in content["unreadable"]}
 
 
 def _plain(row: Row) -> list[Any]:
-    return [*row.identity, row.seen.whole, row.seen.real, row.reason, row.has_colour]
+    return [*row.identity, row.seen.whole, row.seen.real]
 
 
 def _identity(path: Path | None) -> Identity | None:

@@ -9,11 +9,10 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from alframe._text import counted
 from alframe.core.errors import DataError
-from alframe.data.path_text import shown_path
+from alframe.data.path_text import shown_path, spread
 from alframe.data.photograph import Header, Unreadable, patient_pillow, read_header
 
 MAX_HEADERS = 5000
@@ -26,14 +25,19 @@ COMMON = 0.9  # share of images of one shape for which their shape is kept
 
 @dataclass(frozen=True, kw_only=True)
 class Survey:
-    """The headers that could be read, by file, and the reasons of the other files."""
+    """The headers that could be read and the reasons of the other files, by file; the number of all files."""
 
     headers: dict[Path, Header]
     reasons: dict[Path, str]
+    n_files: int
 
     def deep(self) -> list[Path]:
         """Return files with more than 8 bits a pixel, evenly spread."""
         return spread([file for file, header in self.headers.items() if header.is_deep], 16)
+
+    def levels_wanted(self) -> int:
+        """Return the number of grey levels below which images have lost some."""
+        return 2 if any(header.is_bilevel for header in self.headers.values()) else 3
 
     def channels(self) -> int:
         """Return 1 if all images are grey, else 3."""
@@ -56,7 +60,10 @@ class Survey:
         """Return a line for each kind of image of which only a part is read."""
         more = [file for file, header in self.headers.items() if header.has_more]
         bits = [file for file, header in self.headers.items() if header.loses_bits]
+        looked = len(self.headers) + len(self.reasons)
+        part = f"the headers of {looked:,} of {self.n_files:,} images were read; size and colour follow them."
         return [
+            *([part] if looked < self.n_files else []),
             *([f"{_some(more)} with several frames or pages: only the first is read."] if more else []),
             *([f"{_some(bits)} with 16 bits a colour: only the upper 8 are read."] if bits else []),
         ]
@@ -86,7 +93,7 @@ def survey(files: Sequence[Path]) -> Survey:
             f"data.path: expected images that can be read, but none of {counted(len(files), 'file')} can, "
             f"such as {shown_path(first)} ({reasons[first]}). Repair them, or give another data.path."
         )
-    return Survey(headers=headers, reasons=reasons)
+    return Survey(headers=headers, reasons=reasons, n_files=len(files))
 
 
 def fitting_size(sizes: Sequence[tuple[int, int]]) -> tuple[int, int]:
@@ -102,17 +109,6 @@ def fitting_size(sizes: Sequence[tuple[int, int]]) -> tuple[int, int]:
         return longer, longer
     height, width = (longer, longer / ratio) if ratio > 1 else (longer * ratio, longer)
     return max(4, round(height)), max(4, round(width))
-
-
-def spread(files: Sequence[Any], most: int) -> list[Any]:
-    """Return at most `most` files, evenly spread, or all.
-
-    >>> spread([1, 2, 3, 4, 5], 2)
-    [1, 3]
-    """
-    if len(files) <= most:
-        return list(files)
-    return [files[k * len(files) // most] for k in range(most)]
 
 
 def _area(size: tuple[int, int]) -> int:

@@ -11,10 +11,9 @@ from alframe.audit.certify import AuditCertifier
 from alframe.audit.label_counts import TruthEvaluator
 from alframe.core.components import Components
 from alframe.core.errors import ConfigError
-from alframe.core.file_names import STATE
 from alframe.core.loop_plan import LoopPlan
 from alframe.core.protocols import MEMBERS, RememberingOracle, check_component
-from alframe.data import Bank, DecodedImages, ImageDataset, Images, choose_members, make_bank, thinned_members
+from alframe.data import Bank, ImageDataset, Images, choose_members, make_bank, thinned_members
 from alframe.learner import CNNLearner
 from alframe.learner.compute.autotune import Subject
 from alframe.learner.interfaces import Progress
@@ -69,9 +68,6 @@ def assemble(
     subject = make_subject(settings, dataset, recipe)
     check_views(settings.learner, recipe)
     compute_plan = build_compute_plan(settings, dataset, subject)
-    for images in (dataset.images_N, dataset.test_images_T):
-        if isinstance(images, DecodedImages) and directory is not None:
-            images.keep_in(directory / STATE)
     people = {"dataset": dataset, "directory": directory, "store": store}
     parts = _replaceable(settings, dataset, compute_plan, replacements or {}, people)
     for group in ("query", "auto_label"):

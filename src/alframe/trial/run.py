@@ -19,6 +19,7 @@ from alframe.core.file_names import FILES
 from alframe.core.round_log import Clock
 from alframe.core.trial_summary import TrialSummary
 from alframe.data import ImageDataset
+from alframe.data.decoded import UnreadableImages
 from alframe.data.fingerprint import fingerprint
 from alframe.learner.compute.device import Compute
 from alframe.learner.compute.threads import keep_large_blocks, limited_threads
@@ -33,6 +34,7 @@ from alframe.trial.assemble import Trial, assemble, build_tracker, load_data, me
 from alframe.trial.checks import warn_of_certificate, warn_of_oracle_errors
 from alframe.trial.directory import occupied
 from alframe.trial.instantiate import check_targets, is_simulated
+from alframe.trial.readable import readable
 from alframe.trial.session import TrialSession
 from alframe.trial.settings import TrialSettings, read_settings
 from alframe.trial.state import TrialState
@@ -108,15 +110,16 @@ def run_trial(
     people = "oracle" in request.replacements.components or not is_simulated(config["oracle"])
     with occupied(directory, remove_if_refused=group is None, keep_seed_set=people) as removes_seed_set:
         check_targets(config)
-        settings = read_settings(config)
-        state = resume.find_state(directory, identity(config))
-        settings = settings if state is None else resume.settled(settings, state.chosen)
-        return _run(request, settings, state, removes_seed_set)
+        try:
+            return _run(request, removes_seed_set)
+        except UnreadableImages:  # found by the first fit; the directory remembers them
+            return _run(request, removes_seed_set)
 
 
-def _run(
-    request: _Request, settings: TrialSettings, state: TrialState | None, removes_seed_set: bool
-) -> TrialSummary:
+def _run(request: _Request, removes_seed_set: bool) -> TrialSummary:
+    settings = read_settings(request.config)
+    state = resume.find_state(request.directory, identity(request.config))
+    settings = settings if state is None else resume.settled(settings, state.chosen)
     console = request.replacements.console
     choose_engine(settings.engine, Compute.choose(settings.device, settings.precision))  # checks them first
     keep_large_blocks()
@@ -170,6 +173,9 @@ def _matched_data(
 ) -> _Data:
     """Return the data of a trial, compared with those that it started with."""
     dataset = request.replacements.dataset or load_data(settings)
+    console = request.replacements.console or ConsoleTracker(bar=False)
+    simulated = "oracle" not in request.replacements.components and is_simulated(settings.oracle)
+    dataset = readable(dataset, request.directory, console.progress, at_once=simulated)
     is_stored = store is not None and not store.is_new
     if state is not None:
         resume.check_versions(state, resume.versions_that_matter())

@@ -7,6 +7,8 @@ from alframe.data import folder
 from alframe.data.decoded import UnreadableImages
 from tests.support.helpers import alframe, read_rows
 
+# Images of one colour are all that most of these tests need.
+pytestmark = pytest.mark.filterwarnings("ignore:.*after they were read")
 SETTINGS = {"name": "mine", "data_dir": ".", "download": False, "size": None, "channels": None}
 SETTINGS |= {"class_names": None, "test_path": None}
 

@@ -1,0 +1,64 @@
+"""A data set of image files without those that turn out to be unreadable."""
+
+import warnings
+from pathlib import Path
+
+from alframe.core.errors import DataWarning
+from alframe.core.file_names import STATE
+from alframe.data import DecodedImages, ImageDataset
+from alframe.data.decoded import UnreadableImages, unreadable_line
+from alframe.data.folder import without_files
+from alframe.data.pixel_file import known_unreadable
+from alframe.learner.interfaces import Progress
+
+SMALL_BYTES = 2**25  # files of together fewer bytes are decoded in about a second
+
+
+def readable(dataset: ImageDataset, directory: Path, progress: Progress, *, at_once: bool) -> ImageDataset:
+    """Return a data set without the files that cannot be read, and keep decoded images in the trial's state.
+
+    Args:
+        dataset: of any kind. directory: of the trial, which remembers unreadable files.
+        progress: called with ("read", done, total).
+        at_once: decode all images now. Otherwise only a small data set is decoded; an unreadable file of a
+            larger one is found by the first fit.
+
+    Raises:
+        UnreadableImages: too few images are left.
+    """
+    if not isinstance(dataset.images_N, DecodedImages):
+        return dataset
+    for images in _decoded(dataset):
+        images.keep_in(directory / STATE)
+        known = known_unreadable(directory / STATE, images.name)
+        if known:
+            warnings.warn(f"data.path: {unreadable_line(known, len(images))}", DataWarning, stacklevel=2)
+            dataset = without_files(dataset, known)
+    if at_once or _n_bytes(dataset) <= SMALL_BYTES:
+        for n in range(len(_decoded(dataset))):
+            dataset = _without_unreadable(dataset, n, progress)
+    return dataset
+
+
+def _without_unreadable(dataset: ImageDataset, n: int, progress: Progress) -> ImageDataset:
+    try:
+        _decoded(dataset)[n].pixels(progress)
+    except UnreadableImages as error:
+        if len(error.reasons) > len(dataset) - 2:
+            raise
+        warnings.warn(f"data.path: {error}", DataWarning, stacklevel=2)
+        dataset = without_files(dataset, error.reasons)
+        if n < len(_decoded(dataset)):
+            _decoded(dataset)[n].pixels(progress)
+    return dataset
+
+
+def _decoded(dataset: ImageDataset) -> list[DecodedImages]:
+    both = dataset.images_N, dataset.test_images_T
+    return [images for images in both if isinstance(images, DecodedImages)]
+
+
+def _n_bytes(dataset: ImageDataset) -> int:
+    return sum(
+        path.stat().st_size for images in _decoded(dataset) for path in images.paths if path is not None
+    )
