@@ -48,7 +48,8 @@ def lack_of_room(n_rated: int, spec: CertificateSpec) -> str | None:
     ...                        oracle_error=0.01)
     >>> print(lack_of_room(60_000, spec))
     certificate.tolerance: no number of answers can prove that at most 1 % of 60,000 labels (600) are wrong, \
-since certificate.oracle_error=0.01 can hide 692. Write a tolerance of 0.012 or more.
+since certificate.oracle_error=0.01 can hide 692. Write a tolerance of 0.012 or more; with this one, the \
+audit takes every answer as right.
     """
     most_left, errors = spec.most_left(n_rated), spec.oracle_errors(n_rated)
     if errors < most_left or n_rated == 0:
@@ -58,7 +59,10 @@ since certificate.oracle_error=0.01 can hide 692. Write a tolerance of 0.012 or 
     smallest = _rounded_up((errors + 1) / n_rated)
     way_out = f"a tolerance of {smallest:g} or more" if smallest < 1 else "a smaller certificate.oracle_error"
     if errors > most_left:
-        return f"certificate.tolerance: no number of answers can prove that {claim}{since}. Write {way_out}."
+        return (
+            f"certificate.tolerance: no number of answers can prove that {claim}{since}. Write {way_out}; "
+            "with this one, the audit takes every answer as right."
+        )
     return (
         f"certificate.tolerance: to prove that {claim}, at least about {100 * spec.confidence:g} % of the "
         f"auto-labels must be checked{since}. Write {way_out} for fewer questions."
