@@ -13,6 +13,7 @@ from alframe.report.stats.comparison import GroupComparison
 from alframe.report.stats.ranking import in_order
 from alframe.report.tables import comparison_tables as tables
 from alframe.report.tables.naming_tables import differing_table, left_out_table, trials_table
+from alframe.report.tables.waiting_tables import waiting_facts, waiting_section
 
 Pictures = Mapping[str, Sequence[Picture]]
 
@@ -75,10 +76,10 @@ def _curves_text(comparison: GroupComparison) -> str:
 def closing_sections(found: Found, naming: Naming) -> list[Section]:
     """Return the last sections: trials left out of the figures, all trials, and their common settings."""
     sections = []
+    if found.waiting:
+        sections.append(waiting_section(found.waiting))
     if found.left_out:
-        text = "These trials are not finished or cannot be read."
-        parts = [left_out_table(found.left_out)]
-        sections.append(Section(title="Left out", text=text, parts=parts))
+        sections.append(_left_out_section(found.left_out))
     settings = Table(
         name="settings",
         title="Settings that are equal in all trials",
@@ -104,13 +105,13 @@ def prefixed(sections: Sequence[Section], title: str, prefix: str) -> list[Secti
     ]
 
 
-def header_facts(
-    trials: Sequence[FinishedTrial], naming: Naming, left_out: Sequence[LeftOut]
-) -> list[tuple[str, str]]:
+def header_facts(trials: Sequence[FinishedTrial], naming: Naming, found: Found) -> list[tuple[str, str]]:
     """Return (name, value) pairs about all trials of a report."""
     facts = [("trials", str(len(trials)))]
-    if left_out:
-        facts.append(("left out", _counts(Counter[str](each.status for each in left_out))))
+    if found.waiting:
+        facts += waiting_facts(found.waiting)
+    if found.left_out:
+        facts.append(_left_out_fact(found.left_out))
     if naming.keys:
         facts += [("groups", str(len(naming.groups))), ("named by", ", ".join(naming.keys))]
     seeds = sorted({trial.seed for trial in trials})
@@ -119,6 +120,29 @@ def header_facts(
         facts.append((name, _counts(Counter[str](_text(getattr(trial.summary, key)) for trial in trials))))
     versions = [str((trial.summary.versions or {}).get("alframe", "unknown")) for trial in trials]
     return [*facts, ("alframe", _counts(Counter(versions)))]
+
+
+def _left_out_fact(left_out: Sequence[LeftOut]) -> tuple[str, str]:
+    return "left out", _counts(Counter[str](each.status for each in left_out))
+
+
+def waiting_report(found: Found) -> Report:
+    """Return the report if no trial is finished and some wait for answers."""
+    sections = [waiting_section(found.waiting)]
+    facts = waiting_facts(found.waiting)
+    if found.left_out:
+        facts.append(_left_out_fact(found.left_out))
+        sections.append(_left_out_section(found.left_out))
+    first = found.waiting[0]
+    title = f"{first.data}, seed {first.seed}: {first.directory.resolve().name}"
+    if len(found.waiting) > 1:
+        title = f"{len(found.waiting)} trials"
+    return Report(title=f"{title}, waiting for answers", facts=facts, warnings=[], sections=sections)
+
+
+def _left_out_section(left_out: Sequence[LeftOut]) -> Section:
+    text = "These trials are not finished or cannot be read."
+    return Section(title="Left out", text=text, parts=[left_out_table(left_out)])
 
 
 def _text(value: object) -> str:
@@ -163,7 +187,7 @@ def report_of(
     left_out = [f'{what} left out of all figures: see "Left out".'] if n else []
     return Report(
         title=title,
-        facts=header_facts(trials, naming, found.left_out),
+        facts=header_facts(trials, naming, found),
         warnings=[*warnings, *left_out],
         sections=[*sections, *closing_sections(found, naming)],
     )

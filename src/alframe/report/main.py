@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import NoReturn
 
 from alframe.core.errors import AlframeError, UserError
-from alframe.report.build import comparison_sections, prefixed, report_of
+from alframe.report.build import comparison_sections, prefixed, report_of, waiting_report
 from alframe.report.document import Picture, Report, Section, Table
 from alframe.report.load.trials import FinishedTrial, Found, find_trials
 from alframe.report.naming.names import Naming, name_trials
-from alframe.report.output.json import report_figures
+from alframe.report.output.json import report_figures, unfinished_figures
 from alframe.report.output.terminal import to_text, wrapped
 from alframe.report.output.write import write_json, write_report
 from alframe.report.stats.comparison import GroupComparison, compare_groups
@@ -117,13 +117,16 @@ def argument_parser() -> argparse.ArgumentParser:
 
 def _run(options: argparse.Namespace) -> None:
     found = find_trials(options.directories)
+    one = options.directories[0] if len(options.directories) == 1 else Path()
+    if not found.trials:
+        _write_waiting(found, options, one)
+        return
     naming = name_trials(found.trials, options.by)
     comparison = compare_groups(naming.groups, options.against, options.family)
     report = _report(found, naming, comparison, pictures=_can_draw(options.no_pictures))
     figures = report_figures(found, naming, comparison)
     if options.json is not None:
         write_json(figures, options.json)
-    one = options.directories[0] if len(options.directories) == 1 else Path()
     folder = options.out or one / "report"
     write_report(report, figures, folder)
     _print(report)
@@ -131,6 +134,19 @@ def _run(options: argparse.Namespace) -> None:
     if options.wandb:
         print(_logged(report, naming, one, folder, options.wandb_mode))
     sys.stdout.flush()  # here, where a closed pipe is handled
+
+
+def _write_waiting(found: Found, options: argparse.Namespace, one: Path) -> None:
+    """Write and print the report if no trial is finished and some wait for answers."""
+    if options.wandb:
+        raise UserError("--wandb: expected a finished trial, got only trials that wait for answers.")
+    figures, folder = unfinished_figures(found), options.out or one / "report"
+    if options.json is not None:
+        write_json(figures, options.json)
+    report = waiting_report(found)
+    write_report(report, figures, folder)
+    _print(report)
+    print(f"Files in {folder}: report.html report.json tables", flush=True)
 
 
 def _logged(report: Report, naming: Naming, directory: Path, folder: Path, typed: str | None) -> str:

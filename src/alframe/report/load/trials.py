@@ -9,6 +9,7 @@ from typing import Any, Literal
 from alframe._text import counted, natural
 from alframe.core.errors import UserError
 from alframe.core.file_names import (
+    CONFIG,
     FAILURE,
     HYDRA,
     MARKS,
@@ -17,11 +18,13 @@ from alframe.core.file_names import (
     STATE,
     SUMMARY,
     TENSORBOARD,
+    TO_LABEL,
     WANDB,
 )
 from alframe.core.reports import RoundRow
 from alframe.core.trial_summary import TrialSummary
 from alframe.report.load.csv_json import read_choices, read_failure, read_rounds
+from alframe.report.load.waiting import WaitingTrial, read_waiting
 from alframe.trial.read_finished import Damaged, read_config, read_summary
 
 _PARTS = {HYDRA, ".jobs", QUESTIONS, STATE, TENSORBOARD, WANDB}  # folders without trials
@@ -30,7 +33,7 @@ _REPORT_PARTS = {
     "tables",
 }  # of an earlier report; its tables/rounds.csv belongs to no trial
 
-Status = Literal["failed", "interrupted", "waiting", "unfinished", "damaged"]
+Status = Literal["failed", "interrupted", "unfinished", "damaged"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -95,17 +98,21 @@ class LeftOut:
 
 @dataclass(frozen=True, kw_only=True)
 class Found:
-    """The finished trials and those left out, each sorted by path, numbers in a path by their value."""
+    """The trials that are finished, wait for answers or are left out, each sorted by path.
+
+    Numbers in a path are sorted by their value.
+    """
 
     trials: list[FinishedTrial]
     left_out: list[LeftOut]
+    waiting: list[WaitingTrial]
 
 
 def find_trials(roots: Sequence[Path]) -> Found:
     """Return the trials in folders and below them, each trial once.
 
     Raises:
-        UserError: a root is not a folder, or no folder contains a finished trial.
+        UserError: a root is not a folder, or no trial is finished or waits for answers.
     """
     directories: dict[Path, Path] = {}
     unreadable: list[LeftOut] = []
@@ -118,9 +125,10 @@ def find_trials(roots: Sequence[Path]) -> Found:
     read = [_read(directory) for directory in directories.values()]
     trials = [each for each in read if isinstance(each, FinishedTrial)]
     left_out = [*(each for each in read if isinstance(each, LeftOut)), *unreadable]
-    if not trials:
+    waiting = [each for each in read if isinstance(each, WaitingTrial)]
+    if not trials and not waiting:
         raise UserError(_nothing_finished(roots, left_out))
-    return Found(trials=trials, left_out=left_out)
+    return Found(trials=trials, left_out=left_out, waiting=waiting)
 
 
 def _nothing_finished(roots: Sequence[Path], left_out: Sequence[LeftOut]) -> str:
@@ -143,15 +151,16 @@ def _directories(root: Path, unreadable: list[LeftOut]) -> Iterator[Path]:
 
     for path, folders, files in os.walk(root, onerror=leave_out):
         parts = _PARTS | _REPORT_PARTS if "report.json" in files else _PARTS
+        asks = QUESTIONS in folders and CONFIG in files
         folders[:] = sorted((each for each in folders if each not in parts), key=natural)
-        if not set(MARKS).isdisjoint(files):
+        if asks or not set(MARKS).isdisjoint(files):
             yield Path(path)
 
 
-def _read(directory: Path) -> FinishedTrial | LeftOut:
+def _read(directory: Path) -> FinishedTrial | WaitingTrial | LeftOut:
     try:
         if not (directory / SUMMARY).exists():
-            return _left_out(directory)
+            return _unfinished(directory)
         trial = FinishedTrial(
             directory=directory,
             config=read_config(directory),
@@ -164,15 +173,19 @@ def _read(directory: Path) -> FinishedTrial | LeftOut:
     return trial
 
 
-def _left_out(directory: Path) -> LeftOut:
-    """Return the status of a trial without a summary.
+def _unfinished(directory: Path) -> WaitingTrial | LeftOut:
+    """Return a trial without a summary.
 
     Raises:
         Damaged: its files cannot be read.
     """
     if (directory / FAILURE).exists():
         status, reason = read_failure(directory)
+        if status == "waiting":
+            return read_waiting(directory, reason)
         return LeftOut(directory=directory, status=status, reason=reason)
+    if (directory / QUESTIONS / TO_LABEL).exists():  # its process was killed after it had asked
+        return read_waiting(directory, "waiting for answers")
     rounds = read_rounds(directory) if (directory / ROUNDS).exists() else []
     done = sum(row.kind == "round" for row in rounds)
     reason = f"{counted(done, 'round')} so far; it is running, or its process was killed"

@@ -9,6 +9,7 @@ from alframe.report.naming.names import Naming
 from alframe.report.stats.compared_figures import RESULTS, TIMES
 from alframe.report.stats.comparison import GroupComparison
 from alframe.report.stats.curves import Penalties
+from alframe.report.tables.waiting_tables import waiting_figures
 
 
 def report_figures(found: Found, naming: Naming, comparison: GroupComparison) -> dict[str, Any]:
@@ -19,6 +20,7 @@ def report_figures(found: Found, naming: Naming, comparison: GroupComparison) ->
     """
     figures = {**RESULTS, **TIMES}
     return {
+        **unfinished_figures(found),
         "named_by": list(naming.keys),
         **comparison_figures(comparison),
         "trials": [
@@ -31,10 +33,18 @@ def report_figures(found: Found, naming: Naming, comparison: GroupComparison) ->
             for name, trials in naming.groups.items()
             for trial in trials
         ],
+    }
+
+
+def unfinished_figures(found: Found) -> dict[str, Any]:
+    """Return the trials that wait for answers or are left out."""
+    return {
+        "trials": [],
         "left_out": [
             {"directory": str(each.directory), "status": each.status, "reason": each.reason}
             for each in found.left_out
         ],
+        "waiting": waiting_figures(found.waiting),
     }
 
 
