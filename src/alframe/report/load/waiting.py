@@ -61,7 +61,7 @@ def read_waiting(directory: Path, reason: str) -> WaitingTrial:
     """
     rounds = read_rounds(directory) if (directory / ROUNDS).exists() else []
     config = read_config(directory)
-    told = _told(directory)
+    told, next_round = _told(directory), rounds[-1].round + 1 if rounds else 0
     sheet = directory / QUESTIONS / TO_LABEL
     store = _from_store(directory / ANSWER_STORE)
     known = store.get("known") if store else _indices_of(directory / ANSWERS)
@@ -75,7 +75,7 @@ def read_waiting(directory: Path, reason: str) -> WaitingTrial:
         data=str((config.get("data") or {}).get("name", "trial")),
         seed=_whole(config.get("seed")),
         rounds=rounds,
-        round=_first(store.get("round"), _whole(told.get("round")), rounds[-1].round + 1 if rounds else 0) or 0,
+        round=_first(store.get("round"), _whole(told.get("round")), next_round),
         question=str(_first(store.get("question"), told.get("question"), "query" if rounds else "seed")),
         wanted=wanted,
         answered=answered,
