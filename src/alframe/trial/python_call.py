@@ -61,11 +61,17 @@ def as_of_call() -> Iterator[None]:
 
 @contextmanager
 def plain_torch() -> Iterator[None]:
-    """Run with torch's own defaults: float32, the CPU, gradients; restore the caller's settings."""
+    """Run with torch's defaults: float32, the CPU, gradients, no autocast; restore the caller's settings."""
     dtype = torch.get_default_dtype()
     torch.set_default_dtype(torch.float32)
     try:
-        with torch.inference_mode(False), torch.enable_grad(), torch.device("cpu"):
+        with (
+            torch.inference_mode(False),
+            torch.enable_grad(),
+            torch.device("cpu"),
+            torch.autocast("cpu", enabled=False),
+            torch.autocast("cuda", enabled=False),
+        ):
             yield
     finally:
         torch.set_default_dtype(dtype)

@@ -34,6 +34,7 @@ from alframe.trial.assemble import Trial, assemble, build_tracker, load_data, me
 from alframe.trial.checks import warn_of_certificate, warn_of_oracle_errors
 from alframe.trial.directory import occupied
 from alframe.trial.instantiate import check_targets, is_simulated
+from alframe.trial.python_call import plain_torch
 from alframe.trial.readable import readable
 from alframe.trial.session import TrialSession
 from alframe.trial.settings import TrialSettings, read_settings
@@ -116,6 +117,7 @@ def run_trial(
             return _run(request, removes_seed_set)
 
 
+@plain_torch()  # a module of the user's own may have changed them when it was imported
 def _run(request: _Request, removes_seed_set: bool) -> TrialSummary:
     settings = read_settings(request.config)
     state = resume.find_state(request.directory, identity(request.config))
