@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +23,7 @@ from alframe.core.file_names import (
     MARKS,
     OF_A_TRIAL,
     QUESTIONS,
+    RESULT,
     ROUNDS,
     STATE,
     STATE_FILES,
@@ -110,7 +111,7 @@ class _Before:
 @contextmanager
 def occupied(
     directory: Path, *, remove_if_refused: bool = True, keep_seed_set: bool = False
-) -> Iterator[bool]:
+) -> Iterator[Callable[[], bool]]:
     """Make the directory of a trial and lock it while the block runs.
 
     If the block raises `UserError`, the files that it has written are removed, so that nothing looks like a
@@ -121,22 +122,23 @@ def occupied(
         keep_seed_set: True also keeps the files if a seed set is labelled, because people may have done it.
 
     Yields:
-        True if a refusal after the seed set removes its files.
+        a function that returns True if a refusal at that moment removes what the trial has written.
 
     Raises:
         UserError: the directory cannot be made or written, holds a finished trial or one that cannot be
             resumed, or another process works in it.
     """
     before = _before(directory)
+    keep = keep_seed_set or not before.is_new
     _make(directory)
     with (directory / STATE / LOCK).open("a+") as file:
         _take(file, directory)
         try:
             _check_free(directory)
-            yield remove_if_refused and before.is_new and not keep_seed_set
+            yield lambda: remove_if_refused and before.is_new and _is_removable(directory, keep)
         except UserError:
-            if remove_if_refused:
-                _remove_traces(directory, before, keep_seed_set)
+            if remove_if_refused and _is_removable(directory, keep):
+                _remove_traces(directory, before)
             raise
 
 
@@ -149,15 +151,22 @@ def _before(directory: Path) -> _Before:
     return _Before(names=names, missing=missing, is_new=is_new)
 
 
-def _remove_traces(directory: Path, before: _Before, keep_seed_set: bool) -> None:
-    """Remove what a refused trial has written, and the directories that it has made."""
-    states = {path.name for path in (directory / STATE).iterdir()} - {LOCK}
+def _is_removable(directory: Path, keep_seed_set: bool) -> bool:
+    """Return True if no people were asked, and if no state is saved, or only that of the seed set."""
     asked = any((directory / name).exists() for name in (QUESTIONS, ANSWERS, ANSWER_STORE))
-    if asked or states - {state_file(0)} or (states and (keep_seed_set or not before.is_new)):
-        return
-    written = (*OF_A_TRIAL, HYDRA) if before.is_new else ()
+    states = {path.name for path in (directory / STATE).glob(STATE_FILES)}
+    finished = (directory / STATE / RESULT).exists()
+    return not asked and not finished and states <= (set() if keep_seed_set else {state_file(0)})
+
+
+def _remove_traces(directory: Path, before: _Before) -> None:
+    """Remove what a refused trial has written, and the directories that it has made."""
     with suppress(OSError):  # some systems keep a file that is open
-        for name in (STATE, *(name for name in written if name not in before.names)):
+        if not before.is_new:  # of an earlier command, whose state may hold decoded images
+            (directory / STATE / LOCK).unlink()
+            (directory / STATE).rmdir()
+            return
+        for name in {*OF_A_TRIAL, HYDRA} - (before.names - {STATE}):
             path = directory / name
             shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
         for path in before.missing:

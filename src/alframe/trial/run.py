@@ -109,16 +109,16 @@ def run_trial(
     check(config)
     # The directory of a sweep's trial stays: the sweep writes into it why the trial was refused.
     people = "oracle" in request.replacements.components or not is_simulated(config["oracle"])
-    with occupied(directory, remove_if_refused=group is None, keep_seed_set=people) as removes_seed_set:
+    with occupied(directory, remove_if_refused=group is None, keep_seed_set=people) as leaves_nothing:
         check_targets(config)
         try:
-            return _run(request, removes_seed_set)
+            return _run(request, leaves_nothing)
         except UnreadableImages:  # found by the first fit; the directory remembers them
-            return _run(request, removes_seed_set)
+            return _run(request, leaves_nothing)
 
 
 @plain_torch()  # a module of the user's own may have changed them when it was imported
-def _run(request: _Request, removes_seed_set: bool) -> TrialSummary:
+def _run(request: _Request, leaves_nothing: Callable[[], bool]) -> TrialSummary:
     settings = read_settings(request.config)
     state = resume.find_state(request.directory, identity(request.config))
     settings = settings if state is None else resume.settled(settings, state.chosen)
@@ -146,7 +146,7 @@ def _run(request: _Request, removes_seed_set: bool) -> TrialSummary:
                 "n_classes": trial.dataset.n_classes,
             },
             clock=Clock(time.perf_counter() - request.started + (state.elapsed_seconds if state else 0.0)),
-            removes_seed_set=removes_seed_set,
+            refusal_leaves_nothing=leaves_nothing,
         )
         return session.run(trackers, resume.start_of(trial, state), request.stop_wanted)
 

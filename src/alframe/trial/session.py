@@ -33,10 +33,10 @@ class TrialSession:
         info: TrialInfo,
         identity: Mapping[str, Any],
         clock: Clock,
-        removes_seed_set: bool = False,
+        refusal_leaves_nothing: Callable[[], bool] = lambda: False,
     ) -> None:
-        """Keep the parts of a trial. `removes_seed_set`: a refusal after the seed set leaves no file."""
-        self._removes_seed_set = removes_seed_set
+        """Keep the parts. `refusal_leaves_nothing` returns True if a refusal removes the trial's files."""
+        self._refusal_leaves_nothing = refusal_leaves_nothing
         dataset = trial.dataset
         self._evaluator = TruthEvaluator(dataset.truth_N, dataset.test_truth_T)
         self._trial, self._info, self._identity, self._clock = trial, info, identity, clock
@@ -67,9 +67,10 @@ class TrialSession:
         except BaseException as error:
             # The error that ended the trial is raised, whatever else goes wrong here.
             with contextlib.suppress(Exception):
-                if isinstance(error, UserError) and self._removes_seed_set and len(self._reports) == 1:
-                    self._result = None  # so that nobody is sent to files that are removed
-                trackers.finish(self._outcome(*_status_of(error)))
+                outcome = self._outcome(*_status_of(error))
+                if isinstance(error, UserError) and self._refusal_leaves_nothing():
+                    outcome = replace(outcome, ledger=None)  # so that nobody is sent to removed files
+                trackers.finish(outcome)
             raise
         trackers.finish(outcome)
         drop_states(self._info.directory)

@@ -71,7 +71,9 @@ def test_what_the_trial_has_written_about_its_question(tmp_path: Path) -> None:
 def test_the_store_has_the_newest_numbers(tmp_path: Path) -> None:
     trial_directory = leave_waiting(tmp_path / "t", ("cat", "dog", ""), wanted=99, answered=1, at_most=500)
     leave_store(trial_directory, {("seed", 0): [2, 3], ("query", 2): [4, 1, 7, 8]}, [2, 3, 8, 8, 4])
+    names = {path.name for path in trial_directory.iterdir()}
     trial = only(trial_directory)
+    assert {path.name for path in trial_directory.iterdir()} == names
     assert (trial.question, trial.round, trial.wanted, trial.answered) == ("query", 2, 4, 2)
     assert (trial.filled, trial.answers, trial.at_most) == (1, 4, 500)  # the label of 4 is read already
 

@@ -62,6 +62,28 @@ def test_questions_answers_and_finished_rounds_stay(writes: str, tmp_path: Path)
     assert (tmp_path / "trial" / writes).exists()
 
 
+def test_images_that_were_decoded_are_removed_from_a_new_directory_only(tmp_path: Path) -> None:
+    refuse(tmp_path / "trial", writes="state/images.pixels")
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "config.yaml").write_text("old")
+    (tmp_path / STATE).mkdir()
+    refuse(tmp_path, writes="state/images.pixels")
+    assert [path.name for path in (tmp_path / STATE).iterdir()] == ["images.pixels"]
+
+
+def test_whether_a_refusal_leaves_nothing_is_known_before_it(tmp_path: Path) -> None:
+    with occupied(tmp_path) as leaves_nothing:
+        assert leaves_nothing()
+        (tmp_path / STATE / "round-0000.state").write_text("")
+        assert leaves_nothing()
+        (tmp_path / "questions").mkdir()
+        assert not leaves_nothing()
+    with occupied(tmp_path / "other", keep_seed_set=True) as leaves_nothing:
+        assert leaves_nothing()
+        (tmp_path / "other" / STATE / "round-0000.state").write_text("")
+        assert not leaves_nothing()
+
+
 def test_a_seed_set_that_people_may_have_labelled_stays(tmp_path: Path) -> None:
     refuse(tmp_path, writes="state/round-0000.state", people=True)
     assert (tmp_path / "state" / "round-0000.state").exists()

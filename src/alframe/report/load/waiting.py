@@ -100,7 +100,9 @@ def _from_store(file: Path) -> dict[str, Any]:
     """Return the newest question of the store and its numbers, empty without a store that can be read."""
     if not file.exists():
         return {}
-    address = f"{file.absolute().as_uri()}?mode=ro"
+    # Without a journal the file is whole, and SQLite then makes no files beside it.
+    journal = file.with_name(f"{file.name}-wal").exists()
+    address = f"{file.absolute().as_uri()}?{'mode=ro' if journal else 'immutable=1'}"
     with suppress(sqlite3.Error), closing(sqlite3.connect(address, uri=True)) as db:
         known = frozenset(sample for (sample,) in db.execute("SELECT sample FROM answers"))
         newest = db.execute("SELECT source, round FROM questions ORDER BY id DESC LIMIT 1").fetchone()
