@@ -121,6 +121,10 @@ def _unknown_option(error: MissingConfigException) -> UserError:
     if not options:
         groups = [path.name for path in conf_directory().iterdir() if path.is_dir()]
         return UserError(f"{group or choice}: no such group. {_closest(group or choice, groups)}")
+    if group in GROUPS and choice != choice.lower():  # the name of a class, such as package.MyQuery
+        target = choice if "." in choice else f"PACKAGE.{choice}"
+        hint = f"For a class of your own write {group}._target_={target}."
+        return UserError(f"{group}={choice}: no such option. {hint} {_closest(choice, options)}")
     return UserError(f"{group}={choice}: no such option. {_closest(choice, options)}")
 
 

@@ -28,9 +28,14 @@ MEMBERS = {
 
 
 def check_component(group: str, component: object) -> None:
-    """Raise `ConfigError` for a class and for a missing attribute; None is accepted."""
+    """Raise `ConfigError` for a class, a missing attribute or `needs` of another type; None is accepted."""
     if isinstance(component, type):
-        raise ConfigError(group, "an object", f"the class {component.__qualname__}", "Give an object of it.")
+        raise ConfigError(
+            group,
+            "an object",
+            f"the class {component.__qualname__}",
+            f"Give an object of it, such as {component.__name__}().",
+        )
     missing = [name for name in MEMBERS[group] if not hasattr(component, name)]
     if component is not None and missing:
         hint = (
@@ -43,6 +48,14 @@ def check_component(group: str, component: object) -> None:
             f"an object with {' and '.join(MEMBERS[group])}",
             f"{type(component).__qualname__} without {' and '.join(missing)}",
             hint,
+        )
+    needs = getattr(component, "needs", frozenset())
+    if not isinstance(needs, (frozenset, set)) or not all(isinstance(need, str) for need in needs):
+        raise ConfigError(
+            group,
+            f"needs of {type(component).__qualname__} to be a frozenset of names, not {needs!r}",
+            None,
+            'Write needs = frozenset({"margin"}), for example.',
         )
 
 

@@ -23,6 +23,11 @@ from tests.support.helpers import alframe as alframe_command
         (["thresold=0.9"], "Did you mean auto_label.threshold?"),
         (["foo=1"], "foo: no such key or group."),
         (["query=margn"], "query=margn: no such option. Did you mean margin? There are: badge, bald,"),
+        (
+            ["query=mine.MyClass"],
+            "query=mine.MyClass: no such option. For a class of your own write query._target_=mine.MyClass. ",
+        ),
+        (["query=MyClass"], "For a class of your own write query._target_=PACKAGE.MyClass. "),
         (["experiment=publish"], "experiment=publish: no such option. Did you mean published?"),
         (["-m", "+sweep=nope"], "sweep=nope: no such option. There are:"),
         (["quey=margin"], "Did you mean query?"),
