@@ -49,7 +49,7 @@ def check_component(group: str, component: object) -> None:
             f"{type(component).__qualname__} without {' and '.join(missing)}",
             hint,
         )
-    needs = getattr(component, "needs", frozenset())
+    needs: object = getattr(component, "needs", frozenset())
     if not isinstance(needs, (frozenset, set)) or not all(isinstance(need, str) for need in needs):
         raise ConfigError(
             group,
