@@ -23,6 +23,7 @@ from alframe.data import ImageDataset
 from alframe.data.fingerprint import fingerprint
 from alframe.oracle.callable import Answers, CallableOracle
 from alframe.tracking import ConsoleTracker, Outcome, TrialInfo
+from alframe.tracking.console_check import advice_lines
 from alframe.trial.directory import finished_summary
 from alframe.trial.label_result import LabelResult, load_result, save_result
 from alframe.trial.python_call import as_of_call, check_call, plain_torch
@@ -31,6 +32,7 @@ from alframe.trial.run import Replacements, run_trial
 __all__ = ["LabelResult", "label"]
 
 _PLAIN = (bool, int, float, str, type(None))  # types of attributes that identify a user's object
+_CALLER = 5  # levels of the stack from a warning to the call of `label`, through its two decorators
 
 
 @as_of_call()
@@ -86,9 +88,9 @@ def label(
     choices.pop("tracker", None)
     call = _Call(config=config, choices=choices, objects=objects, dataset=dataset, console=console)
     if directory is not None:
-        return _finished(call, Path(directory)) or _run(call, Path(directory))
+        return _finished(call, Path(directory)) or _run(call, Path(directory), ConsoleTracker(again="call"))
     with tempfile.TemporaryDirectory(prefix="alframe-") as folder:
-        return _run(call, Path(folder))
+        return _run(call, Path(folder), ConsoleTracker(again=None))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,21 +130,24 @@ def _finished(call: _Call, directory: Path) -> LabelResult | None:
         f"directory: the trial in {directory} is finished, so that its result is returned. Give another "
         "directory for a new trial.",
         TrialNotice,
-        stacklevel=3,
+        stacklevel=_CALLER,
     )
     return _result(call, summary, ledger, reports)
 
 
-def _run(call: _Call, directory: Path) -> LabelResult:
-    """Run a trial in a directory and return its result."""
+def _run(call: _Call, directory: Path, console: ConsoleTracker) -> LabelResult:
+    """Run a trial in a directory and return its result; warn if its auto-labels are not to be used."""
     memory = _Memory(data=call.data)
     replacements = Replacements(
         dataset=call.dataset,
         components=call.objects,
         trackers=[memory],
-        console=ConsoleTracker() if call.console else None,
+        console=console if call.console else None,
     )
     summary = run_trial(call.config, directory, choices=call.choices, replacements=replacements)
+    advice = advice_lines(summary, call.config, directory)
+    if advice and not call.console:
+        warnings.warn(advice[0], TrialNotice, stacklevel=_CALLER)
     assert memory.ledger is not None, "a finished trial passes its ledger to its trackers"
     return _result(call, summary, memory.ledger, tuple(memory.reports))
 

@@ -170,6 +170,22 @@ def test_names_numbers_and_none_are_answers_and_names_are_returned(digits, tmp_p
         assert (result.labels[aside] == -1).all()
 
 
+def test_bad_auto_labels_are_told_also_without_a_console(digits):
+    images, truth = digits
+    settings = {**ONE_ROUND, "initial.num": 20, "learner.steps": 2, "check.num": 30}
+    with pytest.warns(
+        TrialNotice, match=r"^Do not use the auto-labels as they are: up to .* may be wrong"
+    ) as notices:
+        label(
+            images,
+            oracle=lambda index: truth[index],
+            class_names=[str(k) for k in range(10)],
+            remainder="auto",
+            settings=settings,
+        )
+    assert notices[0].filename == __file__
+
+
 def test_own_objects_replace_names(digits):
     class First:
         needs = frozenset()
@@ -220,8 +236,9 @@ def test_a_directory_holds_the_trial_and_is_not_written_over(digits, tmp_path, c
     assert capsys.readouterr().out == ""
     rows = read_rows(tmp_path / "trial" / "labels.csv")
     assert [int(row["label"]) for row in rows] == result.labels.tolist()
-    with pytest.warns(TrialNotice, match="is finished, so that its result is returned"):
+    with pytest.warns(TrialNotice, match="is finished, so that its result is returned") as notices:
         again = label(images, truth, directory=str(tmp_path / "trial"), settings=ONE_ROUND)
+    assert notices[0].filename == __file__
     assert repr(again) == repr(result)
     assert (again.ledger.order_N == result.ledger.order_N).all()
     assert (again.labels == result.labels).all()
@@ -291,6 +308,26 @@ def test_class_names_may_look_like_references(digits, tmp_path):
         again = label(*digits, settings=ONE_ROUND, **call)
     assert (again.names == first.names).all()
     assert {"${", "${seed}"} <= set(first.names)
+
+
+def test_the_console_speaks_of_files_only_if_they_are_kept(digits, tmp_path, capsys):
+    label(*digits, settings=ONE_ROUND, console=True)
+    assert "Labelled 400 of 400" in (printed := capsys.readouterr().out)
+    assert "Files in" not in printed
+    call = {"console": True, "settings": ONE_ROUND, "query": _Failing()}
+    with pytest.raises(TrialError, match="enough"):
+        label(*digits, **call)
+    assert "labels so far" not in capsys.readouterr().out
+    with pytest.raises(TrialError, match="enough"):
+        label(*digits, **call, directory=tmp_path / "trial")
+    assert "The same call continues from the last finished round." in capsys.readouterr().out
+
+
+class _Failing:
+    needs = frozenset()
+
+    def select(self, scores, labelled, n, generator):
+        raise TrialError("enough")
 
 
 def test_waiting_for_people_speaks_of_the_call(digits, tmp_path):

@@ -19,14 +19,21 @@ _STAGES = {"train": "training", "score": "scoring", "read": "reading images"}
 class ConsoleTracker:
     """Prints to `out`. The progress bar goes to stderr, and only if that is a terminal."""
 
-    def __init__(self, out: TextIO | None = None, bar: bool | None = None, title: str | None = None) -> None:
+    def __init__(
+        self,
+        out: TextIO | None = None,
+        bar: bool | None = None,
+        title: str | None = None,
+        again: str | None = "command",
+    ) -> None:
         """Choose the output and its extent.
 
         Args:
             out: None for stdout. bar: whether to draw a progress bar, None for yes if stderr is a terminal.
             title: of a trial in a sweep. It then has no table, and the sweep prints how it ended.
+            again: what continues the trial, a command or a call; None if its files are not kept.
         """
-        self._title = title
+        self._title, self._again = title, again
         self._out = out or sys.stdout
         self._wants_bar = sys.stderr.isatty() if bar is None else bar
         self._bar: Any = None
@@ -107,16 +114,16 @@ class ConsoleTracker:
             return
         assert self._info is not None
         if outcome.summary is None:
-            if outcome.ledger is not None:
+            if outcome.ledger is not None and self._again is not None:
                 self._print(
                     f"{outcome.status}; the labels so far are in {shown(self._info.directory)}/{LABELS}"
                 )
-                self._print("The same command continues from the last finished round.")
+                self._print(f"The same {self._again} continues from the last finished round.")
                 for line in sync_line(self._info.directory):
                     self._print(line)
             return
         summary, directory = outcome.summary, self._info.directory
-        for line in closing_summary(summary, directory):
+        for line in closing_summary(summary, None if self._again is None else directory):
             self._print(line)
         for line in advice_lines(summary, self._info.config, directory):
             self._print(line)

@@ -26,8 +26,8 @@ NOTABLE = 0.25
 _LISTED = (LABELS, LABELS_BY_NAME, ROUNDS, SUMMARY, CONFIG, SUSPECTS, WANDB, TENSORBOARD)
 
 
-def closing_summary(summary: TrialSummary, directory: Path) -> list[str]:
-    """Return the lines for the end of a finished trial."""
+def closing_summary(summary: TrialSummary, directory: Path | None) -> list[str]:
+    """Return the lines for the end of a finished trial; `directory` is None if its files are not kept."""
     n = summary.n_samples
     left = n - summary.hand_labels - summary.auto_labels
     lines = [
@@ -47,6 +47,8 @@ def closing_summary(summary: TrialSummary, directory: Path) -> list[str]:
         lines.append(f"  cost          {summary.cost:>11,.2f}")
     lines += check_lines(summary)
     lines += _certificate(summary.certificate)
+    if directory is None:
+        return lines
     present = [name for name in _LISTED if (directory / name).exists()]
     lines.append(f"Files in {shown(directory)}: {' '.join(present)}")
     return lines + sync_line(directory)

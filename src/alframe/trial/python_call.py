@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from alframe.core.errors import AnswersNeeded, ConfigError, UserError
+from alframe.core.errors import AlframeError, ConfigError
 from alframe.core.file_names import KEY
 from alframe.oracle.callable import CallableOracle
 
@@ -22,6 +22,7 @@ _OF_CALL = {
     f"Set {KEY} to": "Give as directory",
     f"set {KEY} to": "give as directory",
     KEY: "directory",
+    "run the same command": "make the same call",
     "same command": "same call",
     "data_dir: ": "images: ",
 }
@@ -49,7 +50,7 @@ def as_of_call() -> Iterator[None]:
     """Let errors for people name the arguments of the call and not the keys of a command."""
     try:
         yield
-    except (UserError, AnswersNeeded) as error:
+    except AlframeError as error:
         text = str(error)
         if text.startswith("settings: "):  # it names a key as it was given
             raise
