@@ -34,7 +34,7 @@ from speed.compiled import compiled_contestants
 from speed.floor import Floor
 from speed.naive import EARLY, WORKERS, Naive
 from speed.product import Product, engines_that_apply
-from speed.task import RECIPES, ImageSource, Task, open_source
+from speed.task import RECIPES, ImageSource, Task, fitted, open_source
 from speed.trials import timed_trial
 
 QUICK_TRIAL = ["data.limit=2000", "stopping.min_rounds=1", "stopping.max_rounds=1"]
@@ -100,7 +100,8 @@ def _rates(
 ) -> tuple[list[Record], list[str]]:
     device = f"device={options.device}"
     tasks = [
-        Task(name=name, config=composed([*RECIPES[name], device]), source=source) for name in options.recipes
+        Task(name=name, config=fitted(composed([*RECIPES[name], device]), source), source=source)
+        for name in options.recipes
     ]
     naives = [Naive(task, best) for task in tasks]
     for naive in naives:

@@ -130,6 +130,7 @@ def work(job: dict[str, Any]) -> dict[str, Any]:
 
 def one_round(job: dict[str, Any], config: dict[str, Any]) -> dict[str, Any]:
     """Return the figures of a fit and, unless the job is a fit alone, of scoring and selection."""
+    from alframe.config.by_data import chosen_by_data, with_choices
     from alframe.core.ledger import LabelLedger, Source
     from alframe.core.seeds import derive_generator
     from alframe.trial.assemble import assemble, load_data
@@ -137,6 +138,9 @@ def one_round(job: dict[str, Any], config: dict[str, Any]) -> dict[str, Any]:
 
     settings = read_settings(config)
     dataset = load_data(settings)
+    n_samples, n_channels = dataset.images_N.shape[:2]
+    chosen = chosen_by_data(config, n_samples=n_samples, n_channels=n_channels)
+    settings = read_settings(with_choices(config, chosen))
     ledger = LabelLedger.empty(len(dataset))
     start = time.perf_counter()
     trial = assemble(settings, dataset, ledger.member_N, progress=lambda stage, done, total: None)

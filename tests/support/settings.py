@@ -18,6 +18,7 @@ def standard_rules(**bounds: Any) -> AnyOf:
         "max_hand_labels": None,
         "learn_last": False,
         "max_cost": None,
+        "max_untrusted_rounds": None,
     }
     return standard(**{**off, **bounds})
 

@@ -11,6 +11,7 @@ from torch import nn
 from torch.utils.data import Dataset
 from torchvision.datasets import MNIST
 
+from alframe.config.by_data import chosen_by_data, with_choices
 from alframe.config.compose import composed
 from alframe.core.errors import DataError
 from alframe.core.records import Labelled
@@ -110,6 +111,12 @@ class Task:
             n_classes=self.source.dataset.n_classes,
         )
         return network
+
+
+def fitted(config: dict[str, Any], source: ImageSource) -> dict[str, Any]:
+    """Return a config with the keys that are chosen by the data."""
+    n_samples, n_channels = source.dataset.images_N.shape[:2]
+    return with_choices(config, chosen_by_data(config, n_samples=n_samples, n_channels=n_channels))
 
 
 def open_source(data_dir: str | None) -> ImageSource:

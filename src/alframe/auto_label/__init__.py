@@ -1,6 +1,7 @@
 """Auto-label policies, which decide which predictions become labels."""
 
 from alframe.auto_label.calibrated import CalibratedPolicy
+from alframe.auto_label.checked import CheckedPolicy
 from alframe.auto_label.colander import ColanderPolicy
 from alframe.auto_label.consensus import ConsensusPolicy
 from alframe.auto_label.threshold import PerClassPolicy, ThresholdPolicy, TopKPolicy
@@ -8,6 +9,7 @@ from alframe.auto_label.validated import ValidatedPolicy
 
 __all__ = [
     "CalibratedPolicy",
+    "CheckedPolicy",
     "ColanderPolicy",
     "ConsensusPolicy",
     "PerClassPolicy",

@@ -27,16 +27,25 @@ def whole(least: int, *, most: int | None = None, optional: bool = False) -> Che
     return check
 
 
-def number(*, above: float | None = None, least: float | None = None, most: float | None = None) -> Check:
-    """Return a check for a finite number within bounds."""
+def number(
+    *,
+    above: float | None = None,
+    least: float | None = None,
+    most: float | None = None,
+    optional: bool = False,
+) -> Check:
+    """Return a check for a finite number within bounds, or null if `optional`."""
     parts = [
         f"above {above:g}" if above is not None else "",
         f"of at least {least:g}" if least is not None else "",
         f"of at most {most:g}" if most is not None else "",
     ]
     expected = "a number " + " and ".join(part for part in parts if part)
+    expected += " or null" if optional else ""
 
     def check(key: str, value: Any) -> None:
+        if value is None and optional:
+            return
         fits = isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < float("inf")
         fits = fits and (above is None or value > above)
         fits = fits and (least is None or value >= least)
@@ -71,7 +80,8 @@ def one_of(*choices: Any) -> Check:
     """Return a check for one of a few values."""
 
     def check(key: str, value: Any) -> None:
-        if value not in choices or isinstance(value, bool) != isinstance(choices[0], bool):
+        alike = [each for each in choices if isinstance(each, bool) == isinstance(value, bool)]
+        if value not in alike:
             shown = " or ".join("null" if choice is None else str(choice).lower() for choice in choices)
             raise ConfigError(key, shown, value)
 

@@ -17,9 +17,11 @@ _AUTO_LABEL_USES = {
     "alframe.learner.ConsistencyRecipe": ("consistency", "train"),
     "alframe.learner.SupervisedRecipe": ("train", "ignore"),
 }
+# Keys that may be null if the learner has a section `by_data`.
+_BY_DATA = ("steps", "steps_growth", "pool_batch_size", "warm_start")
 
 _PARTS_OF_A_RECIPE = {
-    "augment": ("rotation", "scale", "shear", "shift", "elastic"),
+    "augment": ("rotation", "scale", "shear", "shift", "elastic", "flip"),
     "one_cycle": ("pct_start", "div_factor", "final_div_factor", "three_phase"),
 }
 
@@ -120,6 +122,10 @@ def learner(key: str, value: Any) -> None:
     """Check settings of a recipe that depend on each other: auto-labels, early stopping and epochs."""
     if not isinstance(value, dict):
         return
+    for name in _BY_DATA if value.get("by_data") is None else ():
+        if name in value and value[name] is None:
+            hint = f"Only a learner with a section {key}.by_data chooses it by the data."
+            raise ConfigError(f"{key}.{name}", "a value", "null", hint)
     uses = _AUTO_LABEL_USES.get(value.get("_target_", ""))
     if uses is not None:
         for part, names in _PARTS_OF_A_RECIPE.items():

@@ -17,6 +17,12 @@ from alframe.config.checks import (
 )
 
 MAX_BATCH = 2**20
+_ALTERATIONS = ("rotation", "scale", "shear", "shift", "elastic", "flip")
+# The keys of each part of `learner.by_data`.
+_BY_DATA = {
+    ("small", "large"): ("steps", "steps_growth", "pool_batch_size", "warm_start"),
+    ("grey", "colour"): tuple(f"augment.{name}" for name in _ALTERATIONS),
+}
 ENGINES = ("auto", "reference", "graph")
 
 RANGES: dict[str, Check] = {
@@ -71,6 +77,8 @@ RANGES: dict[str, Check] = {
     "query.neighbours": whole(1),
     "query.purity": probability,
     "auto_label.threshold": probability,
+    "auto_label.check_share": share(),
+    "auto_label.sure_share": number(least=0, most=1),
     "auto_label.keep": one_of("permanent", "rejudge"),
     "auto_label.thresholds": keys.class_thresholds,
     "auto_label.num": whole(1, optional=True),
@@ -95,6 +103,7 @@ RANGES: dict[str, Check] = {
     "stopping.share": share(zero=True, one=False),
     "stopping.min_rounds": whole(1),
     "stopping.max_rounds": whole(1, optional=True),
+    "stopping.max_untrusted_rounds": whole(1, optional=True),
     "stopping.max_hand_labels": whole(1, optional=True),
     "stopping.learn_last": one_of(True, False),
     "stopping.max_cost": positive,
@@ -103,21 +112,24 @@ RANGES: dict[str, Check] = {
     "stopping.hand_label": number(least=0),
     "stopping.auto_label": number(least=0),
     "stopping.hour": number(least=0),
-    "learner.steps": whole(1),
-    "learner.steps_growth": whole(0),
+    "learner.steps": whole(1, optional=True),
+    "learner.steps_growth": whole(0, optional=True),
     "learner.max_pool_passes": positive,
     "learner.batch_size": whole(1, most=MAX_BATCH),
-    "learner.pool_batch_size": whole(0, most=MAX_BATCH),
+    "learner.pool_batch_size": whole(0, most=MAX_BATCH, optional=True),
     "learner.average_decay": number(least=0, most=1),
     "learner.confident": number(least=0, most=1),
     "learner.augment": keys.mapping,
     "learner.one_cycle": keys.mapping,
     "learner.optimizer": keys.mapping,
-    "learner.augment.rotation": number(least=0, most=180),
-    "learner.augment.scale": number(least=0),
-    "learner.augment.shear": number(least=0),
-    "learner.augment.shift": number(least=0, most=1),
-    "learner.augment.elastic": number(least=0),
+    "learner.augment.rotation": number(least=0, most=180, optional=True),
+    "learner.augment.scale": number(least=0, optional=True),
+    "learner.augment.shear": number(least=0, optional=True),
+    "learner.augment.shift": number(least=0, most=1, optional=True),
+    "learner.augment.elastic": number(least=0, optional=True),
+    "learner.augment.flip": share(zero=True),
+    "learner.by_data": keys.mapping,
+    "learner.by_data.small_below": whole(0),
     "learner.one_cycle.pct_start": probability,
     "learner.one_cycle.div_factor": number(above=0),
     "learner.one_cycle.final_div_factor": number(above=0),
@@ -133,7 +145,7 @@ RANGES: dict[str, Check] = {
     "learner.max_epochs": whole(1, optional=True),
     "learner.inputs": one_of("unit", "standard"),
     "learner": keys.learner,
-    "learner.warm_start": one_of(True, False),
+    "learner.warm_start": one_of(True, False, None),
     "learner.crop": whole(0),
     "learner.ensemble": whole(1),
     "learner.scoring_batch_size": whole(1, most=MAX_BATCH, optional=True),
@@ -176,6 +188,12 @@ RANGES: dict[str, Check] = {
     "tracker.group": keys.from_environment("WANDB_RUN_GROUP", optional_text),
     "tracker.tags": keys.from_environment("WANDB_TAGS", keys.wandb_tags),
     "tracker.max_images": whole(0),
+}
+RANGES |= {
+    f"learner.by_data.{part}.{key}": RANGES[f"learner.{key}"]
+    for parts, keys_of_parts in _BY_DATA.items()
+    for part in parts
+    for key in keys_of_parts
 }
 
 

@@ -1,6 +1,9 @@
 """The components of a trial: everything that the loop calls."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+
+from torch import Tensor
 
 from alframe.core.protocols import (
     CHEAP,
@@ -21,7 +24,8 @@ class Components:
     """The components of a trial.
 
     `query` is None if no question is asked, `auto_label` if nothing is auto-labelled, `certifier` if no
-    certificate is wanted, `checker` if the auto-labels are not checked.
+    certificate is wanted, `checker` if the auto-labels are not checked. `copies` returns int64, for each
+    sample the first one with an equal image, or None if no two images are equal.
     """
 
     initial: SeedSet
@@ -33,6 +37,7 @@ class Components:
     evaluator: Evaluator
     certifier: Certifier | None = None
     checker: Checker | None = None
+    copies: Callable[[], Tensor | None] | None = None
 
     @property
     def pool_needs(self) -> frozenset[str]:

@@ -13,6 +13,7 @@ from alframe.core.question import ask
 from alframe.core.records import NO_SCORES, PoolScores
 from alframe.core.reports import Certificate, RoundReport
 from alframe.core.round_log import Clock, RoundLog, report_round
+from alframe.core.spot_checks import picks
 from alframe.core.steps import (
     RoundState,
     audit_auto_labels,
@@ -91,7 +92,7 @@ def label_dataset(
         log.validation_errors = error_by_share(validation)
         # 4. and 5. Auto-label the most confident, hand label the least confident.
         state = RoundState(ledger=ledger, scores=pool, validation=validation)
-        for pick in ("auto", "hand") if plan.order == "auto_first" else ("hand", "auto"):
+        for pick in picks(components, plan):
             if pick == "auto":
                 state, log.accepted = auto_label(components, plan, state, round)
             elif not final:

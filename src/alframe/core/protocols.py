@@ -115,6 +115,8 @@ class AutoLabelPolicy(Protocol):
 
     A policy that wants a validation set has an attribute `validation_size`: the number of samples of the
     pool that the oracle labels for it beforehand. Those still in use are passed to `accept`.
+
+    A policy that makes spot checks also has the methods of `SpotChecks`.
     """
 
     needs: frozenset[str]
@@ -123,6 +125,36 @@ class AutoLabelPolicy(Protocol):
         self, scores: PoolScores, validation: Validation | None, generator: torch.Generator
     ) -> Accepted:
         """Return the accepted samples of the pool with their labels."""
+        ...
+
+
+@runtime_checkable
+class SpotChecks(AutoLabelPolicy, Protocol):
+    """A policy that has predictions checked before it accepts them.
+
+    A part of each question is drawn at random from the predictions that it trusts, and the question comes
+    before the auto-labels.
+    """
+
+    def checked(self) -> tuple[int, int]:
+        """The number of spot checks so far, and how many of these predictions were wrong."""
+        ...
+
+    def trusted(self, scores: PoolScores) -> Tensor:
+        """Return (P,) bool: the predictions to accept if spot checks allow it."""
+        ...
+
+    def n_checks(self, n: int, n_trusted: int, n_pool: int) -> int:
+        """Return how many of n questions are spot checks, if `n_trusted` of the pool are trusted."""
+        ...
+
+    def learn(self, scores: PoolScores, label_N: Tensor) -> None:
+        """Take the spot checks of a round.
+
+        Args:
+            scores: of the samples, from before the answers.
+            label_N: int64, the current labels of all samples; negative for answers that name no class.
+        """
         ...
 
 

@@ -93,6 +93,8 @@ class RoundRow:
         note: a remark for people, such as why no auto-label was accepted.
         set_aside: samples so far that the oracle answered with "cannot tell" or "no class"; they are among
             hand_labels and in no rate.
+        spot_checks: predictions that were checked so far before any is accepted.
+        spot_checks_wrong: the wrong ones among them.
     """
 
     round: int
@@ -118,6 +120,8 @@ class RoundRow:
     cost: float | None = None
     note: str | None = None
     set_aside: int = 0
+    spot_checks: int | None = None
+    spot_checks_wrong: int | None = None
 
     def to_csv(self) -> dict[str, str]:
         """Return the text of each cell by its column; floats keep every digit."""
@@ -154,6 +158,8 @@ class RoundReport:
         validation_errors: pairs (share of the pool, share of wrong predictions among the validation samples
             that are at least as confident), the most confident first.
         kept_for_check: hand labels of stopping.max_hand_labels that only the check at the end may use.
+        spot_checks, spot_checks_wrong: predictions that were checked so far before any is accepted, and the
+            wrong ones among them; None for policies without spot checks.
     """
 
     kind: Kind
@@ -172,6 +178,8 @@ class RoundReport:
     cost: float | None = None
     validation_errors: tuple[tuple[float, float], ...] = ()
     kept_for_check: int = 0
+    spot_checks: int | None = None
+    spot_checks_wrong: int | None = None
 
     def budget_spent(self, max_hand_labels: int) -> str | None:
         """Return that the rounds have used a budget of hand labels, or None if they have not."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from alframe.core.components import Components
 from alframe.core.ledger import LabelLedger, Source
 from alframe.core.loop_plan import LoopPlan
+from alframe.core.protocols import SpotChecks
 from alframe.core.records import Accepted
 from alframe.core.reports import FitReport, Kind, RoundReport
 
@@ -103,6 +104,9 @@ def report_round(
     )
     if not trained:
         return report
+    if isinstance(components.auto_label, SpotChecks):
+        n_checked, n_wrong = components.auto_label.checked()
+        report = replace(report, spot_checks=n_checked, spot_checks_wrong=n_wrong)
     return replace(report, stopped_because=_stop_reason(components, plan, report))
 
 

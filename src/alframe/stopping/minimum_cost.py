@@ -191,6 +191,7 @@ def mcal(
         max_hand_labels=max_hand_labels,
         learn_last=False,
         max_cost=max_cost,
+        max_untrusted_rounds=None,
     )
     cheapest: StoppingRule = MinimumCost(
         tolerance=tolerance,

@@ -120,6 +120,29 @@ class MaxCost:
         return None
 
 
+@dataclass(frozen=True, kw_only=True)
+class Untrusted:
+    """Stops when spot checks have allowed no auto-label for a number of rounds.
+
+    Without it, a trial whose classifier cannot learn the classes would ask about every sample.
+
+    Attributes:
+        max_untrusted_rounds: at least 1.
+    """
+
+    max_untrusted_rounds: int
+
+    def __post_init__(self) -> None:
+        check_fields("stopping", self)
+
+    def reason(self, report: RoundReport) -> str | None:
+        """Return why the rounds end, or None."""
+        n, wrong = report.spot_checks, report.spot_checks_wrong
+        if n is None or report.counts.auto_labels or report.round < self.max_untrusted_rounds:
+            return None
+        return f"no auto-label was trusted in {report.round} rounds: {wrong} of {n} spot checks were wrong"
+
+
 @dataclass(frozen=True)
 class AnyOf:
     """Stops when one of several rules stops; the rules after it do not see that round.
@@ -148,12 +171,14 @@ def standard(
     max_hand_labels: int | None,
     learn_last: bool,
     max_cost: float | None,
+    max_untrusted_rounds: int | None,
 ) -> AnyOf:
     """Return the rules of conf/stopping/standard.yaml; None switches a bound off.
 
     Args:
         share, min_rounds: as in `UnlabelledBelow`. max_rounds: as in `MaxRounds`.
         max_hand_labels, learn_last: as in `HandBudget`. max_cost: as in `MaxCost`.
+        max_untrusted_rounds: as in `Untrusted`.
 
     Raises:
         ConfigError: a bound is out of range.
@@ -166,6 +191,8 @@ def standard(
         rules.append(HandBudget(max_hand_labels=max_hand_labels, learn_last=learn_last))
     if max_cost is not None:
         rules.append(MaxCost(max_cost=max_cost))
+    if max_untrusted_rounds is not None:
+        rules.append(Untrusted(max_untrusted_rounds=max_untrusted_rounds))
     if max_rounds is not None:
         rules.append(MaxRounds(max_rounds=max_rounds))
     return AnyOf(tuple(rules))

@@ -1,6 +1,7 @@
 """The terminal: a progress bar within a round, a line per round, a summary at the end."""
 
 import sys
+from collections.abc import Mapping
 from typing import Any, TextIO
 
 from tqdm import tqdm
@@ -58,6 +59,8 @@ class ConsoleTracker:
             f"alframe: labelling {info.n_samples:,} images of {info.data}, seed {info.seed}, "
             f"on {chosen['device']} ({chosen['precision']}, {chosen['engine']} engine)"
         )
+        if chosen.get("recipe"):
+            self._print(f"  chosen by the data: {_recipe(chosen['recipe'])}")
         if chosen.get("engine_reason"):
             self._print(f"  {chosen['engine_reason']}")
         if info.reports:
@@ -161,3 +164,18 @@ class ConsoleTracker:
 def _resumed(info: TrialInfo) -> str:
     done = info.reports[-1].round
     return f"resumed after {f'round {done}' if done else 'the seed set'}"
+
+
+def _recipe(choices: Mapping[str, Any]) -> str:
+    """Return the learner's keys that were chosen by the data, without those that switch something off.
+
+    >>> _recipe({"learner.steps": 150, "learner.warm_start": False, "learner.augment.shear": 0})
+    'learner: steps=150 warm_start=false'
+    """
+    parts = {key.removeprefix("learner."): value for key, value in choices.items()}
+    shown = [
+        f"{key}={str(value).lower()}"
+        for key, value in parts.items()
+        if value or not key.startswith("augment.")
+    ]
+    return f"learner: {' '.join(shown)}"

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from alframe.audit.certify import AuditCertifier
@@ -14,6 +15,7 @@ from alframe.core.errors import ConfigError
 from alframe.core.loop_plan import LoopPlan
 from alframe.core.protocols import MEMBERS, RememberingOracle, check_component
 from alframe.data import Bank, ImageDataset, Images, choose_members, make_bank, thinned_members
+from alframe.data.copies import Copies
 from alframe.learner import CNNLearner
 from alframe.learner.compute.autotune import Subject
 from alframe.learner.interfaces import Progress
@@ -77,6 +79,7 @@ def assemble(
     components = Components(
         learner=_learner(settings, dataset, member_N, subject, recipe, compute_plan, progress),
         evaluator=TruthEvaluator(dataset.truth_N, dataset.test_truth_T),
+        copies=Copies(make_bank(dataset.images_N, torch.device("cpu")), member_N.nonzero().flatten()),
         certifier=None if settings.certificate is None else AuditCertifier(settings.certificate),
         checker=checker,
         **parts,
@@ -195,7 +198,7 @@ def _learner(
         engine=compute_plan.engine,
         compute=compute,
         seed=settings.seed,
-        warm_start=learner.warm_start,
+        warm_start=bool(learner.warm_start),
         ensemble=learner.ensemble,
         scoring_batch_size=compute_plan.scoring_batch_size,
         committee=learner.committee,

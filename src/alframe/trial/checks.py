@@ -16,6 +16,8 @@ from alframe.trial.settings import LearnerSettings, TrialSettings
 # The optional parts of `PoolScores`, and the parts that need more than the logits.
 DETAILED = DETAILS | {"labelled_features"}
 NEEDS = SCORES | DETAILED
+# Permanent auto-labels below this threshold are warned about if the learner trains on them.
+SAFE_PERMANENT = 0.9999
 
 
 def check_needs(group: str, component: Any, learner: LearnerSettings, subject: Subject) -> None:
@@ -61,6 +63,21 @@ def check_classes(dataset: ImageDataset, member_N: Tensor) -> None:
             "data.limit: expected at least two classes among the samples that take part, got one. "
             "Write a larger data.limit."
         )
+
+
+def warn_of_permanent_errors(settings: TrialSettings) -> None:
+    """Warn if a low threshold gives labels for good that the learner trains on."""
+    threshold = (settings.auto_label or {}).get("threshold")
+    learns = settings.learner.recipe.get("auto_labels") == "train"
+    if threshold is None or threshold >= SAFE_PERMANENT or not learns or settings.plan.keep != "permanent":
+        return
+    warnings.warn(
+        f"auto_label.keep=permanent with auto_label.threshold={threshold:g} and learner.auto_labels=train: "
+        "wrong auto-labels stay and are learned from, so that errors grow with the rounds. Write "
+        f"auto_label.keep=rejudge, or auto_label.threshold={SAFE_PERMANENT:g} or more.",
+        TrialNotice,
+        stacklevel=2,
+    )
 
 
 def warn_of_oracle_errors(settings: TrialSettings) -> None:

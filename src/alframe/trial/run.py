@@ -12,6 +12,7 @@ from typing import Any
 from torch import Tensor
 
 from alframe._files import replace_file
+from alframe.config.by_data import chosen_by_data, with_choices
 from alframe.config.trial_identity import identity
 from alframe.config.validate import check
 from alframe.core.errors import TrialNotice
@@ -31,13 +32,13 @@ from alframe.tracking.files import file_lines
 from alframe.trial import resume
 from alframe.trial.answers import import_answers_of, import_old_answers, match_data
 from alframe.trial.assemble import Trial, assemble, build_tracker, load_data, members
-from alframe.trial.checks import warn_of_certificate, warn_of_oracle_errors
+from alframe.trial.checks import warn_of_certificate, warn_of_oracle_errors, warn_of_permanent_errors
 from alframe.trial.directory import occupied
 from alframe.trial.instantiate import check_targets, is_simulated
 from alframe.trial.python_call import plain_torch
 from alframe.trial.readable import readable
 from alframe.trial.session import TrialSession
-from alframe.trial.settings import TrialSettings, read_settings
+from alframe.trial.settings import TrialSettings, read_settings, with_learner
 from alframe.trial.state import TrialState
 
 
@@ -127,9 +128,12 @@ def _run(request: _Request, leaves_nothing: Callable[[], bool]) -> TrialSummary:
     keep_large_blocks()
     tracker = build_tracker(settings)
     warn_of_oracle_errors(settings)
+    warn_of_permanent_errors(settings)
     with limited_threads(settings.threads) as threads, _store(request, settings) as store:
         data = _matched_data(request, settings, state, store)
         warn_of_certificate(settings, int(data.member_N.sum()))
+        recipe = _chosen_recipe(request, data, state)
+        settings = with_learner(settings, with_choices(request.config, recipe))
         trial = _assembled(request, settings, data, store)
         if trial.dataset.files_N is not None:
             replace_file(request.directory / FILES, file_lines(trial.dataset.files_N))
@@ -139,7 +143,7 @@ def _run(request: _Request, leaves_nothing: Callable[[], bool]) -> TrialSummary:
         trackers = Trackers([*others, FilesTracker(), *([console] if console is not None else [])])
         session = TrialSession(
             trial=trial,
-            info=_info(request, settings, trial, state, threads),
+            info=_info(request, settings, trial, state, threads, recipe),
             identity={
                 "config": identity(request.config),
                 "data": data.fingerprint,
@@ -223,10 +227,25 @@ def _assembled(request: _Request, settings: TrialSettings, data: _Data, store: A
     )
 
 
+def _chosen_recipe(request: _Request, data: _Data, state: TrialState | None) -> dict[str, Any]:
+    """Return the learner's keys that the data decide, with their values; when resumed, the same."""
+    if state is not None and "recipe" in state.chosen:
+        return dict(state.chosen["recipe"])
+    n_channels = data.dataset.images_N.shape[1]
+    return chosen_by_data(request.config, n_samples=int(data.member_N.sum()), n_channels=n_channels)
+
+
 def _info(
-    request: _Request, settings: TrialSettings, trial: Trial, state: TrialState | None, threads: int
+    request: _Request,
+    settings: TrialSettings,
+    trial: Trial,
+    state: TrialState | None,
+    threads: int,
+    recipe: Mapping[str, Any],
 ) -> TrialInfo:
-    chosen = trial.compute_plan.chosen(threads) if state is None else dict(state.chosen)
+    chosen = {**trial.compute_plan.chosen(threads), "recipe": dict(recipe)}
+    if state is not None:
+        chosen = dict(state.chosen)
     most = settings.max_rounds
     return TrialInfo(
         directory=request.directory,

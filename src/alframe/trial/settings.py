@@ -4,7 +4,7 @@ A key that only some options have is None if the chosen option lacks it.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from alframe.audit.certificate import CertificateSpec
@@ -19,7 +19,7 @@ from alframe.learner.scoring.test_time_augmentation import Views
 Node = dict[str, Any]  # a section of the config: settings, mostly with a `_target_`
 _AMOUNT = ("share", "num", "default_share", "default_at_least")
 # Settings of the group `learner` that do not belong to the recipe.
-_NOT_OF_RECIPE = ("warm_start", "ensemble", "committee", "final", "crop", "scoring_batch_size")
+_NOT_OF_RECIPE = ("by_data", "warm_start", "ensemble", "committee", "final", "crop", "scoring_batch_size")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +31,7 @@ class LearnerSettings:
         crop: pixels cropped from each side of an image.
         scoring_batch_size: images per scoring pass, None for the fastest.
         images_per_step: images of a training step, None if the recipe has no batch_size.
+        warm_start: None if it is chosen by the data and the data is not known yet.
         warm_start, ensemble, committee, final: as in `CNNLearner`.
     """
 
@@ -39,7 +40,7 @@ class LearnerSettings:
     crop: int
     scoring_batch_size: int | None
     images_per_step: int | None
-    warm_start: bool
+    warm_start: bool | None
     ensemble: int
     committee: Committee
     final: FinalFit | None
@@ -132,6 +133,13 @@ def read_settings(config: Mapping[str, Any]) -> TrialSettings:
         answers_from=oracle.get(PEOPLE_KEY),
         oracle_rate=None if oracle.get("confusion") is not None else oracle.get("rate") or 0.0,
     )
+
+
+def with_learner(settings: TrialSettings, config: Mapping[str, Any]) -> TrialSettings:
+    """Return settings with the learner of another config, and the batch size of scoring that they have."""
+    learner = _learner(config["learner"], config["network"])
+    learner = replace(learner, scoring_batch_size=settings.learner.scoring_batch_size)
+    return replace(settings, learner=learner)
 
 
 def _learner(node: Node, network: Node) -> LearnerSettings:

@@ -49,7 +49,7 @@ from tests.support.helpers import alframe as alframe_command
         (["+certificate.tolerence=0.1"], "certificate: expected the settings tolerance, confidence, reach"),
         (["+cost.our=1"], "cost: expected the settings hand_label, auto_label, hour"),
         (["+data.imbalance.x=1"], "data.imbalance: expected the settings kind, ratio, shuffle_classes, got"),
-        (["+learner.augment.flip=1"], "learner.augment: expected the settings rotation, scale, shear"),
+        (["+learner.augment.blur=1"], "learner.augment: expected the settings rotation, scale, shear"),
         (["+learner.one_cycle.x=1"], "learner.one_cycle: expected the settings pct_start"),
         (["query=none", "+query.spread=2"], "the choice made for query has no such key and no other."),
         (["auto_label=none", "+auto_label.threshold=0.9"], "has no such key; it has keep."),

@@ -18,7 +18,7 @@ from alframe.learner.scoring.test_time_augmentation import Views
 from tests.support.helpers import small_recipe
 
 N = 40
-NO_CHANGE = ("rotation", "scale", "shear", "shift", "elastic")
+NO_CHANGE = ("rotation", "scale", "shear", "shift", "elastic", "flip")
 
 
 @pytest.fixture

@@ -19,10 +19,10 @@ from alframe.tracking.files import label_lines, replace_file, rounds_csv
 ROUNDS = """\
 round,train_samples,train_steps,train_seconds,score_seconds,hand_new,auto_new,hand_labels,auto_labels,\
 unlabelled,mislabelled,mislabelled_share,auto_label_error,coverage,threshold,test_accuracy,seconds,\
-train_loss,train_epochs,kind,cost,note,set_aside
-0,,,,,1,0,1,0,4,0,0.0,,0.0,,,0.25,,,seed,,,0
-1,1,30,2.5,0.125,1,2,2,2,1,1,0.2,0.5,0.4,0.75,0.9,61.0,0.3333333333333333,,round,0.12,,0
-2,,,,,1,0,3,2,0,1,0.2,0.5,0.4,,,0.5,,,closing,,,0
+train_loss,train_epochs,kind,cost,note,set_aside,spot_checks,spot_checks_wrong
+0,,,,,1,0,1,0,4,0,0.0,,0.0,,,0.25,,,seed,,,0,,
+1,1,30,2.5,0.125,1,2,2,2,1,1,0.2,0.5,0.4,0.75,0.9,61.0,0.3333333333333333,,round,0.12,,0,,
+2,,,,,1,0,3,2,0,1,0.2,0.5,0.4,,,0.5,,,closing,,,0,,
 """
 
 LABELS = """\

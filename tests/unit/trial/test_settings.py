@@ -42,10 +42,10 @@ def test_every_key_is_read_but_the_objective_of_a_search(default: dict[str, Any]
 
 def test_the_recipe_gets_the_settings_that_are_not_the_learner_s(default: dict[str, Any]) -> None:
     learner = read_settings(default).learner
-    rest = {"warm_start", "ensemble", "committee", "final", "crop", "scoring_batch_size"}
+    rest = {"warm_start", "ensemble", "committee", "final", "crop", "scoring_batch_size", "by_data"}
     assert set(learner.recipe) == set(default["learner"]) - rest
-    assert (learner.warm_start, learner.ensemble, learner.committee.kind) == (True, 3, "last_layer")
-    assert learner.images_per_step == 32 + 96
+    assert (learner.warm_start, learner.ensemble, learner.committee.kind) == (None, 3, "last_layer")
+    assert learner.images_per_step == 32
 
 
 @pytest.mark.parametrize(("networks", "n", "views"), [(0, 8, None), (2, 1, None), (2, 8, 8)])

@@ -20,6 +20,7 @@ class RandomDeformation(nn.Module):
         shift: largest shift, as a share of the image's side.
         elastic: standard deviation of the bends at the nodes of a coarse grid, as a share of the side; 0
             for none.
+        flip: probability in [0, 1] that an image is mirrored from left to right.
         image_size: (height, width).
         fill: (channels, 1, 1), the normalised value of pixels from outside the image.
         generator: on the images' device.
@@ -41,6 +42,7 @@ class RandomDeformation(nn.Module):
         shear: float,
         shift: float,
         elastic: float,
+        flip: float,
         image_size: tuple[int, int],
         fill: Tensor,
         generator: torch.Generator,
@@ -50,6 +52,7 @@ class RandomDeformation(nn.Module):
         limits = [math.radians(rotation), scale, scale, shear, 2 * shift, 2 * shift]
         device = fill.device
         self._generator = generator
+        self._flip = flip
         self.register_buffer("limits", torch.tensor(limits, device=device))
         self.register_buffer("fill", fill)
         self.register_buffer("x", _pixel_centres(width).to(device))
@@ -67,6 +70,9 @@ class RandomDeformation(nn.Module):
         """Return (size, height, width, 2): the input coordinates of each output pixel."""
         uniform = torch.rand(size, 6, generator=self._generator, device=device) * 2 - 1
         theta = affine_matrices(uniform * self.limits)
+        if self._flip:  # the first column multiplies x of the output
+            mirrored = torch.rand(size, generator=self._generator, device=device) < self._flip
+            theta[:, :, 0] *= torch.where(mirrored, -1.0, 1.0)[:, None]
         # Two outer sums instead of a matrix product per pixel.
         along_x = self.x[None, :, None] * theta[:, None, :, 0]
         along_y = self.y[None, :, None] * theta[:, None, :, 1] + theta[:, None, :, 2]

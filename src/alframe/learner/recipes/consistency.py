@@ -122,11 +122,11 @@ class ConsistencyRecipe:
         return Normalize(*bank.channel_statistics(index_N))
 
     def alter(self, bank: Bank, normalize: nn.Module, seed: int, strength: float = 1.0) -> RandomDeformation:
-        """Return the module that alters normalised images of a bank; `strength` scales its limits."""
+        """Return the module that alters normalised images; `strength` scales all limits but `flip`."""
         n_channels, height, width = bank.image_shape
         black = torch.zeros(1, n_channels, 1, 1, dtype=torch.uint8, device=bank.device)
         return RandomDeformation(
-            **{name: strength * limit for name, limit in self.augment.items()},
+            **{name: limit if name == "flip" else strength * limit for name, limit in self.augment.items()},
             image_size=(height, width),
             fill=normalize(black)[0],
             generator=torch.Generator(bank.device).manual_seed(seed),
@@ -156,7 +156,7 @@ class ConsistencyRecipe:
             weight=self.weight,
         )
         n_pool = len(labelled.pool_P) + int((~trusted_L).sum())
-        steps = self._steps(inputs, n_pool)
+        steps = self._steps(inputs, n_pool, len(labelled.pool_P) + len(labelled))
         return FitJob(
             module=module,
             n_labelled=int(trusted_L.sum()),
@@ -165,8 +165,8 @@ class ConsistencyRecipe:
             program=("consistency", id(self), id(bank), bool(n_pool and self.pool_batch_size)),
         )
 
-    def _steps(self, inputs: FitInputs, n_pool: int) -> int:
+    def _steps(self, inputs: FitInputs, n_pool: int, n_samples: int) -> int:
         steps = inputs.steps or self.steps + self.steps_growth * (inputs.round - 1)
         if self.max_pool_passes is None or n_pool == 0 or self.pool_batch_size == 0:
             return steps
-        return min(steps, max(1, math.ceil(self.max_pool_passes * n_pool / self.pool_batch_size)))
+        return min(steps, max(1, math.ceil(self.max_pool_passes * n_samples / self.pool_batch_size)))

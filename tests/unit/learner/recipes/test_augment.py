@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from alframe.learner.recipes import augment
 from alframe.learner.recipes.augment import RandomDeformation, affine_matrices
 
-NOTHING = {"rotation": 0.0, "scale": 0.0, "shear": 0.0, "shift": 0.0, "elastic": 0.0}
+NOTHING = {"rotation": 0.0, "scale": 0.0, "shear": 0.0, "shift": 0.0, "elastic": 0.0, "flip": 0.0}
 
 
 def deformation(height=8, width=8, fill=(0.0,), seed=0, **limits):
@@ -134,7 +134,7 @@ def test_bends_displace_smoothly_and_each_image_by_its_own():
     assert not torch.equal(moved[0], moved[1])
 
 
-ALL = {"rotation": 15, "scale": 0.15, "shear": 0.2, "shift": 0.06, "elastic": 0.04}
+ALL = {"rotation": 15, "scale": 0.15, "shear": 0.2, "shift": 0.06, "elastic": 0.04, "flip": 0.0}
 
 
 def test_the_seed_decides_the_deformation():
@@ -166,3 +166,12 @@ def test_images_are_channels_last_and_the_input_is_unchanged():
     assert out.is_contiguous(memory_format=torch.channels_last)
     assert out.dtype == torch.float32
     assert torch.equal(images, before)
+
+
+def test_a_part_of_the_images_is_mirrored():
+    ramp = torch.arange(8.0).expand(400, 1, 8, 8).contiguous()
+    out = deformation(8, 8, flip=0.25)(ramp)
+    mirrored = (out - ramp.flip(3)).abs().amax((1, 2, 3)) < 1e-4
+    plain = (out - ramp).abs().amax((1, 2, 3)) < 1e-4
+    assert bool((mirrored | plain).all())
+    assert 60 < int(mirrored.sum()) < 140

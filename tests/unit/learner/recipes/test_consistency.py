@@ -12,7 +12,7 @@ from alframe.learner.recipes.augment import RandomDeformation
 from tests.support.helpers import config_of
 
 SGD = partial(torch.optim.SGD, lr=0.1)
-STILL = {"rotation": 0.0, "scale": 0.0, "shear": 0.0, "shift": 0.0, "elastic": 0.0}
+STILL = {"rotation": 0.0, "scale": 0.0, "shear": 0.0, "shift": 0.0, "elastic": 0.0, "flip": 0.0}
 
 
 class Affine(nn.Module):
@@ -256,9 +256,9 @@ def test_an_empty_pool_leaves_the_labels(make_job, indices_of, cpu, ignore_progr
 
 
 def test_a_small_pool_is_not_passed_over_more_often_than_asked(make_job):
-    # 5 pool and 3 auto-labelled images in batches of pool_batch_size: 3 passes over 8 images.
+    # 3 passes over all 10 images in batches of 4, whatever is labelled.
     made = recipe(steps=100, pool_batch_size=4, max_pool_passes=3, auto_labels="consistency")
-    assert make_job(made).max_steps == 6
+    assert make_job(made).max_steps == 8
     assert make_job(recipe(steps=5, pool_batch_size=4, max_pool_passes=3)).max_steps == 5
 
 
@@ -308,7 +308,7 @@ def test_the_learning_rate_follows_one_cycle_over_the_whole_fit(make_job, cpu, i
 
 
 def test_two_fits_of_the_same_seed_are_the_same(make_job, cpu, ignore_progress):
-    limits = {"rotation": 15, "scale": 0.15, "shear": 0.2, "shift": 0.06, "elastic": 0.04}
+    limits = {"rotation": 15, "scale": 0.15, "shear": 0.2, "shift": 0.06, "elastic": 0.04, "flip": 0.5}
     weights = []
     for _ in range(2):
         torch.manual_seed(0)

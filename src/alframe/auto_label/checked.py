@@ -1,0 +1,133 @@
+"""Auto-labelling that is earned: random spot checks judge the predictions before any of them becomes a label.
+
+A classifier of few labels can be sure and wrong, on a small pool most of all. A part of each question is
+therefore drawn at random from the predictions above the threshold. The classifier has not learned from these
+samples, so that the answers estimate the error of what would be auto-labelled. Afterwards they are hand
+labels like all others.
+"""
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from alframe.auto_label.accept import accept_none, accept_where
+from alframe.auto_label.threshold_search import Cut, cut_by_tests
+from alframe.config.ranges import check_fields
+from alframe.core.log_odds import logit
+from alframe.core.records import Accepted, PoolScores, Validation
+
+NUM_CUTS = 20  # thresholds that are tested with one set of spot checks
+
+
+@dataclass(kw_only=True, eq=False)
+class CheckedPolicy:
+    """Accepts predictions above a threshold, once spot checks show that few enough of them are wrong.
+
+    It remembers its spot checks, so that an instance belongs to one trial. The tests look at the spot checks
+    of the last round, of the last two rounds and so on, since the errors of early classifiers say little.
+    This is a heuristic and no proof. A proof is `certificate.tolerance`.
+
+    Attributes:
+        threshold: a probability strictly between 0 and 1, the lowest that is accepted.
+        check_share: in (0, 1], the share of a question that is used for spot checks.
+        sure_share: in [0, 1]; spot checks begin if no more than this share of the pool is above the
+            threshold, or if the query strategy leaves questions unused. They go on until they allow a label.
+        tolerance: in (0, 1), the largest share of wrong predictions among the accepted.
+        delta: in (0, 1), the largest probability of so few errors at that share; see `cut_by_tests`.
+    """
+
+    threshold: float
+    check_share: float
+    sure_share: float
+    tolerance: float
+    delta: float
+    needs: frozenset[str] = field(default=frozenset(), init=False)
+
+    def __post_init__(self) -> None:
+        check_fields("auto_label", self)
+        none = torch.empty(0, dtype=torch.int64)
+        self._checks = {"index": none, "predicted": none, "label": none, "look": none}
+        self._log_odds_K = torch.empty(0)
+
+    def checked(self) -> tuple[int, int]:
+        """The number of spot checks so far, and how many of these predictions were wrong."""
+        return len(self._log_odds_K), int(self._wrong().sum())
+
+    def _wrong(self) -> Tensor:
+        """Return (K,) bool, True for a spot check whose prediction was wrong."""
+        return self._checks["predicted"] != self._checks["label"]
+
+    def trusted(self, scores: PoolScores) -> Tensor:
+        """Return (P,) bool: the predictions that become labels if the spot checks allow it."""
+        cut = self._cut()
+        lowest = logit(self.threshold)
+        return scores.log_odds_P.double() > (lowest if cut is None else max(lowest, cut.above))
+
+    def n_checks(self, n: int, n_trusted: int, n_pool: int) -> int:
+        """Return how many of n questions are spot checks, if `n_trusted` of the pool are trusted."""
+        if self._cut() is not None:
+            return 0
+        left_over = n - (n_pool - n_trusted)
+        sure = len(self._log_odds_K) == 0 and n_trusted > self.sure_share * n_pool
+        share = 0.0 if sure else self.check_share
+        return min(n_trusted, max(left_over, math.ceil(share * n)))
+
+    def learn(self, scores: PoolScores, label_N: Tensor) -> None:
+        """Remember the spot checks of a round.
+
+        Args:
+            scores: of the new spot checks, from before their answers.
+            label_N: int64, the current labels of all samples; negative for answers that name no class.
+                Earlier spot checks are judged by it too, since people may have changed an answer.
+        """
+        looks = self._checks["look"]
+        look = int(looks.max()) + 1 if len(looks) else 0
+        new = {"index": scores.index_P, "predicted": scores.predicted_P}
+        new |= {"label": scores.index_P, "look": torch.full_like(scores.index_P, look)}
+        joined = {name: torch.cat([old, new[name]]) for name, old in self._checks.items()}
+        joined["label"] = label_N[joined["index"]]
+        usable = joined["label"] >= 0
+        self._log_odds_K = torch.cat([self._log_odds_K, scores.log_odds_P.float()])[usable]
+        self._checks = {name: value[usable] for name, value in joined.items()}
+
+    def accept(
+        self, scores: PoolScores, validation: Validation | None, generator: torch.Generator
+    ) -> Accepted:
+        """Return the trusted predictions; none if there are spot checks and they do not allow it."""
+        n, wrong = self.checked()
+        cut = self._cut()
+        if n and cut is None:
+            note = f"no auto-labels yet: {wrong} of {n} spot checks of predictions were wrong"
+            return accept_none(scores, validation, note)
+        threshold = self.threshold
+        if cut is not None and cut.above > logit(threshold):
+            threshold = float(torch.tensor(cut.above, dtype=torch.float64).sigmoid())
+        return accept_where(self.trusted, scores, validation, threshold)
+
+    def _cut(self) -> Cut | None:
+        """Return the lowest cut that the newest spot checks allow, or None if they allow none."""
+        wrong_K, look_K = self._wrong(), self._checks["look"]
+        cuts = [
+            cut_by_tests(
+                self._log_odds_K[look_K >= first],
+                wrong_K[look_K >= first],
+                tolerance=self.tolerance,
+                delta=self.delta,
+                min_support=1,
+                num_cuts=NUM_CUTS,
+            )
+            for first in look_K.unique().tolist()
+        ]
+        return min((cut for cut in cuts if cut.accepts), key=lambda cut: cut.above, default=None)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the spot checks."""
+        return {**self._checks, "log_odds": self._log_odds_K}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continue with the spot checks that `state_dict` returned."""
+        self._checks = {name: state[name] for name in self._checks}
+        self._log_odds_K = state["log_odds"]

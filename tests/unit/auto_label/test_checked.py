@@ -1,0 +1,115 @@
+"""Auto-labelling that spot checks allow: how many are made, and what their answers allow."""
+
+import pytest
+import torch
+
+from alframe.auto_label import CheckedPolicy
+from alframe.core.records import PoolScores
+
+N = 400
+
+
+def policy(**changes: float) -> CheckedPolicy:
+    settings = {"threshold": 0.75, "check_share": 0.5, "sure_share": 0.95, "tolerance": 0.05, "delta": 0.1}
+    return CheckedPolicy(**{**settings, **changes})
+
+
+def scores(index: torch.Tensor, odds: float | torch.Tensor = 4.0, predicted: int = 0) -> PoolScores:
+    log_odds_P = odds if isinstance(odds, torch.Tensor) else torch.full((len(index),), odds)
+    return PoolScores(
+        index_P=index, predicted_P=torch.full_like(index, predicted), log_odds_P=log_odds_P.float()
+    )
+
+
+def checked(*rounds: tuple[int, int], odds: float = 4.0) -> CheckedPolicy:
+    """Return a policy after rounds of (spot checks, wrong ones among them)."""
+    made, first = policy(), 0
+    for n, wrong in rounds:
+        label_N = torch.zeros(N, dtype=torch.int64)
+        label_N[:first] = made._checks["label"]
+        label_N[first : first + wrong] = 1
+        made.learn(scores(torch.arange(first, first + n), odds), label_N)
+        first += n
+    return made
+
+
+def accept(made: CheckedPolicy, pool: PoolScores):
+    return made.accept(pool, None, torch.Generator())
+
+
+def test_without_spot_checks_it_is_the_threshold() -> None:
+    pool = scores(torch.arange(3), torch.tensor([0.0, 2.0, 1.0]))
+    accepted = accept(policy(), pool)
+    assert accepted.index_A.tolist() == [1]  # logit(0.75) = 1.0986
+    assert accepted.threshold == 0.75
+    assert policy().checked() == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("rounds", "accepts"),
+    [
+        ([(44, 0)], False),
+        ([(45, 0)], True),  # 0.95 ** 45 < 0.1
+        ([(45, 1)], False),
+        ([(77, 1)], True),
+        ([(20, 10), (45, 0)], True),  # the errors of the first round no longer count
+        ([(30, 5), (30, 5)], False),
+    ],
+)
+def test_nothing_is_accepted_before_enough_spot_checks_are_right(rounds, accepts) -> None:
+    accepted = accept(checked(*rounds), scores(torch.arange(200, 205)))
+    assert len(accepted.index_A) == (5 if accepts else 0)
+    n, wrong = map(sum, zip(*rounds, strict=True))
+    assert accepted.note == (
+        None if accepts else f"no auto-labels yet: {wrong} of {n} spot checks of predictions were wrong"
+    )
+
+
+def test_errors_at_low_confidence_raise_the_threshold() -> None:
+    made, odds = policy(), torch.cat([torch.full((60,), 5.0), torch.full((20,), 1.5)])
+    label_N = torch.zeros(N, dtype=torch.int64)
+    label_N[60:80] = 1
+    made.learn(scores(torch.arange(80), odds), label_N)
+    accepted = accept(made, scores(torch.tensor([100, 101]), torch.tensor([1.4, 6.0])))
+    assert accepted.index_A.tolist() == [101]
+    assert accepted.threshold > 0.75
+    assert made.trusted(scores(torch.tensor([100, 101]), torch.tensor([1.4, 6.0]))).tolist() == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("n", "n_trusted", "n_pool", "expected"),
+    [
+        (150, 58_264, 59_800, 0),  # MNIST's first round: sure of 97 % and enough others to ask about
+        (20, 100, 240, 10),
+        (20, 235, 240, 15),  # what the strategy leaves of the question
+        (20, 238, 240, 18),
+        (20, 4, 240, 4),
+        (20, 0, 240, 0),
+        (1, 100, 240, 1),
+    ],
+)
+def test_the_number_of_spot_checks(n: int, n_trusted: int, n_pool: int, expected: int) -> None:
+    assert policy().n_checks(n, n_trusted, n_pool) == expected
+    assert checked((45, 0)).n_checks(n, n_trusted, n_pool) == 0  # trusted: no more of them
+
+
+def test_spot_checks_that_have_begun_go_on_until_predictions_are_trusted() -> None:
+    assert policy().n_checks(20, 980, 1000) == 0
+    assert checked((10, 1)).n_checks(20, 980, 1000) == 10
+
+
+def test_a_changed_answer_and_one_that_names_no_class() -> None:
+    made, label_N = policy(), torch.zeros(N, dtype=torch.int64)
+    label_N[:2] = torch.tensor([1, -1])
+    made.learn(scores(torch.arange(4)), label_N)
+    assert made.checked() == (3, 1)
+    label_N[0] = 0
+    made.learn(scores(torch.arange(0)), label_N)
+    assert made.checked() == (3, 0)
+
+
+def test_the_state_continues_in_another_process() -> None:
+    made, other = checked((30, 0), (15, 0)), policy()
+    other.load_state_dict(made.state_dict())
+    assert other.checked() == (45, 0)
+    assert len(accept(other, scores(torch.arange(200, 205))).index_A) == 5
