@@ -102,6 +102,18 @@ def test_a_trial_that_was_killed_after_it_had_asked_waits(tmp_path: Path) -> Non
     assert only(tmp_path).wanted == 3
 
 
+def test_answers_that_were_refused_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    directory = leave_waiting(tmp_path / "t", ("cat", "dog", "zebra"))
+    reason = (
+        "oracle: some answers cannot be read: to_label.csv line 4: expected one of cat, dog, got 'zebra'."
+    )
+    (directory / "failure.json").write_text(json.dumps({"status": "failed", "reason": reason, "rounds": 0}))
+    assert run(directory) == 0
+    words = " ".join(capsys.readouterr().out.split())
+    assert "waiting for answers that can be read" in words
+    assert f"to correct {reason}" in words
+
+
 def test_damaged_files_of_a_waiting_trial_are_named(tmp_path: Path) -> None:
     directory = leave_waiting(tmp_path / "t")
     (directory / "answers.sqlite").write_bytes(b"not a store")

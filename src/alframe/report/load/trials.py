@@ -183,6 +183,8 @@ def _unfinished(directory: Path) -> WaitingTrial | LeftOut:
         status, reason = read_failure(directory)
         if status == "waiting":
             return read_waiting(directory, reason)
+        if status == "failed" and (directory / QUESTIONS / TO_LABEL).exists():  # answers that cannot be read
+            return read_waiting(directory, reason, refused=True)
         return LeftOut(directory=directory, status=status, reason=reason)
     if (directory / QUESTIONS / TO_LABEL).exists():  # its process was killed after it had asked
         return read_waiting(directory, "waiting for answers")

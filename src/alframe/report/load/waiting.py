@@ -29,7 +29,7 @@ class WaitingTrial:
         answers: all answers that the trial has read, also to earlier questions.
         at_most: answers that the plan wants at most, in all.
         file: to fill in, None if there is none.
-        reason: what the trial has printed, in one line.
+        reason: what the trial has printed, in one line. refused: True if it is why the answers were refused.
     """
 
     directory: Path
@@ -45,6 +45,7 @@ class WaitingTrial:
     at_most: int | None
     file: Path | None
     reason: str
+    refused: bool = False
 
     @property
     def is_filled_in(self) -> bool:
@@ -53,8 +54,11 @@ class WaitingTrial:
         return known and (self.answered or 0) + (self.filled or 0) >= (self.wanted or 0)
 
 
-def read_waiting(directory: Path, reason: str) -> WaitingTrial:
+def read_waiting(directory: Path, reason: str, *, refused: bool = False) -> WaitingTrial:
     """Return the trial in a directory that waits for answers.
+
+    Args:
+        directory: of the trial. reason: what it has printed. refused: it is why the answers were refused.
 
     Raises:
         Damaged: config.yaml or rounds.csv cannot be read.
@@ -84,6 +88,7 @@ def read_waiting(directory: Path, reason: str) -> WaitingTrial:
         at_most=_whole(told.get("at_most")),
         file=sheet if sheet.exists() else None,
         reason=reason,
+        refused=refused,
     )
 
 

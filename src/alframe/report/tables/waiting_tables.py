@@ -34,6 +34,8 @@ def waiting_section(waiting: Sequence[WaitingTrial]) -> Section:
 
 
 def _text(trial: WaitingTrial) -> str:
+    if trial.refused:
+        return f"The trial in {trial.directory} waits for answers and could not read some. {CONTINUE}"
     if trial.is_filled_in:
         return f"The trial in {trial.directory} waits for answers, and all are filled in. {CONTINUE}"
     where = "" if trial.file is None else f" Fill in the column label of {trial.file}."
@@ -55,6 +57,7 @@ def _facts(trial: WaitingTrial) -> Table:
         ("auto-labels after the last round", "" if last is None else count(last.auto_labels)),
         ("unlabelled after the last round", "" if last is None else count(last.unlabelled)),
         ("file to fill in", "" if trial.file is None else str(trial.file)),
+        ("to correct", trial.reason if trial.refused else ""),
         ("directory", str(trial.directory)),
     ]
     return Table(
@@ -102,6 +105,8 @@ def waiting_facts(waiting: Sequence[WaitingTrial]) -> list[tuple[str, str]]:
     if len(waiting) > 1:
         return [("waiting", counted(len(waiting), "trial"))]
     trial = waiting[0]
+    if trial.refused:
+        return [("waiting for", "answers that can be read")]
     return [("waiting for", "nothing more" if trial.is_filled_in else _missing(trial))]
 
 
