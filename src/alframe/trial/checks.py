@@ -8,7 +8,7 @@ from torch import Tensor
 from alframe.audit.feasibility import lack_of_room
 from alframe.core.errors import ConfigError, TrialNotice, UserError
 from alframe.data import ImageDataset
-from alframe.learner.compute.autotune import Subject
+from alframe.learner.compute.subject import Subject
 from alframe.learner.scoring.committee import DETAILS, check_network
 from alframe.learner.scoring.pool import SCORES
 from alframe.trial.settings import LearnerSettings, TrialSettings

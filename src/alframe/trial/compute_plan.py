@@ -4,15 +4,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from alframe.core.errors import ConfigError
-from alframe.data import ImageDataset, in_memory
-from alframe.learner.compute.autotune import Subject, choose_precision, choose_scoring_batch
+from alframe.data import DecodedImages, ImageDataset, in_memory
+from alframe.learner.compute.autotune import choose_precision, choose_scoring_batch
 from alframe.learner.compute.device import Compute
+from alframe.learner.compute.memory import USABLE, fitting_side, free_bytes, memory_need
+from alframe.learner.compute.subject import Subject
 from alframe.learner.engines.choose import choose_engine
 from alframe.learner.interfaces import Engine
 from alframe.trial.instantiate import instantiate
 from alframe.trial.settings import TrialSettings
 
 PROBED_IMAGES = 128  # of a training step in a probe, for recipes without a batch_size
+ADVISED_BYTES = 2**31  # of memory that an advised size needs at most
 SMALLEST_SIDE = 4  # pixels that cropping must leave
 
 
@@ -49,7 +52,9 @@ def build_compute_plan(settings: TrialSettings, dataset: ImageDataset, subject: 
     device = Compute.choose(settings.device, "float32").device
     compute = choose_precision(device, settings.precision, subject)
     choice = choose_engine(settings.engine, compute, streamed=not in_memory(dataset.images_N))
-    scoring_batch_size = choose_scoring_batch(compute, settings.learner.scoring_batch_size, subject)
+    scoring_batch_size = choose_scoring_batch(
+        compute, settings.learner.scoring_batch_size, subject, len(dataset)
+    )
     return ComputePlan(
         compute=compute,
         engine=choice.engine,
@@ -77,8 +82,31 @@ def make_subject(settings: TrialSettings, dataset: ImageDataset, recipe: Any) ->
         n_classes=dataset.n_classes,
         batch_size=learner.images_per_step or PROBED_IMAGES,
     )
+    _check_memory(settings, dataset, subject)
     _try_network(subject, recipe)
     return subject
+
+
+def _check_memory(settings: TrialSettings, dataset: ImageDataset, subject: Subject) -> None:
+    """Refuse images that need more memory in training than is free, and advise a size that works."""
+    need, free = memory_need(subject), free_bytes()
+    if need is None or free is None or Compute.choose(settings.device, "float32").device.type != "cpu":
+        return
+    n_bytes = need.training(subject.batch_size)
+    height, width = (int(side) for side in dataset.images_N.shape[2:])
+    if n_bytes <= USABLE * free:
+        return
+    side = fitting_side(n_bytes, min(free, ADVISED_BYTES), max(height, width))
+    size = [max(SMALLEST_SIDE, round(side * each / max(height, width))) for each in (height, width)]
+    hint = f"Write data.size=[{size[0]},{size[1]}]."
+    if not isinstance(dataset.images_N, DecodedImages):
+        hint = f"Scale them to about {size[0]} x {size[1]}, or write a smaller learner.batch_size."
+    raise ConfigError(
+        "data.size" if isinstance(dataset.images_N, DecodedImages) else "data",
+        f"images that can be trained on with {free / 2**30:.1f} GB of free memory, got {height} x {width} "
+        f"(height x width), which need about {n_bytes / 2**30:.0f} GB",
+        hint=hint,
+    )
 
 
 def _try_network(subject: Subject, recipe: Any) -> None:

@@ -7,8 +7,7 @@ the trial's config, so that a resumed trial computes the same bits.
 import json
 import statistics
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -17,33 +16,14 @@ from torch import Tensor, nn
 
 from alframe._machine import processor, recall, remember
 from alframe.learner.compute.device import Compute
+from alframe.learner.compute.memory import memory_need
+from alframe.learner.compute.subject import Subject
 
 SCORING_BATCHES = (128, 256, 512, 1024, 2048)
 DEFAULT_SCORING_BATCH = {"cpu": 512, "cuda": 4096, "mps": 1024}
 REPEATS = 7
+MAX_BYTES = 2**29  # of a measured step or a scoring pass; with larger images nothing is measured
 BUDGET_SECONDS = 2.0  # per measurement; a network that is too slow for that gets the default
-
-
-@dataclass(frozen=True, kw_only=True)
-class Subject:
-    """The network to measure.
-
-    Attributes:
-        network: makes it. config: its settings, part of the key under which the result is stored.
-        image_shape: (channels, height, width). n_classes: C. batch_size: images per training step.
-    """
-
-    network: Callable[..., nn.Module]
-    config: dict[str, Any]
-    image_shape: tuple[int, int, int]
-    n_classes: int
-    batch_size: int
-
-    def make(self) -> nn.Module:
-        """Return a new network; the global random state does not change."""
-        n_channels, height, width = self.image_shape
-        with torch.random.fork_rng(devices=[]):
-            return self.network(in_channels=n_channels, image_size=(height, width), n_classes=self.n_classes)
 
 
 def choose_precision(device: torch.device, asked: str, subject: Subject) -> Compute:
@@ -51,18 +31,40 @@ def choose_precision(device: torch.device, asked: str, subject: Subject) -> Comp
     compute = Compute.choose(str(device), asked)
     if asked != "auto" or device.type != "cpu" or compute.precision == "float32":
         return compute
+    need = memory_need(subject)
+    if need is not None and need.training(subject.batch_size) > MAX_BYTES:
+        return compute
     result = _measured_once("precision", subject, lambda: _measure_precision(device, subject))
     return Compute(device=device, precision=result["precision"])
 
 
-def choose_scoring_batch(compute: Compute, asked: int | None, subject: Subject) -> int:
-    """Return the images per scoring pass; on a CPU the fastest of a few, which depends on its caches."""
+def choose_scoring_batch(compute: Compute, asked: int | None, subject: Subject, n_images: int) -> int:
+    """Return the images per scoring pass; on a CPU the fastest of a few, which depends on its caches.
+
+    A pass needs at most `MAX_BYTES` and is not much larger than the pool of `n_images`.
+    """
     if asked is not None:
         return asked
     if compute.device.type != "cpu":
         return DEFAULT_SCORING_BATCH[compute.device.type]
+    batches = _fitting_batches(subject, n_images)
+    if len(batches) == 1:
+        return batches[0]
     name = f"scoring batch in {compute.precision}"
-    return int(_measured_once(name, subject, lambda: _measure_batch(compute, subject))["images"])
+    if batches != SCORING_BATCHES:
+        name = f"{name} up to {batches[-1]}"
+    return int(_measured_once(name, subject, lambda: _measure_batch(compute, subject, batches))["images"])
+
+
+def _fitting_batches(subject: Subject, n_images: int) -> tuple[int, ...]:
+    """Return the scoring batches to choose from; a single one if images are large."""
+    need = memory_need(subject)
+    most = max(SCORING_BATCHES)
+    if need is not None:
+        most = max(1, (MAX_BYTES - need.weights) // (need.scoring(1) - need.weights))
+    fitting = [n for n in SCORING_BATCHES if n <= most]
+    large = sum(n >= n_images for n in SCORING_BATCHES) - 1  # one is enough that holds the whole pool
+    return tuple(fitting[: max(1, len(SCORING_BATCHES) - max(0, large))]) or (most,)
 
 
 def _measured_once(setting: str, subject: Subject, measure: Callable[[], dict[str, Any]]) -> dict[str, Any]:
@@ -102,9 +104,9 @@ def _measure_precision(device: torch.device, subject: Subject) -> dict[str, Any]
     return {"precision": min(seconds, key=lambda each: seconds[each]), "seconds": seconds}
 
 
-def _measure_batch(compute: Compute, subject: Subject) -> dict[str, Any]:
+def _measure_batch(compute: Compute, subject: Subject, batches: Sequence[int]) -> dict[str, Any]:
     network = _made(subject).eval()
-    x = _random_images(subject, max(SCORING_BATCHES))
+    x = _random_images(subject, max(batches))
 
     def passes(batch_size: int) -> Callable[[], None]:
         def run() -> None:
@@ -114,9 +116,9 @@ def _measure_batch(compute: Compute, subject: Subject) -> dict[str, Any]:
 
         return run
 
-    seconds = _median_seconds({str(n): passes(n) for n in SCORING_BATCHES})
+    seconds = _median_seconds({str(n): passes(n) for n in batches})
     if not seconds:
-        return {"images": DEFAULT_SCORING_BATCH["cpu"]}
+        return {"images": min(DEFAULT_SCORING_BATCH["cpu"], max(batches))}
     return {"images": int(min(seconds, key=lambda each: seconds[each])), "seconds": seconds}
 
 

@@ -73,14 +73,15 @@ def test_a_given_setting_is_used(subject, timed, asked_for):
 def test_the_fastest_scoring_batch_is_taken_and_kept_per_precision(subject, timed):
     asked = timed(**{"256": 1.0})
     for precision in ("float32", "bfloat16", "float32"):
-        assert choose_scoring_batch(Compute(device=CPU, precision=precision), None, subject) == 256
+        assert choose_scoring_batch(Compute(device=CPU, precision=precision), None, subject, 10**6) == 256
     assert len(asked) == 2
 
 
 def test_a_scoring_batch_that_is_given_is_taken(subject, timed):
-    assert choose_scoring_batch(Compute(device=CPU, precision="float32"), 77, subject) == 77
+    assert choose_scoring_batch(Compute(device=CPU, precision="float32"), 77, subject, 10**6) == 77
     assert (
-        choose_scoring_batch(Compute(device=torch.device("cuda"), precision="float32"), None, subject) == 4096
+        choose_scoring_batch(Compute(device=torch.device("cuda"), precision="float32"), None, subject, 10**6)
+        == 4096
     )
     assert timed() == []
 
@@ -89,15 +90,15 @@ def test_a_scoring_batch_that_is_given_is_taken(subject, timed):
 def test_an_answer_that_makes_no_sense_is_asked_for_again(subject, timed, monkeypatch, kept):
     monkeypatch.setattr(probe, "recall", lambda key: kept)
     timed(**{"512": 1.0})
-    assert choose_scoring_batch(Compute(device=CPU, precision="float32"), None, subject) == 512
+    assert choose_scoring_batch(Compute(device=CPU, precision="float32"), None, subject, 10**6) == 512
 
 
 def test_another_network_thread_count_or_processor_is_another_question(subject, timed, monkeypatch):
     asked, compute = timed(), Compute(device=CPU, precision="float32")
-    choose_scoring_batch(compute, None, subject)
+    choose_scoring_batch(compute, None, subject, 10**6)
     monkeypatch.setattr(probe, "processor", lambda: ("another", frozenset()))
-    choose_scoring_batch(compute, None, subject)
-    choose_scoring_batch(compute, None, Subject(**{**vars(subject), "config": {"widths": [5]}}))
+    choose_scoring_batch(compute, None, subject, 10**6)
+    choose_scoring_batch(compute, None, Subject(**{**vars(subject), "config": {"widths": [5]}}), 10**6)
     assert len(asked) == 3
 
 
@@ -105,7 +106,8 @@ def test_the_real_clockwork_takes_turns_and_leaves_the_generator_alone(subject):
     torch.manual_seed(5)
     before = torch.get_rng_state()
     assert (
-        choose_scoring_batch(Compute(device=CPU, precision="float32"), None, subject) in probe.SCORING_BATCHES
+        choose_scoring_batch(Compute(device=CPU, precision="float32"), None, subject, 10**6)
+        in probe.SCORING_BATCHES
     )
     assert torch.equal(torch.get_rng_state(), before)
     turns = []
@@ -117,4 +119,4 @@ def test_the_real_clockwork_takes_turns_and_leaves_the_generator_alone(subject):
 def test_a_network_too_slow_to_measure_gets_the_default(subject, monkeypatch):
     monkeypatch.setattr(probe, "BUDGET_SECONDS", 0.0)
     compute = Compute(device=CPU, precision="float32")
-    assert choose_scoring_batch(compute, None, subject) == probe.DEFAULT_SCORING_BATCH["cpu"]
+    assert choose_scoring_batch(compute, None, subject, 10**6) == probe.DEFAULT_SCORING_BATCH["cpu"]
