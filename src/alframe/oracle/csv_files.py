@@ -102,11 +102,12 @@ class FilesOracle(PeopleOracle):
         sheet = read_sheet(file, self.dataset.class_names)
         problems += sheet.problems
         found: dict[int, int] = {}
+        written = self._written_names(file)
         for row in sheet.rows:
             if not row.label.strip():
                 continue
             where = f"{file.name} line {row.line}"
-            index = self._index_of(row, allowed)
+            index = self._index_of(row, allowed, written)
             answer = match_answer(row.label, self.dataset.class_names)
             if isinstance(index, str):
                 problems.append(f"{where}: {index}")
@@ -118,17 +119,31 @@ class FilesOracle(PeopleOracle):
                 problems.append(f"{where}: index {index} has two labels in this file")
         return found
 
-    def _index_of(self, row: Row, allowed: set[int]) -> int | str:
-        """Return the sample of a line, or what is wrong with the line."""
+    def _index_of(self, row: Row, allowed: set[int], written: Mapping[str, str]) -> int | str:
+        """Return the sample of a line, or what is wrong with the line.
+
+        Its file is compared with the names when the sheet was written: it may have been renamed since.
+        """
         index = whole_number(row.index)
         if index is None:
             return f"expected an index, got {row.index!r}"
         if index not in allowed:
             return f"index {index} was not asked"
-        files = self.dataset.files_N
-        if files and row.file and row.file != files[index] and row.file in files:
-            return f"index {index} is {files[index]}, but the line names {row.file}. Undo the change"
+        name = written.get(str(index))
+        if row.file and name and row.file != name and row.file in written.values():
+            return f"index {index} is {name}, but the line names {row.file}. Undo the change"
         return index
+
+    def _written_names(self, sheet: Path) -> dict[str, str]:
+        """Return the file of each index as a sheet names it."""
+        names: dict[str, str] = json.loads(self.store.meta(f"{sheet.name} files") or "{}")
+        return names
+
+    def _put_written_names(self, sheet: Path, numbers: Iterable[int]) -> None:
+        files = self.dataset.files_N
+        if files is not None:
+            names = {number: files[number] for number in numbers}
+            self.store.put_meta(f"{sheet.name} files", json.dumps(names))
 
     def show(self, missing: Sequence[int]) -> str | None:
         """Write the sheet and the pictures of samples that are open, and return how to answer.
@@ -142,6 +157,7 @@ class FilesOracle(PeopleOracle):
         rows = [
             (str(index), files[index] if files else "", f"images/{names[index]}", "") for index in missing
         ]
+        self._put_written_names(self._sheet, missing)
         replace_file(self._sheet, write_sheet_lines(rows, self.dataset.class_names, _QUESTION_COLUMNS))
         return (
             f"Fill in the column label of {shown(self._sheet)} (the images are beside it; answers: "
@@ -212,6 +228,7 @@ class FilesOracle(PeopleOracle):
         ]
         content = "".join(write_sheet_lines(rows, self.dataset.class_names, _ANSWER_COLUMNS))
         if self._seen.get(self._answers_file) != content.encode():
+            self._put_written_names(self._answers_file, now)
             replace_file(self._answers_file, content)
             self._seen[self._answers_file] = content.encode()
         last = str(self.store.last_id())

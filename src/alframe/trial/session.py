@@ -170,11 +170,11 @@ class TrialSession:
             everything[differs & (before != NO_ANSWER)],
             everything[differs & (before == NO_ANSWER)],
         )
-        ledger = ledger.changed(changed, answer[changed])
+        ledger = replace(ledger, member_N=torch.ones_like(members)).changed(changed, answer[changed])
         auto = new[ledger.source_N[new] == Source.AUTO]
         source, round = _source_of(waiting)
-        ledger = replace(ledger, member_N=torch.ones_like(members)).revoke(auto)
-        return replace(ledger.answered(new, answer[new], source, round), member_N=members)
+        ledger = ledger.revoke(auto).answered(new, answer[new], source, round)
+        return replace(ledger, member_N=members)
 
 
 def _source_of(waiting: Waiting | None) -> tuple[Source, int]:
