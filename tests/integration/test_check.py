@@ -1,6 +1,7 @@
 """The check sample of whole trials: what is said where nobody knows the truth, and answers given in parts."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 from sklearn.datasets import load_digits
@@ -49,6 +50,11 @@ def test_auto_labels_of_hard_images_are_not_to_be_used_and_the_last_lines_say_so
     assert hand.endswith("auto_label=none remainder=hand")
 
 
+def checked_labels(file: Path) -> int:
+    """Return the answers of the check in labels.csv, 0 if there is none yet."""
+    return sum(row["source"] == "audit" for row in read_rows(file)) if file.exists() else 0
+
+
 def test_a_check_answered_in_parts_asks_the_samples_of_a_simulation_that_asks(tmp_path) -> None:
     bundle = load_digits()
     images, truth = (bundle.images[:200] * 15).astype(np.uint8), bundle.target[:200]
@@ -62,10 +68,12 @@ def test_a_check_answered_in_parts_asks_the_samples_of_a_simulation_that_asks(tm
     names = "data.class_names=[0,1,2,3,4,5,6,7,8,9]"
     people = [*line, "oracle=files", "data.path=mine.npz", names, "hydra.run.dir=people"]
     assert alframe(*line, "data.path=known.npz", "hydra.run.dir=simulated", cwd=tmp_path).returncode == 0
-    for n_answers in (None, None, 9, 7, None):
+    for n_answers, n_before in ((None, 0), (None, 0), (9, 0), (7, 9), (None, 16)):
         done = alframe(*people, cwd=tmp_path)
         assert "waiting for" in done.stdout, done.stderr
+        assert checked_labels(tmp_path / "people" / "labels.csv") == n_before
         answer(tmp_path / "people", truth, n=n_answers)
+    assert "waiting for 9 labels for the check of the auto-labels: 16 of 25 are there" in done.stdout
     done = alframe(*people, cwd=tmp_path)
     summaries = [
         json.loads((tmp_path / name / "summary.json").read_text()) for name in ("people", "simulated")
@@ -74,5 +82,5 @@ def test_a_check_answered_in_parts_asks_the_samples_of_a_simulation_that_asks(tm
     assert summaries[0]["check"]["asked"] == 25
     labels = [(tmp_path / name / "labels.csv").read_bytes() for name in ("people", "simulated")]
     assert labels[0] == labels[1]
-    assert sum(row["source"] == "audit" for row in read_rows(tmp_path / "people" / "labels.csv")) == 25
+    assert checked_labels(tmp_path / "people" / "labels.csv") == 25
     assert "Do not use the auto-labels as they are" in done.stdout.splitlines()[-5]

@@ -82,8 +82,9 @@ class PeopleOracle(ABC):
         return [index for index in wanted if index not in answers]
 
     def _needed(self, wanted: int, answered: int, how: str) -> AnswersNeeded:
+        why = " for the check of the auto-labels" if self._purpose == "check" else ""
         return AnswersNeeded(
-            f"waiting for {wanted - answered:,} labels: {answered:,} of {wanted:,} are there. {how}",
+            f"waiting for {wanted - answered:,} labels{why}: {answered:,} of {wanted:,} are there. {how}",
             Waiting(question=self._purpose, round=self._round, wanted=wanted, answered=answered, how=how),
         )
 

@@ -181,7 +181,7 @@ def _source_of(waiting: Waiting | None) -> tuple[Source, int]:
     """Return source and round of the answers to a question that is still open."""
     if waiting is None:
         return Source.QUERY, 0
-    name = waiting.question.split()[0].upper()
+    name = waiting.question.split()[0].upper().replace("CHECK", Source.AUDIT.name)
     return (Source[name] if name in Source.__members__ else Source.QUERY), waiting.round
 
 
