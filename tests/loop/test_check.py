@@ -78,7 +78,7 @@ def test_a_simulation_has_the_labels_of_a_trial_without_a_check() -> None:
 
 @pytest.mark.parametrize("remainder", ["leave", "hand"])
 def test_half_of_what_the_seed_set_leaves_of_a_budget_is_kept_for_the_check(remainder: str) -> None:
-    with pytest.warns(TrialNotice, match="=50 leaves 20 answers for the check"):
+    with pytest.warns(TrialNotice, match="=50 keeps 20 answers for the check"):
         *rounds, last = run(budget=50, remainder=remainder)
     assert rounds[-1].report.counts.hand_labels == 30
     assert rounds[-1].report.stopped_because == (
@@ -93,7 +93,7 @@ def test_a_large_budget_keeps_the_whole_check_and_a_small_one_none() -> None:
     *_, last = run(budget=80)
     assert last.check is not None
     assert (last.check.asked, last.report.counts.hand_labels) == (30, 80)
-    with pytest.warns(TrialNotice, match="=11 leaves no answer for the check of the auto-labels"):
+    with pytest.warns(TrialNotice, match="=11 keeps no answer for the check of the auto-labels"):
         *_, last = run(budget=11)
     assert last.check is not None
     assert (last.check.asked, last.check.warn, last.report.counts.hand_labels) == (0, True, 11)

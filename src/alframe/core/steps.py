@@ -292,9 +292,9 @@ def _warn_of_small_check(plan: LoopPlan, n_before: int) -> None:
     budget, left = plan.max_hand_labels, plan.share_of_check(n_before)
     if budget is None or left == plan.num_check:
         return
-    answers = f"{left} answers" if left else "no answer"
+    answers = f"{left} answers" if left else "no answer"  # more, if the rounds do not use the rest
     warnings.warn(
-        f"stopping.max_hand_labels={budget} leaves {answers} for the check of the auto-labels, which would "
+        f"stopping.max_hand_labels={budget} keeps {answers} for the check of the auto-labels, which would "
         f"ask {plan.num_check}: the fewer are checked, the less is known about how many are wrong.",
         TrialNotice,
         stacklevel=2,

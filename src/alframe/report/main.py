@@ -22,6 +22,7 @@ from alframe.report.output.json import report_figures, unfinished_figures
 from alframe.report.output.terminal import to_text, wrapped
 from alframe.report.output.write import write_json, write_report
 from alframe.report.stats.comparison import GroupComparison, compare_groups
+from alframe.report.tables.check_tables import check_warnings
 from alframe.report.tables.comparison_tables import penalties_table
 from alframe.report.tables.naming_tables import trials_table
 from alframe.report.trial_sections import trial_sections
@@ -181,7 +182,7 @@ def _can_draw(unwanted: bool) -> bool:
 
 def _report(found: Found, naming: Naming, comparison: GroupComparison, pictures: bool) -> Report:
     trials = [(name, trial) for name, each in naming.groups.items() for trial in each]
-    warnings = [*naming.warnings]
+    warnings = [*check_warnings([trial for _, trial in trials]), *naming.warnings]
     if len(trials) == 1:
         trial = trials[0][1]
         sections = _of_trial(trial, pictures, warnings)

@@ -16,6 +16,7 @@ from alframe.report.load.trial_records import DiagnosisFile
 from alframe.report.load.trials import FinishedTrial
 from alframe.report.plots.draw_mistakes import COLUMNS, ROWS, as_rgb, draw_confusion, draw_gallery
 from alframe.report.plots.draw_rounds import draw_flow, draw_hand_labels, draw_quality
+from alframe.report.tables.check_tables import check_warnings
 from alframe.report.trial_sections import NO_AUTO, NONE_WRONG, TOO_OLD, TRUTH_UNKNOWN, trial_sections
 from tests.support.made_trial import (
     CERTIFICATE,
@@ -275,3 +276,15 @@ def test_a_check_that_was_simulated_asks_nothing_and_one_without_answers_knows_n
     silent = CHECK | {"asked": 0, "found_wrong": 0, "error_share": None, "most_share": 1.0}
     sections = trial_sections(read(leave_trial(tmp_path / "b", check=silent)), pictures=False)
     assert text_of(sections, "Check").startswith("Nobody has looked at the auto-labels")
+
+
+def test_a_report_warns_of_auto_labels_that_are_not_to_be_used(tmp_path: Path) -> None:
+    trials = [
+        read(leave_trial(tmp_path / name, check=CHECK | changes))
+        for name, changes in (("a", {}), ("b", {"simulated": True}), ("c", {"warn": False}), ("d", {}))
+    ]
+    assert check_warnings(trials[1:3]) == []
+    assert check_warnings(trials) == [
+        "Do not use the auto-labels as they are. Up to this share of them may be wrong: 80.00 % (a), "
+        "80.00 % (d)."
+    ]

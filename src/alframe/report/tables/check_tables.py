@@ -1,8 +1,12 @@
 """The check of the auto-labels in a report on one trial: what it says, in words and as a table."""
 
+from collections.abc import Sequence
+
 from alframe._text import count, percent
 from alframe.core.check_result import CheckResult
 from alframe.report.document import Table
+from alframe.report.formatting import some
+from alframe.report.load.trials import FinishedTrial
 
 
 def check_text(check: CheckResult) -> str:
@@ -24,6 +28,19 @@ not use the auto-labels as they are. Nothing was asked: the known labels judged 
     if check.simulated:
         sentences.append("Nothing was asked: the known labels judged the sample.")
     return " ".join(sentences)
+
+
+def check_warnings(trials: Sequence[FinishedTrial]) -> list[str]:
+    """Return which trials have auto-labels that are not to be used as they are, in a sentence, or nothing."""
+    warned = [
+        (trial.directory.name, check.most_share)
+        for trial in trials
+        if (check := trial.summary.check) is not None and check.warn and not check.simulated
+    ]
+    if not warned:
+        return []
+    most_wrong = some([f"{percent(most)} ({name})" for name, most in warned], 5)
+    return [f"Do not use the auto-labels as they are. Up to this share of them may be wrong: {most_wrong}."]
 
 
 def check_table(check: CheckResult) -> Table:
