@@ -65,7 +65,8 @@ class FilesOracle(PeopleOracle):
             more = f"; and {len(problems) - MAX_PROBLEMS} more" if len(problems) > MAX_PROBLEMS else ""
             raise UserError(
                 f"oracle: some answers cannot be read: {'; '.join(problems[:MAX_PROBLEMS])}{more}. "
-                "No answer was taken and no file was changed. Correct this and run the same command again."
+                "No answer was taken and no file was changed. Correct this and run the same command again. A "
+                "new class is added as a name in data.class_names or as a subfolder."
             )
         self.take(changed, ANSWERS)
         self.take({index: answer for index, answer in given.items() if index not in changed}, TO_LABEL)

@@ -21,6 +21,7 @@ from alframe.learner.compute.subject import Subject
 from alframe.learner.interfaces import Progress
 from alframe.oracle import CheckedOracle
 from alframe.oracle.answer_store import AnswerStore
+from alframe.oracle.recorded import RecordedOracle
 from alframe.tracking import Tracker
 from alframe.trial.checks import check_classes, check_needs, check_views
 from alframe.trial.compute_plan import ComputePlan, build_compute_plan, make_subject
@@ -162,8 +163,10 @@ def _replaceable(
     }
     for group, component in parts.items():
         check_component(group, component)
-    parts["oracle"] = _checked(parts["oracle"], dataset.class_names)
-    return parts
+    oracle = _checked(parts["oracle"], dataset.class_names)
+    store = people["store"]
+    own = "oracle" in replacements and store is not None
+    return {**parts, "oracle": RecordedOracle(oracle, dataset, store) if own else oracle}
 
 
 def _checked(oracle: Any, class_names: tuple[str, ...]) -> Any:

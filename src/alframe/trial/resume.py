@@ -14,9 +14,9 @@ from alframe.core.errors import TrialNotice, UserError
 from alframe.core.file_names import KEY, LABELS, ROUNDS, STATE
 from alframe.core.ledger import LabelLedger
 from alframe.core.loop import RoundResult
-from alframe.trial.answers import start_with_members
 from alframe.trial.assemble import Trial
 from alframe.trial.directory import check_same_trial
+from alframe.trial.matched_data import start_with_members
 from alframe.trial.settings import TrialSettings
 from alframe.trial.state import DamagedStateError, TrialState, load_state, state_files
 from alframe.trial.summarise import versions

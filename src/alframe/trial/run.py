@@ -1,27 +1,20 @@
 """One trial, from a config to its files: checks, parts, rounds, summary."""
 
 import time
-import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any
-
-from torch import Tensor
 
 from alframe._files import replace_file
 from alframe.config.by_data import chosen_by_data, with_choices
 from alframe.config.trial_identity import identity
 from alframe.config.validate import check
-from alframe.core.errors import TrialNotice
 from alframe.core.file_names import FILES
 from alframe.core.round_log import Clock
 from alframe.core.trial_summary import TrialSummary
 from alframe.data import ImageDataset
 from alframe.data.decoded import UnreadableImages
-from alframe.data.fingerprint import fingerprint
 from alframe.learner.compute.device import Compute
 from alframe.learner.compute.threads import keep_large_blocks, limited_threads
 from alframe.learner.engines.choose import choose_engine
@@ -30,9 +23,9 @@ from alframe.tracking import ConsoleTracker, FilesTracker, Tracker, TrialInfo
 from alframe.tracking.base import Trackers
 from alframe.tracking.files import file_lines
 from alframe.trial import resume
-from alframe.trial.answers import import_answers_of, import_old_answers, match_data
-from alframe.trial.assemble import Trial, assemble, build_tracker, load_data, members
+from alframe.trial.assemble import Trial, assemble, build_tracker, load_data
 from alframe.trial.checks import warn_of_certificate, warn_of_oracle_errors, warn_of_permanent_errors
+from alframe.trial.data import TrialData, data_of_trial, open_store
 from alframe.trial.directory import occupied
 from alframe.trial.instantiate import check_targets, is_simulated
 from alframe.trial.python_call import plain_torch
@@ -129,8 +122,15 @@ def _run(request: _Request, leaves_nothing: Callable[[], bool]) -> TrialSummary:
     tracker = build_tracker(settings)
     warn_of_oracle_errors(settings)
     warn_of_permanent_errors(settings)
-    with limited_threads(settings.threads) as threads, _store(request, settings) as store:
-        data = _matched_data(request, settings, state, store)
+    given, own = request.replacements.dataset, request.replacements.components.get("oracle")
+    with (
+        limited_threads(settings.threads) as threads,
+        open_store(request.directory, settings, given, own) as store,
+    ):
+        progress = (console or ConsoleTracker(bar=False)).progress
+        simulated = own is None and is_simulated(settings.oracle)
+        dataset = readable(given or load_data(settings), request.directory, progress, at_once=simulated)
+        data = data_of_trial(request.directory, settings, dataset, state, store, in_place=given is not None)
         warn_of_certificate(settings, int(data.member_N.sum()))
         recipe = _chosen_recipe(request, data, state)
         settings = with_learner(settings, with_choices(request.config, recipe))
@@ -155,66 +155,9 @@ def _run(request: _Request, leaves_nothing: Callable[[], bool]) -> TrialSummary:
         return session.run(trackers, resume.start_of(trial, state), request.stop_wanted)
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Data:
-    """The data set, the samples that take part, and the fingerprint that a resumed trial compares."""
-
-    dataset: ImageDataset
-    member_N: Tensor
-    fingerprint: str
-
-
-@contextmanager
-def _store(request: _Request, settings: TrialSettings) -> Iterator[AnswerStore | None]:
-    """Yield the store of answers, or None if the oracle is not people."""
-    if not settings.asks_people:
-        yield None
-        return
-    with AnswerStore(request.directory) as store:
-        yield store
-
-
-def _matched_data(
-    request: _Request, settings: TrialSettings, state: TrialState | None, store: AnswerStore | None
-) -> _Data:
-    """Return the data of a trial, compared with those that it started with."""
-    dataset = request.replacements.dataset or load_data(settings)
-    console = request.replacements.console or ConsoleTracker(bar=False)
-    simulated = "oracle" not in request.replacements.components and is_simulated(settings.oracle)
-    dataset = readable(dataset, request.directory, console.progress, at_once=simulated)
-    is_stored = store is not None and not store.is_new
-    if state is not None:
-        resume.check_versions(state, resume.versions_that_matter())
-    if not is_stored:
-        member_N = members(settings, dataset)
-        found = fingerprint(dataset, member_N)
-        if state is not None:
-            resume.check_same_data(request.directory, state, found)
-        if store is None:
-            return _Data(dataset=dataset, member_N=member_N, fingerprint=found)
-    assert store is not None
-    ended = state is not None and state.result.left is not None
-    matched = match_data(store, dataset, settings, partial(members, settings), ended=ended)
-    if not is_stored:
-        _import_answers(request, settings, store, matched.dataset)
-    return _Data(dataset=matched.dataset, member_N=matched.member_N, fingerprint="by the store of answers")
-
-
-def _import_answers(
-    request: _Request, settings: TrialSettings, store: AnswerStore, dataset: ImageDataset
-) -> None:
-    """Take answers into a new store: those of a trial without a store, and those of another trial."""
-    import_old_answers(store, dataset, request.directory)
-    if settings.answers_from is not None:
-        n = import_answers_of(store, dataset, Path(settings.answers_from).expanduser())
-        warnings.warn(
-            f"oracle.answers_from: {n:,} answers are taken over; they are part of the seed set.",
-            TrialNotice,
-            stacklevel=2,
-        )
-
-
-def _assembled(request: _Request, settings: TrialSettings, data: _Data, store: AnswerStore | None) -> Trial:
+def _assembled(
+    request: _Request, settings: TrialSettings, data: TrialData, store: AnswerStore | None
+) -> Trial:
     console = request.replacements.console or ConsoleTracker(bar=False)
     return assemble(
         settings,
@@ -227,7 +170,7 @@ def _assembled(request: _Request, settings: TrialSettings, data: _Data, store: A
     )
 
 
-def _chosen_recipe(request: _Request, data: _Data, state: TrialState | None) -> dict[str, Any]:
+def _chosen_recipe(request: _Request, data: TrialData, state: TrialState | None) -> dict[str, Any]:
     """Return the learner's keys that the data decide, with their values; when resumed, the same."""
     if state is not None and "recipe" in state.chosen:
         return dict(state.chosen["recipe"])

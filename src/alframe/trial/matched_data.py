@@ -15,14 +15,11 @@ import torch
 from torch import Tensor
 
 from alframe.core.errors import DataError, TrialNotice, UserError
-from alframe.core.file_names import ANSWER_STORE, ANSWERS, FILES
 from alframe.core.loop import RoundResult
 from alframe.data import ImageDataset, MappedImages
 from alframe.data.identity import content_digest
-from alframe.oracle.answer_sheet import read_sheet
 from alframe.oracle.answer_store import AnswerStore, Sample
-from alframe.oracle.class_names import match_answer
-from alframe.oracle.number_text import whole_number
+from alframe.oracle.class_names import check_class_names
 from alframe.oracle.sample_matching import Image, Matching, match
 from alframe.trial.settings import TrialSettings
 
@@ -49,6 +46,7 @@ def match_data(
     first_members: Callable[[ImageDataset], Tensor],
     *,
     ended: bool,
+    in_place: bool,
 ) -> MatchedData:
     """Return the data set in the order of the trial's samples, and write new samples and classes down.
 
@@ -56,17 +54,24 @@ def match_data(
         store: of the trial; without samples in a new trial.
         first_members: returns the members of a new trial, bool.
         ended: the rounds have ended, so that new images can no longer take part.
+        in_place: the images must be the same in the same order, because a caller uses their indices.
 
     Raises:
         UserError: the images cannot be matched, or too few are left.
     """
     before = store.samples()
-    images = [_image(dataset, index) for index in range(len(dataset))]
+    images = [image_now(dataset, index) for index in range(len(dataset))]
     if isinstance(dataset.images_N, MappedImages):
         matching = _in_place(before, images)
     else:
         matching = match(before, images)
     change = matching.change() if before else None
+    if before and in_place and matching.positions != list(range(len(before))):
+        raise UserError(
+            "directory: expected the images that the trial there started with, in the same order, since "
+            f"indices refer to them; got {change or 'another order'}. Give the same array. The answers are "
+            "kept."
+        )
     if before and ended and matching.added:
         matching = _without_added(matching)
     names = _class_names(store, dataset)
@@ -103,101 +108,12 @@ def start_with_members(start: RoundResult, member_N: Tensor) -> RoundResult:
     )
 
 
-def import_old_answers(store: AnswerStore, dataset: ImageDataset, directory: Path) -> None:
-    """Take the answers of answers.csv into a new store, for a trial of a version that had no store.
+def image_now(dataset: ImageDataset, index: int) -> Image:
+    """Return what identifies an image of a data set.
 
     Raises:
-        UserError: the images are not those of the trial.
+        DataError: its file cannot be read.
     """
-    if not (directory / ANSWERS).exists():
-        return
-    answers = _answers_of(directory, dataset.class_names)
-    files = _files_of(directory)
-    if files is not None and dataset.files_N is not None and files != list(dataset.files_N):
-        raise UserError(
-            f"data: expected the images that the trial in {directory} started with, whose names are in "
-            f"{FILES} there, got others. Restore them; the answers in {ANSWERS} are kept."
-        )
-    store.put_answers(answers, ANSWERS)
-    store.put_question("before the store", 0, list(answers))
-
-
-def import_answers_of(store: AnswerStore, dataset: ImageDataset, other: Path) -> int:
-    """Take the answers of another trial to the same images into a new store, and return their number.
-
-    Raises:
-        UserError: there is no trial with answers, or a class is not known here.
-    """
-    if (other / ANSWER_STORE).exists():
-        found = _from_store(dataset, other)
-    elif (other / ANSWERS).exists():
-        found = _from_sheet(dataset, other)
-    else:
-        raise UserError(
-            f"oracle.answers_from: expected the directory of a trial that people answered, with "
-            f"{ANSWER_STORE} in it, got {other}."
-        )
-    store.put_answers(found, f"answers_from {other.name}")
-    return len(found)
-
-
-def _from_store(dataset: ImageDataset, other: Path) -> dict[int, int]:
-    with AnswerStore(other) as theirs:
-        names, answers = theirs.classes(), theirs.answers()
-        images = [_image(dataset, index) for index in range(len(dataset))]
-        positions = match(theirs.samples(), images).positions
-    number = _numbers(dataset.class_names)
-    named = {names[each.answer] for each in answers.values() if each.answer >= 0}
-    unknown = sorted(name for name in named if _nfc(name) not in number)
-    if unknown:
-        raise UserError(
-            f"oracle.answers_from: expected the classes {', '.join(dataset.class_names)}, but answers in "
-            f"{other} name {', '.join(unknown)}. Add them to data.class_names."
-        )
-    return {
-        positions[sample]: answer.answer if answer.answer < 0 else number[_nfc(names[answer.answer])]
-        for sample, answer in answers.items()
-        if positions[sample] >= 0
-    }
-
-
-def _from_sheet(dataset: ImageDataset, other: Path) -> dict[int, int]:
-    files, answers = _files_of(other), _answers_of(other, dataset.class_names)
-    if files is None or dataset.files_N is None:
-        return {index: answer for index, answer in answers.items() if index < len(dataset)}
-    position = {name: k for k, name in enumerate(dataset.files_N)}
-    return {position[files[index]]: answer for index, answer in answers.items() if files[index] in position}
-
-
-def _answers_of(directory: Path, class_names: Sequence[str]) -> dict[int, int]:
-    """Return the answers in answers.csv by index.
-
-    Raises:
-        UserError: a line cannot be read.
-    """
-    sheet = read_sheet(directory / ANSWERS, class_names)
-    problems, found = list(sheet.problems), {}
-    for row in sheet.rows:
-        index, answer = whole_number(row.index), match_answer(row.label, class_names)
-        if index is None or answer is None:
-            problems.append(f"line {row.line}: got {row.index!r} and {row.label!r}")
-        else:
-            found[index] = answer
-    if problems:
-        raise UserError(f"{directory / ANSWERS}: expected an index and a class per line, but {problems[0]}.")
-    return found
-
-
-def _files_of(directory: Path) -> list[str] | None:
-    import csv
-
-    if not (directory / FILES).exists():
-        return None
-    with (directory / FILES).open(encoding="utf-8", newline="") as file:
-        return [row["file"] for row in csv.DictReader(file)]
-
-
-def _image(dataset: ImageDataset, index: int) -> Image:
     digest = partial(content_digest, dataset, index)
     if dataset.paths_N is None or dataset.files_N is None:
         return Image(name=None, size=None, mtime_ns=None, ctime_ns=None, digest=digest)
@@ -264,8 +180,11 @@ def _lost(matching: Matching) -> list[tuple[str, Path]]:
 def _class_names(store: AnswerStore, dataset: ImageDataset) -> list[str]:
     """Return the classes of the trial in the order of their numbers, after new ones are written down."""
     known = store.classes()
-    spelled = {_nfc(name): name for name in known}
-    new = [name for name in dataset.class_names if _nfc(name) not in spelled]
+    notes = check_class_names(dataset.class_names)
+    if notes and not known:
+        warnings.warn("; ".join(notes) + ".", TrialNotice, stacklevel=3)
+    spelled = {nfc(name): name for name in known}
+    new = [name for name in dataset.class_names if nfc(name) not in spelled]
     store.add_classes(new)
     if known and new:
         warnings.warn(
@@ -275,15 +194,17 @@ def _class_names(store: AnswerStore, dataset: ImageDataset) -> list[str]:
             stacklevel=3,
         )
     # The spelling of the data set counts: it may have changed from one Unicode form to the other.
-    spelled |= {_nfc(name): name for name in dataset.class_names}
-    return [spelled[_nfc(name)] for name in store.classes()]
+    spelled |= {nfc(name): name for name in dataset.class_names}
+    return [spelled[nfc(name)] for name in store.classes()]
 
 
-def _numbers(class_names: Sequence[str]) -> dict[str, int]:
-    return {_nfc(name): number for number, name in enumerate(class_names)}
+def class_numbers(class_names: Sequence[str]) -> dict[str, int]:
+    """Return the number of each class by its name in the form of `nfc`."""
+    return {nfc(name): number for number, name in enumerate(class_names)}
 
 
-def _nfc(name: str) -> str:
+def nfc(name: str) -> str:
+    """Return a name in the Unicode form in which names are compared."""
     return unicodedata.normalize("NFC", name)
 
 

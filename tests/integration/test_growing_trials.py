@@ -1,0 +1,178 @@
+"""Trials of people that grow: classes and images that are added, and answers that other trials have."""
+
+import csv
+import warnings
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from alframe import label
+from alframe.core.errors import AnswersNeeded, TrialNotice, UserError
+from alframe.oracle.answer_store import AnswerStore
+from alframe.trial.read_finished import read_summary
+from alframe.trial.run import Replacements, run_trial
+from tests.support.helpers import config_of, read_rows
+
+SETTINGS = (
+    "data=folder", "data.path=images", "oracle=files", "tracker=none", "initial.num=6", "query.num=4",
+    "stopping.min_rounds=2", "stopping.max_rounds=2", "learner.steps=2", "remainder=auto", "check.num=4",
+    "threads=1", "device=cpu", "precision=float32", "learner.scoring_batch_size=64",
+)  # fmt: skip
+NAMES = ("zero", "one", "two")
+
+
+@pytest.fixture
+def root(tmp_path):
+    (tmp_path / "images").mkdir()
+    for k in range(24):
+        add(tmp_path, k)
+    return tmp_path
+
+
+def add(root, k):
+    pixels = np.random.default_rng(k).integers(0, 60, (8, 8), dtype=np.uint8) + 80 * np.uint8(k % 3)
+    Image.fromarray(pixels).save(root / "images" / f"{k}.png")
+
+
+def go_on(root, *classes, name="trial", more=()):
+    """Run the trial up to its next question; return the text of the question, or None if it is finished."""
+    config = config_of(*SETTINGS, *more, f"data.class_names=[{','.join(classes)}]", f"data_dir={root}")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", TrialNotice)
+        try:
+            run_trial(config, root / name, replacements=Replacements(console=None))
+        except AnswersNeeded as needed:
+            return str(needed)
+    return None
+
+
+def answer(root, classes=NAMES, name="trial"):
+    """Fill in the sheet: the class is the file's number modulo 3, "?" for a class that is not there."""
+    sheet = root / name / "questions" / "to_label.csv"
+    rows = read_rows(sheet)
+    for row in rows:
+        wanted = NAMES[int(row["file"].partition(".")[0]) % 3]
+        row["label"] = wanted if wanted in classes else "?"
+    with sheet.open("w", newline="") as out:
+        writer = csv.DictWriter(out, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+@pytest.mark.parametrize("n_before", [0, 1, 2, 3])
+def test_a_class_is_added_at_any_time(root, n_before):
+    for _ in range(n_before):
+        go_on(root, "zero", "one")
+        answer(root, ["zero", "one"])
+    assert "zero, one, two" in go_on(root, "zero", "one", "two")
+    for _ in range(9):
+        answer(root)
+        if go_on(root, "zero", "one", "two") is None:
+            break
+    rows = read_rows(root / "trial" / "labels_by_name.csv")
+    hand = [row for row in rows if row["source"] in ("seed", "query", "audit")]
+    assert {row["class"] for row in hand} == set(NAMES)
+    assert all(row["class"] == NAMES[int(row["file"].partition(".")[0]) % 3] for row in hand)
+    assert read_summary(root / "trial").n_classes == 3
+
+
+def test_a_class_that_is_no_longer_named_stays_and_a_new_one_is_told(root):
+    go_on(root, "zero", "one")
+    config = config_of(*SETTINGS, "data.class_names=[one,dgo]", f"data_dir={root}")
+    with (
+        pytest.warns(TrialNotice, match="new classes: dgo"),
+        pytest.raises(AnswersNeeded, match="zero, one, dgo"),
+    ):
+        run_trial(config, root / "trial", replacements=Replacements(console=None))
+
+
+def test_images_that_are_added_join_the_pool_and_removed_ones_keep_their_labels(root):
+    go_on(root, *NAMES)
+    answer(root)
+    go_on(root, *NAMES)
+    first = {
+        row["file"]: row["class"] for row in read_rows(root / "trial" / "labels_by_name.csv") if row["class"]
+    }
+    gone = sorted(first)[0]
+    (root / "images" / gone).unlink()
+    for k in range(30, 33):
+        add(root, k)
+    for _ in range(6):
+        answer(root)
+        if go_on(root, *NAMES) is None:
+            break
+    rows = {row["file"]: row for row in read_rows(root / "trial" / "labels_by_name.csv")}
+    assert rows[gone]["class"] == first[gone]
+    assert {"30.png", "31.png", "32.png"} <= rows.keys()
+    assert all(rows[f"{k}.png"]["class"] for k in (30, 31, 32))
+    summary = read_summary(root / "trial")
+    assert summary.n_samples == 24 - 1 + 3
+    files = {row["index"]: row["file"] for row in read_rows(root / "trial" / "files.csv")}
+    assert files["24"] == "30.png"
+
+
+def test_images_that_are_added_after_the_rounds_take_no_part(root):
+    while "check" not in {question for question, _ in _questions(root)}:
+        go_on(root, *NAMES)
+        answer(root)
+    add(root, 40)
+    config = config_of(*SETTINGS, "data.class_names=[zero,one,two]", f"data_dir={root}")
+    with pytest.warns(TrialNotice, match="1 added.* take no part"):
+        run_trial(config, root / "trial", replacements=Replacements(console=None))
+    assert read_summary(root / "trial").n_samples == 24
+
+
+def _questions(root):
+    if not (root / "trial" / "answers.sqlite").exists():
+        return []
+    with AnswerStore(root / "trial") as store:
+        return store._db.execute("SELECT source, round FROM questions").fetchall()
+
+
+def test_another_trial_takes_the_answers_over(root):
+    for _ in range(2):
+        go_on(root, *NAMES)
+        answer(root)
+    go_on(root, *NAMES)
+    with AnswerStore(root / "trial") as store:
+        before = {
+            store.samples()[k].name: store.classes()[each.answer] for k, each in store.answers().items()
+        }
+    (root / "images" / "0.png").rename(root / "images" / "zz.png")
+    other = go_on(root, "two", "one", "zero", name="other", more=[f"oracle.answers_from={root / 'trial'}"])
+    assert "waiting for 4 labels" in other
+    with AnswerStore(root / "other") as store:
+        names = {each.number: each.name.replace("zz", "0") for each in store.samples()}
+        after = {names[k]: store.classes()[each.answer] for k, each in store.answers().items()}
+    assert after == before
+    config = config_of(
+        *SETTINGS, "data.class_names=[one,two]", f"data_dir={root}", f"oracle.answers_from={root / 'trial'}"
+    )
+    with pytest.raises(UserError, match=r"oracle\.answers_from: expected the classes .* name zero"):
+        run_trial(config, root / "third", replacements=Replacements(console=None))
+    assert not (root / "third").exists()
+
+
+def test_a_function_is_asked_about_each_image_once_whatever_happens(tmp_path):
+    images = np.random.default_rng(0).integers(0, 256, (30, 8, 8), dtype=np.uint8)
+    asked, failed = [], []
+
+    def person(index):
+        if len(asked) > 8 and not failed:
+            failed.append(True)
+            raise RuntimeError("the doorbell")
+        asked.extend(index.tolist())
+        return images[index, 0, 0] % 3
+
+    settings = {"initial.num": 6, "query.num": 4, "learner.steps": 2, "stopping.max_rounds": 2, "threads": 1}
+    call = {"oracle": person, "class_names": ["a", "b", "c"], "directory": tmp_path / "trial"}
+    with pytest.raises(RuntimeError, match="doorbell"):
+        label(images, **call, settings=settings)
+    with pytest.raises(UserError, match="in the same order"):
+        label(images[::-1].copy(), **call, settings=settings)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", TrialNotice)
+        result = label(images, **call, settings=settings)
+    assert len(asked) == len(set(asked)) == result.is_hand.sum()
+    assert (result.labels[result.is_hand] == images[result.is_hand, 0, 0] % 3).all()
