@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from torch import Tensor
 
+from alframe.core.asking import with_current_answers
 from alframe.core.check_result import CheckResult
 from alframe.core.components import Components
 from alframe.core.ledger import LabelLedger
@@ -13,18 +14,16 @@ from alframe.core.question import ask
 from alframe.core.records import NO_SCORES, PoolScores
 from alframe.core.reports import Certificate, RoundReport
 from alframe.core.round_log import Clock, RoundLog, report_round
+from alframe.core.seed_set import check_seed_set, label_seed_set
 from alframe.core.spot_checks import picks
 from alframe.core.steps import (
     RoundState,
     audit_auto_labels,
     auto_label,
     check_auto_labels,
-    check_seed_set,
     label_remainder,
-    label_seed_set,
     score,
     validation_in_use,
-    with_current_answers,
 )
 from alframe.core.validation_set import error_by_share
 

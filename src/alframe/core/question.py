@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from alframe.core import spot_checks
+from alframe.core.asking import hand_label, question_of
 from alframe.core.components import Components
 from alframe.core.errors import TrialError
 from alframe.core.ledger import LabelLedger, Source
@@ -16,7 +17,7 @@ from alframe.core.records import Labelled, PoolScores
 from alframe.core.round_log import RoundLog
 from alframe.core.seeds import derive_generator
 from alframe.core.selection import among, rank_within
-from alframe.core.steps import RoundState, hand_label, question_of
+from alframe.core.steps import RoundState
 from alframe.core.undeclared import checked_call
 from alframe.core.validation_set import thin_like_queries
 

@@ -1,0 +1,54 @@
+"""Questions to the oracle: which samples, their answers, and answers that people change later."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from alframe.core.components import Components
+from alframe.core.ledger import NO_ANSWER, LabelLedger, Source
+from alframe.core.protocols import RememberingOracle
+from alframe.core.selection import among
+
+
+def question_of(
+    components: Components, ledger: LabelLedger, purpose: str, round: int, select: Callable[[], Tensor]
+) -> Tensor:
+    """Return the samples to ask about: of a question that is open already, or else a new selection.
+
+    Args:
+        purpose: of the question, the same in each process. select: returns int64 indices of the pool.
+    """
+    if not isinstance(components.oracle, RememberingOracle):
+        return select()
+    earlier = components.oracle.begin(purpose, round)
+    still_open = earlier[among(earlier, ledger.index_unlabelled)]
+    return still_open if len(still_open) else select()
+
+
+def hand_label(
+    components: Components, ledger: LabelLedger, index_Q: Tensor, source: Source, round: int
+) -> LabelLedger:
+    """Return the ledger with the oracle's answers to `index_Q` (int64) added."""
+    if len(index_Q) == 0:
+        return ledger
+    return ledger.answered(index_Q, components.oracle.label(index_Q), source, round)
+
+
+def with_current_answers(components: Components, ledger: LabelLedger, round: int) -> LabelLedger:
+    """Return the ledger with the answers that people have changed since, before the questions of a round.
+
+    It also gets answers to samples that were not there when their question was answered completely.
+    """
+    oracle = components.oracle
+    if not isinstance(oracle, RememberingOracle):
+        return ledger
+    oracle.collect()
+    index = torch.cat([ledger.index_hand, ledger.index_set_aside])
+    answer = oracle.current(index)
+    changed = (answer != NO_ANSWER) & (answer != ledger.answer_of(index))
+    if bool(changed.any()):
+        ledger = ledger.changed(index[changed], answer[changed])
+    known = oracle.known(round)
+    late = known[among(known, ledger.index_unlabelled)]
+    return ledger.answered(late, oracle.current(late), Source.QUERY, round) if len(late) else ledger
