@@ -165,6 +165,11 @@ class AnswerStore:
         )
         return [sample for (sample,) in found]
 
+    def newest_question(self) -> tuple[str, int] | None:
+        """Return purpose and round of the newest question, or None without one."""
+        found = self._db.execute("SELECT source, round FROM questions ORDER BY id DESC LIMIT 1").fetchone()
+        return None if found is None else (str(found[0]), int(found[1]))
+
     def asked(self, since: int = 0) -> set[int]:
         """Return all samples that were asked about in a round or later."""
         found = self._db.execute("SELECT DISTINCT sample FROM questions WHERE round >= ?", (since,))

@@ -77,6 +77,16 @@ class PeopleOracle(ABC):
         self.finished()
         return self.current(index_Q)
 
+    def waiting(self) -> Waiting | None:
+        """Return what people were asked last and have not answered completely, or None."""
+        purpose, round = self.store.newest_question() or ("", 0)
+        wanted = self.store.question(purpose, round)
+        missing = self._missing(wanted)
+        if not missing:
+            return None
+        n = len(wanted)
+        return Waiting(question=purpose, round=round, wanted=n, answered=n - len(missing), how="")
+
     def _missing(self, wanted: Sequence[int]) -> list[int]:
         answers = self.store.answers()
         return [index for index in wanted if index not in answers]

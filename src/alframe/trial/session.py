@@ -15,6 +15,7 @@ from alframe.core.loop import RoundResult, label_dataset
 from alframe.core.protocols import RememberingOracle
 from alframe.core.round_log import Clock
 from alframe.core.trial_summary import TrialSummary
+from alframe.oracle.people import PeopleOracle
 from alframe.tracking import Outcome, TrialInfo
 from alframe.tracking.base import Status, Trackers
 from alframe.trial.assemble import Trial
@@ -58,7 +59,7 @@ class TrialSession:
                     raise KeyboardInterrupt
             outcome = self._finished()
         except AnswersNeeded as error:
-            needed = self._with_most(error)
+            needed = AnswersNeeded(*self._with_most(str(error), error.waiting))
             with contextlib.suppress(Exception):
                 if self._result is not None:
                     self._save()  # with the fit of this round, so that it is not repeated
@@ -67,7 +68,7 @@ class TrialSession:
         except BaseException as error:
             # The error that ended the trial is raised, whatever else goes wrong here.
             with contextlib.suppress(Exception):
-                outcome = self._outcome(*_status_of(error))
+                outcome = self._outcome(*_status_of(error), waiting=self._open_question(error))
                 if isinstance(error, UserError) and self._refusal_leaves_nothing():
                     outcome = replace(outcome, ledger=None)  # so that nobody is sent to removed files
                 trackers.finish(outcome)
@@ -77,15 +78,19 @@ class TrialSession:
         assert outcome.summary is not None
         return outcome.summary
 
-    def _with_most(self, error: AnswersNeeded) -> AnswersNeeded:
-        """Return the error with the most answers that the plan can ask in all."""
-        if error.waiting is None or self._info.most_answers is None:
-            return error
-        most = max(self._info.most_answers, error.waiting.wanted)
-        return AnswersNeeded(
-            f"{error} The plan asks for at most {most:,} answers in all.",
-            replace(error.waiting, at_most=most),
-        )
+    def _with_most(self, text: str, waiting: Waiting | None) -> tuple[str, Waiting | None]:
+        """Return a text and what the trial waits for, with the most answers that the plan can ask in all."""
+        if waiting is None or self._info.most_answers is None:
+            return text, waiting
+        most = max(self._info.most_answers, waiting.wanted)
+        return f"{text} The plan asks for at most {most:,} answers in all.", replace(waiting, at_most=most)
+
+    def _open_question(self, error: BaseException) -> Waiting | None:
+        """Return the question that stays open if answers to it cannot be read, or None."""
+        oracle = self._trial.components.oracle
+        if not isinstance(error, UserError) or not isinstance(oracle, PeopleOracle):
+            return None
+        return self._with_most("", oracle.waiting())[1]
 
     def _keep(self, result: RoundResult) -> None:
         self._result = result
