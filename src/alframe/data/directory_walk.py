@@ -11,6 +11,7 @@ from alframe.data.path_text import shown_path
 # Written by systems, not by people; left out without a word, as hidden files are.
 OF_SYSTEMS = {"__macosx", "@eadir", "$recycle.bin", "system volume information", "lost+found", "thumbs.db",
               "desktop.ini", "icon\r", "ehthumbs.db"}  # fmt: skip
+OUTPUTS = ("outputs", "multirun")  # Hydra's folders of trials
 REPORT = {"report.html", "report.json"}
 Parts = tuple[str, ...]  # the names on the way from the directory to a file
 
@@ -80,8 +81,8 @@ def order(parts: Parts) -> list[list[tuple[int, int, str]]]:
     return [natural(part) for part in parts]
 
 
-def _enter(found: Walk, directory: str, parts: Parts, above: tuple[str, ...]) -> bool:
-    """Add what is below a directory; return True if alframe's own output is there and nothing else.
+def _enter(found: Walk, directory: str, parts: Parts, above: tuple[str, ...]) -> int:
+    """Add what is below a directory; return the number of trials and reports below it.
 
     Args:
         above: the real paths of the directory and of those above it.
@@ -91,19 +92,14 @@ def _enter(found: Walk, directory: str, parts: Parts, above: tuple[str, ...]) ->
             listed = [entry for entry in entries if not _is_hidden(entry.name)]
     except OSError:
         found.closed.append(parts)
-        return False
-    own = _skipped_in_root(listed, directory) if not parts else set()
-    n_own = n_other = 0
-    for entry in listed:
-        if entry.name in own:
-            continue
-        is_own = _take(found, entry, (*parts, entry.name), above)
-        n_own, n_other = n_own + is_own, n_other + (not is_own)
-    return n_own > 0 and n_other == 0
+        return 0
+    # A trial may run in the directory of the images itself.
+    own = {QUESTIONS, STATE, WANDB, TENSORBOARD} if not parts and is_output(directory) else set()
+    return sum(_take(found, entry, (*parts, entry.name), above) for entry in listed if entry.name not in own)
 
 
-def _take(found: Walk, entry: "os.DirEntry[str]", parts: Parts, above: tuple[str, ...]) -> bool:
-    """Add a file, or what is below a folder; return True if it is alframe's own output."""
+def _take(found: Walk, entry: "os.DirEntry[str]", parts: Parts, above: tuple[str, ...]) -> int:
+    """Add a file, or what is below a folder; return the number of trials and reports there."""
     is_link = entry.is_symlink()
     found._has_links |= is_link
     real = os.path.realpath(entry.path) if is_link else os.path.join(above[-1], entry.name)
@@ -115,16 +111,17 @@ def _take(found: Walk, entry: "os.DirEntry[str]", parts: Parts, above: tuple[str
     elif real in above:
         found.loops.append(parts)
     elif is_output(entry.path):
-        return True
+        return 1
     else:
-        n_before = len(found.files)
-        only_own = _enter(found, entry.path, parts, (*above, real))
-        # Beside trials, a sweep's directory holds tables of its own.
-        holds_trials = only_own or (entry.name in ("outputs", "multirun") and len(found.files) == n_before)
-        if len(parts) == 1 and not holds_trials:
+        before = len(found.files)
+        n_own = _enter(found, entry.path, parts, (*above, real))
+        if n_own and (len(found.files) == before or entry.name in OUTPUTS):
+            for each in list(found.files)[before:]:  # tables of a sweep, beside its trials
+                del found.files[each]
+        elif len(parts) == 1:
             found.folders.append(entry.name)
-        return only_own
-    return False
+        return n_own
+    return 0
 
 
 def is_output(directory: str) -> bool:
@@ -136,11 +133,6 @@ def is_output(directory: str) -> bool:
         or (CONFIG in names and not names.isdisjoint(MARKS))
         or (STATE in names and os.path.exists(os.path.join(directory, STATE, LOCK)))
     )
-
-
-def _skipped_in_root(entries: "list[os.DirEntry[str]]", directory: str) -> set[str]:
-    """Return the folders of a trial that runs in the directory of the images itself."""
-    return {QUESTIONS, STATE, WANDB, TENSORBOARD} if is_output(directory) else set()
 
 
 def _names(directory: str) -> list[str]:

@@ -115,7 +115,7 @@ def read_pixels(file: Path, size: tuple[int, int], channels: int, grey_range: Gr
             small = upright.resize((width, height), Image.Resampling.BILINEAR, reducing_gap=3.0)
             scaled = _on_white(small).convert("L" if channels == 1 else "RGB")
     image_HWC = np.asarray(scaled).reshape(height, width, channels)
-    return Pixels(image_CHW=np.ascontiguousarray(image_HWC.transpose(2, 0, 1)), seen=seen)
+    return Pixels(image_CHW=np.array(image_HWC.transpose(2, 0, 1), order="C"), seen=seen)
 
 
 def read_whole(file: Path, longest: int, grey_range: GreyRange) -> Image.Image:

@@ -137,3 +137,109 @@ def test_a_trial_records_the_file_of_each_index(tmp_path):
     hand = [row for row in by_name if row["source"] != "auto"]
     assert hand
     assert all(row["file"].startswith(f"{row['class']}/") for row in hand)
+
+
+def names_of(data):
+    return [data.class_names[number] for number in data.truth_N.tolist()]
+
+
+def test_a_split_is_recognised_and_told(tmp_path):
+    for name in ("train/a/1.png", "train/b/2.png", "val/a/3.png", "val/b/4.png", "extra/x.txt"):
+        save(tmp_path, name) if name.endswith("png") else (tmp_path / "extra").mkdir()
+    (tmp_path / "extra").rmdir()
+    with pytest.warns(DataWarning, match="train, val: train is labelled, val is the test set"):
+        data = load(tmp_path)
+    assert data.files_N == ("a/1.png", "b/2.png")
+    assert data.test_truth_T.tolist() == [0, 1]
+    for file in tmp_path.rglob("*.png"):
+        file.rename(file.parent.parent / file.name)
+    for folder_name in ("train/a", "train/b", "val/a", "val/b"):
+        (tmp_path / folder_name).rmdir()
+    with pytest.raises(DataError, match=r"class folders .* train, val with images right inside"):
+        load(tmp_path)
+
+
+def test_classes_one_level_too_deep_are_told(tmp_path):
+    for name in ("all/a/1.png", "all/b/2.png"):
+        save(tmp_path, name)
+    with pytest.raises(DataError, match=r"If the 2 folders in all are the classes, write data\.path=.*/all"):
+        load(tmp_path)
+    for name in ("day2/a/1.png", "day2/b/2.png"):
+        save(tmp_path, name)
+    with pytest.warns(DataWarning, match=r"deeper ones \(a, b\) belong to it and recur"):
+        assert load(tmp_path).class_names == ("all", "day2")
+
+
+def test_alframes_own_output_is_no_data(tmp_path, monkeypatch):
+    for name in (
+        "1.png",
+        "2.png",
+        "outputs/d/t/questions/images/3.png",
+        "multirun/d/0/4.png",
+        "r/pictures/5.png",
+    ):
+        save(tmp_path, name)
+    (tmp_path / "outputs/d/t/.hydra").mkdir()
+    (tmp_path / "multirun/d/0/state").mkdir()
+    (tmp_path / "multirun/d/0/state/lock").touch()
+    (tmp_path / "multirun/d/sweep.json").touch()
+    for name in ("r/report.html", "r/report.json"):
+        (tmp_path / name).touch()
+    assert load(tmp_path, class_names=["a", "b"]).files_N == ("1.png", "2.png")
+    for name in ("state/x", "questions/images/6.png", ".hydra/x"):  # a trial in the folder itself
+        save(tmp_path, name, format="PNG")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "data").mkdir()
+    assert load(".", class_names=["a", "b"], data_dir=str(tmp_path / "data")).files_N == ("1.png", "2.png")
+    (tmp_path / "data").rmdir()
+    for name in ("1.png", "2.png"):
+        (tmp_path / "cat" / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).rename(tmp_path / "cat" / name)
+    save(tmp_path, "dog/1.png")
+    assert load(tmp_path).class_names == ("cat", "dog")
+
+
+def test_the_order_is_total_and_accents_join_classes(tmp_path):
+    for name in ("img1.png", "img01.png", "img001.png", "img2.png"):
+        save(tmp_path, f"01/{name}")
+        save(tmp_path, f"1/{name}")
+    data = load(tmp_path)
+    assert data.class_names == ("01", "1")
+    assert data.files_N[:4] == ("01/img001.png", "01/img01.png", "01/img1.png", "01/img2.png")
+    save(tmp_path, "Ka\u0308se/1.png")
+    save(tmp_path, "K\u00e4se/1.png")
+    with pytest.warns(DataWarning, match="1 folder with the same name as another one"):
+        data = load(tmp_path)
+    assert data.n_classes == 3
+    with pytest.warns(DataWarning, match="1 folder with the same name as another one"):
+        data = load(tmp_path, class_names=["1", "01", "K\u00e4se"])
+    assert data.truth_N[-2:].tolist() == [2, 2]
+
+
+def test_images_are_known_by_their_content_where_the_suffix_says_nothing(tmp_path):
+    for name in ("a/1", "a/2.v7", "b/1", "b/3.jfif", "b/4.pgm"):
+        save(tmp_path, name, format="PNG")
+    (tmp_path / "b" / "5.raw").write_bytes(b"\0" * 99)
+    with pytest.warns(DataWarning, match=r"1 file in formats that are not read here, left out: 1 \.raw"):
+        assert names_of(load(tmp_path)) == ["a", "a", "b", "b", "b"]
+
+
+def test_a_start_opens_a_bounded_number_of_files(tmp_path, monkeypatch):
+    for n in range(12):
+        save(tmp_path, f"{'ab'[n % 2]}/{n}.png")
+    monkeypatch.setattr("alframe.data.survey.MAX_HEADERS", 4)
+    with pytest.warns(DataWarning, match="the headers of 4 of 12 images were read; size and colour follow"):
+        assert len(load(tmp_path)) == 12
+
+
+def test_images_that_lost_their_grey_levels_are_told(tmp_path):
+    save(tmp_path, "a/1.png", 7)
+    save(tmp_path, "b/2.png", 7)
+    with pytest.warns(DataWarning, match="the images are all the same after they were read"):
+        load(tmp_path).images_N.pixels()
+    save(tmp_path, "b/2.png", 8)
+    with pytest.warns(DataWarning, match="the images have 2 levels of brightness only"):
+        load(tmp_path).images_N.pixels()
+    save(tmp_path, "a/1.png", 1, "1")
+    save(tmp_path, "b/2.png", 0, "1")
+    assert load(tmp_path).images_N.pixels().unique().tolist() == [0, 255]

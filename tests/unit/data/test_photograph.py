@@ -16,8 +16,8 @@ def saved(folder, name, image, **options):
     return folder / name
 
 
-def pixels(file, channels=3, size=(8, 8), grey_range=GreyRange()):
-    return read_pixels(file, size, channels, grey_range).image_CHW.transpose(1, 2, 0).astype(int)
+def pixels(file, channels=3, size=(8, 8)):
+    return read_pixels(file, size, channels, GreyRange()).image_CHW.transpose(1, 2, 0).astype(int)
 
 
 def in_lab(image):
@@ -29,7 +29,9 @@ def in_lab(image):
 def test_every_mode_keeps_its_picture(tmp_path, mode):
     colour = Image.fromarray(COLOUR)
     image = in_lab(colour) if mode == "LAB" else colour.convert(mode)
-    expected = np.asarray(colour.convert(mode if mode in ("1", "P") else "L" if mode in "LAIF" else "RGB").convert("RGB"))
+    expected = np.asarray(
+        colour.convert(mode if mode in ("1", "P") else "L" if mode in "LAIF" else "RGB").convert("RGB")
+    )
     found = pixels(saved(tmp_path, "x.tif", image))
     assert np.abs(found - expected).mean() < (15 if mode == "PA" else 3)
     assert read_header(tmp_path / "x.tif").is_grey == (mode in ("1", "L", "LA", "I", "F"))
@@ -41,7 +43,9 @@ def test_each_orientation_is_turned_as_in_a_viewer(tmp_path, turn, suffix):
     stored = Image.fromarray(COLOUR).resize((6, 4))
     exif = Image.Exif()
     exif[0x0112] = turn
-    file = saved(tmp_path, f"x.{suffix}", stored, exif=exif, **({"lossless": True} if suffix == "webp" else {}))
+    file = saved(
+        tmp_path, f"x.{suffix}", stored, exif=exif, **({"lossless": True} if suffix == "webp" else {})
+    )
     array = np.asarray(stored)
     shown = [array, array[:, ::-1], array[::-1, ::-1], array[::-1], array.swapaxes(0, 1),
              np.rot90(array, -1), array[::-1, ::-1].swapaxes(0, 1), np.rot90(array)][turn - 1]  # fmt: skip
