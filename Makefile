@@ -6,7 +6,7 @@ ARGS ?=
 # Three processes on two cores: many tests wait for the processes that they start.
 PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist worksteal
 
-.PHONY: help setup run reproduce quick test lint format docs audits people kills bench growth parity lock wheel
+.PHONY: help setup run reproduce quick test lint format docs audits people kills bench growth safety parity lock wheel
 help:
 	@echo "Use"
 	@echo "  make setup      make .venv/ with the locked packages (the other targets call it if it is missing)"
@@ -26,6 +26,7 @@ help:
 	@echo "  make parity     trials computed two ways over seeds: the same but for chance?"
 	@echo "Measure"
 	@echo "  make bench      training and scoring rates against plain Lightning and raw torch; ARGS=--quick for 3 minutes"
+	@echo "  make safety     the default trial on data that it was not tuned for (hours); ARGS=--quick for a minute"
 	@echo "  make growth     seconds and memory against the sizes of pool and labelled set (long; 5 GB of disk)"
 	@echo "Release"
 	@echo "  make lock       compile requirements.lock from pyproject.toml"
@@ -75,6 +76,9 @@ parity: $(DONE)
 
 bench: $(DONE)
 	@$(BIN)/python scripts/benchmarks/bench.py $(ARGS)
+
+safety: $(DONE)
+	@$(BIN)/python scripts/benchmarks/safety.py $(ARGS)
 
 growth: $(DONE)
 	@$(BIN)/python scripts/benchmarks/growth.py $(ARGS)

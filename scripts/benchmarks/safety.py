@@ -12,10 +12,11 @@ A trial that is already in DIR is not run again. --quick runs two seeds on small
 import argparse
 import json
 import statistics
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
+
+from alframe.config.compose import composed
+from alframe.trial.run import Replacements, run_trial
 
 LONG_TAIL = ["data.imbalance.kind=long_tail", "data.imbalance.ratio=10"]
 NOISY = ["oracle=noisy", "oracle.rate=0.2"]
@@ -67,14 +68,13 @@ def run(options: argparse.Namespace, name: str, seed: int) -> dict[str, Any] | N
     if not file.exists() and options.table:
         return None
     if not file.exists():
-        overrides = [*CASES[name], f"seed={seed}", "tracker=none", f"hydra.run.dir={directory}"]
+        overrides = [*CASES[name], f"seed={seed}", "tracker=none"]
         if options.threads is not None:
             overrides.append(f"threads={options.threads}")
         if options.cifar is not None and name.startswith("CIFAR"):
             overrides[0] = "data=arrays"
             overrides += [f"data.path={options.cifar}", "data.name=cifar10"]
-        command = [sys.executable, "-m", "alframe.cli.main", *overrides]
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        run_trial(composed(overrides), directory, replacements=Replacements(console=None))
     summary: dict[str, Any] = json.loads(file.read_text())
     return summary
 

@@ -60,20 +60,27 @@ class CheckedPolicy:
         """Return (K,) bool, True for a spot check whose prediction was wrong."""
         return self._checks["predicted"] != self._checks["label"]
 
-    def trusted(self, scores: PoolScores) -> Tensor:
-        """Return (P,) bool: the predictions that become labels if the spot checks allow it."""
-        cut = self._cut()
-        lowest = logit(self.threshold)
-        return scores.log_odds_P.double() > (lowest if cut is None else max(lowest, cut.above))
+    def judged(self, scores: PoolScores) -> Tensor:
+        """Return (P,) bool: the predictions above `threshold`."""
+        return scores.log_odds_P.double() > logit(self.threshold)
 
-    def n_checks(self, n: int, n_trusted: int, n_pool: int) -> int:
-        """Return how many of n questions are spot checks, if `n_trusted` of the pool are trusted."""
-        if self._cut() is not None:
+    def trusted(self, scores: PoolScores) -> Tensor:
+        """Return (P,) bool: the judged predictions above the cut; all judged ones if there is no cut yet."""
+        cut = self._cut()
+        return self.judged(scores) & (scores.log_odds_P.double() > (-math.inf if cut is None else cut.above))
+
+    def n_checks(self, n: int, n_judged: int, n_rest: int) -> int:
+        """Return how many of n questions are spot checks: none once all judged predictions are trusted.
+
+        Args:
+            n_judged: predictions that are judged. n_rest: samples that the query strategy can choose.
+        """
+        cut = self._cut()
+        if cut is not None and cut.above <= logit(self.threshold):
             return 0
-        left_over = n - (n_pool - n_trusted)
-        sure = len(self._log_odds_K) == 0 and n_trusted > self.sure_share * n_pool
+        sure = len(self._log_odds_K) == 0 and n_judged > self.sure_share * (n_judged + n_rest)
         share = 0.0 if sure else self.check_share
-        return min(n_trusted, max(left_over, math.ceil(share * n)))
+        return min(n_judged, max(n - n_rest, math.ceil(share * n)))
 
     def learn(self, scores: PoolScores, label_N: Tensor) -> None:
         """Remember the spot checks of a round.

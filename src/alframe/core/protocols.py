@@ -132,7 +132,7 @@ class AutoLabelPolicy(Protocol):
 class SpotChecks(AutoLabelPolicy, Protocol):
     """A policy that has predictions checked before it accepts them.
 
-    A part of each question is drawn at random from the predictions that it trusts, and the question comes
+    A part of each question is drawn at random from the predictions that are judged, and the question comes
     before the auto-labels.
     """
 
@@ -140,12 +140,20 @@ class SpotChecks(AutoLabelPolicy, Protocol):
         """The number of spot checks so far, and how many of these predictions were wrong."""
         ...
 
-    def trusted(self, scores: PoolScores) -> Tensor:
-        """Return (P,) bool: the predictions to accept if spot checks allow it."""
+    def judged(self, scores: PoolScores) -> Tensor:
+        """Return (P,) bool: the predictions that spot checks are drawn from."""
         ...
 
-    def n_checks(self, n: int, n_trusted: int, n_pool: int) -> int:
-        """Return how many of n questions are spot checks, if `n_trusted` of the pool are trusted."""
+    def trusted(self, scores: PoolScores) -> Tensor:
+        """Return (P,) bool: the judged predictions that the spot checks so far allow; all without any."""
+        ...
+
+    def n_checks(self, n: int, n_judged: int, n_rest: int) -> int:
+        """Return how many of n questions are spot checks.
+
+        Args:
+            n_judged: predictions that are judged. n_rest: samples that the query strategy can choose.
+        """
         ...
 
     def learn(self, scores: PoolScores, label_N: Tensor) -> None:

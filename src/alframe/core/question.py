@@ -16,7 +16,7 @@ from alframe.core.protocols import QueryStrategy
 from alframe.core.records import Labelled, PoolScores
 from alframe.core.round_log import RoundLog
 from alframe.core.seeds import derive_generator
-from alframe.core.selection import among, rank_within
+from alframe.core.selection import among
 from alframe.core.steps import RoundState
 from alframe.core.undeclared import checked_call
 from alframe.core.validation_set import thin_like_queries
@@ -27,43 +27,29 @@ def ask(components: Components, plan: LoopPlan, state: RoundState, round: int, l
     ledger, scores, query = state.ledger, state.scores, components.query
     if query is None or len(scores) == 0:
         return state
-    rest, trusted = spot_checks.set_apart(components, state)
-    rest = replace(rest, scores=_without_copies(components, ledger, rest.scores))
-    trusted = _without_copies(components, ledger, trusted)
+    rest, judged = spot_checks.split(components, state)
     count = plan.question.first_count if round == 1 else plan.question.count
     wanted = max(1, count(ledger.n_samples, len(rest.scores)))
-    n_checks = spot_checks.n_spot_checks(components, wanted, len(trusted), len(rest.scores) + len(trusted))
-    n = plan.affordable(
-        min(wanted - n_checks, len(rest.scores)) + n_checks, ledger, plan.kept_for_check(ledger)
-    )
-    n_checks = min(n, n_checks)
+    n_checks = spot_checks.n_spot_checks(components, wanted, len(judged), len(rest.scores))
+    wanted = min(wanted - n_checks, len(rest.scores)) + n_checks
+    n = plan.affordable(wanted, ledger, plan.kept_for_check(ledger))
     if n == 0:
         return state
+    checks_Q = spot_checks.draw(plan, judged, min(n, n_checks), round)
+    rest = replace(rest, scores=rest.scores.without(checks_Q))
 
     def select() -> Tensor:
-        checks_Q = spot_checks.draw(plan, trusted, n_checks, round)
-        if n == n_checks:
+        n_selected = min(n - len(checks_Q), len(rest.scores))
+        if n_selected == 0:
             return checks_Q
-        return torch.cat([_selected(components, plan, rest, n - n_checks, round, log), checks_Q])
+        return torch.cat([_selected(components, plan, rest, n_selected, round, log), checks_Q])
 
     index_Q = question_of(components, ledger, "query", round, select)
     selected_Q = index_Q[among(index_Q, rest.scores.index_P)]
     asked_V = _thinned(query, rest, selected_Q, derive_generator(plan.seed, round, "validation"))
     ledger = hand_label(components, ledger, index_Q, Source.QUERY, round)
-    spot_checks.learn(components, trusted, index_Q, ledger.label_N)
+    spot_checks.learn(components, judged, checks_Q[among(checks_Q, index_Q)], ledger.label_N)
     return replace(state, ledger=ledger, scores=scores.without(index_Q), asked_V=asked_V)
-
-
-def _without_copies(components: Components, ledger: LabelLedger, scores: PoolScores) -> PoolScores:
-    """Return the scores of one image of each group of equal ones without an answer; all if none."""
-    first_N = components.copies() if components.copies is not None and len(scores) else None
-    if first_N is None:
-        return scores
-    answered_N = torch.zeros(len(first_N), dtype=torch.bool)
-    answered_N[first_N[ledger.index_hand]] = True
-    group_P = first_N[scores.index_P]
-    new_P = ~answered_N[group_P] & (rank_within(group_P) == 0)
-    return scores.at(new_P) if bool(new_P.any()) else scores
 
 
 def _selected(

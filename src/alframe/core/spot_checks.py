@@ -1,7 +1,7 @@
 """Spot checks: the part of a question that is drawn at random from what would be auto-labelled.
 
-Only policies with the methods of `SpotChecks` make them. The query strategy then chooses among the other
-samples of the pool, and the question comes before the auto-labels, whatever `order` says.
+Only policies with the methods of `SpotChecks` make them. The query strategy then chooses among the samples
+that are not accepted, and the question comes before the auto-labels, whatever `order` says.
 """
 
 from dataclasses import replace
@@ -10,11 +10,12 @@ import torch
 from torch import Tensor
 
 from alframe.core.components import Components
+from alframe.core.ledger import LabelLedger
 from alframe.core.loop_plan import LoopPlan
 from alframe.core.protocols import SpotChecks
 from alframe.core.records import PoolScores
 from alframe.core.seeds import derive_generator
-from alframe.core.selection import among
+from alframe.core.selection import among, rank_within
 from alframe.core.steps import RoundState
 
 
@@ -24,29 +25,49 @@ def picks(components: Components, plan: LoopPlan) -> tuple[str, str]:
     return ("hand", "auto") if hand_first else ("auto", "hand")
 
 
-def set_apart(components: Components, state: RoundState) -> tuple[RoundState, PoolScores]:
-    """Return the state without the samples that spot checks are drawn from, and the scores of these."""
+def split(components: Components, state: RoundState) -> tuple[RoundState, PoolScores]:
+    """Return the state with the samples that the strategy may choose, and the scores that spot checks judge.
+
+    Both are without copies of images that have an answer or are already among them.
+    """
     policy, scores = components.auto_label, state.scores
-    if not isinstance(policy, SpotChecks):
-        return state, scores.at(slice(0, 0))
-    trusted_P = policy.trusted(scores)
-    inside_V = state.inside_V if state.validation is None else policy.trusted(state.validation.scores)
-    return replace(state, scores=scores.at(~trusted_P), inside_V=inside_V), scores.at(trusted_P)
+    judged = scores.at(slice(0, 0))
+    if isinstance(policy, SpotChecks):
+        judged = without_copies(components, state.ledger, scores.at(policy.judged(scores)))
+        inside_V = state.inside_V if state.validation is None else policy.trusted(state.validation.scores)
+        state = replace(state, scores=scores.at(~policy.trusted(scores)), inside_V=inside_V)
+    return replace(state, scores=without_copies(components, state.ledger, state.scores)), judged
 
 
-def n_spot_checks(components: Components, n: int, n_trusted: int, n_pool: int) -> int:
-    """Return how many of n questions are spot checks of the `n_trusted` samples that were set apart."""
+def without_copies(components: Components, ledger: LabelLedger, scores: PoolScores) -> PoolScores:
+    """Return the scores of one image of each group of equal ones without an answer; all if none."""
+    first_N = components.copies() if components.copies is not None and len(scores) else None
+    if first_N is None:
+        return scores
+    answered_N = torch.zeros(len(first_N), dtype=torch.bool)
+    answered_N[first_N[ledger.index_hand]] = True
+    group_P = first_N[scores.index_P]
+    new_P = ~answered_N[group_P] & (rank_within(group_P) == 0)
+    return scores.at(new_P) if bool(new_P.any()) else scores
+
+
+def n_spot_checks(components: Components, n: int, n_judged: int, n_rest: int) -> int:
+    """Return how many of n questions are spot checks.
+
+    Args:
+        n_judged: samples that spot checks can be drawn from. n_rest: those that the strategy can choose.
+    """
     policy = components.auto_label
-    return min(n, policy.n_checks(n, n_trusted, n_pool)) if isinstance(policy, SpotChecks) else 0
+    return min(n, policy.n_checks(n, n_judged, n_rest)) if isinstance(policy, SpotChecks) else 0
 
 
-def draw(plan: LoopPlan, trusted: PoolScores, n: int, round: int) -> Tensor:
-    """Return (n,) int64, random data-set indices of the samples that were set apart."""
+def draw(plan: LoopPlan, judged: PoolScores, n: int, round: int) -> Tensor:
+    """Return (n,) int64, random data-set indices of the judged samples; the same in each process."""
     generator = derive_generator(plan.seed, round, "spot checks")
-    return trusted.index_P[torch.randperm(len(trusted), generator=generator)[:n]]
+    return judged.index_P[torch.randperm(len(judged), generator=generator)[:n]]
 
 
-def learn(components: Components, trusted: PoolScores, index_Q: Tensor, label_N: Tensor) -> None:
-    """Give the policy the answers to the spot checks among a question's samples."""
+def learn(components: Components, judged: PoolScores, checks_Q: Tensor, label_N: Tensor) -> None:
+    """Give the policy the answers to the spot checks."""
     if isinstance(components.auto_label, SpotChecks):
-        components.auto_label.learn(trusted.at(among(trusted.index_P, index_Q)), label_N)
+        components.auto_label.learn(judged.at(among(judged.index_P, checks_Q)), label_N)

@@ -77,25 +77,29 @@ def test_errors_at_low_confidence_raise_the_threshold() -> None:
 
 
 @pytest.mark.parametrize(
-    ("n", "n_trusted", "n_pool", "expected"),
+    ("n", "n_judged", "n_rest", "expected"),
     [
-        (150, 58_264, 59_800, 0),  # MNIST's first round: sure of 97 % and enough others to ask about
-        (20, 100, 240, 10),
-        (20, 235, 240, 15),  # what the strategy leaves of the question
-        (20, 238, 240, 18),
-        (20, 4, 240, 4),
+        (150, 58_264, 1_536, 0),  # MNIST's first round: sure of 97 % and enough others to ask about
+        (20, 100, 140, 10),
+        (20, 235, 5, 15),  # what the strategy leaves of the question
+        (20, 238, 2, 18),
+        (20, 4, 236, 4),
         (20, 0, 240, 0),
-        (1, 100, 240, 1),
+        (1, 100, 140, 1),
     ],
 )
-def test_the_number_of_spot_checks(n: int, n_trusted: int, n_pool: int, expected: int) -> None:
-    assert policy().n_checks(n, n_trusted, n_pool) == expected
-    assert checked((45, 0)).n_checks(n, n_trusted, n_pool) == 0  # trusted: no more of them
+def test_the_number_of_spot_checks(n: int, n_judged: int, n_rest: int, expected: int) -> None:
+    assert policy().n_checks(n, n_judged, n_rest) == expected
+    assert checked((45, 0)).n_checks(n, n_judged, n_rest) == 0  # all are trusted: no more of them
 
 
-def test_spot_checks_that_have_begun_go_on_until_predictions_are_trusted() -> None:
-    assert policy().n_checks(20, 980, 1000) == 0
-    assert checked((10, 1)).n_checks(20, 980, 1000) == 10
+def test_spot_checks_that_have_begun_go_on_until_all_judged_predictions_are_trusted() -> None:
+    assert policy().n_checks(20, 980, 20) == 0
+    assert checked((10, 1)).n_checks(20, 980, 20) == 10
+    made, label_N = checked((60, 0)), torch.zeros(N, dtype=torch.int64)
+    label_N[60:63] = 1
+    made.learn(scores(torch.arange(60, 63), 1.5), label_N)  # errors at low confidence: a cut at 1.5
+    assert made.n_checks(20, 980, 20) == 10
 
 
 def test_a_changed_answer_and_one_that_names_no_class() -> None:
