@@ -90,3 +90,12 @@ def test_a_budget_of_which_a_part_is_kept_for_the_check_is_spent_sooner() -> Non
 def test_the_standard_rules_pass_learn_last_on(learn_last: bool) -> None:
     reason = standard_rules(max_hand_labels=20, learn_last=learn_last).reason(report(hand=20, hand_new=5))
     assert (reason is None) == learn_last
+
+
+def test_rounds_end_if_spot_checks_never_allowed_an_auto_label() -> None:
+    rules = standard_rules(max_untrusted_rounds=12)
+    refused = replace(report(round=12), spot_checks=96, spot_checks_wrong=30)
+    assert rules.reason(refused) == "no auto-label was trusted in 12 rounds: 30 of 96 spot checks were wrong"
+    assert rules.reason(replace(refused, round=11)) is None
+    assert rules.reason(replace(refused, counts=replace(refused.counts, auto_labels=1))) is None
+    assert rules.reason(report(round=12)) is None  # a policy without spot checks, such as auto_label=none
