@@ -47,6 +47,8 @@ class TrialSummary:
         device, engine, precision: what the trial computed with. data: name of the data set.
         versions: by the name of the package, None if it is not installed.
         stopped_because: why the rounds ended. certificate: result of the final audit.
+        spot_checks: predictions that were checked before any was accepted; None for policies without them.
+        spot_checks_wrong: the wrong ones among them.
         check: what a random sample says about the auto-labels; None without auto-labels or a check.
         cost: in the currency of `cost.*`.
         per_class: for each true class `class` (its name), `n_samples`, `hand_labels`, `auto_labels`,
@@ -80,6 +82,8 @@ class TrialSummary:
     mislabelled_share_macro: float | None = None
     set_aside: int = 0
     check: CheckResult | None = None
+    spot_checks: int | None = None
+    spot_checks_wrong: int | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the content of `summary.json` as plain containers."""

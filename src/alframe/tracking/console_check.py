@@ -70,6 +70,8 @@ def advice_lines(summary: TrialSummary, config: Mapping[str, Any], directory: Pa
         summary: of the finished trial. config: its resolved config. directory: of the trial.
     """
     check = summary.check
+    if summary.auto_labels == 0 and summary.spot_checks:
+        return _untrusted(summary, config)
     if check is None or check.simulated or not check.warn:
         return []
     why = f"up to {percent(check.most_share)} of them may be wrong (check.warn={config['check']['warn']:g})"
@@ -89,6 +91,20 @@ def advice_lines(summary: TrialSummary, config: Mapping[str, Any], directory: Pa
         f"What helps is another trial{again} one or more of:",
         *(f"  {name:<20} {keys}" for name, keys in ways.items() if keys),
     ]
+
+
+def _untrusted(summary: TrialSummary, config: Mapping[str, Any]) -> list[str]:
+    """Return the last lines of a trial whose spot checks allowed no auto-label."""
+    wrong, n = summary.spot_checks_wrong or 0, summary.spot_checks or 0
+    tolerance = config["auto_label"].get("tolerance", 0.0)
+    if wrong <= tolerance * n:
+        first = f"Nothing was auto-labelled: {n:,} spot checks ({wrong:,} wrong) are too few to trust any."
+    else:
+        first = (
+            f"Do not use predictions as labels here: {wrong:,} of {n:,} spot checks were wrong. "
+            "Nothing was auto-labelled."
+        )
+    return [first, f"What helps is another trial with more rounds, such as {_more_rounds(summary, config)}."]
 
 
 def _more_rounds(summary: TrialSummary, config: Mapping[str, Any]) -> str:
@@ -112,11 +128,11 @@ def _stricter(policy: Mapping[str, Any]) -> str:
     """Return the keys of a policy that accepts fewer predictions, "" without a policy."""
     if policy["_target_"] is None:
         return ""
-    if "tolerance" in policy:
-        return f"auto_label.tolerance={policy['tolerance'] / 4:.2g}"
     if "threshold" in policy:
         keep = " auto_label.keep=rejudge" if policy.get("keep") == "permanent" else ""
         return f"auto_label.threshold={1 - (1 - policy['threshold']) / 10:.6g}{keep}"
+    if "tolerance" in policy:
+        return f"auto_label.tolerance={policy['tolerance'] / 4:.2g}"
     return "auto_label=validated"
 
 

@@ -54,6 +54,8 @@ def summarise(
         stopped_because=rounds[-1].stopped_because if rounds else "every sample was labelled by hand",
         certificate=certificate,
         check=check,
+        spot_checks=rounds[-1].spot_checks if rounds else None,
+        spot_checks_wrong=rounds[-1].spot_checks_wrong if rounds else None,
         cost=reports[-1].cost,
         per_class=_per_class(classes, class_names),
         mislabelled_share_macro=macro_mislabelled_share(classes),

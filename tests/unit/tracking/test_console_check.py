@@ -119,3 +119,20 @@ def test_the_advice_comes_last(unknown, make_info, make_outcome, tmp_path, capsy
     tracker.start(make_info(tmp_path, config=config_of()))
     tracker.finish(make_outcome(summary=replace(unknown, check=check)))
     assert capsys.readouterr().out.splitlines()[-1].startswith("  hand labels for all")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "first"),
+    [
+        (
+            12,
+            "Do not use predictions as labels here: 12 of 40 spot checks were wrong. Nothing was auto-labelled.",
+        ),
+        (1, "Nothing was auto-labelled: 40 spot checks (1 wrong) are too few to trust predictions."),
+    ],
+)
+def test_predictions_that_spot_checks_refuse_are_not_to_be_used(unknown, tmp_path, wrong, first):
+    refused = replace(unknown, auto_labels=0, spot_checks=40, spot_checks_wrong=wrong)
+    found = advice_lines(refused, config_of(), tmp_path)
+    assert found[0].startswith(first)
+    assert "stopping.min_rounds=14 query.num=40" in found[1]
