@@ -124,11 +124,8 @@ def test_the_advice_comes_last(unknown, make_info, make_outcome, tmp_path, capsy
 @pytest.mark.parametrize(
     ("wrong", "first"),
     [
-        (
-            12,
-            "Do not use predictions as labels here: 12 of 40 spot checks were wrong. Nothing was auto-labelled.",
-        ),
-        (1, "Nothing was auto-labelled: 40 spot checks (1 wrong) are too few to trust predictions."),
+        (12, "Do not use predictions as labels here: 12 of 40 spot checks were wrong. Nothing was"),
+        (1, "Nothing was auto-labelled: 40 spot checks (1 wrong) are too few to trust any."),
     ],
 )
 def test_predictions_that_spot_checks_refuse_are_not_to_be_used(unknown, tmp_path, wrong, first):
