@@ -34,6 +34,7 @@ def test_auto_labels_of_hard_images_are_not_to_be_used_and_the_last_lines_say_so
         oracle=lambda index: truth[index],
         class_names=[f"kind {k}" for k in range(10)],
         console=True,
+        auto_label="threshold",
         settings=HARD,
     )
     assert result.check is not None
@@ -46,7 +47,7 @@ def test_auto_labels_of_hard_images_are_not_to_be_used_and_the_last_lines_say_so
     assert why.startswith("Do not use the auto-labels as they are: up to ")
     assert what == "What helps is another trial with one or more of:"
     assert "stopping.min_rounds=2 " in rounds
-    assert "auto_label.threshold=" in policy
+    assert policy.endswith("auto_label=checked")
     assert hand.endswith("auto_label=none remainder=hand")
 
 
@@ -61,9 +62,9 @@ def test_a_check_answered_in_parts_asks_the_samples_of_a_simulation_that_asks(tm
     np.savez(tmp_path / "mine.npz", images=images)
     np.savez(tmp_path / "known.npz", images=images, labels=truth)
     line = [
-        "data=arrays", "tracker=none", "learner.steps=6", "learner.batch_size=16", "check.num=25",
+        "data=arrays", "tracker=none", "auto_label=threshold", "learner.steps=6", "learner.batch_size=16",
         "learner.pool_batch_size=16", "query.num=15", "stopping.min_rounds=1", "stopping.max_rounds=1",
-        "remainder=auto",
+        "remainder=auto", "check.num=25",
     ]  # fmt: skip
     names = "data.class_names=[0,1,2,3,4,5,6,7,8,9]"
     people = [*line, "oracle=files", "data.path=mine.npz", names, "hydra.run.dir=people"]

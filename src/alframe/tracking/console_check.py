@@ -125,15 +125,14 @@ def _more_rounds(summary: TrialSummary, config: Mapping[str, Any]) -> str:
 
 
 def _stricter(policy: Mapping[str, Any]) -> str:
-    """Return the keys of a policy that accepts fewer predictions, "" without a policy."""
+    """Return the key of a policy that accepts fewer predictions, "" without a policy."""
     if policy["_target_"] is None:
         return ""
+    if "tolerance" not in policy:
+        return "auto_label=checked"
     if "threshold" in policy:
-        keep = " auto_label.keep=rejudge" if policy.get("keep") == "permanent" else ""
-        return f"auto_label.threshold={1 - (1 - policy['threshold']) / 10:.6g}{keep}"
-    if "tolerance" in policy:
-        return f"auto_label.tolerance={policy['tolerance'] / 4:.2g}"
-    return "auto_label=validated"
+        return f"auto_label.threshold={1 - (1 - policy['threshold']) / 10:.6g}"
+    return f"auto_label.tolerance={policy['tolerance'] / 5:.2g}"
 
 
 def _larger_check(check: CheckResult, config: Mapping[str, Any]) -> str:
