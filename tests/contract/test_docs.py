@@ -27,6 +27,7 @@ COMPANIONS = {
     "certificate.max_labels=1000": PROOF,
     "certificate.method=weighted": PROOF,
     "certificate.oracle_error=0.01": PROOF,
+    "oracle.answers_from=DIRECTORY": ["oracle=files"],
     "oracle.rate=0.05": ["oracle=noisy"],
     "tracker.mode=online": ["tracker=wandb"],
 }
