@@ -11,13 +11,14 @@ import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import astuple, dataclass, replace
+from dataclasses import astuple, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
 from alframe.core.errors import TrialError, UserError
 from alframe.core.file_names import ANSWER_STORE
+from alframe.oracle.answer_records import Answer, Sample
 
 _FORMAT = "1"
 _TABLES = """
@@ -35,48 +36,6 @@ CREATE TABLE answers(
     way TEXT NOT NULL, who TEXT NOT NULL, at TEXT NOT NULL);
 CREATE INDEX answers_of ON answers(sample);
 """
-
-
-@dataclass(frozen=True, kw_only=True)
-class Sample:
-    """A row of the table of samples: an image's index and what identifies it.
-
-    Attributes:
-        number: the index in the trial.
-        name: the path of the file, relative to the data's folder; None for arrays.
-        size: of the file when it was last seen, in bytes. mtime_ns, ctime_ns: when its content and its
-            directory entry last changed, in nanoseconds. All are None for arrays.
-        digest: of the content; None for a file that was never asked about.
-        member: False if `data.limit` left it out. present: False if it is no longer in the data.
-    """
-
-    number: int
-    name: str | None
-    size: int | None
-    mtime_ns: int | None
-    ctime_ns: int | None
-    digest: str | None
-    member: bool = True
-    present: bool = True
-
-
-@dataclass(frozen=True, kw_only=True)
-class Answer:
-    """A row of the table of answers.
-
-    Attributes:
-        id: ascending in time. sample: the index.
-        answer: a class number, `CANNOT_TELL` or `NO_CLASS`.
-        way: how it was given, such as "to_label.csv". who: the name of the person, empty if unknown.
-        at: the time in UTC, ISO 8601.
-    """
-
-    id: int
-    sample: int
-    answer: int
-    way: str
-    who: str
-    at: str
 
 
 class AnswerStore:

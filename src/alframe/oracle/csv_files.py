@@ -22,8 +22,9 @@ from alframe.core.errors import UserError
 from alframe.core.file_names import ANSWERS, QUESTIONS, TO_LABEL, shown
 from alframe.data import ImageDataset
 from alframe.data.identity import picture
+from alframe.oracle.answer_records import Answer
 from alframe.oracle.answer_sheet import Row, read_sheet, write_sheet_lines
-from alframe.oracle.answer_store import Answer, AnswerStore
+from alframe.oracle.answer_store import AnswerStore
 from alframe.oracle.class_names import answer_text, expected, match_answer
 from alframe.oracle.number_text import whole_number
 from alframe.oracle.people import PeopleOracle

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import Any
 
-from alframe.oracle.answer_store import Sample
+from alframe.oracle.answer_records import Sample
 
 
 @dataclass(frozen=True, kw_only=True)

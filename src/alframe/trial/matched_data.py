@@ -18,7 +18,8 @@ from alframe.core.errors import DataError, TrialNotice, UserError
 from alframe.core.loop import RoundResult
 from alframe.data import ImageDataset, MappedImages
 from alframe.data.identity import content_digest
-from alframe.oracle.answer_store import AnswerStore, Sample
+from alframe.oracle.answer_records import Sample
+from alframe.oracle.answer_store import AnswerStore
 from alframe.oracle.class_names import check_class_names
 from alframe.oracle.sample_matching import Image, Matching, match
 from alframe.trial.settings import TrialSettings

@@ -10,7 +10,8 @@ import pytest
 
 from alframe.core.errors import TrialError, UserError
 from alframe.core.ledger import CANNOT_TELL
-from alframe.oracle.answer_store import AnswerStore, Sample
+from alframe.oracle.answer_records import Sample
+from alframe.oracle.answer_store import AnswerStore
 
 
 def sample(number: int, name: str | None = None, **facts) -> Sample:
@@ -81,7 +82,8 @@ def test_classes_and_samples_get_the_next_numbers(store):
 def test_an_answer_that_was_acknowledged_survives_a_kill(tmp_path):
     program = (
         "import os, sys; from pathlib import Path\n"
-        "from alframe.oracle.answer_store import AnswerStore, Sample\n"
+        "from alframe.oracle.answer_records import Sample\n"
+        "from alframe.oracle.answer_store import AnswerStore\n"
         "store = AnswerStore(Path(sys.argv[1]))\n"
         "store.put_samples([Sample(number=0, name='a', size=1, mtime_ns=1, ctime_ns=1, digest='d')])\n"
         "store.put_question('seed', 0, [0]); store.put_answers({0: 1}, 'test'); os.kill(os.getpid(), 9)\n"

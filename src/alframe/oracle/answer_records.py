@@ -1,0 +1,45 @@
+"""The rows of the store of answers: samples and answers."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sample:
+    """A row of the table of samples: an image's index and what identifies it.
+
+    Attributes:
+        number: the index in the trial.
+        name: the path of the file, relative to the data's folder; None for arrays.
+        size: of the file when it was last seen, in bytes. mtime_ns, ctime_ns: when its content and its
+            directory entry last changed, in nanoseconds. All are None for arrays.
+        digest: of the content; None for a file that was never asked about.
+        member: False if `data.limit` left it out. present: False if it is no longer in the data.
+    """
+
+    number: int
+    name: str | None
+    size: int | None
+    mtime_ns: int | None
+    ctime_ns: int | None
+    digest: str | None
+    member: bool = True
+    present: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """A row of the table of answers.
+
+    Attributes:
+        id: ascending in time. sample: the index.
+        answer: a class number, `CANNOT_TELL` or `NO_CLASS`.
+        way: how it was given, such as "to_label.csv". who: the name of the person, empty if unknown.
+        at: the time in UTC, ISO 8601.
+    """
+
+    id: int
+    sample: int
+    answer: int
+    way: str
+    who: str
+    at: str
