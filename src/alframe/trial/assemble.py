@@ -80,7 +80,7 @@ def assemble(
     components = Components(
         learner=_learner(settings, dataset, member_N, subject, recipe, compute_plan, progress),
         evaluator=TruthEvaluator(dataset.truth_N, dataset.test_truth_T),
-        copies=Copies(make_bank(dataset.images_N, torch.device("cpu")), member_N.nonzero().flatten()),
+        copies=_copies(dataset, member_N),
         certifier=None if settings.certificate is None else AuditCertifier(settings.certificate),
         checker=checker,
         **parts,
@@ -131,6 +131,14 @@ def build_tracker(settings: TrialSettings) -> Tracker | None:
     """Return the tracker besides the files and the terminal, or None."""
     tracker: Tracker | None = _optional("tracker", settings.tracker, settings.trusted)
     return tracker
+
+
+def _copies(dataset: ImageDataset, member_N: Tensor) -> Copies:
+    """Return what finds copies: at once in images in memory, in others with the first question of a round."""
+    copies = Copies(make_bank(dataset.images_N, torch.device("cpu")), member_N.nonzero().flatten())
+    if isinstance(dataset.images_N, Tensor):
+        copies()
+    return copies
 
 
 def _replaceable(
