@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from alframe.core.errors import DataError
-from alframe.data.decoded import DecodedImages
+from alframe.data.decoded import DecodedImages, UnreadableImages
 from alframe.data.path_text import shown_path
 from alframe.data.photograph import Unreadable, read_whole
 
@@ -29,7 +29,7 @@ def picture(dataset: "ImageDataset", index: int) -> "Image":
     side. For an array it is the stored image, enlarged by a whole factor if a side has less than 112 pixels.
 
     Raises:
-        DataError: the file cannot be read.
+        UnreadableImages: the file cannot be read.
     """
     from PIL import Image
 
@@ -38,7 +38,7 @@ def picture(dataset: "ImageDataset", index: int) -> "Image":
         try:
             return read_whole(path, LONGEST, images_N.grey_range)
         except Unreadable as error:
-            raise DataError(f"{shown_path(path)} cannot be shown: {error}.") from error
+            raise UnreadableImages({path: str(error)}, len(dataset)) from error
     image = torch.as_tensor(images_N[index])
     factor = max(1, math.ceil(SIDE / min(image.shape[1:])))
     large = image.repeat_interleave(factor, 1).repeat_interleave(factor, 2).numpy()

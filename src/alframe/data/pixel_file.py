@@ -6,7 +6,7 @@ rows and pixels always belong together, also after a kill.
 
 import json
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +22,7 @@ from alframe.data.grey_range import GreyRange
 from alframe.data.memory_map import MappedImages
 from alframe.data.photograph import Pixels
 
+UNREADABLE = "unreadable.json"
 Identity = tuple[str, int, int]  # path, bytes, time of the last change in nanoseconds
 
 
@@ -61,9 +62,9 @@ class PixelFile:
             folder = Path(self._closing.enter_context(tempfile.TemporaryDirectory(prefix="alframe-images-")))
         self._list, self._shape, self._mapped = folder / f"{name}.json", shape, mapped
         self._row_bytes = int(np.prod(shape[1:]))
-        self._identities = [_identity(path) for path in paths]
+        self._identities = [identity_of(path) for path in paths]
         self._rows: list[Row | None] = [None] * shape[0]
-        self._unreadable: dict[Identity, str] = {}  # also of files that were left out since
+        self._unreadable = read_unreadable(folder)
         self._keys: dict[int, Any] = {}  # the key of the range by which a deep row was scaled
         self._raw: IO[bytes] | None = None
         self._file = self._take_over(read_list(self._list))
@@ -145,8 +146,6 @@ class PixelFile:
 
     def _take_over(self, old: "tuple[Path, dict[str, Any]] | None") -> Path:
         """Return the file to write to, with the rows of an earlier file that are still right."""
-        if old is not None:
-            self._unreadable = _unreadable(old[1])
         if old is None or old[1]["shape"] != list(self._shape[1:]):
             return self._new_file()
         content = old[1]
@@ -191,7 +190,6 @@ class PixelFile:
             "file": self._file.name,
             "shape": list(self._shape[1:]),
             "range": key,
-            "unreadable": [[*identity, reason] for identity, reason in self._unreadable.items()],
             "rows": [
                 None if row is None or self._keys.get(n, key) != key else _plain(row)
                 for n, row in enumerate(self._rows)
@@ -201,6 +199,7 @@ class PixelFile:
             if self._raw is not None:
                 self._raw.flush()
             write_whole(self._list, json.dumps(content), to_disk=False)
+            remember_unreadable(self._list.parent, self._unreadable)
         except OSError as error:
             raise _unwritten(self._list, error) from error
         for file in self._pixel_files():
@@ -219,13 +218,30 @@ def read_list(file: Path) -> tuple[Path, dict[str, Any]] | None:
         return None
 
 
-def known_unreadable(folder: Path, name: str) -> dict[Path, str]:
+def known_unreadable(folder: Path) -> dict[Path, str]:
     """Return the reasons of files that could not be read before and have not changed since."""
-    old = read_list(folder / f"{name}.json")
-    found = {} if old is None else _unreadable(old[1])
     return {
-        path: reason for identity, reason in found.items() if _identity(path := Path(identity[0])) == identity
+        path: reason
+        for identity, reason in read_unreadable(folder).items()
+        if identity_of(path := Path(identity[0])) == identity
     }
+
+
+def read_unreadable(folder: Path) -> dict[Identity, str]:
+    """Return the reasons that `remember_unreadable` wrote into a folder."""
+    try:
+        listed = json.loads((folder / UNREADABLE).read_text())
+        return {(path, size, time): reason for path, size, time, reason in listed}
+    except (OSError, ValueError, TypeError):
+        return {}
+
+
+def remember_unreadable(folder: Path, reasons: Mapping[Identity, str]) -> None:
+    """Add the reasons why files cannot be read to those of a folder."""
+    before = read_unreadable(folder)
+    if not reasons.items() <= before.items():
+        listed = [[*identity, reason] for identity, reason in (before | dict(reasons)).items()]
+        write_whole(folder / UNREADABLE, json.dumps(listed), to_disk=False)
 
 
 def drop_pixels(folder: Path) -> None:
@@ -248,15 +264,12 @@ def _rows(content: dict[str, Any]) -> Iterator[Row | None]:
             yield Row((path, size, time), seen)
 
 
-def _unreadable(content: dict[str, Any]) -> dict[Identity, str]:
-    return {(path, size, time): reason for path, size, time, reason in content["unreadable"]}
-
-
 def _plain(row: Row) -> list[Any]:
     return [*row.identity, row.seen.whole, row.seen.real]
 
 
-def _identity(path: Path | None) -> Identity | None:
+def identity_of(path: Path | None) -> Identity | None:
+    """Return the path, size and time of a file, which change if its content does."""
     if path is None:
         return None
     try:

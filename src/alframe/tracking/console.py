@@ -12,6 +12,7 @@ from alframe.core.reports import RoundReport
 from alframe.tracking.base import Outcome, TrialInfo
 from alframe.tracking.console_check import advice_lines
 from alframe.tracking.console_summary import closing_summary
+from alframe.tracking.reading_lines import ReadingLines
 
 _COLUMNS = "round    hand    auto    left   hand %  wrong %  test acc %    time"
 _STAGES = {"train": "training", "score": "scoring", "read": "reading images"}
@@ -38,6 +39,7 @@ class ConsoleTracker:
         self._out = out or sys.stdout
         self._wants_bar = sys.stderr.isatty() if bar is None else bar
         self._bar: Any = None
+        self._reading = ReadingLines()
         self._stage: tuple[int, str] | None = None
         self._round = 0
         self._round_seconds: list[float] = []
@@ -69,6 +71,9 @@ class ConsoleTracker:
     def progress(self, stage: str, done: int, total: int | None) -> None:
         """Move the bar. The learner calls this at every step."""
         if not self._wants_bar:
+            if stage == "read" and total and self._title is None:
+                for line in self._reading.lines(done, total):
+                    self._print(line)
             return
         if self._stage != (self._round, stage):
             self._close_bar()

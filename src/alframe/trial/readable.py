@@ -1,6 +1,7 @@
 """A data set of image files without those that turn out to be unreadable."""
 
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 
 from alframe.core.errors import DataWarning
@@ -8,7 +9,7 @@ from alframe.core.file_names import STATE
 from alframe.data import DecodedImages, ImageDataset
 from alframe.data.decoded import UnreadableImages, unreadable_line
 from alframe.data.folder import without_files
-from alframe.data.pixel_file import known_unreadable
+from alframe.data.pixel_file import identity_of, known_unreadable, remember_unreadable
 from alframe.learner.interfaces import Progress
 
 SMALL_BYTES = 2**25  # files of together fewer bytes are decoded in about a second
@@ -30,14 +31,21 @@ def readable(dataset: ImageDataset, directory: Path, progress: Progress, *, at_o
         return dataset
     for images in _decoded(dataset):
         images.keep_in(directory / STATE)
-        known = known_unreadable(directory / STATE, images.name)
-        if known:
-            warnings.warn(f"data.path: {unreadable_line(known, len(images))}", DataWarning, stacklevel=2)
-            dataset = without_files(dataset, known)
+    paths = {path for images in _decoded(dataset) for path in images.paths}
+    known = {path: reason for path, reason in known_unreadable(directory / STATE).items() if path in paths}
+    if known:
+        warnings.warn(f"data.path: {unreadable_line(known, len(paths))}", DataWarning, stacklevel=2)
+        dataset = without_files(dataset, known)
     if at_once or _n_bytes(dataset) <= SMALL_BYTES:
         for n in range(len(_decoded(dataset))):
             dataset = _without_unreadable(dataset, n, progress)
     return dataset
+
+
+def remember(directory: Path, reasons: Mapping[Path, str]) -> None:
+    """Remember files of a trial that turned out to be unreadable, with the reasons."""
+    found = {identity: reason for path, reason in reasons.items() if (identity := identity_of(path))}
+    remember_unreadable(directory / STATE, found)
 
 
 def _without_unreadable(dataset: ImageDataset, n: int, progress: Progress) -> ImageDataset:

@@ -29,7 +29,7 @@ from alframe.trial.data import TrialData, data_of_trial, open_store
 from alframe.trial.directory import occupied
 from alframe.trial.instantiate import check_targets, is_simulated
 from alframe.trial.python_call import plain_torch
-from alframe.trial.readable import readable
+from alframe.trial.readable import readable, remember
 from alframe.trial.session import TrialSession
 from alframe.trial.settings import TrialSettings, read_settings, with_learner
 from alframe.trial.state import TrialState
@@ -105,10 +105,15 @@ def run_trial(
     people = "oracle" in request.replacements.components or not is_simulated(config["oracle"])
     with occupied(directory, remove_if_refused=group is None, keep_seed_set=people) as leaves_nothing:
         check_targets(config)
-        try:
-            return _run(request, leaves_nothing)
-        except UnreadableImages:  # found by the first fit; the directory remembers them
-            return _run(request, leaves_nothing)
+        left_out: set[Path] = set()
+        while True:
+            try:
+                return _run(request, leaves_nothing)
+            except UnreadableImages as error:  # found by a picture or by the first fit
+                if error.reasons.keys() <= left_out:
+                    raise
+                left_out |= error.reasons.keys()
+                remember(directory, error.reasons)
 
 
 @plain_torch()  # a module of the user's own may have changed them when it was imported

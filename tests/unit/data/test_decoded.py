@@ -145,7 +145,7 @@ def test_unreadable_files_are_remembered_until_they_change(files, tmp_path):
         assert kept.files_N == ("0.png", "1.png", "3.png", "4.png")
         assert corner(kept.images_N.pixels()) == [0, 16, 48, 64]
         assert kept.truth_N.tolist() == [0, 1, 0, 1]
-    assert list(known_unreadable(trial / "state", "images")) == [files[2]]
+    assert list(known_unreadable(trial / "state")) == [files[2]]
     files[2].write_bytes(content)
     assert len(readable(dataset, trial, lambda *each: None, at_once=True)) == 5
 
