@@ -62,8 +62,8 @@ def main() -> None:
         photographs = Path(place) / "photographs"
         write(photographs, options.n)
         common = ["data=folder", f"data.path={photographs}", "data.size=[96,96]", "tracker=none"]
-        for start in ("first question, first start on this machine", "first question"):
-            measure(start, *common, "oracle=files", f"hydra.run.dir={place}/{start.replace(' ', '_')}")
+        for k, start in enumerate(("first question, first start on this machine", "first question")):
+            measure(start, *common, "oracle=files", f"hydra.run.dir={place}/asks_{k}")
         bounds = f"stopping.max_rounds={options.rounds}"
         measure("simulated", *common, bounds, "stopping.min_rounds=1", f"hydra.run.dir={place}/simulated")
 

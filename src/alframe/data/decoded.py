@@ -26,7 +26,7 @@ from alframe.data.pixel_file import PixelFile
 
 IN_MEMORY_BYTES = 2**30  # images of together more bytes stay in their file
 AHEAD = 4  # images that are read or wait, for each thread
-LOOKED_AT = 256  # images whose grey levels are counted
+LOOKED_AT, LOOKED_AT_SIDE = 256, 128  # images whose grey levels are counted, and pixels a side of each
 MIN_PROBED = 16  # files with more than 8 bits a pixel that are read to know their range
 Progress = Callable[[str, int, int | None], None]
 
@@ -151,7 +151,8 @@ class DecodedImages:
     def _look_at(self, images_N: "Tensor | MappedImages") -> None:
         """Warn if the images are all the same, or have fewer grey levels than wanted."""
         there = spread([n for n, path in enumerate(self.paths) if path is not None], LOOKED_AT)
-        some = torch.stack([images_N[n] for n in there]) if there else torch.zeros(0)
+        step = -(-max(self.size) // LOOKED_AT_SIDE)
+        some = torch.stack([images_N[n][:, ::step, ::step] for n in there]) if there else torch.zeros(0)
         n_levels = len(some.unique())
         if len(some) > 1 and (some == some[0]).all():
             found = "are all the same"

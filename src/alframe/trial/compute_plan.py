@@ -69,26 +69,34 @@ def make_subject(settings: TrialSettings, dataset: ImageDataset, recipe: Any) ->
     Raises:
         ConfigError: the crop, the network or the optimizer does not fit the images.
     """
+    subject = _subject(settings, dataset)
+    _try_network(subject, recipe)
+    return subject
+
+
+def _subject(settings: TrialSettings, dataset: ImageDataset) -> Subject:
     learner = settings.learner
     n_channels, height, width = dataset.images_N.shape[1:]
     most = (min(height, width) - SMALLEST_SIDE) // 2
     if learner.crop > most:
         expected = f"at most {most} of {min(height, width)} pixels at each side"
         raise ConfigError("learner.crop", expected, learner.crop)
-    subject = Subject(
+    return Subject(
         network=instantiate("network", learner.network, settings.trusted, call=False),
         config=learner.network,
         image_shape=(n_channels, height - 2 * learner.crop, width - 2 * learner.crop),
         n_classes=dataset.n_classes,
         batch_size=learner.images_per_step or PROBED_IMAGES,
     )
-    _check_memory(settings, dataset, subject)
-    _try_network(subject, recipe)
-    return subject
 
 
-def _check_memory(settings: TrialSettings, dataset: ImageDataset, subject: Subject) -> None:
-    """Refuse images that need more memory in training than is free, and advise a size that works."""
+def check_memory(settings: TrialSettings, dataset: ImageDataset) -> None:
+    """Refuse images that need more memory in training than is free. No image is decoded for that.
+
+    Raises:
+        ConfigError: they need more; the message advises a size that works.
+    """
+    subject = _subject(settings, dataset)
     need, free = memory_need(subject), free_bytes()
     if need is None or free is None or Compute.choose(settings.device, "float32").device.type != "cpu":
         return

@@ -25,6 +25,7 @@ from alframe.tracking.files import file_lines
 from alframe.trial import resume
 from alframe.trial.assemble import Trial, assemble, build_tracker, load_data
 from alframe.trial.checks import warn_of_certificate, warn_of_oracle_errors, warn_of_permanent_errors
+from alframe.trial.compute_plan import check_memory
 from alframe.trial.data import TrialData, data_of_trial, open_store
 from alframe.trial.directory import occupied
 from alframe.trial.instantiate import check_targets, is_simulated
@@ -134,7 +135,9 @@ def _run(request: _Request, leaves_nothing: Callable[[], bool]) -> TrialSummary:
     ):
         progress = (console or ConsoleTracker(bar=False)).progress
         simulated = own is None and is_simulated(settings.oracle)
-        dataset = readable(given or load_data(settings), request.directory, progress, at_once=simulated)
+        dataset = given or load_data(settings)
+        check_memory(settings, dataset)
+        dataset = readable(dataset, request.directory, progress, at_once=simulated)
         data = data_of_trial(request.directory, settings, dataset, state, store, in_place=given is not None)
         warn_of_certificate(settings, int(data.member_N.sum()))
         recipe = _chosen_recipe(request, data, state)

@@ -60,13 +60,19 @@ def test_passes_and_probes_are_bounded_in_bytes_and_by_the_pool(monkeypatch):
 
 def test_images_that_need_too_much_memory_are_refused_with_a_size(monkeypatch):
     monkeypatch.setattr(compute_plan, "free_bytes", lambda: 2**33)
-    settings = SimpleNamespace(device="cpu")
-    images = DecodedImages([], (1200, 1600), 3)
-    dataset = ImageDataset(name="x", images_N=images, truth_N=None, class_names=("a", "b"))
+    monkeypatch.setattr(compute_plan, "instantiate", lambda *args, **kwargs: FAST)
+    learner = SimpleNamespace(crop=0, network={}, images_per_step=128)
+    settings = SimpleNamespace(device="cpu", learner=learner, trusted=[])
+
+    def check(height, width):
+        images = DecodedImages([], (height, width), 3)
+        dataset = ImageDataset(name="x", images_N=images, truth_N=None, class_names=("a", "b"))
+        compute_plan.check_memory(settings, dataset)
+
     with pytest.raises(
         ConfigError, match=r"data\.size: .* 8\.0 GB .* 1200 x 1600 .* 75 GB\. Write data\.size=\["
     ) as found:
-        compute_plan._check_memory(settings, dataset, subject(1200, 1600))
+        check(1200, 1600)
     height, width = map(int, str(found.value).rpartition("[")[2].rstrip("].").split(","))
-    compute_plan._check_memory(settings, dataset, subject(height, width))
+    check(height, width)
     assert width > 128
