@@ -110,7 +110,7 @@ class DecodedImages:
         if path is None:
             return torch.zeros(self.shape[1:], dtype=torch.uint8)
         try:
-            return torch.from_numpy(read_pixels(path, self.size, self.channels, self.grey_range).image_CHW)
+            return torch.tensor(read_pixels(path, self.size, self.channels, self.grey_range).image_CHW)
         except Unreadable as error:
             raise UnreadableImages({path: str(error)}, len(self)) from error
 

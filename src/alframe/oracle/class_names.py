@@ -65,6 +65,15 @@ def match_answer(text: str, class_names: Sequence[str]) -> int | None:
     return known.find(wrapped[wrapped.lastindex or 0]) if wrapped else answer
 
 
+def class_of_name(name: str, class_names: Sequence[str]) -> int | None:
+    """Return the class in [0, C) that a name spells in another way, or None if it is none or could be two.
+
+    >>> class_of_name("DOG", ["cat", "dog"]), class_of_name("1", ["01", "02"]), class_of_name("1", ["a", "b"])
+    (1, 0, None)
+    """
+    return _known(tuple(class_names)).find_name(name)
+
+
 def answer_text(answer: int, class_names: Sequence[str]) -> str:
     """Return the text that `match_answer` takes for an answer.
 
@@ -146,6 +155,14 @@ class _Known(NamedTuple):
         if sign is not None:
             return None if any(_SIGNS.get(name) == sign for name in self.forms[_SPACED]) else sign
         return self._find_number(readings(text))
+
+    def find_name(self, name: str) -> int | None:
+        """Return the class that a name spells, or None."""
+        for form, classes in zip(_FORMS, self.forms, strict=True):
+            if hits := classes.get(form(name)):
+                return hits[0] if len(hits) == 1 else None
+        same = {k for number in readings(name) for k in self.numbers.get(number, ())}
+        return same.pop() if len(same) == 1 else None
 
     def _find_number(self, numbers: frozenset[Decimal]) -> int | None:
         same = {k for number in numbers for k in self.numbers.get(number, ())}

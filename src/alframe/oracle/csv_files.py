@@ -204,7 +204,8 @@ class FilesOracle(PeopleOracle):
         kept = {*keep}
         for file in (self._questions / "images").glob("*"):
             if file.name not in kept and _is_ours(file):
-                file.unlink()
+                with suppress(OSError):  # a program shows it; it goes the next time
+                    file.unlink()
 
     def _draw_one(self, folder: Path, index: int) -> str:
         image, content = picture(self.dataset, index), io.BytesIO()
@@ -248,4 +249,5 @@ def _content(file: Path) -> bytes | None:
 
 def _is_ours(file: Path) -> bool:
     """Return True for a picture that this oracle has written, by its name."""
-    return file.suffix in (".png", ".jpg") and file.stem.isascii() and file.stem.isdecimal()
+    is_number = file.stem.isascii() and file.stem.isdecimal()
+    return file.suffix in (".png", ".jpg") and is_number and not file.is_dir()

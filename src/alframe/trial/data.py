@@ -86,9 +86,7 @@ def data_of_trial(
     matched = match_data(store, dataset, settings, partial(members, settings), ended=ended, in_place=in_place)
     if is_new:
         _import_answers(directory, settings, store, matched.dataset)
-    return TrialData(
-        dataset=matched.dataset, member_N=matched.member_N, fingerprint="by the store of answers"
-    )
+    return TrialData(dataset=matched.dataset, member_N=matched.member_N, fingerprint=resume.BY_STORE)
 
 
 def _import_answers(
@@ -97,9 +95,9 @@ def _import_answers(
     """Take answers into a new store: those of a trial without a store, and those of another trial."""
     import_old_answers(store, dataset, directory)
     if settings.answers_from is not None:
-        n = import_answers_of(store, dataset, Path(settings.answers_from).expanduser())
+        taken = import_answers_of(store, dataset, Path(settings.answers_from).expanduser())
         warnings.warn(
-            f"oracle.answers_from: {n:,} answers are taken over; they are part of the seed set.",
+            f"oracle.answers_from: {taken} are taken over as a part of the seed set.",
             TrialNotice,
             stacklevel=2,
         )

@@ -216,8 +216,9 @@ def _check_free(directory: Path) -> None:
             f"{KEY}: expected a directory without a finished trial, but {directory} holds {SUMMARY}. "
             f"Set {KEY} to another one, or move that trial away."
         )
-    # Before the first round is finished, the store of answers is all that a trial goes on from.
-    resumable = (directory / ANSWER_STORE).exists() or any((directory / STATE).glob(STATE_FILES))
+    # Before the first round is finished, the answers are all that a trial goes on from.
+    answered = any((directory / name).exists() for name in (ANSWER_STORE, ANSWERS))
+    resumable = answered or any((directory / STATE).glob(STATE_FILES))
     taken = [name for name in (ROUNDS, LABELS) if (directory / name).exists()]
     if taken and not resumable:
         raise UserError(

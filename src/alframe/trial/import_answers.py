@@ -4,81 +4,93 @@ import csv
 from collections.abc import Sequence
 from pathlib import Path
 
+from alframe._text import counted
 from alframe.core.errors import UserError
 from alframe.core.file_names import ANSWER_STORE, ANSWERS, FILES
 from alframe.data import ImageDataset
 from alframe.oracle.answer_sheet import read_sheet
 from alframe.oracle.answer_store import AnswerStore
-from alframe.oracle.class_names import match_answer
+from alframe.oracle.class_names import class_of_name, match_answer
 from alframe.oracle.number_text import whole_number
 from alframe.oracle.sample_matching import match
-from alframe.trial.matched_data import class_numbers, image_now, nfc
+from alframe.trial.matched_data import image_now
 
 
 def import_old_answers(store: AnswerStore, dataset: ImageDataset, directory: Path) -> None:
-    """Take the answers of answers.csv into a new store, for a trial of a version that had no store.
+    """Take the answers of answers.csv into a new store, for a trial without one.
+
+    A version before had no store, or the store was lost.
 
     Raises:
-        UserError: the images are not those of the trial.
+        UserError: an image that was answered is not in the data.
     """
     if not (directory / ANSWERS).exists():
         return
-    answers = _answers_of(directory, dataset.class_names)
-    files = _files_of(directory)
-    if files is not None and dataset.files_N is not None and files != list(dataset.files_N):
+    answers, gone = _from_sheet(dataset, directory)
+    if gone:
         raise UserError(
-            f"data: expected the images that the trial in {directory} started with, whose names are in "
-            f"{FILES} there, got others. Restore them; the answers in {ANSWERS} are kept."
+            f"data: expected the images that {directory / ANSWERS} has answers to, but "
+            f"{counted(len(gone), 'image')} ({gone[0]}) {'is' if len(gone) == 1 else 'are'} not there. "
+            "Restore them; the answers are kept."
         )
     store.put_answers(answers, ANSWERS)
     store.put_question("before the store", 0, list(answers))
 
 
-def import_answers_of(store: AnswerStore, dataset: ImageDataset, other: Path) -> int:
-    """Take the answers of another trial to the same images into a new store, and return their number.
+def import_answers_of(store: AnswerStore, dataset: ImageDataset, other: Path) -> str:
+    """Take the answers of another trial to the same images into a new store, and return how many in words.
 
     Raises:
         UserError: there is no trial with answers, or a class is not known here.
     """
     if (other / ANSWER_STORE).exists():
-        found = _from_store(dataset, other)
+        found, gone = _from_store(dataset, other)
     elif (other / ANSWERS).exists():
-        found = _from_sheet(dataset, other)
+        found, gone = _from_sheet(dataset, other)
     else:
         raise UserError(
             f"oracle.answers_from: expected the directory of a trial that people answered, with "
-            f"{ANSWER_STORE} in it, got {other}."
+            f"{ANSWER_STORE} or {ANSWERS} in it, got {other}."
         )
     store.put_answers(found, f"answers_from {other.name}")
-    return len(found)
+    text = f"{counted(len(found), 'answer')} of {other}"
+    if not gone:
+        return text
+    return f"{text} (not those to {counted(len(gone), 'image')} that are not in the data, such as {gone[0]})"
 
 
-def _from_store(dataset: ImageDataset, other: Path) -> dict[int, int]:
+def _from_store(dataset: ImageDataset, other: Path) -> tuple[dict[int, int], list[str]]:
+    """Return the answers by index, and the images that are not in the data."""
     with AnswerStore(other) as theirs:
-        names, answers = theirs.classes(), theirs.answers()
-        images = [image_now(dataset, index) for index in range(len(dataset))]
-        positions = match(theirs.samples(), images).positions
-    number = class_numbers(dataset.class_names)
-    named = {names[each.answer] for each in answers.values() if each.answer >= 0}
-    unknown = sorted(name for name in named if nfc(name) not in number)
+        names, answers, samples = theirs.classes(), theirs.answers(), theirs.samples()
+    positions = match(samples, [image_now(dataset, index) for index in range(len(dataset))]).positions
+    number = [class_of_name(name, dataset.class_names) for name in names]
+    given = {each.answer for each in answers.values() if each.answer >= 0}
+    unknown = [names[answer] for answer in sorted(given) if number[answer] is None]
     if unknown:
         raise UserError(
             f"oracle.answers_from: expected the classes {', '.join(dataset.class_names)}, but answers in "
             f"{other} name {', '.join(unknown)}. Add them to data.class_names."
         )
-    return {
-        positions[sample]: answer.answer if answer.answer < 0 else number[nfc(names[answer.answer])]
-        for sample, answer in answers.items()
+    found = {
+        positions[sample]: each.answer if each.answer < 0 else number[each.answer] or 0
+        for sample, each in answers.items()
         if positions[sample] >= 0
     }
+    return found, [samples[sample].name or str(sample) for sample in answers if positions[sample] < 0]
 
 
-def _from_sheet(dataset: ImageDataset, other: Path) -> dict[int, int]:
-    files, answers = _files_of(other), _answers_of(other, dataset.class_names)
+def _from_sheet(dataset: ImageDataset, directory: Path) -> tuple[dict[int, int], list[str]]:
+    """Return the answers in answers.csv by index, and the images that are not in the data."""
+    answers, files = _answers_of(directory, dataset.class_names), _files_of(directory)
     if files is None or dataset.files_N is None:
-        return {index: answer for index, answer in answers.items() if index < len(dataset)}
-    position = {name: k for k, name in enumerate(dataset.files_N)}
-    return {position[files[index]]: answer for index, answer in answers.items() if files[index] in position}
+        there = {str(index): index for index in range(len(dataset))}
+        files = {}
+    else:
+        there = {name: index for index, name in enumerate(dataset.files_N)}
+    named = {files.get(index, str(index)): answer for index, answer in answers.items()}
+    found = {there[name]: answer for name, answer in named.items() if name in there}
+    return found, [name for name in named if name not in there]
 
 
 def _answers_of(directory: Path, class_names: Sequence[str]) -> dict[int, int]:
@@ -90,6 +102,8 @@ def _answers_of(directory: Path, class_names: Sequence[str]) -> dict[int, int]:
     sheet = read_sheet(directory / ANSWERS, class_names)
     problems, found = list(sheet.problems), {}
     for row in sheet.rows:
+        if not row.label.strip():
+            continue
         index, answer = whole_number(row.index), match_answer(row.label, class_names)
         if index is None or answer is None:
             problems.append(f"line {row.line}: got {row.index!r} and {row.label!r}")
@@ -100,8 +114,9 @@ def _answers_of(directory: Path, class_names: Sequence[str]) -> dict[int, int]:
     return found
 
 
-def _files_of(directory: Path) -> list[str] | None:
+def _files_of(directory: Path) -> dict[int, str] | None:
+    """Return the file of each index, or None if the images are no files."""
     if not (directory / FILES).exists():
         return None
     with (directory / FILES).open(encoding="utf-8", newline="") as file:
-        return [row["file"] for row in csv.DictReader(file)]
+        return {int(row["index"]): row["file"] for row in csv.DictReader(file)}

@@ -6,6 +6,7 @@ same image as long as the trial lasts, whatever was added, removed, renamed or s
 
 import unicodedata
 import warnings
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -20,7 +21,7 @@ from alframe.data import ImageDataset, MappedImages
 from alframe.data.identity import content_digest
 from alframe.oracle.answer_records import Sample
 from alframe.oracle.answer_store import AnswerStore
-from alframe.oracle.class_names import check_class_names
+from alframe.oracle.class_names import check_class_names, class_of_name
 from alframe.oracle.sample_matching import Image, Matching, match
 from alframe.trial.settings import TrialSettings
 
@@ -75,7 +76,7 @@ def match_data(
         )
     if before and ended and matching.added:
         matching = _without_added(matching)
-    names = _class_names(store, dataset)
+    names = _class_names(store, dataset, ended=ended)
     arranged = dataset.arranged(matching.positions, names, lost=_lost(matching))
     samples = matching.samples
     if not before:
@@ -178,30 +179,48 @@ def _lost(matching: Matching) -> list[tuple[str, Path]]:
     ]
 
 
-def _class_names(store: AnswerStore, dataset: ImageDataset) -> list[str]:
+def _class_names(store: AnswerStore, dataset: ImageDataset, *, ended: bool) -> list[str]:
     """Return the classes of the trial in the order of their numbers, after new ones are written down."""
     known = store.classes()
-    notes = check_class_names(dataset.class_names)
-    if notes and not known:
+    same = same_classes(dataset.class_names, known)
+    new = [name for name in dataset.class_names if name not in same]
+    # The spelling of the data set counts: it may have changed, for example from one Unicode form to another.
+    spelled = {number: name for name, number in same.items()}
+    names = [*(spelled.get(number, name) for number, name in enumerate(known)), *new]
+    notes = check_class_names(names)
+    if notes and new:
         warnings.warn("; ".join(notes) + ".", TrialNotice, stacklevel=3)
-    spelled = {nfc(name): name for name in known}
-    new = [name for name in dataset.class_names if nfc(name) not in spelled]
     store.add_classes(new)
     if known and new:
+        gone = [name for number, name in enumerate(known) if number not in spelled]
+        text = f" The data no longer name {', '.join(gone)}: such answers stay as they are." if gone else ""
+        learned = (
+            "the rounds have ended, so that no classifier learns them"
+            if ended
+            else "the classifier learns the new classes from the next round on"
+        )
         warnings.warn(
-            f"new classes: {', '.join(new)}. The labels so far stay; the classifier learns the new classes "
-            "from the next round on.",
+            f"new classes: {', '.join(new)}. The labels so far stay; {learned}.{text}",
             TrialNotice,
             stacklevel=3,
         )
-    # The spelling of the data set counts: it may have changed from one Unicode form to the other.
-    spelled |= {nfc(name): name for name in dataset.class_names}
-    return [spelled[nfc(name)] for name in store.classes()]
+    return names
 
 
-def class_numbers(class_names: Sequence[str]) -> dict[str, int]:
-    """Return the number of each class by its name in the form of `nfc`."""
-    return {nfc(name): number for number, name in enumerate(class_names)}
+def same_classes(names: Sequence[str], known: Sequence[str]) -> dict[str, int]:
+    """Return the number of each name that is among known classes, maybe in another spelling.
+
+    >>> same_classes(["DOG", "01", "emu"], ["cat", "dog", "1"])
+    {'DOG': 1, '01': 2}
+    """
+    exact = {nfc(name): number for number, name in enumerate(known)}
+    found = {name: exact[nfc(name)] for name in names if nfc(name) in exact}
+    left = [number for number in range(len(known)) if number not in found.values()]
+    spelled = {
+        name: class_of_name(name, [known[number] for number in left]) for name in names if name not in found
+    }
+    once = Counter(spelled.values())
+    return found | {name: left[k] for name, k in spelled.items() if k is not None and once[k] == 1}
 
 
 def nfc(name: str) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 from alframe.core.components import Components
 from alframe.core.errors import TrialNotice, UserError
-from alframe.core.file_names import KEY, LABELS, ROUNDS, STATE
+from alframe.core.file_names import ANSWER_STORE, ANSWERS, KEY, LABELS, ROUNDS, STATE
 from alframe.core.ledger import LabelLedger
 from alframe.core.loop import RoundResult
 from alframe.trial.assemble import Trial
@@ -20,6 +20,8 @@ from alframe.trial.matched_data import start_with_members
 from alframe.trial.settings import TrialSettings
 from alframe.trial.state import DamagedStateError, TrialState, load_state, state_files
 from alframe.trial.summarise import versions
+
+BY_STORE = "by the store of answers"  # the fingerprint of data that the store identifies
 
 
 def find_state(directory: Path, identity: Mapping[str, Any]) -> TrialState | None:
@@ -40,6 +42,9 @@ def find_state(directory: Path, identity: Mapping[str, Any]) -> TrialState | Non
             damaged.append(f"{STATE}/{file.name} {error}")
             continue
         check_same_trial(file, state.identity["config"], identity)
+        if state.identity["data"] == BY_STORE and not (directory / ANSWER_STORE).exists():
+            _give_up_states(directory)
+            return None
         if damaged:
             warnings.warn(
                 f"{'; '.join(damaged)}. The trial resumes from {STATE}/{file.name} instead.",
@@ -54,6 +59,29 @@ def find_state(directory: Path, identity: Mapping[str, Any]) -> TrialState | Non
             f"with another {KEY}."
         )
     return None
+
+
+def _give_up_states(directory: Path) -> None:
+    """Remove the states of a trial whose store of answers is lost, if answers.csv holds the answers.
+
+    Only the store says which image and class the numbers in a state mean.
+
+    Raises:
+        UserError: answers.csv is lost as well.
+    """
+    if not (directory / ANSWERS).exists():
+        raise UserError(
+            f"{KEY}: expected {ANSWER_STORE} or {ANSWERS}, the answers of the trial, in {directory}, found "
+            f"neither. Copy one of them again from a backup, or start anew with another {KEY}."
+        )
+    warnings.warn(
+        f"{ANSWER_STORE} is no longer in {directory}: the answers in {ANSWERS} are taken, and the rounds "
+        "begin again with them as a part of the seed set.",
+        TrialNotice,
+        stacklevel=3,
+    )
+    for file in state_files(directory):
+        file.unlink(missing_ok=True)
 
 
 def check_same_data(directory: Path, state: TrialState, fingerprint: str) -> None:
