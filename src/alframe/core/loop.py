@@ -14,7 +14,7 @@ from alframe.core.question import ask
 from alframe.core.records import NO_SCORES, PoolScores
 from alframe.core.reports import Certificate, RoundReport
 from alframe.core.round_log import Clock, RoundLog, report_round
-from alframe.core.seed_set import check_seed_set, label_seed_set
+from alframe.core.seed_set import checked_seed_set, label_seed_set
 from alframe.core.spot_checks import picks
 from alframe.core.steps import (
     RoundState,
@@ -72,10 +72,10 @@ def label_dataset(
         start = RoundResult(ledger=ledger, report=report, validation_V=validation_V)
         yield start
     ledger, report, validation_V, scores = start.ledger, start.report, start.validation_V, start.left
-    if report.kind == "seed" and len(ledger.index_unlabelled) == 0:
-        scores = NO_SCORES  # all was answered, so that there is nothing to learn for
-    elif report.kind == "seed":
-        check_seed_set(components, plan, ledger)
+    if report.kind == "seed":
+        ledger = checked_seed_set(components, plan, ledger)
+        if len(ledger.index_unlabelled) == 0:
+            scores = NO_SCORES  # all was answered, so that there is nothing to learn for
     while scores is None:
         clock.next_round()
         round, stopped, before = report.round + 1, report.stopped_because, ledger

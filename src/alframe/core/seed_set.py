@@ -5,7 +5,7 @@ import warnings
 import torch
 from torch import Tensor
 
-from alframe.core.asking import hand_label, question_of
+from alframe.core.asking import hand_label, question_of, with_current_answers
 from alframe.core.components import Components
 from alframe.core.errors import ConfigError, TrialNotice, UserError
 from alframe.core.ledger import LabelLedger, Source
@@ -87,8 +87,18 @@ def validation_note(validation_V: Tensor) -> str | None:
     return f"{n:,} of them for validation; they are never learned from" if n else None
 
 
-def check_seed_set(components: Components, plan: LoopPlan, ledger: LabelLedger) -> None:
-    """Raise `UserError` if the seed set has fewer than two classes or the first question is empty."""
+def checked_seed_set(components: Components, plan: LoopPlan, ledger: LabelLedger) -> LabelLedger:
+    """Return the ledger with at least two classes before the first training.
+
+    People may have changed answers or removed images since the seed set was labelled; then more is asked.
+
+    Raises:
+        UserError: the seed set has fewer than two classes, or the first question is empty.
+    """
+    ledger = with_current_answers(components, ledger, 1)
+    ledger, _ = _second_class(components, plan, ledger)
+    if len(ledger.index_unlabelled) == 0:
+        return ledger
     n_classes = len(_classes_of(ledger))
     if n_classes < 2:
         raise UserError(
@@ -97,6 +107,7 @@ def check_seed_set(components: Components, plan: LoopPlan, ledger: LabelLedger) 
         )
     if components.query is not None:
         plan.question.first_count(ledger.n_samples, len(ledger.index_unlabelled))
+    return ledger
 
 
 def _check_budget(components: Components, plan: LoopPlan, ledger: LabelLedger, n_seed_set: int) -> None:

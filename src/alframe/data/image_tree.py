@@ -21,7 +21,8 @@ BESIDE = frozenset(
     f".{kind}"
     for kind in (
         *("txt", "md", "rst", "json", "jsonl", "csv", "tsv", "xml", "yaml", "yml", "toml", "html", "log"),
-        *("py", "ipynb", "sh", "xmp", "aae", "db", "ini", "lst", "names", "xlsx", "parquet", "sqlite"),
+        *("py", "ipynb", "sh", "xmp", "aae", "db", "ini", "lst", "names", "xlsx", "parquet"),
+        *("sqlite", "sqlite-wal", "sqlite-shm"),
         *("zip", "tgz", "gz", "tar"),
     )
 )

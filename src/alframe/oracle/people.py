@@ -93,6 +93,8 @@ class PeopleOracle(ABC):
 
     def _needed(self, wanted: int, answered: int, how: str) -> AnswersNeeded:
         why = " for the check of the auto-labels" if self._purpose == "check" else ""
+        if self._purpose.startswith("seed "):
+            why = ", because the answers so far do not name two classes"
         return AnswersNeeded(
             f"waiting for {wanted - answered:,} labels{why}: {answered:,} of {wanted:,} are there. {how}",
             Waiting(question=self._purpose, round=self._round, wanted=wanted, answered=answered, how=how),

@@ -2,14 +2,14 @@
 
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
 from alframe._files import lock
-from alframe.config.trial_identity import identity
+from alframe.config.trial_identity import PEOPLE_KEY, identity
 from alframe.core.errors import UserError
 from alframe.core.file_names import (
     ANSWER_STORE,
@@ -32,6 +32,9 @@ from alframe.core.file_names import (
 )
 from alframe.core.trial_summary import TrialSummary
 from alframe.trial.read_finished import Damaged, read_config, read_summary
+
+# Keys of `data` that may change while people label.
+_FREE_WITH_PEOPLE = ("class_names", "path", "test_path")
 
 
 def unfinished(parent: Path, name: str) -> Path:
@@ -74,9 +77,9 @@ def check_same_trial(path: Path, found: Mapping[str, Any], wanted: Mapping[str, 
     Args:
         path: of the directory or file. found: the identity of its trial. wanted: of the trial to run.
     """
-    if "class_names" not in (wanted.get("data") or ()) and isinstance(found.get("data"), Mapping):
-        # An older version recorded the classes, which people may now add to.
-        found = {**found, "data": {k: v for k, v in found["data"].items() if k != "class_names"}}
+    if PEOPLE_KEY in (wanted.get("oracle") or ()):
+        # People may add classes and move their images: the answers tell whether the images are the same.
+        found, wanted = _without(found, _FREE_WITH_PEOPLE), _without(wanted, _FREE_WITH_PEOPLE)
     differing = sorted(_differences(found, wanted))
     if differing:
         more = f"; and {len(differing) - 3} more" if len(differing) > 3 else ""
@@ -85,6 +88,14 @@ def check_same_trial(path: Path, found: Mapping[str, Any], wanted: Mapping[str, 
             f"{KEY}: expected this trial, but {path} is of another: {settings}. Run it with those settings, "
             f"or set {KEY} (hydra.sweep.dir in a sweep) to another directory."
         )
+
+
+def _without(config: Mapping[str, Any], keys: Collection[str]) -> dict[str, Any]:
+    """Return a config without some keys of its data."""
+    data = config.get("data")
+    if not isinstance(data, Mapping):
+        return dict(config)
+    return {**config, "data": {key: value for key, value in data.items() if key not in keys}}
 
 
 def _differences(found: Any, wanted: Any, key: str = "") -> list[str]:

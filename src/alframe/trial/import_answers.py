@@ -10,7 +10,7 @@ from alframe.core.file_names import ANSWER_STORE, ANSWERS, FILES
 from alframe.data import ImageDataset
 from alframe.oracle.answer_sheet import read_sheet
 from alframe.oracle.answer_store import AnswerStore
-from alframe.oracle.class_names import class_of_name, match_answer
+from alframe.oracle.class_names import class_of_name, expected, match_answer
 from alframe.oracle.number_text import whole_number
 from alframe.oracle.sample_matching import match
 from alframe.trial.matched_data import image_now
@@ -70,7 +70,7 @@ def _from_store(dataset: ImageDataset, other: Path) -> tuple[dict[int, int], lis
     if unknown:
         raise UserError(
             f"oracle.answers_from: expected the classes {', '.join(dataset.class_names)}, but answers in "
-            f"{other} name {', '.join(unknown)}. Add them to data.class_names."
+            f"{other} name {', '.join(unknown)}. Add them as names in data.class_names or as subfolders."
         )
     found = {
         positions[sample]: each.answer if each.answer < 0 else number[each.answer] or 0
@@ -106,11 +106,17 @@ def _answers_of(directory: Path, class_names: Sequence[str]) -> dict[int, int]:
             continue
         index, answer = whole_number(row.index), match_answer(row.label, class_names)
         if index is None or answer is None:
-            problems.append(f"line {row.line}: got {row.index!r} and {row.label!r}")
+            problems.append(
+                f"line {row.line} has {row.index!r} and {row.label!r}. The classes here are "
+                f"{expected(class_names)}"
+            )
         else:
             found[index] = answer
     if problems:
-        raise UserError(f"{directory / ANSWERS}: expected an index and a class per line, but {problems[0]}.")
+        raise UserError(
+            f"{directory / ANSWERS}: expected an index and a class per line, but {problems[0]}. Correct the "
+            "line, or add a class as a name in data.class_names or as a subfolder."
+        )
     return found
 
 

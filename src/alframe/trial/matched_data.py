@@ -4,10 +4,8 @@ Each start lists the images anew. They are matched with the samples of the trial
 same image as long as the trial lasts, whatever was added, removed, renamed or sorted in the meantime.
 """
 
-import unicodedata
 import warnings
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -21,8 +19,8 @@ from alframe.data import ImageDataset, MappedImages
 from alframe.data.identity import content_digest
 from alframe.oracle.answer_records import Sample
 from alframe.oracle.answer_store import AnswerStore
-from alframe.oracle.class_names import check_class_names, class_of_name
 from alframe.oracle.sample_matching import Image, Matching, match
+from alframe.trial.matched_classes import matched_classes
 from alframe.trial.settings import TrialSettings
 
 
@@ -76,24 +74,22 @@ def match_data(
         )
     if before and ended and matching.added:
         matching = _without_added(matching)
-    names = _class_names(store, dataset, ended=ended)
+    joins = settings.limit is None and not ended
+    if before:
+        _check_there(before, matching, change, store.answers().keys(), joins=joins)
+    names = matched_classes(store, dataset, ended=ended)
     arranged = dataset.arranged(matching.positions, names, lost=_lost(matching))
     samples = matching.samples
     if not before:
         members = first_members(arranged).tolist()
     else:
-        joins = settings.limit is None
         members = [*(each.member for each in before), *[joins] * (len(samples) - len(before))]
     samples = [replace(each, member=member) for each, member in zip(samples, members, strict=True)]
     unchanged = dict(enumerate(before))
     store.put_samples(each for each in samples if unchanged.get(each.number) != each)
     member_N = torch.tensor([each.member and each.present for each in samples])
-    if before and int(member_N.sum()) < 2:
-        raise UserError(
-            f"data: expected the images of the trial, but {change}. Restore them; the answers are kept."
-        )
     if change is not None:
-        warnings.warn(_told(change, matching, ended=ended), TrialNotice, stacklevel=2)
+        warnings.warn(_told(change, matching, ended=ended, joins=joins), TrialNotice, stacklevel=2)
     return MatchedData(dataset=arranged, member_N=member_N, change=change)
 
 
@@ -166,6 +162,30 @@ def _in_place(before: Sequence[Sample], images: Sequence[Image]) -> Matching:
     )
 
 
+def _check_there(
+    before: Sequence[Sample],
+    matching: Matching,
+    change: str | None,
+    answered: Collection[int],
+    *,
+    joins: bool,
+) -> None:
+    """Raise `UserError` if the images are not those of the trial, before anything is written down.
+
+    Args:
+        answered: the samples with an answer. joins: new images take part.
+    """
+    there = {each.number for each in before if matching.positions[each.number] >= 0}
+    n_members = sum(before[number].member for number in there) + joins * len(matching.added)
+    if there and n_members >= 2 and (not answered or there.intersection(answered)):
+        return
+    none = "no image with an answer is there" if answered and not there.intersection(answered) else change
+    raise UserError(
+        f"data: expected the images of the trial, but {none}. Restore them, or give the data.path where they "
+        "are now; the answers are kept."
+    )
+
+
 def _without_added(matching: Matching) -> Matching:
     n = len(matching.samples) - len(matching.added)
     return replace(matching, samples=matching.samples[:n], positions=matching.positions[:n], added=[])
@@ -179,56 +199,7 @@ def _lost(matching: Matching) -> list[tuple[str, Path]]:
     ]
 
 
-def _class_names(store: AnswerStore, dataset: ImageDataset, *, ended: bool) -> list[str]:
-    """Return the classes of the trial in the order of their numbers, after new ones are written down."""
-    known = store.classes()
-    same = same_classes(dataset.class_names, known)
-    new = [name for name in dataset.class_names if name not in same]
-    # The spelling of the data set counts: it may have changed, for example from one Unicode form to another.
-    spelled = {number: name for name, number in same.items()}
-    names = [*(spelled.get(number, name) for number, name in enumerate(known)), *new]
-    notes = check_class_names(names)
-    if notes and new:
-        warnings.warn("; ".join(notes) + ".", TrialNotice, stacklevel=3)
-    store.add_classes(new)
-    if known and new:
-        gone = [name for number, name in enumerate(known) if number not in spelled]
-        text = f" The data no longer name {', '.join(gone)}: such answers stay as they are." if gone else ""
-        learned = (
-            "the rounds have ended, so that no classifier learns them"
-            if ended
-            else "the classifier learns the new classes from the next round on"
-        )
-        warnings.warn(
-            f"new classes: {', '.join(new)}. The labels so far stay; {learned}.{text}",
-            TrialNotice,
-            stacklevel=3,
-        )
-    return names
-
-
-def same_classes(names: Sequence[str], known: Sequence[str]) -> dict[str, int]:
-    """Return the number of each name that is among known classes, maybe in another spelling.
-
-    >>> same_classes(["DOG", "01", "emu"], ["cat", "dog", "1"])
-    {'DOG': 1, '01': 2}
-    """
-    exact = {nfc(name): number for number, name in enumerate(known)}
-    found = {name: exact[nfc(name)] for name in names if nfc(name) in exact}
-    left = [number for number in range(len(known)) if number not in found.values()]
-    spelled = {
-        name: class_of_name(name, [known[number] for number in left]) for name in names if name not in found
-    }
-    once = Counter(spelled.values())
-    return found | {name: left[k] for name, k in spelled.items() if k is not None and once[k] == 1}
-
-
-def nfc(name: str) -> str:
-    """Return a name in the Unicode form in which names are compared."""
-    return unicodedata.normalize("NFC", name)
-
-
-def _told(change: str, matching: Matching, *, ended: bool) -> str:
+def _told(change: str, matching: Matching, *, ended: bool, joins: bool) -> str:
     text = f"the images have changed since the last start: {change}. Every answer stays with its image."
     if ended:
         return (
@@ -236,7 +207,7 @@ def _told(change: str, matching: Matching, *, ended: bool) -> str:
             "trial with oracle.answers_from."
         )
     if matching.added:
-        text += " New images join the pool."
+        text += " New images join the pool." if joins else " New images take no part, because of data.limit."
     if matching.removed:
         text += " Images that are gone leave the pool and keep their labels."
     return f"{text} A comparison with other trials, and a validation set, describe the images as they were."
