@@ -5,6 +5,7 @@ import torch
 
 from alframe.auto_label import CheckedPolicy
 from alframe.core.records import PoolScores
+from tests.support.helpers import config_of
 
 N = 400
 
@@ -117,3 +118,24 @@ def test_the_state_continues_in_another_process() -> None:
     other.load_state_dict(made.state_dict())
     assert other.checked() == (45, 0)
     assert len(accept(other, scores(torch.arange(200, 205))).index_A) == 5
+
+
+def n_trusted(wrong_share: float, n_trials: int = 6) -> int:
+    """Return in how many trials of twelve rounds with ten spot checks the shipped settings trust all."""
+    node = config_of()["auto_label"]
+    settings = {key: value for key, value in node.items() if key not in ("_target_", "keep")}
+    generator, n = torch.Generator().manual_seed(0), 0
+    for _ in range(n_trials):
+        made, label_N = CheckedPolicy(**settings), torch.zeros(120, dtype=torch.int64)
+        for index in torch.arange(120).split(10):
+            label_N[index] = (torch.rand(10, generator=generator) < wrong_share).long()
+            made.learn(scores(index, 1.2 + 3 * torch.rand(10, generator=generator)), label_N)
+            if made.n_checks(20, 100, 100) == 0:
+                n += 1
+                break
+    return n
+
+
+def test_people_who_err_at_times_are_no_obstacle_and_a_bad_classifier_is_never_trusted() -> None:
+    assert n_trusted(0.02) >= 5
+    assert n_trusted(0.35) == 0
