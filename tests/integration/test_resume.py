@@ -25,6 +25,7 @@ from tests.support.wandb_reader import fragments
 
 ALL = os.environ.get("ALFRAME_ALL_KILLS") == "1"
 QUICK = [
+    "precision=float32",  # a probe on a busy machine could choose another one in the next process
     "data=digits",
     "data.limit=600",
     "tracker=none",
@@ -188,7 +189,7 @@ def test_a_state_of_other_data_is_refused(half_done, tmp_path):
     directory = tmp_path / "trial"
     shutil.copytree(half_done[0], directory)
     with (
-        mock.patch("alframe.trial.run.fingerprint", return_value="others"),
+        mock.patch("alframe.trial.data.fingerprint", return_value="others"),
         pytest.raises(UserError, match="started with, got others"),
     ):
         run_trial(half_done[1], directory)
