@@ -23,12 +23,13 @@ COLUMNS = (
 SUMMARY = (
     "n_samples n_classes rounds hand_labels hand_share auto_labels coverage mislabelled mislabelled_share "
     "auto_label_error test_accuracy seconds train_seconds score_seconds seed device engine precision data "
-    "versions stopped_because certificate cost per_class mislabelled_share_macro set_aside check"
+    "versions stopped_because certificate cost per_class mislabelled_share_macro set_aside check "
+    "spot_checks spot_checks_wrong"
 )
 
 
 def test_two_rounds_on_digits_leave_the_files_of_the_contract(tmp_path: Path) -> None:
-    done = alframe(*SHORT, "hydra.run.dir=trial", cwd=tmp_path)
+    done = alframe(*SHORT, "auto_label=threshold", "hydra.run.dir=trial", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr
     trial = tmp_path / "trial"
