@@ -29,7 +29,9 @@ SUMMARY = (
 
 
 def test_two_rounds_on_digits_leave_the_files_of_the_contract(tmp_path: Path) -> None:
-    done = alframe(*SHORT, "auto_label=threshold", "hydra.run.dir=trial", cwd=tmp_path)
+    done = alframe(
+        *SHORT, "auto_label=threshold", "auto_label.threshold=0.3", "hydra.run.dir=trial", cwd=tmp_path
+    )
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr
     trial = tmp_path / "trial"
@@ -58,7 +60,7 @@ def test_two_rounds_on_digits_leave_the_files_of_the_contract(tmp_path: Path) ->
     hand = [row for row in labels if row["source"] in ("seed", "query", "remainder")]
     assert len(hand) == summary["hand_labels"]
     auto = [row for row in labels if row["source"] == "auto"]
-    assert all(float(row["confidence"]) > 0.75 for row in auto)
+    assert all(float(row["confidence"]) > 0.3 for row in auto)
     from sklearn.datasets import load_digits
 
     truth = load_digits().target
