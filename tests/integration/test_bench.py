@@ -82,7 +82,7 @@ def test_the_compiled_loop_trains_and_scores(
     monkeypatch.setattr(torch, "compile", compile_eagerly)
     dataset = task.synthetic(n=400)
     source = task.ImageSource(dataset=dataset, pictures=lambda transform: task.Pictures(dataset, transform))
-    config = composed([*SMALL[recipe], "device=cpu"])
+    config = task.fitted(composed([*SMALL[recipe], "device=cpu"]), source)
     small = task.Task(name=recipe, config=config, source=source)
     cpu = Compute(device=torch.device("cpu"), precision="float32")
     compiled = load("speed.compiled").Compiled(small, cpu)
