@@ -42,7 +42,7 @@ KNOWN = (
     *("kcentergreedy", "typiclust", "breaking_ties", "vote_entropy", "variation_ratio", "batchbald"),
     *("probcover", "threshold", "top_k", "per_class", "validated", "calibrated", "colander", "consensus"),
     *("variationratios", "threshold_rejudge", "threshold_permanent", "validated_sigma"),
-    *("validated_clopper_pearson", "no_query", "probability_margin"),
+    *("validated_clopper_pearson", "no_query", "probability_margin", "checked"),
 )
 STYLE: dict[str, Any] = {
     "font.family": "sans-serif",
