@@ -104,7 +104,10 @@ def _untrusted(summary: TrialSummary, config: Mapping[str, Any]) -> list[str]:
             f"Do not use predictions as labels here: {wrong:,} of {n:,} spot checks were wrong. "
             "Nothing was auto-labelled."
         )
-    return [first, f"What helps is another trial with more rounds, such as {_more_rounds(summary, config)}."]
+    return [
+        f"{first} If the answers may be wrong, suspects=100 lists those to look at first.",
+        f"What helps is another trial with more rounds, such as {_more_rounds(summary, config)}.",
+    ]
 
 
 def _more_rounds(summary: TrialSummary, config: Mapping[str, Any]) -> str:
