@@ -16,7 +16,7 @@ from alframe.data.fingerprint import fingerprint
 from alframe.oracle.answer_store import AnswerStore
 from alframe.trial import resume
 from alframe.trial.assemble import members
-from alframe.trial.import_answers import import_answers_of, import_old_answers
+from alframe.trial.import_answers import answers_beside, import_answers_of, import_old_answers
 from alframe.trial.matched_data import match_data
 from alframe.trial.settings import TrialSettings
 from alframe.trial.state import TrialState
@@ -101,3 +101,7 @@ def _import_answers(
             TrialNotice,
             stacklevel=2,
         )
+    elif settings.asks_people and not store.answers():
+        line = answers_beside(store, directory)
+        if line is not None:
+            warnings.warn(line, TrialNotice, stacklevel=2)

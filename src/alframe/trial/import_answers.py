@@ -1,19 +1,23 @@
 """Answers that were given elsewhere: in a trial of a version without a store, or in another trial."""
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from alframe._text import counted
 from alframe.core.errors import UserError
-from alframe.core.file_names import ANSWER_STORE, ANSWERS, FILES
+from alframe.core.file_names import ANSWER_STORE, ANSWERS, FILES, KEY, shown
 from alframe.data import ImageDataset
+from alframe.oracle.answer_records import Sample
 from alframe.oracle.answer_sheet import read_sheet
 from alframe.oracle.answer_store import AnswerStore
 from alframe.oracle.class_names import class_of_name, expected, match_answer
 from alframe.oracle.number_text import whole_number
 from alframe.oracle.sample_matching import match
 from alframe.trial.matched_data import image_now
+
+MAX_BESIDE = 20  # trials beside this one that are looked at
 
 
 def import_old_answers(store: AnswerStore, dataset: ImageDataset, directory: Path) -> None:
@@ -57,6 +61,30 @@ def import_answers_of(store: AnswerStore, dataset: ImageDataset, other: Path) ->
     if not gone:
         return text
     return f"{text} (not those to {counted(len(gone), 'image')} that are not in the data, such as {gone[0]})"
+
+
+def answers_beside(store: AnswerStore, directory: Path) -> str | None:
+    """Return a line on a trial beside this one that has answers to the same images, or None.
+
+    Another setting makes another trial, whose directory has no answers yet.
+    """
+    here = {_identity(each) for each in store.samples()}
+    stores = [file for file in directory.parent.glob(f"*/{ANSWER_STORE}") if file.parent != directory]
+    for file in sorted(stores, key=lambda file: file.stat().st_mtime, reverse=True)[:MAX_BESIDE]:
+        with suppress(UserError), AnswerStore(file.parent) as theirs:
+            samples = theirs.samples()
+            n = sum(_identity(samples[number]) in here for number in theirs.answers())
+            if n:
+                where = shown(file.parent)
+                return (
+                    f"{where} has {counted(n, 'answer')} to these images. oracle.answers_from={where} takes "
+                    f"them over; {KEY}={where} with the settings of that trial goes on with it."
+                )
+    return None
+
+
+def _identity(sample: Sample) -> tuple[Hashable, ...]:
+    return (sample.digest,) if sample.name is None else (sample.name, sample.size)
 
 
 def _from_store(dataset: ImageDataset, other: Path) -> tuple[dict[int, int], list[str]]:
