@@ -35,7 +35,7 @@ class Copies:
                 blank = f", and {n_blank:,} images have a single colour" if n_blank else ""
                 warnings.warn(
                     f"data: {n_copies:,} of {n:,} images are exact copies of another one{blank}. "
-                    "Questions are about one of each as long as others are left.",
+                    "One of each group of copies is asked about, as long as other images are left.",
                     DataWarning,
                     stacklevel=2,
                 )

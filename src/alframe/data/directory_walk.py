@@ -63,7 +63,7 @@ class Walk:
         return [
             f"{counted(len(again), 'image')} take part twice, because links lead to the same files: "
             f"{shown_path('/'.join(other))} and {shown_path('/'.join(parts))}"
-            f"{' and others' if len(again) > 1 else ''}. Remove the links if that is not meant."
+            f"{' and others' if len(again) > 1 else ''}. Remove the links if you do not want that."
         ]
 
 

@@ -109,8 +109,9 @@ def _by_class(found: Walk, images: list[Parts], others: list[Parts], notes: list
             merged.append(name)
     if merged:
         notes.append(
-            f"{counted(len(merged), 'folder')} with the same name as another one but for its encoding: the "
-            f"images of both are one class: {', '.join(shown_path(name) for name in merged)}."
+            f"{counted(len(merged), 'folder')} whose name differs from another one only in the encoding of "
+            "its accents; the images of both are one class: "
+            f"{', '.join(shown_path(name) for name in merged)}."
         )
     class_N = [names[nfc(utf8_name(parts[0]))] for parts in images]
     there = set(class_N)
@@ -127,7 +128,7 @@ def _by_class(found: Walk, images: list[Parts], others: list[Parts], notes: list
     classes = [name for name in names.values() if name not in texts]
     empty = {name: _formats(content[name]) for name in classes if name not in there}
     if texts:
-        notes.append(f"no class, since they hold no images: {_shown(texts)}.")
+        notes.append(f"folders that are no class, since they hold no images: {_shown(texts)}.")
     return Tree(root=found.root, files=images, classes=classes, empty=empty, class_N=class_N, notes=notes)
 
 

@@ -59,8 +59,8 @@ def depth_notes(tree: Tree) -> list[str]:
         return []
     some = ", ".join(shown_path(name) for name in sorted(recurring)[:3])
     return [
-        f"the first folder of each image is its class; deeper ones ({some}) belong to it and recur in "
-        "several. If they are the classes, put their images together."
+        f"the first folder of a path is the class. The folders below it ({some}) occur in several classes. "
+        "If they are the classes, move the images of each into one folder."
     ]
 
 

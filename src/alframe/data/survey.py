@@ -61,7 +61,7 @@ class Survey:
         more = [file for file, header in self.headers.items() if header.has_more]
         bits = [file for file, header in self.headers.items() if header.loses_bits]
         looked = len(self.headers) + len(self.reasons)
-        part = f"the headers of {looked:,} of {self.n_files:,} images were read; size and colour follow them."
+        part = f"the headers of {looked:,} of {self.n_files:,} images were read, to choose size and colour."
         return [
             *([part] if looked < self.n_files else []),
             *([f"{_some(more)} with several frames or pages: only the first is read."] if more else []),

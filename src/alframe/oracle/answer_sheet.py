@@ -1,6 +1,6 @@
 """The answer sheet: a CSV file that people fill in with any editor or spreadsheet.
 
-Columns: index, file (the image's file name, or empty), picture (its picture beside the sheet), label.
+Columns: index, file (the image's file name, or empty), image (the picture beside the sheet), label.
 """
 
 import filecmp
@@ -13,7 +13,7 @@ from alframe.oracle.number_text import readings, whole_number
 from alframe.oracle.sheet_bytes import NotASheet, possible_texts, read_bytes
 from alframe.oracle.sheet_table import Line, Table, read_table
 
-COLUMNS = ("index", "file", "picture", "label")
+COLUMNS = ("index", "file", "image", "label")
 _WORKBOOKS = frozenset([".xlsx", ".xlsm", ".xlsb", ".xls", ".ods", ".fods", ".numbers", ".gsheet"])
 _TABLES = frozenset([".csv", ".tsv", ".tab", ".txt"])
 _OWN = frozenset(["", "file", "picture", "image"])  # titles of the columns that are no one else's

@@ -241,6 +241,6 @@ def _disk_errors(file: Path) -> Iterator[None]:
         yield
     except (sqlite3.OperationalError, OSError) as error:
         raise TrialError(
-            f"{file} could not be written: {error}. The answers before are kept. Make room or set the "
+            f"{file} could not be written: {error}. Earlier answers are kept. Make room or set the "
             "permissions, then run the same command again."
         ) from error

@@ -13,7 +13,7 @@ DELIMITERS = (",", ";", "\t", "|")
 _NEEDED = ("index", "label")
 _TOP = 5  # the header is among the first records
 _DAMAGE = re.compile("[\\0\\u0a00]")  # zero bytes; a line end of UTF-16 in the wrong order of bytes
-_UNDO = "Undo the last change, or delete the file to be asked again"
+_UNDO = "Undo the last change; or delete the file, and the questions are asked again"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -181,6 +181,9 @@ def _no_header(text: str) -> str:
     delimiter = max(DELIMITERS, key=text[:1000].count)
     line, cells = next(iter(_top(text, delimiter)), (1, [text[:40]]))
     if cells[0].strip() and whole_number(cells[0]) is not None:
-        return f" line {line}: the header is missing. Put index,file,picture,label into a line above it"
+        return (
+            f" line {line}: the header is missing. Write a line above it: index,file,image,label; "
+            "in answers.csv index,file,label,at"
+        )
     shown = ", ".join(repr(cell.strip()[:40]) for cell in cells[:6])
-    return f" line {line}: expected the columns index and label, got {shown}. Name them so"
+    return f" line {line}: expected the columns index and label, got {shown}. Give the columns these names"

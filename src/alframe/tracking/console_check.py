@@ -71,15 +71,12 @@ def advice_lines(summary: TrialSummary, config: Mapping[str, Any], directory: Pa
     """
     check = summary.check
     if summary.auto_labels == 0 and summary.spot_checks:
-        return _untrusted(summary, config)
+        return _untrusted(summary, config, directory)
     if check is None or check.simulated or not check.warn:
         return []
     why = f"up to {percent(check.most_share)} of them may be wrong (check.warn={config['check']['warn']:g})"
     if check.asked == 0:
         why = "nobody has looked at them"
-    again = " with"
-    if "answers_from" in config["oracle"] and "oracle" not in config.get("given", {}):
-        again = f" with oracle.answers_from={shown(directory)}, which keeps the answers, and with"
     ways = {
         "more rounds": _more_rounds(summary, config),
         "a stricter policy": _stricter(config["auto_label"]),
@@ -88,12 +85,19 @@ def advice_lines(summary: TrialSummary, config: Mapping[str, Any], directory: Pa
     }
     return [
         f"Do not use the auto-labels as they are: {why}.",
-        f"What helps is another trial{again} one or more of:",
+        f"What helps is another trial{_keeping(config, directory)} one or more of:",
         *(f"  {name:<20} {keys}" for name, keys in ways.items() if keys),
     ]
 
 
-def _untrusted(summary: TrialSummary, config: Mapping[str, Any]) -> list[str]:
+def _keeping(config: Mapping[str, Any], directory: Path) -> str:
+    """Return " with", after the key that keeps the answers if people gave them."""
+    if "answers_from" in config["oracle"] and "oracle" not in config.get("given", {}):
+        return f" with oracle.answers_from={shown(directory)}, which keeps the answers, and with"
+    return " with"
+
+
+def _untrusted(summary: TrialSummary, config: Mapping[str, Any], directory: Path) -> list[str]:
     """Return the last lines of a trial whose spot checks allowed no auto-label."""
     wrong, n = summary.spot_checks_wrong or 0, summary.spot_checks or 0
     tolerance = config["auto_label"].get("tolerance", 0.0)
@@ -104,9 +108,12 @@ def _untrusted(summary: TrialSummary, config: Mapping[str, Any]) -> list[str]:
             f"Do not use predictions as labels here: {wrong:,} of {n:,} spot checks were wrong. "
             "Nothing was auto-labelled."
         )
+    most = config["stopping"].get("max_untrusted_rounds")
+    longer = "" if most is None else f" stopping.max_untrusted_rounds={2 * most}"
+    more = f"more rounds, such as {_more_rounds(summary, config)}{longer}"
     return [
         f"{first} If the answers may be wrong, suspects=100 lists those to look at first.",
-        f"What helps is another trial with more rounds, such as {_more_rounds(summary, config)}.",
+        f"What helps is another trial{_keeping(config, directory)} {more}.",
     ]
 
 

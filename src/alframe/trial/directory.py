@@ -85,8 +85,8 @@ def check_same_trial(path: Path, found: Mapping[str, Any], wanted: Mapping[str, 
         more = f"; and {len(differing) - 3} more" if len(differing) > 3 else ""
         settings = "; ".join(differing[:3]) + more
         raise UserError(
-            f"{KEY}: expected this trial, but {path} is of another: {settings}. Run it with those settings, "
-            f"or set {KEY} (hydra.sweep.dir in a sweep) to another directory."
+            f"{KEY}: expected this trial, but {path} belongs to another: {settings}. Run it with those "
+            f"settings, or set {KEY} (hydra.sweep.dir in a sweep) to another directory."
         )
 
 

@@ -210,4 +210,4 @@ def _told(change: str, matching: Matching, *, ended: bool, joins: bool) -> str:
         text += " New images join the pool." if joins else " New images take no part, because of data.limit."
     if matching.removed:
         text += " Images that are gone leave the pool and keep their labels."
-    return f"{text} A comparison with other trials, and a validation set, describe the images as they were."
+    return f"{text} Trials whose images differ cannot be compared."

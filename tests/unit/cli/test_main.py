@@ -32,6 +32,6 @@ def test_a_finished_trial_of_other_settings_is_refused_and_unchanged(tmp_path: P
     before = sorted(tmp_path.rglob("*"))
     done = alframe("data=digits", "seed=3", "hydra.run.dir=trial", cwd=tmp_path)
     assert done.returncode == 2
-    assert "trial is of another: seed is 0 there and 3 here." in done.stderr
+    assert "trial belongs to another: seed is 0 there and 3 here." in done.stderr
     assert done.stderr.count("\n") == 1
     assert sorted(tmp_path.rglob("*")) == before  # Hydra has written nothing either

@@ -166,7 +166,7 @@ def test_classes_one_level_too_deep_are_told(tmp_path):
         load(tmp_path)
     for name in ("day2/a/1.png", "day2/b/2.png"):
         save(tmp_path, name)
-    with pytest.warns(DataWarning, match=r"deeper ones \(a, b\) belong to it and recur"):
+    with pytest.warns(DataWarning, match=r"folders below it \(a, b\) occur in several"):
         assert load(tmp_path).class_names == ("all", "day2")
 
 
@@ -208,10 +208,10 @@ def test_the_order_is_total_and_accents_join_classes(tmp_path):
     assert data.files_N[:4] == ("01/img001.png", "01/img01.png", "01/img1.png", "01/img2.png")
     save(tmp_path, "Ka\u0308se/1.png")
     save(tmp_path, "K\u00e4se/1.png")
-    with pytest.warns(DataWarning, match="1 folder with the same name as another one"):
+    with pytest.warns(DataWarning, match="1 folder whose name differs from another one"):
         data = load(tmp_path)
     assert data.n_classes == 3
-    with pytest.warns(DataWarning, match="1 folder with the same name as another one"):
+    with pytest.warns(DataWarning, match="1 folder whose name differs from another one"):
         data = load(tmp_path, class_names=["1", "01", "K\u00e4se"])
     assert data.truth_N[-2:].tolist() == [2, 2]
 
@@ -228,7 +228,7 @@ def test_a_start_opens_a_bounded_number_of_files(tmp_path, monkeypatch):
     for n in range(12):
         save(tmp_path, f"{'ab'[n % 2]}/{n}.png")
     monkeypatch.setattr("alframe.data.survey.MAX_HEADERS", 4)
-    with pytest.warns(DataWarning, match="the headers of 4 of 12 images were read; size and colour follow"):
+    with pytest.warns(DataWarning, match="the headers of 4 of 12 images were read, to choose size"):
         assert len(load(tmp_path)) == 12
 
 

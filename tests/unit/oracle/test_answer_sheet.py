@@ -102,7 +102,7 @@ def test_an_old_encoding_that_is_in_doubt_is_refused_only_where_it_matters(file)
         (b'[{"index": 1, "label": 2}]', "got a JSON file"),
         (b"{\\rtf1\\ansi index,label}", "got a document"),
         (b"%PDF-1.7", "got a PDF"),
-        (b"4,a.png,p,cat\n", "line 1: the header is missing. Put index,file,picture,label"),
+        (b"4,a.png,p,cat\n", "line 1: the header is missing. Write a line above it: index,file,image,label"),
         (b"4;a.png;p;cat\n", "line 1: the header is missing"),
         (b"number,answer\n1,2\n", "line 1: expected the columns index and label, got 'number', 'answer'"),
         (b"index,label,label\n1,cat,\n", "line 1: expected one column label, got more"),
@@ -228,11 +228,11 @@ def test_what_is_written_is_read_again(file, rows):
 
 def test_a_sheet_as_text():
     lines = list(write_sheet_lines([("4", "a.png", "images/4.png", ""), ("1", "=x", "p", "a, b")]))
-    assert lines == ["index,file,picture,label\n", "4,a.png,images/4.png,\n", '1,"=x",p,"a, b"\n']
+    assert lines == ["index,file,image,label\n", "4,a.png,images/4.png,\n", '1,"=x",p,"a, b"\n']
     assert next(iter(write_sheet_lines([], ["Käse"]))) == next(iter(write_sheet_lines([("ä",)]))) == "\ufeff"
     assert list(write_sheet_lines([("\udcff", "x")], columns=("file", "label")))[1] == "\\udcff,x\n"
     assert "".join(write_sheet_lines([("1", '"', " x", "-")])).encode() == (
-        b'index,file,picture,label\n1,""""," x","-"\n'
+        b'index,file,image,label\n1,""""," x","-"\n'
     )
 
 

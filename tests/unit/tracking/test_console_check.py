@@ -87,6 +87,11 @@ def test_the_answers_can_be_kept_if_the_oracle_can_take_them(unknown, tmp_path, 
     config = config_of()
     config["oracle"]["answers_from"] = None
     check = SPEC.result(2345, 100, wrong=30, undecided=0)
+    refused = replace(unknown, auto_labels=0, spot_checks=40, spot_checks_wrong=12)
+    assert advice_lines(refused, config, tmp_path / "mine")[1] == (
+        "What helps is another trial with oracle.answers_from=mine, which keeps the answers, and with more "
+        "rounds, such as stopping.min_rounds=14 query.num=40 stopping.max_untrusted_rounds=24."
+    )
     said = advice_lines(replace(unknown, check=check), config, tmp_path / "mine")
     assert said[1] == (
         "What helps is another trial with oracle.answers_from=mine, which keeps the answers, and with one or "
