@@ -28,6 +28,7 @@ COMPANIONS = {
     "certificate.method=weighted": PROOF,
     "certificate.oracle_error=0.01": PROOF,
     "oracle.answers_from=DIRECTORY": ["oracle=files"],
+    "oracle.answers_from=my_labels": ["oracle=files"],
     "oracle.rate=0.05": ["oracle=noisy"],
     "tracker.mode=online": ["tracker=wandb"],
 }

@@ -1,7 +1,6 @@
 import json
-import multiprocessing
-import os
-import time
+import subprocess
+import sys
 
 import pytest
 
@@ -51,37 +50,38 @@ def test_the_environment_sets_the_folder_of_the_cache(monkeypatch, tmp_path):
     assert machine.cache_directory() == tmp_path / ".cache" / "alframe"
 
 
-def _hold(wanted, cores, directory, queue):
-    os.environ["ALFRAME_CACHE_DIR"] = directory
-    machine.n_cores = lambda: cores
-    with machine.shared_cores(wanted) as n:
-        queue.put(n)
-        time.sleep(60)
+# A trial beside this one: it prints its share of four cores and holds it until its input is closed.
+HOLD = """
+import sys
+from alframe import _machine
+_machine.n_cores = lambda: 4
+with _machine.shared_cores(eval(sys.argv[1])) as n:
+    print(n, flush=True)
+    sys.stdin.read()
+"""
 
 
-def test_parallel_trials_share_the_cores_and_get_at_least_one(own_cache, monkeypatch):
+def test_parallel_trials_share_the_cores_and_get_at_least_one(monkeypatch):
     monkeypatch.setattr(machine, "n_cores", lambda: 4)
-    spawn = multiprocessing.get_context("spawn")
-    queue = spawn.Queue()
     others = []
     try:
         for wanted, expected in ((3, 3), (None, 1), (None, 1)):
-            other = spawn.Process(target=_hold, args=(wanted, 4, str(own_cache), queue))
-            other.start()
+            command = [sys.executable, "-c", HOLD, str(wanted)]
+            other = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
             others.append(other)
-            assert queue.get(timeout=60) == expected
+            assert other.stdout.readline() == f"{expected}\n"
         with machine.shared_cores(None) as n:
             assert n == 1
         with machine.shared_cores(2) as n:
             assert n == 2  # what is asked for is given
         others[0].kill()  # a killed trial gives its cores back
-        others[0].join()
+        others[0].wait()
         with machine.shared_cores(None) as n:
             assert n == 2
     finally:
         for other in others:
             other.kill()
-            other.join()
+            other.communicate()
     with machine.shared_cores(None) as n:
         assert n == 4
 
