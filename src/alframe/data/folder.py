@@ -128,7 +128,7 @@ def _classes(tree: Tree, given: Sequence[str] | None) -> list[str]:
     if unknown:
         raise DataError(
             f"data.class_names: expected the subfolders of {root} among {', '.join(names)}, got "
-            f"{shown_path(unknown[0])}."
+            f"{shown_path(unknown[0])}. If the subfolders are not classes, put all images into one folder."
         )
     return names
 
