@@ -31,7 +31,7 @@ def main() -> None:
         images,
         oracle=person,
         class_names=[str(digit) for digit in range(10)],
-        settings={"learner.steps": 100, "query.num": 30, "certificate.tolerance": options.tolerance},
+        settings={"learner.steps": 60, "query.num": 60, "certificate.tolerance": options.tolerance},
     )
     certificate = result.certificate
     assert certificate is not None, "a tolerance was given"

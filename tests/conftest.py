@@ -7,6 +7,9 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+# The test processes share the cores. With the number fixed, no label depends on what else runs here.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import pytest
 import torch
 
@@ -16,8 +19,7 @@ from alframe.learner.compute.device import Compute
 # What probes find is kept between test runs, apart from what the user's own trials have found.
 os.environ["ALFRAME_CACHE_DIR"] = f"{tempfile.gettempdir()}/alframe-tests-{getpass.getuser()}"
 
-# Two test processes share two cores.
-torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
+torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
 
 
 @pytest.fixture(autouse=True)
