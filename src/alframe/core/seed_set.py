@@ -123,11 +123,10 @@ def _check_budget(components: Components, plan: LoopPlan, ledger: LabelLedger, n
         raise ConfigError("initial.num", f"at most the data set's {n_samples} samples", wanted, way_out)
     if n_seed_set == n_samples:
         text = (
-            f"initial: the seed set takes all {n_samples} samples: they are labelled by hand, and that is all"
+            f"initial: the seed set takes all {n_samples} samples: they are labelled by hand, and no "
+            "classifier is trained"
         )
-        warnings.warn(
-            f"{text}. Write a smaller initial.num to train a classifier.", TrialNotice, stacklevel=2
-        )
+        warnings.warn(f"{text}. Write a smaller initial.num to train one.", TrialNotice, stacklevel=2)
     elif n_seed_set + n_validation >= n_samples:
         policy_wants_it = getattr(components.auto_label, "validation_size", 0) == n_validation
         group, left = "auto_label" if policy_wants_it else "stopping", n_samples - n_seed_set

@@ -34,10 +34,10 @@ class TrialSummary:
     Attributes:
         n_samples: samples that take part. n_classes: classes of the data set. rounds: rounds that trained.
         hand_labels: answers of the oracle at the end. auto_labels: auto-labels at the end.
-        hand_share: hand labels over `n_samples`, in [0, 1].
-        coverage: auto-labels over `n_samples`, in [0, 1].
+        hand_share: hand labels over samples, both without `set_aside`, in [0, 1].
+        coverage: auto-labels over samples without `set_aside`, in [0, 1].
         mislabelled: labels that differ from the truth.
-        mislabelled_share: mislabelled over `n_samples`, in [0, 1].
+        mislabelled_share: mislabelled over samples without `set_aside`, in [0, 1].
         set_aside: samples that the oracle answered with "cannot tell" or "no class". They are among
             `n_samples` and `hand_labels`; every share leaves them out.
         auto_label_error: wrong auto-labels over auto-labels, in [0, 1].

@@ -105,10 +105,8 @@ def _found(path: str, data_dir: str, key: str) -> Path:
     candidates = places[1:] if path.startswith(".") else places
     where = next((candidate for candidate in candidates if candidate.is_dir()), None)
     if where is None:
-        absolute = os.path.abspath(candidates[0])
-        raise DataError(
-            f"{key}: expected a directory of images at {shown_path(absolute)}, found none. Give {key}."
-        )
+        tried = " or ".join(dict.fromkeys(shown_path(os.path.abspath(each)) for each in candidates))
+        raise DataError(f"{key}: expected a directory of images at {tried}, found none. Give {key}.")
     return where
 
 

@@ -108,8 +108,9 @@ def arrays(
     candidates = [Path(data_dir).expanduser() / path, Path(path).expanduser()]
     where = next((candidate for candidate in candidates if candidate.exists()), None)
     if where is None:
+        tried = " or ".join(dict.fromkeys(str(each.absolute()) for each in candidates))
         raise DataError(
-            f"data.path: expected an .npz file or a folder of .npy files at {candidates[0]}, found none. "
+            f"data.path: expected an .npz file or a folder of .npy files at {tried}, found none. "
             "Give data.path."
         )
     with _damage_as_data_error(name, where, "Save it again with numpy."):
