@@ -1,7 +1,8 @@
-"""Numbers as people read them, on the terminal and in a report; names in the order of their numbers."""
+"""Numbers as people read them, on the terminal and in a report; the order and the comparison of names."""
 
 import math
 import re
+import unicodedata
 
 
 def count(n: int | None) -> str:
@@ -75,3 +76,12 @@ def natural(name: str) -> list[tuple[int, int, str]]:
     parts = re.findall(r"\d+|\D+", name)
     key = [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts]
     return [*key, (-1, 0, name)]  # so that 1 and 01 have an order
+
+
+def nfc(name: str) -> str:
+    """Return a name in the form in which names are compared: accents joined with their letters.
+
+    >>> nfc("Ka\\u0308se") == "K\\u00e4se"
+    True
+    """
+    return unicodedata.normalize("NFC", name)

@@ -6,7 +6,7 @@ from torch import Tensor
 from alframe.audit.label_counts import TruthEvaluator
 from alframe.auto_label import CheckedPolicy
 from alframe.core.components import Components
-from alframe.core.ledger import LabelLedger, Source
+from alframe.core.ledger import CANNOT_TELL, LabelLedger, Source
 from alframe.core.loop import label_dataset
 from alframe.core.loop_plan import Amount, LoopPlan
 from alframe.core.records import Labelled, PoolScores
@@ -39,14 +39,14 @@ class SureLearner:
         return None
 
 
-def run(learner: SureLearner, *, copies=None, n: int = 20, **stop):
+def run(learner: SureLearner, *, copies=None, oracle=None, n: int = 20, **stop):
     settings = {"threshold": 0.75, "check_share": 0.5, "sure_share": 0.95, "tolerance": 0.05, "delta": 0.1}
     components = Components(
         initial=FirstSeedSet(Amount(num=10, key="initial")),
         learner=learner,
         query=LeastConfidence(spread=1),
         auto_label=CheckedPolicy(**settings),
-        oracle=SimulatedOracle(TRUTH),
+        oracle=oracle or SimulatedOracle(TRUTH),
         stopping=standard_rules(**{"share": 0.01, **stop}),
         evaluator=TruthEvaluator(TRUTH),
         copies=copies,
@@ -99,3 +99,18 @@ def test_copies_are_asked_about_if_nothing_else_is_left() -> None:
     results = run(SureLearner(), copies=lambda: first_N, n=30, max_rounds=2)
     assert sum(10 <= index < 100 for index in asked(results[1], 1)) == 1
     assert sum(10 <= index < 100 for index in asked(results[2], 2)) == 15
+
+
+class CannotTellCopies(SimulatedOracle):
+    """Cannot tell the class of the samples from 10 to 59."""
+
+    def label(self, index: Tensor) -> Tensor:
+        answer = super().label(index)
+        return torch.where((index >= 10) & (index < 60), CANNOT_TELL, answer)
+
+
+def test_a_copy_of_an_image_that_was_set_aside_is_not_asked_about() -> None:
+    first_N = torch.arange(N)
+    first_N[10:60] = 10
+    results = run(SureLearner(), copies=lambda: first_N, oracle=CannotTellCopies(TRUTH), max_rounds=3)
+    assert [result.report.counts.set_aside for result in results[1:4]] == [1, 1, 1]

@@ -45,7 +45,7 @@ def without_copies(components: Components, ledger: LabelLedger, scores: PoolScor
     if first_N is None:
         return scores
     answered_N = torch.zeros(len(first_N), dtype=torch.bool)
-    answered_N[first_N[ledger.index_hand]] = True
+    answered_N[first_N[torch.cat([ledger.index_hand, ledger.index_set_aside])]] = True
     group_P = first_N[scores.index_P]
     new_P = ~answered_N[group_P] & (rank_within(group_P) == 0)
     return scores.at(new_P) if bool(new_P.any()) else scores

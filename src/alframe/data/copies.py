@@ -1,4 +1,4 @@
-"""Images that are exact copies of another one: an answer to one of them is the answer to all."""
+"""Exact copies of an image, so that people are asked about one of them first."""
 
 import hashlib
 import warnings

@@ -29,6 +29,7 @@ AHEAD = 4  # images that are read or wait, for each thread
 LOOKED_AT, LOOKED_AT_SIDE = 256, 128  # images whose grey levels are counted, and pixels a side of each
 MIN_PROBED = 16  # files with more than 8 bits a pixel that are read to know their range
 Progress = Callable[[str, int, int | None], None]
+"""Called with (stage, done, total); total is None if it is not known."""
 
 
 class UnreadableImages(DataError):

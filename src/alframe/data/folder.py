@@ -9,10 +9,11 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from alframe._text import nfc
 from alframe.core.errors import DataError, DataWarning
 from alframe.data.dataset import ImageDataset
 from alframe.data.decoded import DecodedImages, unreadable_line
-from alframe.data.image_tree import Tree, nfc, read_tree
+from alframe.data.image_tree import Tree, read_tree
 from alframe.data.path_text import shown_path
 from alframe.data.splits import depth_notes, divided, wrapped_line
 from alframe.data.survey import survey

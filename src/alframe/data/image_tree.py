@@ -1,14 +1,13 @@
 """The images of a folder and their classes, and a line for each thing that is left out."""
 
 import os
-import unicodedata
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from alframe._text import counted
+from alframe._text import counted, nfc
 from alframe.core.errors import DataError
 from alframe.data.directory_walk import Parts, Walk, walk
 from alframe.data.path_text import shown_path, spread, utf8_name
@@ -93,11 +92,6 @@ def read_tree(root: Path, key: str = "data.path") -> Tree:
     if loose:
         return Tree(root=root, files=images, classes=[], empty={}, class_N=None, notes=notes)
     return _by_class(found, images, others, notes)
-
-
-def nfc(name: str) -> str:
-    """Return a name in the form in which names are compared: accents joined with their letters."""
-    return unicodedata.normalize("NFC", name)
 
 
 def _by_class(found: Walk, images: list[Parts], others: list[Parts], notes: list[str]) -> Tree:

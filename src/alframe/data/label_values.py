@@ -4,14 +4,13 @@ Axes: N the samples, C the classes.
 """
 
 import math
-import unicodedata
 import warnings
 from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
 import numpy as np
 
-from alframe._text import natural
+from alframe._text import natural, nfc
 from alframe.core.errors import DataError, DataWarning
 from alframe.data.array_values import as_array
 
@@ -117,7 +116,7 @@ def normal_name(text: str) -> str:
     >>> normal_name(" Ka\\u0308se ") == "K\\u00e4se"
     True
     """
-    return unicodedata.normalize("NFC", text).replace("\0", "").strip()
+    return nfc(text).replace("\0", "").strip()
 
 
 def read_class_names(name: str, class_names: Any) -> tuple[str, ...]:

@@ -4,8 +4,9 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from alframe._text import nfc
 from alframe.core.errors import DataError
-from alframe.data.image_tree import Tree, nfc, read_tree
+from alframe.data.image_tree import Tree, read_tree
 from alframe.data.path_text import shown_path
 
 TRAIN = ("train", "training")

@@ -12,11 +12,9 @@ from torch import Tensor, nn
 
 from alframe.core.errors import AlframeError
 from alframe.core.records import Labelled
+from alframe.data.decoded import Progress
 from alframe.data.image_bank import Bank
 from alframe.learner.module import Classifier
-
-Progress = Callable[[str, int, int | None], None]
-"""Called with (stage, done, total); total is None if it is not known."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

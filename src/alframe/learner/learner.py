@@ -14,10 +14,11 @@ from alframe.core.errors import ConfigError, TrainingDiverged
 from alframe.core.records import Labelled, PoolScores
 from alframe.core.reports import FitReport
 from alframe.core.seeds import derive_seed
+from alframe.data.decoded import Progress
 from alframe.data.image_bank import Bank
 from alframe.learner.compute.device import Compute
 from alframe.learner.final_fit import FinalFit
-from alframe.learner.interfaces import Engine, FitInputs, Forward, NotFiniteError, Progress, Recipe
+from alframe.learner.interfaces import Engine, FitInputs, Forward, NotFiniteError, Recipe
 from alframe.learner.scoring.batch_size import BatchSize
 from alframe.learner.scoring.committee import DETAILS, Committee, score_details
 from alframe.learner.scoring.logit_cache import LogitCache

@@ -7,6 +7,7 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import NamedTuple, TypeVar
 
+from alframe._text import nfc
 from alframe.core.errors import DataError
 from alframe.core.ledger import CANNOT_TELL, NO_CLASS
 from alframe.oracle.number_text import readings
@@ -203,16 +204,12 @@ def _value(word: str) -> float | None:
     return next((unicodedata.numeric(sign) for sign in word if sign.isnumeric()), None)
 
 
-def _nfc(text: str) -> str:
-    return unicodedata.normalize("NFC", text)
-
-
 def _spaced(text: str) -> str:
     """Return a text without invisible signs, and with single spaces for all kinds of space."""
     if text.isascii():
         return " ".join(text.split())
     visible = (sign for sign in text if unicodedata.category(sign) != "Cf")
-    return " ".join(_nfc("".join(visible)).split())
+    return " ".join(nfc("".join(visible)).split())
 
 
 def _folded(text: str) -> str:
@@ -225,7 +222,7 @@ def _simplified(text: str) -> str:
     return _folded(unicodedata.normalize("NFKC", text))
 
 
-_FORMS = (writable, _nfc, _spaced, _folded, _simplified)  # from the strictest to the loosest
+_FORMS = (writable, nfc, _spaced, _folded, _simplified)  # from the strictest to the loosest
 _SPACED, _FOLDED = 2, 3  # their numbers in _FORMS
 
 

@@ -16,9 +16,9 @@ from alframe.core.loop_plan import LoopPlan
 from alframe.core.protocols import MEMBERS, RememberingOracle, check_component
 from alframe.data import Bank, ImageDataset, Images, choose_members, make_bank, thinned_members
 from alframe.data.copies import Copies
+from alframe.data.decoded import Progress
 from alframe.learner import CNNLearner
 from alframe.learner.compute.subject import Subject
-from alframe.learner.interfaces import Progress
 from alframe.oracle import CheckedOracle
 from alframe.oracle.answer_store import AnswerStore
 from alframe.oracle.recorded import RecordedOracle

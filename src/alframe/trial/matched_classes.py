@@ -4,9 +4,9 @@ import warnings
 from collections import Counter
 from collections.abc import Sequence
 
+from alframe._text import nfc
 from alframe.core.errors import TrialNotice
 from alframe.data import ImageDataset
-from alframe.data.image_tree import nfc
 from alframe.oracle.answer_store import AnswerStore
 from alframe.oracle.class_names import check_class_names, class_of_name
 

@@ -7,10 +7,9 @@ from pathlib import Path
 from alframe.core.errors import DataWarning
 from alframe.core.file_names import STATE
 from alframe.data import DecodedImages, ImageDataset
-from alframe.data.decoded import UnreadableImages, unreadable_line
+from alframe.data.decoded import Progress, UnreadableImages, unreadable_line
 from alframe.data.folder import without_files
 from alframe.data.pixel_file import identity_of, known_unreadable, remember_unreadable
-from alframe.learner.interfaces import Progress
 
 SMALL_BYTES = 2**25  # files of together fewer bytes are decoded in about a second
 

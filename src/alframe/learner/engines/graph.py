@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from alframe.core.errors import EngineWarning
+from alframe.data.decoded import Progress
 from alframe.learner.batches import TabledBatches
 from alframe.learner.compute.device import Compute
 from alframe.learner.engines.capture import Capture, CaptureError, cuda_graph, device_generator
@@ -17,7 +18,7 @@ from alframe.learner.engines.reference import ReferenceEngine
 from alframe.learner.engines.replay_callback import Replayer
 from alframe.learner.engines.replay_checks import NotReplayable, check_replayable, counts_in_place
 from alframe.learner.engines.step_program import RecordedStep
-from alframe.learner.interfaces import FitJob, FitResult, Forward, Progress
+from alframe.learner.interfaces import FitJob, FitResult, Forward
 
 
 class GraphEngine:

@@ -17,8 +17,9 @@ from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 from pytorch_lightning.callbacks import Callback
 from torch import Tensor, nn
 
+from alframe.data.decoded import Progress
 from alframe.learner.compute.device import Compute
-from alframe.learner.interfaces import FitJob, FitResult, Forward, NotFiniteError, Progress
+from alframe.learner.interfaces import FitJob, FitResult, Forward, NotFiniteError
 from alframe.learner.scoring.pool import EagerForward
 
 

@@ -8,9 +8,10 @@ from torch import Tensor, nn
 
 from alframe.core.log_odds import entropy, log_margin, log_odds
 from alframe.core.records import PoolScores
+from alframe.data.decoded import Progress
 from alframe.data.image_bank import Bank
 from alframe.learner.compute.device import Compute
-from alframe.learner.interfaces import Forward, Progress
+from alframe.learner.interfaces import Forward
 from alframe.learner.scoring.batch_size import BatchSize, fitting_batches
 from alframe.learner.scoring.logit_cache import LogitCache
 
