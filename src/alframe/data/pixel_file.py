@@ -5,6 +5,7 @@ rows and pixels always belong together, also after a kill.
 """
 
 import json
+import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
@@ -196,8 +197,9 @@ class PixelFile:
             ],
         }
         try:
-            if self._raw is not None:
-                self._raw.flush()
+            raw = self._open()
+            raw.flush()
+            os.fsync(raw.fileno())  # after a power failure the list must not name pixels that are not there
             write_whole(self._list, json.dumps(content), to_disk=False)
             remember_unreadable(self._list.parent, self._unreadable)
         except OSError as error:
@@ -246,12 +248,10 @@ def remember_unreadable(folder: Path, reasons: Mapping[Identity, str]) -> None:
 
 def drop_pixels(folder: Path) -> None:
     """Remove the files of decoded images from a folder."""
-    for file in [
-        *folder.glob("*-*.pixels"),
-        *(folder / f"{name}.json" for name in ("images", "test_images")),
-    ]:
-        with suppress(OSError):
-            file.unlink(missing_ok=True)
+    for name in ("images", "test_images"):
+        for file in (*folder.glob(f"{name}-*.pixels"), folder / f"{name}.json"):
+            with suppress(OSError):
+                file.unlink(missing_ok=True)
 
 
 def _rows(content: dict[str, Any]) -> Iterator[Row | None]:

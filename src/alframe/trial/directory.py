@@ -31,6 +31,7 @@ from alframe.core.file_names import (
     state_file,
 )
 from alframe.core.trial_summary import TrialSummary
+from alframe.data.pixel_file import UNREADABLE, drop_pixels
 from alframe.trial.read_finished import Damaged, read_config, read_summary
 
 # Keys of `data` that may change while people label.
@@ -177,11 +178,22 @@ def _remove_traces(directory: Path, before: _Before) -> None:
             (directory / STATE / LOCK).unlink()
             (directory / STATE).rmdir()
             return
-        for name in {*OF_A_TRIAL, HYDRA} - (before.names - {STATE}):
+        if STATE in before.names:  # may be a folder of the user's own
+            _remove_state(directory / STATE)
+        for name in {*OF_A_TRIAL, HYDRA} - before.names:
             path = directory / name
             shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
         for path in before.missing:
             path.rmdir()
+
+
+def _remove_state(state: Path) -> None:
+    """Remove the files of a trial from a folder, and the folder if it is empty then."""
+    drop_pixels(state)
+    for file in (*state.glob(STATE_FILES), *(state / name for name in (LOCK, RESULT, UNREADABLE))):
+        file.unlink(missing_ok=True)
+    if not any(state.iterdir()):
+        state.rmdir()
 
 
 def at_work(directory: Path) -> bool:

@@ -9,7 +9,15 @@ import torch
 from PIL import Image
 
 from alframe.core.errors import DataWarning
-from alframe.data import DecodedImages, ImageDataset, content_digest, content_digests, make_bank, picture
+from alframe.data import (
+    DecodedImages,
+    ImageDataset,
+    content_digest,
+    content_digests,
+    make_bank,
+    picture,
+    pixel_file,
+)
 from alframe.data.decoded import UnreadableImages
 from alframe.data.memory_map import MappedImages
 from alframe.data.pixel_file import drop_pixels, known_unreadable
@@ -104,6 +112,20 @@ def test_a_list_that_is_damaged_is_not_believed(files, tmp_path):
     for content in ("", "{}", json.dumps({"file": "images-9.pixels"})):
         (tmp_path / "images.json").write_text(content)
         assert corner(images(files, tmp_path).pixels()) == [0, 16, 32, 48, 64]
+
+
+def test_pixels_are_on_the_disk_before_the_list_that_names_them(files, tmp_path, monkeypatch):
+    done = []
+    sync, whole = os.fsync, pixel_file.write_whole
+    monkeypatch.setattr("os.fsync", lambda handle: done.append(os.fstat(handle).st_size) or sync(handle))
+    monkeypatch.setattr(
+        pixel_file,
+        "write_whole",
+        lambda path, *rest, **more: done.append(path.name) or whole(path, *rest, **more),
+    )
+    images(files, tmp_path).pixels()
+    images(files[::-1], tmp_path).pixels()  # rows that are copied to another file
+    assert done == [5 * 16, "images.json", 5 * 16, "images.json"]
 
 
 def test_many_images_stay_in_their_file(files, tmp_path, monkeypatch):

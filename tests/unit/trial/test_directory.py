@@ -48,6 +48,30 @@ def test_files_stay(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
 
 
+def test_a_folder_state_of_the_user_keeps_its_files(tmp_path: Path) -> None:
+    own = {"model.pt", "test-1.pixels", "notes/today.txt"}
+    (tmp_path / STATE / "notes").mkdir(parents=True)
+    for name in own:
+        (tmp_path / STATE / name).write_text("mine")
+    for writes in (
+        "images-1.pixels",
+        "images.json",
+        "test_images.json",
+        "unreadable.json",
+        "round-0000.state",
+    ):
+        refuse(tmp_path, writes=f"{STATE}/{writes}")
+    found = {path for path in (tmp_path / STATE).rglob("*") if path.is_file()}
+    assert found == {tmp_path / STATE / name for name in own}
+
+
+def test_a_folder_state_that_is_left_over_is_removed(tmp_path: Path) -> None:
+    (tmp_path / STATE).mkdir()
+    (tmp_path / STATE / "images-1.pixels").write_text("of an interrupted trial")
+    refuse(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("writes", ["config.yaml", "failure.json", "rounds.csv", "state/round-0000.state"])
 def test_files_that_the_trial_has_written_are_removed(writes: str, tmp_path: Path) -> None:
     refuse(tmp_path / "new" / "trial", writes=writes)
