@@ -34,7 +34,7 @@ def write_whole(path: Path, content: str | bytes | Iterable[str], *, to_disk: bo
         _write(part, content, to_disk)
         part.replace(path)
         if to_disk:
-            _sync_directory(path.parent)
+            sync_directory(path.parent)
     finally:
         _delete(part)
 
@@ -51,7 +51,7 @@ def _write(path: Path, content: str | bytes | Iterable[str], to_disk: bool) -> N
             os.fsync(file.fileno())
 
 
-def _sync_directory(directory: Path) -> None:
+def sync_directory(directory: Path) -> None:
     """Wait until a new name in a directory is on the disk, if the system offers that."""
     if os.name != "posix":
         return

@@ -125,14 +125,14 @@ def _finished(call: _Call, directory: Path) -> LabelResult | None:
     summary = finished_summary(directory, call.config)
     if summary is None:
         return None
-    ledger, reports = load_result(directory, call.data)
+    ledger, reports, class_names = load_result(directory, call.data)
     warnings.warn(
         f"directory: the trial in {directory} is finished, so that its result is returned. Give another "
         "directory for a new trial.",
         TrialNotice,
         stacklevel=_CALLER,
     )
-    return _result(call, summary, ledger, reports)
+    return _result(summary, ledger, reports, class_names)
 
 
 def _run(call: _Call, directory: Path, console: ConsoleTracker) -> LabelResult:
@@ -149,15 +149,16 @@ def _run(call: _Call, directory: Path, console: ConsoleTracker) -> LabelResult:
     if advice and not call.console:
         warnings.warn(advice[0], TrialNotice, stacklevel=_CALLER)
     assert memory.ledger is not None, "a finished trial passes its ledger to its trackers"
-    return _result(call, summary, memory.ledger, tuple(memory.reports))
+    return _result(summary, memory.ledger, tuple(memory.reports), memory.class_names)
 
 
 def _result(
-    call: _Call, summary: TrialSummary, ledger: LabelLedger, reports: tuple[RoundReport, ...]
+    summary: TrialSummary,
+    ledger: LabelLedger,
+    reports: tuple[RoundReport, ...],
+    class_names: tuple[str, ...],
 ) -> LabelResult:
-    return LabelResult(
-        ledger=ledger, reports=reports, summary=summary.to_json(), class_names=call.dataset.class_names
-    )
+    return LabelResult(ledger=ledger, reports=reports, summary=summary.to_json(), class_names=class_names)
 
 
 def _config(
@@ -203,6 +204,7 @@ class _Memory:
     directory: Path = field(default_factory=Path)
     reports: list[RoundReport] = field(default_factory=list)
     ledger: LabelLedger | None = None
+    class_names: tuple[str, ...] = ()
 
     def start(self, info: TrialInfo) -> None:
         """Keep the rounds of earlier processes."""
@@ -214,6 +216,6 @@ class _Memory:
 
     def finish(self, outcome: Outcome) -> None:
         """Keep the ledger, in a file too if the trial is finished."""
-        self.ledger = outcome.ledger
+        self.ledger, self.class_names = outcome.ledger, tuple(outcome.class_names)
         if outcome.ledger is not None and outcome.summary is not None:
-            save_result(self.directory, self.data, outcome.ledger, tuple(self.reports))
+            save_result(self.directory, self.data, outcome.ledger, tuple(self.reports), self.class_names)

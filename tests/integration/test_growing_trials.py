@@ -176,3 +176,86 @@ def test_a_function_is_asked_about_each_image_once_whatever_happens(tmp_path):
         result = label(images, **call, settings=settings)
     assert len(asked) == len(set(asked)) == result.is_hand.sum()
     assert (result.labels[result.is_hand] == images[result.is_hand, 0, 0] % 3).all()
+
+
+def test_a_lost_store_is_rebuilt_from_the_names_of_the_files_whatever_has_changed(root):
+    for _ in range(3):
+        go_on(root, *NAMES)
+        answer(root)
+    trial = root / "trial"
+    given = {row["file"]: row["label"] for row in read_rows(trial / "answers.csv")}
+    given |= {row["file"]: row["label"] for row in read_rows(trial / "questions" / "to_label.csv")}
+    lost, gone = sorted(given)[:2]
+    for file in trial.glob("answers.sqlite*"):
+        file.unlink()
+    (root / "images" / gone).unlink()
+    add(root, 50)
+    (root / "images" / "50.png").rename(root / "images" / "00.png")  # all indices move
+    config = config_of(*SETTINGS, "data.class_names=[zero,one,two]", f"data_dir={root}")
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        with pytest.raises(AnswersNeeded):
+            run_trial(config, trial, replacements=Replacements(console=None))
+    lines = " ".join(str(each.message) for each in told)
+    assert "answers.sqlite is no longer in" in lines
+    assert f"1 answer to images that are not there ({gone} ...) stay in" in lines
+    with AnswerStore(trial) as store:
+        names = [each.name for each in store.samples()]
+        after = {names[k]: store.classes()[each.answer] for k, each in store.answers().items()}
+    assert after == {name: label for name, label in given.items() if name != gone}
+    assert lost in after
+    assert gone in (trial / "before_answers.csv").read_text()
+    for _ in range(8):
+        answer(root)
+        if go_on(root, *NAMES) is None:
+            break
+    rows = {row["file"]: row["class"] for row in read_rows(trial / "labels_by_name.csv")}
+    assert {name: rows[name] for name in after} == after
+
+
+def test_a_sorted_column_of_indices_is_noticed_for_arrays_too(tmp_path):
+    images = np.random.default_rng(0).integers(0, 256, (30, 8, 8), dtype=np.uint8)
+    settings = {"initial.num": 6, "query.num": 4, "learner.steps": 2, "stopping.max_rounds": 2, "threads": 1}
+    call = {
+        "oracle": "files",
+        "class_names": ["a", "b"],
+        "directory": tmp_path / "trial",
+        "settings": settings,
+    }
+    with pytest.raises(AnswersNeeded):
+        label(images, **call)
+    sheet = tmp_path / "trial" / "questions" / "to_label.csv"
+    rows = read_rows(sheet)
+    for row, index in zip(rows, sorted(row["index"] for row in rows), strict=True):
+        row |= {"index": index, "label": "a"}
+    with sheet.open("w", newline="") as out:
+        writer = csv.DictWriter(out, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    with pytest.raises(UserError, match="stands beside images/"):
+        label(images, **call)
+
+
+def test_class_names_in_another_order_name_the_same_labels(tmp_path):
+    images = np.random.default_rng(0).integers(0, 256, (12, 8, 8), dtype=np.uint8)
+    images[:6] //= 4
+
+    def go(names):
+        settings = {"initial.num": 12, "threads": 1}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", TrialNotice)
+            return label(
+                images, oracle="files", class_names=names, directory=tmp_path / "trial", settings=settings
+            )
+
+    with pytest.raises(AnswersNeeded):
+        go(["dark", "light"])
+    sheet = tmp_path / "trial" / "questions" / "to_label.csv"
+    rows = read_rows(sheet)
+    with sheet.open("w", newline="") as out:
+        writer = csv.DictWriter(out, list(rows[0]))
+        writer.writeheader()
+        writer.writerows({**row, "label": "dark" if int(row["index"]) < 6 else "light"} for row in rows)
+    wanted = ["dark"] * 6 + ["light"] * 6
+    assert go(["light", "dark"]).names.tolist() == wanted
+    assert go(["light", "dark"]).names.tolist() == wanted

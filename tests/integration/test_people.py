@@ -88,7 +88,7 @@ def test_answers_have_the_order_of_the_question_and_are_stored(oracle, tmp_path)
 def test_answers_are_kept_and_the_rest_is_asked_again(oracle, tmp_path):
     asked(oracle, 4, 1)
     fill(tmp_path, "index,image,label\n4,x,\n1,x,cat\n")
-    assert "waiting for 1 labels: 1 of 2 are there" in asked(oracle, 4, 1)
+    assert "waiting for 1 label: 1 of 2 are there" in asked(oracle, 4, 1)
     rows = read_rows(tmp_path / "questions" / "to_label.csv")
     assert [row["index"] for row in rows] == ["4"]
     fill(tmp_path, "index,image,label\n4,x,dog\n")

@@ -35,10 +35,14 @@ def hand_label(
     return ledger.answered(index_Q, components.oracle.label(index_Q), source, round)
 
 
-def with_current_answers(components: Components, ledger: LabelLedger, round: int) -> LabelLedger:
-    """Return the ledger with the answers that people have changed since, before the questions of a round.
+def with_current_answers(
+    components: Components, ledger: LabelLedger, round: int, *, closed: bool = False
+) -> LabelLedger:
+    """Return the ledger with the answers that people have changed or added since it was made.
 
-    It also gets answers to samples that were not there when their question was answered completely.
+    Args:
+        round: in which later answers are committed. closed: its own questions are answered and in the ledger,
+            so that other answers to them, such as those of an audit that began again, are taken as well.
     """
     oracle = components.oracle
     if not isinstance(oracle, RememberingOracle):
@@ -49,6 +53,7 @@ def with_current_answers(components: Components, ledger: LabelLedger, round: int
     changed = (answer != NO_ANSWER) & (answer != ledger.answer_of(index))
     if bool(changed.any()):
         ledger = ledger.changed(index[changed], answer[changed])
-    known = oracle.known(round)
+    known = oracle.known(round + closed)
+    ledger = ledger.revoke(known[among(known, ledger.index_auto)])
     late = known[among(known, ledger.index_unlabelled)]
     return ledger.answered(late, oracle.current(late), Source.QUERY, round) if len(late) else ledger

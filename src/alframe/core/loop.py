@@ -112,7 +112,7 @@ def label_dataset(
     ledger = label_remainder(components, plan, ledger, scores, round)
     ledger, check = check_auto_labels(components, plan, ledger, round)
     ledger, certificate = audit_auto_labels(components, plan, ledger, round)
-    ledger = with_current_answers(components, ledger, round)
+    ledger = with_current_answers(components, ledger, round, closed=True)
     report = report_round(components, plan, clock, before, ledger, kind="closing", round=round)
     yield RoundResult(
         ledger=ledger, report=report, validation_V=validation_V, certificate=certificate, check=check

@@ -26,12 +26,13 @@ class Row:
 
     Attributes:
         line: the number of its line in the file, from 1.
-        index, file, label: its cells; empty if there is none. A label of spaces alone is empty.
+        index, file, image, label: its cells; empty if there is none. A label of spaces alone is empty.
     """
 
     line: int
     index: str
     file: str
+    image: str
     label: str
 
 
@@ -62,7 +63,13 @@ def read_sheet(file: Path, class_names: Sequence[str] = ()) -> Sheet:
     except NotASheet as error:
         table, problems = Table(), [f": {error}"]
     rows = tuple(
-        Row(line=each.line, index=each.index, file=each.file, label=_label(each, class_names))
+        Row(
+            line=each.line,
+            index=each.index,
+            file=each.file,
+            image=dict(each.others).get("image", ""),
+            label=_label(each, class_names),
+        )
         for each in table.lines
     )
     beside = _newer_beside(file, filled=any(row.label for row in rows))

@@ -16,11 +16,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
+from alframe._files import sync_directory
 from alframe.core.errors import TrialError, UserError
 from alframe.core.file_names import ANSWER_STORE
 from alframe.oracle.answer_records import Answer, Sample
 
 _FORMAT = "1"
+BEFORE = -1  # the round of questions from before the store
 _TABLES = """
 CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE classes(number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
@@ -69,7 +71,10 @@ class AnswerStore:
                 self._db.backup(target)
             with part.open("rb") as written:
                 os.fsync(written.fileno())
+            for leftover in ("-wal", "-shm"):  # of a store that was lost: they do not belong to this one
+                self._file.with_name(f"{ANSWER_STORE}{leftover}").unlink(missing_ok=True)
             part.rename(self._file)
+            sync_directory(self._file.parent)
         self._db.close()
         self._db = self._connected()
 
@@ -129,7 +134,7 @@ class AnswerStore:
         found = self._db.execute("SELECT source, round FROM questions ORDER BY id DESC LIMIT 1").fetchone()
         return None if found is None else (str(found[0]), int(found[1]))
 
-    def asked(self, since: int = 0) -> set[int]:
+    def asked(self, since: int = BEFORE) -> set[int]:
         """Return all samples that were asked about in a round or later."""
         found = self._db.execute("SELECT DISTINCT sample FROM questions WHERE round >= ?", (since,))
         return {sample for (sample,) in found}
@@ -144,11 +149,11 @@ class AnswerStore:
             )
         self.keep()
 
-    def answers(self, before: int | None = None) -> dict[int, Answer]:
-        """Return the answer that counts of each answered sample: the newest, or the newest before an id."""
+    def answers(self, up_to: int | None = None) -> dict[int, Answer]:
+        """Return the answer that counts of each answered sample: the newest, or the newest up to an id."""
         rows = self._db.execute(
             "SELECT id, sample, answer, way, who, at FROM answers WHERE id <= ? ORDER BY id",
-            (2**62 if before is None else before,),
+            (2**62 if up_to is None else up_to,),
         )
         return {row[1]: _answer(row) for row in rows}
 

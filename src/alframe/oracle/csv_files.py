@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from alframe._files import replace_file, write_whole
 from alframe.core.errors import UserError
@@ -77,7 +77,7 @@ class FilesOracle(PeopleOracle):
         self, now: Mapping[int, Answer], asked: set[int], problems: list[str]
     ) -> dict[int, int]:
         """Return the answers that somebody changed in answers.csv."""
-        shown = self.store.answers(before=int(self.store.meta(_UPTO) or 0))
+        shown = self.store.answers(up_to=int(self.store.meta(_UPTO) or 0))
         found = self._read(self._answers_file, asked | now.keys(), problems)
         return {
             index: answer
@@ -96,6 +96,8 @@ class FilesOracle(PeopleOracle):
         earlier: dict[int, set[int]] = {}
         for each in self.store.history():
             earlier.setdefault(each.sample, set()).add(each.answer)
+        if not self._sheet.exists() and self.waiting() is None:
+            return {}  # a workbook beside it is of an earlier question
         found = self._read(self._sheet, asked, problems)
         return {index: answer for index, answer in found.items() if answer not in earlier.get(index, ())}
 
@@ -131,6 +133,9 @@ class FilesOracle(PeopleOracle):
             return f"expected an index, got {row.index!r}"
         if index not in allowed:
             return f"index {index} was not asked"
+        picture = PurePath(row.image).stem
+        if picture.isdecimal() and int(picture) != index:
+            return f"index {index} stands beside {row.image}. Undo the change, such as a sorted column"
         name = written.get(str(index))
         if row.file and name and row.file != name and row.file in written.values():
             return f"index {index} is {name}, but the line names {row.file}. Undo the change"

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
+from alframe._text import counted
 from alframe.core.errors import AnswersNeeded, TrialNotice, Waiting
 from alframe.core.ledger import NO_ANSWER
 from alframe.data import ImageDataset
@@ -95,8 +96,9 @@ class PeopleOracle(ABC):
         why = " for the check of the auto-labels" if self._purpose == "check" else ""
         if self._purpose.startswith("seed "):
             why = ", because the answers so far do not name two classes"
+        missing = counted(wanted - answered, "label")
         return AnswersNeeded(
-            f"waiting for {wanted - answered:,} labels{why}: {answered:,} of {wanted:,} are there. {how}",
+            f"waiting for {missing}{why}: {answered:,} of {wanted:,} are there. {how}",
             Waiting(question=self._purpose, round=self._round, wanted=wanted, answered=answered, how=how),
         )
 

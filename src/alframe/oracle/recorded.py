@@ -19,6 +19,8 @@ class RecordedOracle(PeopleOracle):
         """Wrap an oracle whose answers are checked."""
         super().__init__(dataset, store)
         self._oracle = oracle
+        own = getattr(oracle, "answers", oracle)
+        self._way = getattr(own, "__name__", type(own).__name__)
         self.questions_at_once = getattr(oracle, "questions_at_once", 1)
 
     def collect(self) -> None:
@@ -27,7 +29,7 @@ class RecordedOracle(PeopleOracle):
     def show(self, missing: Sequence[int]) -> str | None:
         """Ask the oracle about samples and store its answers."""
         answers = self._oracle.label(torch.tensor(missing, dtype=torch.int64)).tolist()
-        self.take(dict(zip(missing, answers, strict=True)), type(self._oracle).__name__)
+        self.take(dict(zip(missing, answers, strict=True)), self._way)
         return None
 
     def finished(self) -> None:

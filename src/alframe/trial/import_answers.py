@@ -1,44 +1,76 @@
 """Answers that were given elsewhere: in a trial of a version without a store, or in another trial."""
 
 import csv
+import warnings
 from collections.abc import Hashable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from alframe._text import counted
-from alframe.core.errors import UserError
-from alframe.core.file_names import ANSWER_STORE, ANSWERS, FILES, KEY, shown
+from alframe.core.errors import TrialNotice, UserError
+from alframe.core.file_names import ANSWER_STORE, ANSWERS, FILES, KEY, QUESTIONS, TO_LABEL, shown
 from alframe.data import ImageDataset
+from alframe.data.identity import content_digest
 from alframe.oracle.answer_records import Sample
 from alframe.oracle.answer_sheet import read_sheet
-from alframe.oracle.answer_store import AnswerStore
+from alframe.oracle.answer_store import BEFORE, AnswerStore
 from alframe.oracle.class_names import class_of_name, expected, match_answer
 from alframe.oracle.number_text import whole_number
 from alframe.oracle.sample_matching import match
 from alframe.trial.matched_data import image_now
+from alframe.trial.state import state_files
 
 MAX_BESIDE = 20  # trials beside this one that are looked at
 
 
 def import_old_answers(store: AnswerStore, dataset: ImageDataset, directory: Path) -> None:
-    """Take the answers of answers.csv into a new store, for a trial without one.
+    """Take the answers in the CSV files into a new store, for a trial without one.
 
-    A version before had no store, or the store was lost.
+    A version before had no store, or the store was lost. The indices in its files and states are then
+    those of the old numbering, so that they are set aside first: a later start does not read them.
 
     Raises:
-        UserError: an image that was answered is not in the data.
+        UserError: an answer cannot be read; no file was changed.
     """
-    if not (directory / ANSWERS).exists():
+    sheets = [directory / ANSWERS, directory / QUESTIONS / TO_LABEL]
+    found: dict[int, int] = {}
+    gone: list[str] = []
+    for sheet in sheets:
+        there, lost = _from_sheet(dataset, directory, _newest(sheet))
+        found, gone = found | there, gone + lost
+    if not found and not gone:
         return
-    answers, gone = _from_sheet(dataset, directory)
+    _set_aside(directory, sheets)
+    store.put_answers(found, ANSWERS)
+    store.put_digests({index: content_digest(dataset, index) for index in found})
+    store.put_question("before the store", BEFORE, list(found))
     if gone:
-        raise UserError(
-            f"data: expected the images that {directory / ANSWERS} has answers to, but "
-            f"{counted(len(gone), 'image')} ({gone[0]}) {'is' if len(gone) == 1 else 'are'} not there. "
-            "Restore them; the answers are kept."
+        warnings.warn(
+            f"{counted(len(gone), 'answer')} to images that are not there ({gone[0]} ...) stay in "
+            f"{shown(_aside(sheets[0]))}; this trial does not use them.",
+            TrialNotice,
+            stacklevel=3,
         )
-    store.put_answers(answers, ANSWERS)
-    store.put_question("before the store", 0, list(answers))
+
+
+def _aside(file: Path) -> Path:
+    """Return the name under which a file of the old numbering is kept.
+
+    >>> _aside(Path("answers.csv")).name
+    'before_answers.csv'
+    """
+    return file.with_name(f"before_{file.name}")
+
+
+def _newest(sheet: Path) -> Path:
+    """Return a sheet or, if a start was killed after it had set it aside, that file."""
+    return sheet if sheet.exists() or not _aside(sheet).exists() else _aside(sheet)
+
+
+def _set_aside(directory: Path, sheets: Sequence[Path]) -> None:
+    for file in [*state_files(directory), *sheets]:
+        with suppress(FileNotFoundError):
+            file.replace(_aside(file))
 
 
 def import_answers_of(store: AnswerStore, dataset: ImageDataset, other: Path) -> str:
@@ -50,13 +82,14 @@ def import_answers_of(store: AnswerStore, dataset: ImageDataset, other: Path) ->
     if (other / ANSWER_STORE).exists():
         found, gone = _from_store(dataset, other)
     elif (other / ANSWERS).exists():
-        found, gone = _from_sheet(dataset, other)
+        found, gone = _from_sheet(dataset, other, other / ANSWERS)
     else:
         raise UserError(
             f"oracle.answers_from: expected the directory of a trial that people answered, with "
             f"{ANSWER_STORE} or {ANSWERS} in it, got {other}."
         )
     store.put_answers(found, f"answers_from {other.name}")
+    store.put_digests({index: content_digest(dataset, index) for index in found})
     text = f"{counted(len(found), 'answer')} of {other}"
     if not gone:
         return text
@@ -108,49 +141,44 @@ def _from_store(dataset: ImageDataset, other: Path) -> tuple[dict[int, int], lis
     return found, [samples[sample].name or str(sample) for sample in answers if positions[sample] < 0]
 
 
-def _from_sheet(dataset: ImageDataset, directory: Path) -> tuple[dict[int, int], list[str]]:
-    """Return the answers in answers.csv by index, and the images that are not in the data."""
-    answers, files = _answers_of(directory, dataset.class_names), _files_of(directory)
-    if files is None or dataset.files_N is None:
-        there = {str(index): index for index in range(len(dataset))}
-        files = {}
-    else:
-        there = {name: index for index, name in enumerate(dataset.files_N)}
-    named = {files.get(index, str(index)): answer for index, answer in answers.items()}
-    found = {there[name]: answer for name, answer in named.items() if name in there}
-    return found, [name for name in named if name not in there]
+def _from_sheet(dataset: ImageDataset, directory: Path, sheet: Path) -> tuple[dict[int, int], list[str]]:
+    """Return the answers in a sheet by index, and the images that are not in the data.
 
-
-def _answers_of(directory: Path, class_names: Sequence[str]) -> dict[int, int]:
-    """Return the answers in answers.csv by index.
+    A file is found by its name, which stands in the line or, in files of a version before, in files.csv.
+    Rows of arrays have no name: their indices are taken as they are.
 
     Raises:
-        UserError: a line cannot be read.
+        UserError: a line cannot be read, or names no file.
     """
-    sheet = read_sheet(directory / ANSWERS, class_names)
-    problems, found = list(sheet.problems), {}
-    for row in sheet.rows:
+    files, is_folder = _files_of(directory), dataset.files_N is not None
+    at = {name: index for index, name in enumerate(dataset.files_N or ())}
+    read = read_sheet(sheet, dataset.class_names)
+    problems, found, gone = list(read.problems), {}, []
+    for row in read.rows:
         if not row.label.strip():
             continue
-        index, answer = whole_number(row.index), match_answer(row.label, class_names)
-        if index is None or answer is None:
+        index, answer = whole_number(row.index), match_answer(row.label, dataset.class_names)
+        name = row.file or files.get(-1 if index is None else index, "")
+        if index is None or answer is None or (is_folder and not name):
             problems.append(
-                f"line {row.line} has {row.index!r} and {row.label!r}. The classes here are "
-                f"{expected(class_names)}"
+                f"line {row.line} has {row.index!r}, {name!r} and {row.label!r}. The classes here are "
+                f"{expected(dataset.class_names)}"
             )
+        elif (at.get(name) if is_folder else index if index < len(dataset) else None) is None:
+            gone.append(name or str(index))
         else:
-            found[index] = answer
+            found[at[name] if is_folder else index] = answer
     if problems:
         raise UserError(
-            f"{directory / ANSWERS}: expected an index and a class per line, but {problems[0]}. Correct the "
-            "line, or add a class as a name in data.class_names or as a subfolder."
+            f"{sheet}: expected an index, a file and a class per line, but {problems[0]}. Correct the line, "
+            "or add a class as a name in data.class_names or as a subfolder."
         )
-    return found
+    return found, gone
 
 
-def _files_of(directory: Path) -> dict[int, str] | None:
-    """Return the file of each index, or None if the images are no files."""
+def _files_of(directory: Path) -> dict[int, str]:
+    """Return the file of each index in files.csv; empty without it."""
     if not (directory / FILES).exists():
-        return None
+        return {}
     with (directory / FILES).open(encoding="utf-8", newline="") as file:
         return {int(row["index"]): row["file"] for row in csv.DictReader(file)}

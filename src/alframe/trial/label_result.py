@@ -1,6 +1,6 @@
 """The result of a trial in Python, and the file from which it is read again."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -88,18 +88,25 @@ class LabelResult:
         return check
 
 
-def save_result(directory: Path, data: str, ledger: LabelLedger, reports: tuple[RoundReport, ...]) -> None:
+def save_result(
+    directory: Path,
+    data: str,
+    ledger: LabelLedger,
+    reports: tuple[RoundReport, ...],
+    class_names: Sequence[str],
+) -> None:
     """Write the result of a finished trial into `state/` of its directory.
 
     Args:
-        directory: the trial's. data: the fingerprint of the data. ledger, reports: at the end.
+        directory: the trial's. data: the fingerprint of the data.
+        ledger, reports: at the end. class_names: by the class numbers of the ledger.
 
     Raises:
         TrialError: it could not be written.
     """
     result = RoundResult(ledger=ledger, report=reports[-1], validation_V=torch.empty(0, dtype=torch.int64))
     state = TrialState(
-        identity={"data": data},
+        identity={"data": data, "class_names": list(class_names)},
         chosen={},
         reports=reports,
         result=result,
@@ -110,8 +117,8 @@ def save_result(directory: Path, data: str, ledger: LabelLedger, reports: tuple[
     replace_file(directory / STATE / RESULT, encode(state))
 
 
-def load_result(directory: Path, data: str) -> tuple[LabelLedger, tuple[RoundReport, ...]]:
-    """Return the ledger and the reports of a finished trial.
+def load_result(directory: Path, data: str) -> tuple[LabelLedger, tuple[RoundReport, ...], tuple[str, ...]]:
+    """Return the ledger, the reports and the class names of a finished trial.
 
     Raises:
         UserError: the file is missing or damaged, or the trial had other data than those of the fingerprint.
@@ -130,4 +137,4 @@ def load_result(directory: Path, data: str) -> tuple[LabelLedger, tuple[RoundRep
             f"{KEY}: expected the images and labels of the finished trial in {directory}, got others. Set "
             f"{KEY} to another directory for a new trial."
         )
-    return state.result.ledger, state.reports
+    return state.result.ledger, state.reports, tuple(state.identity["class_names"])

@@ -43,7 +43,7 @@ def find_state(directory: Path, identity: Mapping[str, Any]) -> TrialState | Non
             continue
         check_same_trial(file, state.identity["config"], identity)
         if state.identity["data"] == BY_STORE and not (directory / ANSWER_STORE).exists():
-            _give_up_states(directory)
+            _check_answers(directory)
             return None
         if damaged:
             warnings.warn(
@@ -61,10 +61,11 @@ def find_state(directory: Path, identity: Mapping[str, Any]) -> TrialState | Non
     return None
 
 
-def _give_up_states(directory: Path) -> None:
-    """Remove the states of a trial whose store of answers is lost, if answers.csv holds the answers.
+def _check_answers(directory: Path) -> None:
+    """Check that answers.csv holds the answers of a trial whose store is lost.
 
-    Only the store says which image and class the numbers in a state mean.
+    The states are of no use: only the store says which image and class their numbers mean. The import of
+    answers.csv sets them aside.
 
     Raises:
         UserError: answers.csv is lost as well.
@@ -80,8 +81,6 @@ def _give_up_states(directory: Path) -> None:
         TrialNotice,
         stacklevel=3,
     )
-    for file in state_files(directory):
-        file.unlink(missing_ok=True)
 
 
 def check_same_data(directory: Path, state: TrialState, fingerprint: str) -> None:

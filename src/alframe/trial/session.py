@@ -60,9 +60,10 @@ class TrialSession:
             outcome = self._finished()
         except AnswersNeeded as error:
             needed = AnswersNeeded(*self._with_most(str(error), error.waiting))
-            with contextlib.suppress(Exception):
+            with contextlib.suppress(Exception):  # without it, the next start repeats the fit of this round
                 if self._result is not None:
-                    self._save()  # with the fit of this round, so that it is not repeated
+                    self._save()
+            with contextlib.suppress(Exception):
                 trackers.finish(self._outcome("waiting", str(needed), waiting=needed.waiting))
             raise needed from error
         except BaseException as error:

@@ -49,7 +49,7 @@ def test_the_newest_answer_counts_and_the_others_are_kept(store):
     first = store.last_id()
     store.put_answers({3: 1}, "answers.csv", who="Ada")
     assert {index: each.answer for index, each in store.answers().items()} == {3: 1, 1: CANNOT_TELL}
-    assert {index: each.answer for index, each in store.answers(before=first).items()} == {
+    assert {index: each.answer for index, each in store.answers(up_to=first).items()} == {
         3: 0,
         1: CANNOT_TELL,
     }
