@@ -23,11 +23,11 @@ from alframe.data.memory_map import MappedImages
 from alframe.data.path_text import shown_path, spread
 from alframe.data.photograph import Pixels, Unreadable, patient_pillow, read_pixels
 from alframe.data.pixel_file import PixelFile
+from alframe.data.shared_range import SharedRange
 
 IN_MEMORY_BYTES = 2**30  # images of together more bytes stay in their file
 AHEAD = 4  # images that are read or wait, for each thread
 LOOKED_AT, LOOKED_AT_SIDE = 256, 128  # images whose grey levels are counted, and pixels a side of each
-MIN_PROBED = 16  # files with more than 8 bits a pixel that are read to know their range
 Progress = Callable[[str, int, int | None], None]
 """Called with (stage, done, total); total is None if it is not known."""
 
@@ -59,7 +59,7 @@ class DecodedImages:
     Attributes:
         paths: the file of each image, None for an image that is no longer there and is read as zeros.
         size: (height, width) to which each image is scaled. channels: 1 or 3.
-        deep: some files with more than 8 bits a pixel, whose values give the first guess of their range.
+        shared: the range of files with more than 8 bits a pixel. is_test: the range is that of other images.
         levels_wanted: if all images together have fewer levels of brightness, a warning says so.
         folder: where the pixels are kept; None keeps them in memory, or in a temporary file.
     """
@@ -67,11 +67,11 @@ class DecodedImages:
     paths: Sequence[Path | None]
     size: tuple[int, int]
     channels: int
-    deep: Sequence[Path] = ()
+    shared: SharedRange = field(default_factory=SharedRange)
+    is_test: bool = False
     levels_wanted: int = 1
     folder: Path | None = None
     name: str = "images"
-    _range: GreyRange | None = field(default=None, repr=False)
     _pixels: "Tensor | MappedImages | None" = field(default=None, repr=False)
 
     @property
@@ -90,14 +90,7 @@ class DecodedImages:
     @property
     def grey_range(self) -> GreyRange:
         """The range of the files with more than 8 bits: of all if they are decoded, else of some."""
-        if self._range is None:
-            self._range = GreyRange()
-            for file in self.deep[:MIN_PROBED]:
-                try:
-                    self._range = self._range.joined(read_pixels(file, (1, 1), 1, self._range).seen)
-                except Unreadable:  # named when all images are decoded
-                    continue
-        return self._range
+        return self.shared.value.held() if self.is_test else self.shared.value
 
     def __getitem__(self, index: int) -> Tensor:
         """Return the (channels, height, width) uint8 image of an index.
@@ -135,13 +128,16 @@ class DecodedImages:
         return self._pixels
 
     def _decoded(self, progress: Progress) -> "Tensor | MappedImages":
-        with PixelFile(self.folder, self.name, self.shape, self.paths, mapped=not self.in_memory) as store:
-            self._range = self.grey_range.joined(store.grey_range)
-            wanted = store.missing(self._range)
-            while wanted:
-                _decode(wanted, self, store, progress)
-                wanted = store.missing(store.grey_range)  # again if the range was wider than thought
-            self._range = store.grey_range
+        held, mapped = self.grey_range if self.is_test else None, not self.in_memory
+        with PixelFile(self.folder, self.name, self.shape, self.paths, mapped=mapped, held=held) as store:
+            grey_range = store.grey_range
+            if store.missing(grey_range):
+                grey_range = self.grey_range.joined(grey_range)
+            while wanted := store.missing(grey_range):  # again if the range is another one than thought
+                _decode(wanted, self, store, grey_range, progress)
+                grey_range = store.grey_range
+            if not self.is_test:
+                self.shared.settle(grey_range)
             reasons = store.reasons()
             if reasons:
                 raise UnreadableImages(reasons, len(self))
@@ -169,9 +165,15 @@ class DecodedImages:
         )
 
 
-def _decode(wanted: Sequence[int], images: DecodedImages, store: PixelFile, progress: Progress) -> None:
+def _decode(
+    wanted: Sequence[int],
+    images: DecodedImages,
+    store: PixelFile,
+    grey_range: GreyRange,
+    progress: Progress,
+) -> None:
     """Decode the images of some rows in threads; Pillow's decoders let other threads run."""
-    grey_range, n_threads = store.grey_range.joined(images.grey_range), os.cpu_count() or 1
+    n_threads = os.cpu_count() or 1
 
     def read(row: int) -> Pixels | str:
         path = images.paths[row]

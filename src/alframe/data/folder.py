@@ -15,8 +15,9 @@ from alframe.data.dataset import ImageDataset
 from alframe.data.decoded import DecodedImages, unreadable_line
 from alframe.data.image_tree import Tree, read_tree
 from alframe.data.path_text import shown_path
+from alframe.data.shared_range import SharedRange
 from alframe.data.splits import depth_notes, divided, wrapped_line
-from alframe.data.survey import survey
+from alframe.data.survey import Survey, survey
 
 
 def folder(
@@ -56,34 +57,42 @@ def folder(
     tree, test_root, notes = divided(read_tree(root), test_root, class_names)
     test = None if test_root is None else read_tree(test_root, "data.test_path")
     classes = _classes(tree, class_names)
-    notes += [f"data.path: {note}" for note in (*tree.notes, *tree.empty_note(classes), *depth_notes(tree))]
     if test is not None and test.class_N is None:
         raise DataError(f"data.test_path: expected subfolders by class in {shown_path(test.root)}, got none.")
     paths, test_paths = tree.paths, [] if test is None else test.paths
     seen = survey([*paths, *test_paths])
-    if seen.reasons:
-        notes.append(f"data.path: {unreadable_line(seen.reasons, len(paths) + len(test_paths))}")
-    notes += [f"data.path: {note}" for note in seen.notes()]
     chosen, line = seen.size() if size is None else ((size[0], size[1]), "")
-    for note in [*notes, *([line] if line else [])]:
-        warnings.warn(note, DataWarning, stacklevel=2)
+    _warn([*notes, *_notes(tree, classes, seen), *([line] if line else [])])
+    shared = SharedRange(seen.deep(paths))
 
-    def images(paths: Sequence[Path], name: str) -> DecodedImages:
-        return DecodedImages(
-            paths, chosen, channels or seen.channels(), seen.deep(), seen.levels_wanted(), name=name
-        )
+    def images(paths: Sequence[Path], name: str, *, is_test: bool) -> DecodedImages:
+        n_channels, n_levels = channels or seen.channels(), seen.levels_wanted()
+        return DecodedImages(paths, chosen, n_channels, shared, is_test, n_levels, name=name)
 
     whole = ImageDataset(
         name=name,
-        images_N=images(paths, "images"),
+        images_N=images(paths, "images", is_test=False),
         truth_N=None if tree.class_N is None else _numbers(tree.class_N, classes, "data.path"),
         class_names=tuple(classes),
-        test_images_T=None if test is None else images(test_paths, "test_images"),
+        test_images_T=None if test is None else images(test_paths, "test_images", is_test=True),
         test_truth_T=None if test is None else _numbers(test.class_N or [], classes, "data.test_path"),
         files_N=tuple(tree.names),
         paths_N=tuple(paths),
     )
     return _checked(without_files(whole, seen.reasons), tree)
+
+
+def _notes(tree: Tree, classes: Sequence[str], seen: Survey) -> list[str]:
+    """Return a line for each thing in a directory that is left out or changed."""
+    notes = [*tree.notes, *tree.empty_note(classes), *depth_notes(tree)]
+    if seen.reasons:
+        notes.append(unreadable_line(seen.reasons, seen.n_files))
+    return [f"data.path: {note}" for note in (*notes, *seen.notes())]
+
+
+def _warn(notes: Sequence[str]) -> None:
+    for note in notes:
+        warnings.warn(note, DataWarning, stacklevel=3)
 
 
 def without_files(dataset: ImageDataset, left_out: Collection[Path]) -> ImageDataset:

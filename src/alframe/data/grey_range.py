@@ -4,7 +4,7 @@ All images of a data set are scaled alike, so that they stay comparable. Whole n
 numbers have their own range.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -23,10 +23,14 @@ class GreyRange:
     Whole numbers are scaled from 0 to the largest number of 8, 10, 12, 14, 16, 20, 24 or 32 bits, the fewest
     that hold all values. Floating-point numbers are scaled from 0 to 1, 255 or 65,535. If there are negative
     values, or larger ones, the range is from the smallest to the largest value.
+
+    Attributes:
+        is_held: values beyond the range do not widen it; they are as black or as white as its ends.
     """
 
     whole: Pair | None = None
     real: Pair | None = None
+    is_held: bool = False
 
     @classmethod
     def of(cls, values: np.ndarray[Any, Any]) -> "GreyRange":
@@ -37,8 +41,14 @@ class GreyRange:
         return cls(real=(float(finite.min()), float(finite.max()))) if len(finite) else cls()
 
     def joined(self, other: "GreyRange") -> "GreyRange":
-        """Return the range of both."""
+        """Return the range of both; a range that is held takes over only the kind of number that it lacks."""
+        if self.is_held:
+            return replace(self, whole=self.whole or other.whole, real=self.real or other.real)
         return GreyRange(whole=_joined(self.whole, other.whole), real=_joined(self.real, other.real))
+
+    def held(self) -> "GreyRange":
+        """Return this range, held."""
+        return replace(self, is_held=True)
 
     def scaled(self, values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         """Return the values as uint8, 0 for the low end of the range; NaN becomes 0.

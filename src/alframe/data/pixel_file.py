@@ -50,6 +50,7 @@ class PixelFile:
         paths: Sequence[Path | None],
         *,
         mapped: bool,
+        held: GreyRange | None = None,
     ) -> None:
         """Take over the rows of an earlier file whose image files have not changed.
 
@@ -57,11 +58,13 @@ class PixelFile:
             folder: of the file; None uses a temporary file. name: of the file.
             shape: (N, channels, height, width). paths: the image files; None for a row of zeros.
             mapped: leave the images in the file instead of reading them into memory.
+            held: a range by which the rows are scaled, instead of their own.
         """
         self._closing = ExitStack()
         if folder is None:
             folder = Path(self._closing.enter_context(tempfile.TemporaryDirectory(prefix="alframe-images-")))
         self._list, self._shape, self._mapped = folder / f"{name}.json", shape, mapped
+        self._held = held or GreyRange()
         self._row_bytes = int(np.prod(shape[1:]))
         self._identities = [identity_of(path) for path in paths]
         self._rows: list[Row | None] = [None] * shape[0]
@@ -84,11 +87,11 @@ class PixelFile:
 
     @property
     def grey_range(self) -> GreyRange:
-        """The range of all rows there are."""
-        joined = GreyRange()
+        """The range by which all rows there are should be scaled."""
+        seen = GreyRange()
         for row in self._rows:
-            joined = joined if row is None else joined.joined(row.seen)
-        return joined
+            seen = seen if row is None else seen.joined(row.seen)
+        return self._held.joined(seen)
 
     def missing(self, grey_range: GreyRange) -> list[int]:
         """Return the rows to decode, or to decode again because they were scaled by another range."""

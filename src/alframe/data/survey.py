@@ -16,6 +16,7 @@ from alframe.data.path_text import shown_path, spread
 from alframe.data.photograph import Header, Unreadable, patient_pillow, read_header
 
 MAX_HEADERS = 5000
+PROBED = 16  # files with more than 8 bits a pixel that are read for a first guess of their range
 THREADS = 8  # most of the time is spent waiting for the disk
 SMALL = 128  # pixels a side: images of one size up to this one are taken as they are
 LONGER_SIDE = 96  # pixels, to which other images are scaled
@@ -31,9 +32,10 @@ class Survey:
     reasons: dict[Path, str]
     n_files: int
 
-    def deep(self) -> list[Path]:
-        """Return files with more than 8 bits a pixel, evenly spread."""
-        return spread([file for file, header in self.headers.items() if header.is_deep], 16)
+    def deep(self, files: Sequence[Path]) -> list[Path]:
+        """Return some of these files with more than 8 bits a pixel, evenly spread."""
+        headers = ((file, self.headers.get(file)) for file in files)
+        return spread([file for file, header in headers if header is not None and header.is_deep], PROBED)
 
     def levels_wanted(self) -> int:
         """Return the number of grey levels below which images have lost some."""

@@ -14,6 +14,7 @@ from alframe.data import (
     ImageDataset,
     content_digest,
     content_digests,
+    folder,
     make_bank,
     picture,
     pixel_file,
@@ -21,6 +22,7 @@ from alframe.data import (
 from alframe.data.decoded import UnreadableImages
 from alframe.data.memory_map import MappedImages
 from alframe.data.pixel_file import drop_pixels, known_unreadable
+from alframe.data.shared_range import SharedRange
 from alframe.trial.readable import readable
 
 CPU = torch.device("cpu")
@@ -143,10 +145,41 @@ def test_a_wider_range_found_late_scales_all_images_alike(tmp_path):
         Image.fromarray(np.full((4, 4), top, np.uint16)).save(file)
     state = tmp_path / "state"
     state.mkdir()
-    decoded = images(files, state, deep=files[:1])
+    decoded = images(files, state, shared=SharedRange(files[:1]))
     assert corner(decoded) == [200, 224, 233]  # each by what is known so far
     assert corner(decoded.pixels()) == corner(decoded) == [1, 4, 233]
     assert corner(images(files[:2], state).pixels()) == [50, 224]
+
+
+@pytest.mark.parametrize(("top", "test_top"), [(5000, 4000), (4000, 5000), (4000, 0.9), (0.9, 4000)])
+def test_a_test_set_is_scaled_as_the_images_are(tmp_path, top, test_top):
+    for part, highest in (("train", top), ("test", test_top)):
+        for k, name in enumerate("ab"):
+            (tmp_path / part / name).mkdir(parents=True)
+            grey = np.linspace(0, highest, 16).reshape(4, 4).astype(np.float32 if highest < 1 else np.uint16)
+            Image.fromarray(np.roll(grey, k)).save(tmp_path / part / name / f"{k}.tif")
+    settings = {"name": "x", "path": "train", "test_path": "test", "data_dir": str(tmp_path)}
+    data = folder(**settings, download=False, size=None, channels=None, class_names=None)
+    data.images_N.keep_in(tmp_path)
+    data.test_images_T.keep_in(tmp_path)
+    found = [int(images.pixels()[0].max()) for images in (data.images_N, data.test_images_T)]
+    scale = 16383 if top == 5000 else 4095
+    assert found == [
+        round(255 * (value if value < 1 else min(1, value / scale))) for value in (top, test_top)
+    ]
+    for name in ("images", "test_images"):
+        assert None not in json.loads((tmp_path / f"{name}.json").read_text())["rows"]
+
+
+def test_a_first_guess_that_is_too_wide_is_corrected(tmp_path, read):
+    files = [tmp_path / f"{n}.tif" for n in range(3)]
+    for file, top in zip(files, (200, 900, 60000), strict=True):
+        Image.fromarray(np.full((4, 4), top, np.uint16)).save(file)
+    decoded = images(files[:2], tmp_path, shared=SharedRange(files[2:]))
+    assert corner(decoded.pixels()) == [50, 224]
+    read.clear()
+    assert corner(images(files[:2], tmp_path, shared=SharedRange(files[2:])).pixels()) == [50, 224]
+    assert read == []
 
 
 def test_unreadable_files_are_remembered_until_they_change(files, tmp_path):
