@@ -14,7 +14,7 @@ from alframe.core.errors import AnswersNeeded, TrialNotice, UserError
 from alframe.core.ledger import CANNOT_TELL, NO_CLASS
 from alframe.data import ImageDataset
 from alframe.data.identity import content_digest
-from alframe.oracle import FilesOracle
+from alframe.oracle import FilesOracle, csv_files
 from alframe.oracle.answer_store import AnswerStore
 from alframe.oracle.sample_matching import Image as SampleImage
 from alframe.oracle.sample_matching import match
@@ -186,14 +186,14 @@ def test_a_sheet_that_is_saved_while_pictures_are_drawn_is_read_and_not_overwrit
     oracle, tmp_path, monkeypatch
 ):
     asked(oracle, 1, 2)
-    drawn = type(oracle)._draw
+    drawn = csv_files.draw_pictures
 
-    def slowly(self, missing):
-        monkeypatch.setattr(type(oracle), "_draw", drawn)
+    def slowly(*arguments):
+        monkeypatch.setattr(csv_files, "draw_pictures", drawn)
         fill(tmp_path, "index,label\n1,cat\n2,dog\n")
-        return drawn(self, missing)
+        return drawn(*arguments)
 
-    monkeypatch.setattr(type(oracle), "_draw", slowly)
+    monkeypatch.setattr(csv_files, "draw_pictures", slowly)
     assert ask(oracle, 1, 2) == [0, 1]
 
 

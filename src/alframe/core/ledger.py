@@ -279,7 +279,7 @@ class LabelLedger:
         if int(label.min()) < 0:
             raise LedgerError(f"Expected labels of at least 0, but got {int(label.min())}.")
         if not bool(self.member_N[index].all()):
-            raise LedgerError("Expected samples of this trial, but got one that data.limit left out.")
+            raise LedgerError("Expected samples of this trial, but got one that is not part of it.")
         if bool((self.source_N[index] != Source.NONE).any()):
             taken = int(index[self.source_N[index] != Source.NONE][0])
             raise LedgerError(

@@ -9,33 +9,27 @@ In the trial's directory:
 Both are views of the store of answers. A line that somebody deletes is written again.
 """
 
-import io
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from functools import partial
 from pathlib import Path, PurePath
 
-from alframe._files import replace_file, write_whole
+from alframe._files import replace_file
 from alframe.core.errors import UserError
 from alframe.core.file_names import ANSWERS, QUESTIONS, TO_LABEL, shown
 from alframe.data import ImageDataset
-from alframe.data.identity import picture
 from alframe.oracle.answer_records import Answer
 from alframe.oracle.answer_sheet import Row, read_sheet, write_sheet_lines
 from alframe.oracle.answer_store import AnswerStore
 from alframe.oracle.class_names import answer_text, expected, match_answer
 from alframe.oracle.number_text import whole_number
 from alframe.oracle.people import PeopleOracle
+from alframe.oracle.question_pictures import draw_pictures, remove_pictures
 
 MAX_PROBLEMS = 20  # problems in one message
 _QUESTION_COLUMNS = ("index", "file", "image", "label")
 _ANSWER_COLUMNS = ("index", "file", "label", "at")
-# Remarks in the store: the id of the newest answer in answers.csv, and the pictures that are drawn.
-_UPTO, _DRAWN = "answers.csv upto", "pictures"
-_LARGE = 512  # pixels: larger pictures are JPEG
-_THREADS = 4  # that draw pictures; the work is in Pillow, outside of Python's lock
+_UPTO = "answers.csv upto"  # in the store: the id of the newest answer in answers.csv
 
 
 class FilesOracle(PeopleOracle):
@@ -157,7 +151,7 @@ class FilesOracle(PeopleOracle):
 
         Returns None, and leaves the sheet as it is, if somebody has saved it since it was read.
         """
-        names = self._draw(missing)
+        names = draw_pictures(self._questions / "images", self.dataset, self.store, missing)
         if self._is_newer(self._sheet):
             return None
         files = self.dataset.files_N
@@ -176,7 +170,7 @@ class FilesOracle(PeopleOracle):
         if self._is_newer(self._sheet):
             self.collect()
         self._sheet.unlink(missing_ok=True)
-        self._remove_pictures(keep=())
+        remove_pictures(self._questions / "images")
         with suppress(OSError):  # they hold files that people have put there, or are gone
             (self._questions / "images").rmdir()
             self._questions.rmdir()
@@ -184,41 +178,6 @@ class FilesOracle(PeopleOracle):
     def _is_newer(self, file: Path) -> bool:
         """Return True if the content of a file has changed since it was read."""
         return _content(file) != self._seen.get(file)
-
-    def _draw(self, missing: Sequence[int]) -> dict[int, str]:
-        """Draw the pictures of samples that are not drawn yet, remove the others, and return their names."""
-        folder = self._questions / "images"
-        folder.mkdir(parents=True, exist_ok=True)
-        digests = {each.number: each.digest or "" for each in self.store.samples()}
-        # The store records of which content each picture was drawn, so that none shows another image.
-        drawn = json.loads(self.store.meta(_DRAWN) or "{}")
-        names = {}
-        for index in missing:
-            name, digest = drawn.get(str(index), ("", ""))
-            if digest == digests[index] and (folder / name).exists():
-                names[index] = name
-        wanted = [index for index in missing if index not in names]
-        with ThreadPoolExecutor(_THREADS) as threads:
-            names |= dict(zip(wanted, threads.map(partial(self._draw_one, folder), wanted), strict=True))
-        drawn = {index: (name, digests[index]) for index, name in names.items()}
-        self.store.put_meta(_DRAWN, json.dumps(drawn))
-        self._remove_pictures(keep=names.values())
-        return names
-
-    def _remove_pictures(self, keep: Iterable[str]) -> None:
-        kept = {*keep}
-        for file in (self._questions / "images").glob("*"):
-            if file.name not in kept and _is_ours(file):
-                with suppress(OSError):  # a program shows it; it goes the next time
-                    file.unlink()
-
-    def _draw_one(self, folder: Path, index: int) -> str:
-        image, content = picture(self.dataset, index), io.BytesIO()
-        is_photograph = max(image.size) > _LARGE
-        name = f"{index}{'.jpg' if is_photograph else '.png'}"
-        image.save(content, "JPEG" if is_photograph else "PNG", **({"quality": 92} if is_photograph else {}))
-        write_whole(folder / name, content.getvalue(), to_disk=False)
-        return name
 
     def _write_answers(self) -> None:
         """Write answers.csv if it differs from the store; not if somebody has saved it since it was read."""
@@ -250,9 +209,3 @@ def _content(file: Path) -> bytes | None:
         return file.read_bytes()
     except OSError:
         return None
-
-
-def _is_ours(file: Path) -> bool:
-    """Return True for a picture that this oracle has written, by its name."""
-    is_number = file.stem.isascii() and file.stem.isdecimal()
-    return file.suffix in (".png", ".jpg") and is_number and not file.is_dir()

@@ -56,7 +56,7 @@ def test_a_revoked_sample_can_be_labelled_again_and_is_last() -> None:
         ([1], [1], Source.AUTO, None, "log-odds with auto-labels"),
         ([1], [1], Source.QUERY, [1.0], "log-odds with auto-labels"),
         ([1], [1], Source.NONE, None, "but got source NONE"),
-        ([3], [1], Source.QUERY, None, "data.limit left out"),
+        ([3], [1], Source.QUERY, None, "not part of it"),
     ],
 )
 def test_invalid_commits_are_refused(index, label, source, odds, said) -> None:
