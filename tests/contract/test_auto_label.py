@@ -10,7 +10,7 @@ from alframe.auto_label import ThresholdPolicy
 from alframe.config.validate import conf_directory
 from alframe.core.errors import ConfigError, TrialError
 from alframe.core.log_odds import log_odds
-from alframe.core.protocols import AutoLabelPolicy
+from alframe.core.protocols import AutoLabelPolicy, SpotChecks
 from alframe.core.records import Accepted, PoolScores, Validation
 from alframe.trial.instantiate import instantiate
 from tests.support.helpers import config_of
@@ -24,7 +24,10 @@ SMALLER = {"epochs": 20, "learning_rate": 0.01, "tolerance": 0.2, "min_support":
 def policy(request: pytest.FixtureRequest) -> AutoLabelPolicy:
     node = config_of(f"auto_label={request.param}")["auto_label"]
     settings = {key: SMALLER.get(key, value) for key, value in node.items() if key != "keep"}
-    return instantiate("auto_label", settings, [])
+    policy = instantiate("auto_label", settings, [])
+    if isinstance(policy, SpotChecks):
+        policy.n_checks(1, 100, 1)  # so sure that no spot check is wanted
+    return policy
 
 
 def scored(n: int, *, first: int = 50, seed: int = 0, equal: bool = False) -> PoolScores:

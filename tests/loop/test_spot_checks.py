@@ -6,7 +6,7 @@ from torch import Tensor
 from alframe.audit.label_counts import TruthEvaluator
 from alframe.auto_label import CheckedPolicy
 from alframe.core.components import Components
-from alframe.core.ledger import CANNOT_TELL, LabelLedger, Source
+from alframe.core.ledger import CANNOT_TELL, NO_CLASS, LabelLedger, Source
 from alframe.core.loop import label_dataset
 from alframe.core.loop_plan import Amount, LoopPlan
 from alframe.core.records import Labelled, PoolScores
@@ -39,7 +39,7 @@ class SureLearner:
         return None
 
 
-def run(learner: SureLearner, *, copies=None, oracle=None, n: int = 20, **stop):
+def run(learner: SureLearner, *, copies=None, oracle=None, n: int = 20, budget=None, **stop):
     settings = {"threshold": 0.75, "check_share": 0.5, "sure_share": 0.95, "tolerance": 0.05, "delta": 0.1}
     components = Components(
         initial=FirstSeedSet(Amount(num=10, key="initial")),
@@ -47,12 +47,18 @@ def run(learner: SureLearner, *, copies=None, oracle=None, n: int = 20, **stop):
         query=LeastConfidence(spread=1),
         auto_label=CheckedPolicy(**settings),
         oracle=oracle or SimulatedOracle(TRUTH),
-        stopping=standard_rules(**{"share": 0.01, **stop}),
+        stopping=standard_rules(**{"share": 0.01, "max_hand_labels": budget, **stop}),
         evaluator=TruthEvaluator(TRUTH),
         copies=copies,
     )
     plan = LoopPlan(
-        seed=0, question=Amount(num=n), keep="rejudge", order="auto_first", remainder="leave", cost=FREE
+        seed=0,
+        question=Amount(num=n),
+        keep="rejudge",
+        order="auto_first",
+        remainder="leave",
+        cost=FREE,
+        max_hand_labels=budget,
     )
     return list(label_dataset(components, plan, LabelLedger.empty(N)))
 
@@ -76,7 +82,7 @@ def test_a_wrong_classifier_is_not_believed_and_the_rounds_end() -> None:
     results = run(SureLearner(wrong_every=3), max_untrusted_rounds=4)
     last = results[-2].report
     assert last.counts.auto_labels == 0
-    assert last.stopped_because.startswith("no auto-label was trusted in 4 rounds: ")
+    assert last.stopped_because.startswith("no auto-label was trusted in 4 rounds in a row: ")
     assert last.stopped_because.endswith(f"{last.spot_checks_wrong} of 40 spot checks were wrong")
     assert last.spot_checks_wrong > 4
     assert (
@@ -114,3 +120,17 @@ def test_a_copy_of_an_image_that_was_set_aside_is_not_asked_about() -> None:
     first_N[10:60] = 10
     results = run(SureLearner(), copies=lambda: first_N, oracle=CannotTellCopies(TRUTH), max_rounds=3)
     assert [result.report.counts.set_aside for result in results[1:4]] == [1, 1, 1]
+
+
+def test_a_budget_that_is_spent_before_the_first_question_leaves_no_unchecked_label() -> None:
+    results = run(SureLearner(wrong_every=3), budget=10)
+    assert results[-1].report.counts.auto_labels == 0
+    assert results[1].report.note == "no auto-labels yet: no prediction was checked"
+
+
+def test_images_that_belong_to_no_class_are_wrong_predictions() -> None:
+    answers = TRUTH.clone()
+    answers[100::3] = NO_CLASS
+    last = run(SureLearner(), oracle=SimulatedOracle(answers), max_rounds=5)[-2].report
+    assert (last.counts.auto_labels, last.spot_checks) == (0, 50)
+    assert last.spot_checks_wrong > 10

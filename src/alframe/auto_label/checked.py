@@ -16,6 +16,7 @@ from torch import Tensor
 from alframe.auto_label.accept import accept_none, accept_where
 from alframe.auto_label.threshold_search import Cut, cut_by_tests
 from alframe.config.ranges import check_fields
+from alframe.core.ledger import CANNOT_TELL, NO_ANSWER
 from alframe.core.log_odds import logit
 from alframe.core.records import Accepted, PoolScores, Validation
 
@@ -51,6 +52,7 @@ class CheckedPolicy:
         none = torch.empty(0, dtype=torch.int64)
         self._checks = {"index": none, "predicted": none, "label": none, "look": none}
         self._log_odds_K = torch.empty(0)
+        self._sure = False  # whether no spot check was wanted in the last question, by `sure_share`
 
     def checked(self) -> tuple[int, int]:
         """The number of spot checks so far, and how many of these predictions were wrong."""
@@ -78,37 +80,45 @@ class CheckedPolicy:
         cut = self._cut()
         if cut is not None and cut.above <= logit(self.threshold):
             return 0
-        sure = len(self._log_odds_K) == 0 and n_judged > self.sure_share * (n_judged + n_rest)
-        share = 0.0 if sure else self.check_share
+        unchecked = len(self._log_odds_K) == 0
+        self._sure = unchecked and n <= n_rest and n_judged > self.sure_share * (n_judged + n_rest)
+        share = 0.0 if self._sure else self.check_share
         return min(n_judged, max(n - n_rest, math.ceil(share * n)))
 
-    def learn(self, scores: PoolScores, label_N: Tensor) -> None:
+    def learn(self, scores: PoolScores, answer_N: Tensor) -> None:
         """Remember the spot checks of a round.
 
         Args:
             scores: of the new spot checks, from before their answers.
-            label_N: int64, the current labels of all samples; negative for answers that name no class.
-                Earlier spot checks are judged by it too, since people may have changed an answer.
+            answer_N: int64, the current answers for all samples, as `LabelLedger.answer_of` returns them.
+                `NO_CLASS` counts as a wrong prediction, `CANNOT_TELL` is left out. Earlier spot checks are
+                judged again, since people may have changed an answer.
         """
         looks = self._checks["look"]
         look = int(looks.max()) + 1 if len(looks) else 0
         new = {"index": scores.index_P, "predicted": scores.predicted_P}
         new |= {"label": scores.index_P, "look": torch.full_like(scores.index_P, look)}
         joined = {name: torch.cat([old, new[name]]) for name, old in self._checks.items()}
-        joined["label"] = label_N[joined["index"]]
-        usable = joined["label"] >= 0
+        joined["label"] = answer_N[joined["index"]]
+        usable = (joined["label"] != CANNOT_TELL) & (joined["label"] != NO_ANSWER)
         self._log_odds_K = torch.cat([self._log_odds_K, scores.log_odds_P.float()])[usable]
         self._checks = {name: value[usable] for name, value in joined.items()}
 
     def accept(
         self, scores: PoolScores, validation: Validation | None, generator: torch.Generator
     ) -> Accepted:
-        """Return the trusted predictions; none if there are spot checks and they do not allow it."""
+        """Return the trusted predictions.
+
+        There are none if the spot checks do not allow it. Without spot checks there are none either, unless
+        `sure_share` made them needless when the last question was chosen.
+        """
         n, wrong = self.checked()
         cut = self._cut()
-        if n and cut is None:
-            note = f"no auto-labels yet: {wrong} of {n} spot checks of predictions were wrong"
-            return accept_none(scores, validation, note)
+        if cut is None and not self._sure:
+            found = (
+                f"{wrong} of {n} spot checks of predictions were wrong" if n else "no prediction was checked"
+            )
+            return accept_none(scores, validation, f"no auto-labels yet: {found}")
         threshold = self.threshold
         if cut is not None and cut.above > logit(threshold):
             threshold = float(torch.tensor(cut.above, dtype=torch.float64).sigmoid())
@@ -131,10 +141,10 @@ class CheckedPolicy:
         return min((cut for cut in cuts if cut.accepts), key=lambda cut: cut.above, default=None)
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the spot checks."""
-        return {**self._checks, "log_odds": self._log_odds_K}
+        """Return the spot checks, and whether none were wanted."""
+        return {**self._checks, "log_odds": self._log_odds_K, "sure": self._sure}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue with the spot checks that `state_dict` returned."""
         self._checks = {name: state[name] for name in self._checks}
-        self._log_odds_K = state["log_odds"]
+        self._log_odds_K, self._sure = state["log_odds"], state["sure"]

@@ -97,6 +97,14 @@ def _check_conflicts(config: dict[str, Any]) -> None:
             "query=none and auto_label=none",
             "Choose another option for one of the two.",
         )
+    own = config.get("given", {}).keys()  # a call from Python replaces these by objects
+    if "check_share" in policy and not targets["query"] and not own & {"query", "auto_label"}:
+        raise ConfigError(
+            "auto_label",
+            "a policy without spot checks, since query=none asks no question and they are part of one",
+            "auto_label=checked",
+            "Write auto_label=threshold, or choose a query.",
+        )
 
 
 def _check_presence(config: dict[str, Any]) -> None:

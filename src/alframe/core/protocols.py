@@ -145,7 +145,10 @@ class SpotChecks(AutoLabelPolicy, Protocol):
         ...
 
     def trusted(self, scores: PoolScores) -> Tensor:
-        """Return (P,) bool: the judged predictions that the spot checks so far allow; all without any."""
+        """Return (P,) bool: the judged predictions that the spot checks allow.
+
+        Before the first spot check, these are all judged predictions.
+        """
         ...
 
     def n_checks(self, n: int, n_judged: int, n_rest: int) -> int:
@@ -156,12 +159,13 @@ class SpotChecks(AutoLabelPolicy, Protocol):
         """
         ...
 
-    def learn(self, scores: PoolScores, label_N: Tensor) -> None:
+    def learn(self, scores: PoolScores, answer_N: Tensor) -> None:
         """Take the spot checks of a round.
 
         Args:
             scores: of the samples, from before the answers.
-            label_N: int64, the current labels of all samples; negative for answers that name no class.
+            answer_N: int64, the current answers for all samples: a class, `CANNOT_TELL`, `NO_CLASS`, or
+                `NO_ANSWER` without one.
         """
         ...
 

@@ -48,7 +48,7 @@ def ask(components: Components, plan: LoopPlan, state: RoundState, round: int, l
     selected_Q = index_Q[among(index_Q, rest.scores.index_P)]
     asked_V = _thinned(query, rest, selected_Q, derive_generator(plan.seed, round, "validation"))
     ledger = hand_label(components, ledger, index_Q, Source.QUERY, round)
-    spot_checks.learn(components, judged, checks_Q[among(checks_Q, index_Q)], ledger.label_N)
+    spot_checks.learn(components, judged, checks_Q[among(checks_Q, index_Q)], ledger)
     return replace(state, ledger=ledger, scores=scores.without(index_Q), asked_V=asked_V)
 
 

@@ -40,7 +40,10 @@ def split(components: Components, state: RoundState) -> tuple[RoundState, PoolSc
 
 
 def without_copies(components: Components, ledger: LabelLedger, scores: PoolScores) -> PoolScores:
-    """Return the scores of one image of each group of equal ones without an answer; all if none."""
+    """Return one score per group of equal images, without groups that have an answer.
+
+    If no image is left, return all scores.
+    """
     first_N = components.copies() if components.copies is not None and len(scores) else None
     if first_N is None:
         return scores
@@ -67,7 +70,8 @@ def draw(plan: LoopPlan, judged: PoolScores, n: int, round: int) -> Tensor:
     return judged.index_P[torch.randperm(len(judged), generator=generator)[:n]]
 
 
-def learn(components: Components, judged: PoolScores, checks_Q: Tensor, label_N: Tensor) -> None:
+def learn(components: Components, judged: PoolScores, checks_Q: Tensor, ledger: LabelLedger) -> None:
     """Give the policy the answers to the spot checks."""
     if isinstance(components.auto_label, SpotChecks):
-        components.auto_label.learn(judged.at(among(judged.index_P, checks_Q)), label_N)
+        answer_N = ledger.answer_of(torch.arange(len(ledger.label_N)))
+        components.auto_label.learn(judged.at(among(judged.index_P, checks_Q)), answer_N)

@@ -107,12 +107,15 @@ class _Reader:
         """Return the class of a number, or None if it has none."""
         if isinstance(number, bool) and (str(number) in self.class_names or len(self.class_names) != 2):
             return match_answer(str(number), self.class_names)
-        if number in (CANNOT_TELL, NO_CLASS):
-            return int(number)
         if self.numbers_are_names:
             text = str(int(number)) if float(number).is_integer() else repr(number)
-            return match_answer(text, self.class_names)
-        return int(number) if number in range(len(self.class_names)) else None
+            named = match_answer(text, self.class_names)
+            if named is not None:
+                return named
+        if number in (CANNOT_TELL, NO_CLASS):
+            return int(number)
+        is_class = not self.numbers_are_names and number in range(len(self.class_names))
+        return int(number) if is_class else None
 
 
 def _listed(answers: Any, n: int) -> list[Any]:

@@ -1,7 +1,7 @@
 """Stopping rules that look at one round alone: shares, rounds and budgets."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from alframe.config.ranges import check_fields
 from alframe.core.protocols import StoppingRule
@@ -120,17 +120,19 @@ class MaxCost:
         return None
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class Untrusted:
-    """Stops when spot checks have allowed no auto-label for a number of rounds.
+    """Stops when spot checks have allowed no auto-label in a number of rounds in a row.
 
-    Without it, a trial whose classifier cannot learn the classes would ask about every sample.
+    Without it, a trial whose classifier cannot learn the classes would ask about every sample. It remembers
+    the last round with an auto-label, so that an instance belongs to one trial.
 
     Attributes:
         max_untrusted_rounds: at least 1.
     """
 
     max_untrusted_rounds: int
+    _last_trusted: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
         check_fields("stopping", self)
@@ -138,9 +140,14 @@ class Untrusted:
     def reason(self, report: RoundReport) -> str | None:
         """Return why the rounds end, or None."""
         n, wrong = report.spot_checks, report.spot_checks_wrong
-        if n is None or report.counts.auto_labels or report.round < self.max_untrusted_rounds:
+        if report.counts.auto_labels:
+            self._last_trusted = report.round
+        n_rounds = report.round - self._last_trusted
+        if n is None or n_rounds < self.max_untrusted_rounds:
             return None
-        return f"no auto-label was trusted in {report.round} rounds: {wrong} of {n} spot checks were wrong"
+        return (
+            f"no auto-label was trusted in {n_rounds} rounds in a row: {wrong} of {n} spot checks were wrong"
+        )
 
 
 @dataclass(frozen=True)

@@ -43,7 +43,7 @@ def _result(check: CheckResult) -> list[str]:
         ]
     if check.undecided:
         lines.append(
-            f"{check.undecided:,} could not be told; they have no label now and count as wrong in the bound"
+            f"{check.undecided:,} have no label now (cannot tell, or removed) and count as wrong in the bound"
         )
     return lines
 
@@ -79,7 +79,7 @@ def advice_lines(summary: TrialSummary, config: Mapping[str, Any], directory: Pa
         why = "nobody has looked at them"
     ways = {
         "more rounds": _more_rounds(summary, config),
-        "a stricter policy": _stricter(config["auto_label"]),
+        "a stricter policy": _stricter(config),
         "hand labels for all": "auto_label=none remainder=hand",
         "a larger check": _larger_check(check, config),
     }
@@ -134,12 +134,13 @@ def _more_rounds(summary: TrialSummary, config: Mapping[str, Any]) -> str:
     return " ".join(f"{key}={value:.10g}" for key, value in keys.items())
 
 
-def _stricter(policy: Mapping[str, Any]) -> str:
+def _stricter(config: Mapping[str, Any]) -> str:
     """Return the key of a policy that accepts fewer predictions, "" without a policy."""
+    policy = config["auto_label"]
     if policy["_target_"] is None:
         return ""
     if "tolerance" not in policy:
-        return "auto_label=checked"
+        return "auto_label=checked" if config["query"]["_target_"] else "auto_label=validated"
     if "threshold" in policy:
         return f"auto_label.threshold={1 - (1 - policy['threshold']) / 10:.6g}"
     return f"auto_label.tolerance={policy['tolerance'] / 5:.2g}"

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from alframe.auto_label import CheckedPolicy
+from alframe.core.ledger import CANNOT_TELL, NO_CLASS
 from alframe.core.records import PoolScores
 from tests.support.helpers import config_of
 
@@ -38,12 +39,30 @@ def accept(made: CheckedPolicy, pool: PoolScores):
     return made.accept(pool, None, torch.Generator())
 
 
-def test_without_spot_checks_it_is_the_threshold() -> None:
+def test_without_spot_checks_it_is_the_threshold_if_none_were_wanted() -> None:
     pool = scores(torch.arange(3), torch.tensor([0.0, 2.0, 1.0]))
-    accepted = accept(policy(), pool)
-    assert accepted.index_A.tolist() == [1]  # logit(0.75) = 1.0986
-    assert accepted.threshold == 0.75
-    assert policy().checked() == (0, 0)
+    made, other = policy(), policy()
+    assert made.n_checks(20, 980, 20) == 0  # sure of nearly the whole pool
+    other.load_state_dict(made.state_dict())
+    for each in (made, other):
+        accepted = accept(each, pool)
+        assert accepted.index_A.tolist() == [1]  # logit(0.75) = 1.0986
+        assert accepted.threshold == 0.75
+        assert each.checked() == (0, 0)
+
+
+@pytest.mark.parametrize(
+    "question",
+    [None, (20, 100, 140), (30, 980, 20)],
+    ids=["no question was chosen", "it is unsure", "the strategy leaves questions"],
+)
+def test_without_the_spot_checks_that_were_wanted_nothing_is_accepted(question) -> None:
+    made = policy()
+    if question is not None:
+        assert made.n_checks(*question) > 0  # and then no budget is left
+    accepted = accept(made, scores(torch.arange(5)))
+    assert len(accepted.index_A) == 0
+    assert accepted.note == "no auto-labels yet: no prediction was checked"
 
 
 @pytest.mark.parametrize(
@@ -103,14 +122,14 @@ def test_spot_checks_that_have_begun_go_on_until_all_judged_predictions_are_trus
     assert made.n_checks(20, 980, 20) == 10
 
 
-def test_a_changed_answer_and_one_that_names_no_class() -> None:
-    made, label_N = policy(), torch.zeros(N, dtype=torch.int64)
-    label_N[:2] = torch.tensor([1, -1])
-    made.learn(scores(torch.arange(4)), label_N)
-    assert made.checked() == (3, 1)
-    label_N[0] = 0
-    made.learn(scores(torch.arange(0)), label_N)
-    assert made.checked() == (3, 0)
+def test_a_changed_answer_and_answers_that_name_no_class() -> None:
+    made, answer_N = policy(), torch.zeros(N, dtype=torch.int64)
+    answer_N[:3] = torch.tensor([1, CANNOT_TELL, NO_CLASS])
+    made.learn(scores(torch.arange(5)), answer_N)
+    assert made.checked() == (4, 2)  # "no class" is wrong, "cannot tell" says nothing
+    answer_N[0] = 0
+    made.learn(scores(torch.arange(0)), answer_N)
+    assert made.checked() == (4, 1)
 
 
 def test_the_state_continues_in_another_process() -> None:

@@ -80,6 +80,11 @@ def test_a_value_out_of_range_names_key_range_and_value(default, key, value, mes
         ({"oracle": {"rate": 0.1, "confusion": [[1.0]]}}, "oracle: expected a rate or a confusion matrix"),
         ({"query": {"_target_": None}, "auto_label": {"_target_": None}}, "query=none and auto_label=none"),
         (
+            {"query": {"_target_": None}},
+            "auto_label: expected a policy without spot checks, since query=none asks no question and they "
+            "are part of one, got 'auto_label=checked'. Write auto_label=threshold, or choose a query.",
+        ),
+        (
             {"learner": {"patience": 3, "validation_share": None}},
             "learner: expected early stopping with both patience and validation_share, or null for both, "
             "got 'patience=3 and validation_share=null'",

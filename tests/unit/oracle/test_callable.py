@@ -154,3 +154,8 @@ def test_the_function_gets_indices_that_it_may_change():
     index_Q = torch.tensor([4, 5])
     assert CallableOracle(answers, NAMES).label(index_Q).tolist() == [0, 0]
     assert index_Q.tolist() == [4, 5]
+
+
+def test_a_class_name_that_is_a_negative_number_comes_before_the_code_for_no_class():
+    assert answered([-2, -1, NO_CLASS], names=("-2", "-1", "0")) == [0, 1, NO_CLASS]
+    assert answered([CANNOT_TELL, NO_CLASS, 7], names=("5", "6", "7")) == [CANNOT_TELL, NO_CLASS, 2]

@@ -95,7 +95,12 @@ def test_the_standard_rules_pass_learn_last_on(learn_last: bool) -> None:
 def test_rounds_end_if_spot_checks_never_allowed_an_auto_label() -> None:
     rules = standard_rules(max_untrusted_rounds=12)
     refused = replace(report(round=12), spot_checks=96, spot_checks_wrong=30)
-    assert rules.reason(refused) == "no auto-label was trusted in 12 rounds: 30 of 96 spot checks were wrong"
+    assert rules.reason(refused) == (
+        "no auto-label was trusted in 12 rounds in a row: 30 of 96 spot checks were wrong"
+    )
     assert rules.reason(replace(refused, round=11)) is None
     assert rules.reason(replace(refused, counts=replace(refused.counts, auto_labels=1))) is None
-    assert rules.reason(report(round=12)) is None  # a policy without spot checks, such as auto_label=none
+    assert rules.reason(replace(refused, round=23)) is None  # round 12 had an auto-label
+    assert "in 12 rounds in a row" in (rules.reason(replace(refused, round=24)) or "")
+    # A policy without spot checks, such as auto_label=none:
+    assert standard_rules(max_untrusted_rounds=12).reason(report(round=12)) is None

@@ -37,7 +37,7 @@ def test_the_sample_the_bound_and_what_is_left(unknown):
 
 def test_answers_that_do_not_tell_are_said(unknown):
     assert lines(unknown, undecided=2)[-1] == (
-        f"{NEXT}2 could not be told; they have no label now and count as wrong in the bound"
+        f"{NEXT}2 have no label now (cannot tell, or removed) and count as wrong in the bound"
     )
 
 

@@ -70,7 +70,7 @@ def test_a_learner_s_file_without_a_key_that_is_needed_is_refused(default: dict[
 
 
 def test_a_choice_of_none_has_no_node() -> None:
-    settings = read_settings(composed(["query=none", "tracker=none"]))
+    settings = read_settings(composed(["query=none", "auto_label=threshold", "tracker=none"]))
     assert (settings.query, settings.tracker, settings.certificate) == (None, None, None)
     assert read_settings(composed(["auto_label=none"])).plan.keep == "permanent"
 

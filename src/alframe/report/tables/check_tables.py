@@ -50,7 +50,7 @@ def check_table(check: CheckResult) -> Table:
         ("auto-labels before the check", count(check.n_auto)),
         ("drawn at random", count(check.asked)),
         ("found wrong" if check.simulated else "found wrong and corrected", count(check.found_wrong)),
-        ("could not be told", count(check.undecided) if check.undecided else ""),
+        ("cannot tell, or removed since", count(check.undecided) if check.undecided else ""),
         ("estimated error", percent(check.error_share)),
         ("error, at least", percent(check.least_share)),
         ("error, at most", percent(check.most_share)),
