@@ -8,6 +8,7 @@ from tqdm import tqdm
 
 from alframe._text import duration, percent_cell
 from alframe.core.file_names import LABELS, shown, sync_line
+from alframe.core.ledger import Source
 from alframe.core.reports import RoundReport
 from alframe.tracking.base import Outcome, TrialInfo
 from alframe.tracking.console_check import advice_lines
@@ -123,9 +124,9 @@ class ConsoleTracker:
         assert self._info is not None
         if outcome.summary is None:
             if outcome.ledger is not None and self._again is not None:
-                self._print(
-                    f"{outcome.status}; the labels so far are in {shown(self._info.directory)}/{LABELS}"
-                )
+                there = bool((outcome.ledger.source_N != Source.NONE).any())
+                where = f"; the labels so far are in {shown(self._info.directory)}/{LABELS}" if there else ""
+                self._print(f"{outcome.status}{where}")
                 self._print(f"The same {self._again} continues from the last finished round.")
                 for line in sync_line(self._info.directory):
                     self._print(line)

@@ -30,13 +30,19 @@ def closing_summary(summary: TrialSummary, directory: Path | None) -> list[str]:
     """Return the lines for the end of a finished trial; `directory` is None if its files are not kept."""
     n = summary.n_samples
     left = n - summary.hand_labels - summary.auto_labels
+    labelled = n - left - summary.set_aside
     lines = [
         "",
-        f"Labelled {n - left:,} of {n:,} images of {summary.data} in {counted(summary.rounds, 'round')} and "
+        f"Labelled {labelled:,} of {n:,} images of {summary.data} in {counted(summary.rounds, 'round')} and "
         f"{duration(summary.seconds)}; stopped because {summary.stopped_because}.",
         f"  hand labels   {summary.hand_labels:>8,}  {percent_cell(summary.hand_share)} %",
         f"  auto-labels   {summary.auto_labels:>8,}  {percent_cell(summary.coverage)} %",
     ]
+    if summary.set_aside:
+        lines.append(
+            f"  set aside     {summary.set_aside:>8,}            without a class (answers ? and -): they are "
+            "among the hand labels and in no share"
+        )
     if left:
         lines.append(f"  left          {left:>8,}  {percent_cell(left / n)} %")
     lines += _mislabelled(summary)

@@ -345,3 +345,10 @@ def test_the_closing_summary_shows_the_certificate(tmp_path, summary, reached, v
     certificate |= {"oracle_error": 0.01, "max_wrong_with_oracle_error": 2104}
     lines = closing_summary(replace(summary, certificate=Certificate(**certificate)), tmp_path)
     assert lines[-2] == "                at most 2,104 if 1 % of the oracle's answers are wrong"
+
+
+def test_samples_that_were_set_aside_are_said_and_in_no_share(summary):
+    figures = {"n_samples": 40, "hand_labels": 10, "auto_labels": 28, "set_aside": 3}
+    lines = closing_summary(replace(summary, **figures), None)
+    assert lines[1].startswith("Labelled 35 of 40 images")
+    assert any(line.startswith("  set aside            3 ") for line in lines)

@@ -37,6 +37,7 @@ def facts_table(trial: FinishedTrial) -> Table:
         ("rounds", count(summary.rounds)),
         ("stopped because", summary.stopped_because or ""),
         ("hand labels", f"{count(summary.hand_labels)} ({percent(summary.hand_share)})"),
+        *([("set aside (? and -), in no share", count(summary.set_aside))] if summary.set_aside else []),
         ("auto-labels", f"{count(summary.auto_labels)} ({percent(summary.coverage)})"),
         ("mislabelled", _with_share(summary.mislabelled, summary.mislabelled_share)),
         ("mislabelled, mean over the classes", percent(summary.mislabelled_share_macro)),
