@@ -18,10 +18,12 @@ from torch import Tensor
 
 from alframe._text import counted
 from alframe.core.errors import DataError, DataWarning
+from alframe.data.damage import Unreadable
 from alframe.data.grey_range import GreyRange
 from alframe.data.memory_map import MappedImages
 from alframe.data.path_text import shown_path, spread
-from alframe.data.photograph import Pixels, Unreadable, patient_pillow, read_pixels
+from alframe.data.patient_pillow import patient_pillow
+from alframe.data.photograph import Pixels, read_pixels
 from alframe.data.pixel_file import PixelFile
 from alframe.data.shared_range import SharedRange
 

@@ -1,13 +1,13 @@
 """A fingerprint of a data set, to check that a resumed trial continues with the same data."""
 
 import zlib
-from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from alframe.data import DecodedImages, ImageDataset
+from alframe.data.unreadable_files import n_bytes
 
 _N_IMAGES = 2048  # images, evenly spread over the data set, that the fingerprint uses
 
@@ -23,7 +23,7 @@ def fingerprint(dataset: ImageDataset, member_N: Tensor) -> str:
     n = len(dataset)
     some = torch.from_numpy(np.linspace(0, n - 1, min(n, _N_IMAGES)).astype(np.int64))
     if isinstance(dataset.images_N, DecodedImages):
-        sizes = [_n_bytes(dataset.images_N.paths[int(index)]) for index in some]
+        sizes = [n_bytes(dataset.images_N.paths[int(index)]) for index in some]
         value = zlib.crc32(repr((dataset.files_N, sizes)).encode("utf-8", "backslashreplace"))
     else:
         images = torch.stack([torch.as_tensor(dataset.images_N[int(index)]) for index in some])
@@ -33,10 +33,3 @@ def fingerprint(dataset: ImageDataset, member_N: Tensor) -> str:
         value = zlib.crc32(dataset.truth_N.numpy().tobytes(), value)
     shape = "x".join(map(str, dataset.images_N.shape))
     return f"{shape} {dataset.n_classes} {value:08x}"
-
-
-def _n_bytes(path: Path | None) -> int:
-    try:
-        return 0 if path is None else path.stat().st_size
-    except OSError:  # it is named when it is decoded
-        return 0

@@ -2,15 +2,16 @@
 
 import hashlib
 import math
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
-from alframe.core.errors import DataError
+from alframe.core.errors import TrialError
+from alframe.data.damage import Unreadable, failure
 from alframe.data.decoded import DecodedImages, UnreadableImages
-from alframe.data.path_text import shown_path
-from alframe.data.photograph import Unreadable, read_whole
+from alframe.data.photograph import read_whole
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -49,7 +50,8 @@ def content_digest(dataset: "ImageDataset", index: int) -> str:
     """Return the hexadecimal digest (BLAKE2b, 16 bytes) of an image's file, or of an array's shape and bytes.
 
     Raises:
-        DataError: the file cannot be read.
+        UnreadableImages: the file is gone or closed to the user.
+        TrialError: the disk has failed.
     """
     if dataset.paths_N is None:
         return _row_digest(torch.as_tensor(dataset.images_N[index]).numpy())
@@ -59,8 +61,14 @@ def content_digest(dataset: "ImageDataset", index: int) -> str:
             while part := file.read(2**20):
                 digest.update(part)
     except OSError as error:
-        raise DataError(f"{shown_path(path)} cannot be read: {error.strerror or error}.") from error
+        raise unread(path, error, len(dataset)) from error
     return digest.hexdigest()
+
+
+def unread(path: Path, error: OSError, n: int) -> UnreadableImages | TrialError:
+    """Return the error to raise for one of n files: it cannot be read, or the disk has failed."""
+    found = failure(path, error)
+    return UnreadableImages({path: str(found)}, n) if isinstance(found, Unreadable) else found
 
 
 def content_digests(dataset: "ImageDataset") -> list[str]:

@@ -9,9 +9,10 @@ from pathlib import Path
 
 from alframe._text import counted, nfc
 from alframe.core.errors import DataError
+from alframe.data.damage import Unreadable
 from alframe.data.directory_walk import Parts, Walk, walk
 from alframe.data.path_text import shown_path, spread, utf8_name
-from alframe.data.photograph import Unreadable, read_header
+from alframe.data.photograph import read_header
 
 # Formats that Pillow opens but that are drawings, documents, films or need another program.
 NO_PHOTOGRAPHS = {"BUFR", "EPS", "GRIB", "HDF5", "MPEG", "PDF", "WMF", "FLI"}

@@ -4,9 +4,7 @@ An image is turned by its EXIF tag, transparent parts are white, colour profiles
 frames or pages the first one is taken.
 """
 
-import struct
 import threading
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -14,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
-from alframe._text import one_line
+from alframe.data.damage import DAMAGE, failure, is_damage
 from alframe.data.grey_range import GreyRange
+from alframe.data.patient_pillow import patient_pillow
 
 MAX_BYTES = 2**30  # of one decoded image; larger ones are named among the unreadable
 LARGE_PIXELS = 2**25  # larger images are decoded one at a time
@@ -25,25 +24,6 @@ _DEEP = ("I", "I;16", "I;16B", "I;16L", "I;16N", "F")
 _GREY = ("1", "L", "LA", "La", *_DEEP)
 _WITH_FRAMES = ("GIF", "TIFF", "WEBP", "PNG", "AVIF")  # an MPO's other frames are the camera's previews
 _ORIENTATION = 0x0112
-# Pillow's decoders raise these for damaged files.
-DAMAGE = (
-    OSError,
-    ValueError,
-    SyntaxError,
-    EOFError,
-    TypeError,
-    LookupError,
-    AttributeError,
-    ArithmeticError,
-    AssertionError,
-    RuntimeError,
-    MemoryError,
-    struct.error,
-)
-
-
-class Unreadable(Exception):
-    """A file holds no image that can be read; the text is the reason."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,8 +63,9 @@ def read_header(file: Path) -> Header:
 
     Raises:
         Unreadable: the file is no image or is too large.
+        TrialError: the disk or the memory has failed.
     """
-    with _opened(file) as image:
+    with _opened(file, decoded=False) as image:
         _check_bytes(_n_bytes(image) // (64 if image.format == "JPEG" else 1), image)
         height, width = image.height, image.width
         # Pillow turns the size of a TIFF itself.
@@ -105,6 +86,7 @@ def read_pixels(file: Path, size: tuple[int, int], channels: int, grey_range: Gr
 
     Raises:
         Unreadable: the file cannot be read as a whole.
+        TrialError: the disk or the memory has failed.
     """
     height, width = size
     with _opened(file) as image:
@@ -125,6 +107,7 @@ def read_whole(file: Path, longest: int, grey_range: GreyRange) -> Image.Image:
 
     Raises:
         Unreadable: the file cannot be read as a whole.
+        TrialError: the disk or the memory has failed.
     """
     with _opened(file) as image:
         image.draft(None, (longest * 5 // 8, longest * 5 // 8))
@@ -135,56 +118,17 @@ def read_whole(file: Path, longest: int, grey_range: GreyRange) -> Image.Image:
             return _on_white(upright).convert("L" if is_grey else "RGB")
 
 
-@contextmanager
-def patient_pillow() -> Iterator[None]:
-    """Let Pillow open large images and warn of nothing while the block runs, in all threads.
-
-    Pillow's own limit of 179 million pixels is for servers; `MAX_BYTES` replaces it. What matters in Pillow's
-    warnings comes as an error from the decoder too.
-    """
-    global _n_patient, _limit_before
-    with _patience:
-        if _n_patient == 0:
-            _limit_before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
-            warnings.filterwarnings("ignore", module=r"PIL\.")
-        _n_patient += 1
-    try:
-        yield
-    finally:
-        with _patience:
-            _n_patient -= 1
-            if _n_patient == 0:
-                Image.MAX_IMAGE_PIXELS = _limit_before
-                ours = next((each for each in warnings.filters if _is_ours(each)), None)
-                if ours is not None:
-                    warnings.filters.remove(ours)  # type: ignore[attr-defined]
-
-
-_patience = threading.Lock()
-_n_patient, _limit_before = 0, Image.MAX_IMAGE_PIXELS
 _large_in_turn = threading.Lock()
 
 
-def _is_ours(each: Any) -> bool:
-    return each[0] == "ignore" and getattr(each[3], "pattern", None) == r"PIL\."
-
-
 @contextmanager
-def _opened(file: Path) -> Iterator[Image.Image]:
+def _opened(file: Path, *, decoded: bool = True) -> Iterator[Image.Image]:
     try:
         # Of a path, Pillow maps some TIFF files and then forgets to turn them.
         with patient_pillow(), file.open("rb") as raw, Image.open(raw) as image:
             yield image
     except DAMAGE as error:
-        raise Unreadable(_reason(error)) from error
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, UnidentifiedImageError):
-        return "no image of a known format"
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror.lower()
-    return one_line(error)
+        raise failure(file, error, decoded=decoded) from error
 
 
 def _n_bytes(image: Image.Image) -> int:
@@ -239,8 +183,10 @@ _TURNS = {
 def _orientation(image: Image.Image) -> int:
     try:
         turn = image.getexif().get(_ORIENTATION, 1)
-    except DAMAGE:  # a viewer shows an image with damaged EXIF data as it is
-        return 1
+    except DAMAGE as error:
+        if not is_damage(error):
+            raise
+        return 1  # a viewer shows an image with damaged EXIF data as it is
     return turn if isinstance(turn, int) else 1
 
 

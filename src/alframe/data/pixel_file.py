@@ -7,7 +7,7 @@ rows and pixels always belong together, also after a kill.
 import json
 import os
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,9 +22,7 @@ from alframe.core.errors import TrialError
 from alframe.data.grey_range import GreyRange
 from alframe.data.memory_map import MappedImages
 from alframe.data.photograph import Pixels
-
-UNREADABLE = "unreadable.json"
-Identity = tuple[str, int, int]  # path, bytes, time of the last change in nanoseconds
+from alframe.data.unreadable_files import Identity, identity_of, read_unreadable, remember_unreadable
 
 
 @dataclass(frozen=True)
@@ -223,32 +221,6 @@ def read_list(file: Path) -> tuple[Path, dict[str, Any]] | None:
         return None
 
 
-def known_unreadable(folder: Path) -> dict[Path, str]:
-    """Return the reasons of files that could not be read before and have not changed since."""
-    return {
-        path: reason
-        for identity, reason in read_unreadable(folder).items()
-        if identity_of(path := Path(identity[0])) == identity
-    }
-
-
-def read_unreadable(folder: Path) -> dict[Identity, str]:
-    """Return the reasons that `remember_unreadable` wrote into a folder."""
-    try:
-        listed = json.loads((folder / UNREADABLE).read_text())
-        return {(path, size, time): reason for path, size, time, reason in listed}
-    except (OSError, ValueError, TypeError):
-        return {}
-
-
-def remember_unreadable(folder: Path, reasons: Mapping[Identity, str]) -> None:
-    """Add the reasons why files cannot be read to those of a folder."""
-    before = read_unreadable(folder)
-    if not reasons.items() <= before.items():
-        listed = [[*identity, reason] for identity, reason in (before | dict(reasons)).items()]
-        write_whole(folder / UNREADABLE, json.dumps(listed), to_disk=False)
-
-
 def drop_pixels(folder: Path) -> None:
     """Remove the files of decoded images from a folder."""
     for name in ("images", "test_images"):
@@ -269,18 +241,6 @@ def _rows(content: dict[str, Any]) -> Iterator[Row | None]:
 
 def _plain(row: Row) -> list[Any]:
     return [*row.identity, row.seen.whole, row.seen.real]
-
-
-def identity_of(path: Path | None) -> Identity | None:
-    """Return the path, size and time of a file, which change if its content does."""
-    if path is None:
-        return None
-    try:
-        found = path.stat()
-    except OSError:  # it is named when it is read
-        return str(path), 0, 0
-    # The time of the last change of the inode also tells of a file that may be read again.
-    return str(path), found.st_size, max(found.st_mtime_ns, found.st_ctime_ns)
 
 
 def _unwritten(file: Path, error: OSError) -> TrialError:

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from alframe.data.damage import Unreadable
 from alframe.data.grey_range import GreyRange
-from alframe.data.photograph import Unreadable, read_pixels
+from alframe.data.photograph import read_pixels
 
 
 @dataclass(eq=False)

@@ -12,8 +12,10 @@ from pathlib import Path
 
 from alframe._text import counted
 from alframe.core.errors import DataError
+from alframe.data.damage import Unreadable
 from alframe.data.path_text import shown_path, spread
-from alframe.data.photograph import Header, Unreadable, patient_pillow, read_header
+from alframe.data.patient_pillow import patient_pillow
+from alframe.data.photograph import Header, read_header
 
 MAX_HEADERS = 5000
 PROBED = 16  # files with more than 8 bits a pixel that are read for a first guess of their range

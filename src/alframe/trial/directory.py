@@ -31,7 +31,8 @@ from alframe.core.file_names import (
     state_file,
 )
 from alframe.core.trial_summary import TrialSummary
-from alframe.data.pixel_file import UNREADABLE, drop_pixels
+from alframe.data.pixel_file import drop_pixels
+from alframe.data.unreadable_files import UNREADABLE
 from alframe.trial.read_finished import Damaged, read_config, read_summary
 
 # Keys of `data` that may change while people label.

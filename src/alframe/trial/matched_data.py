@@ -13,10 +13,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from alframe.core.errors import DataError, TrialNotice, UserError
+from alframe.core.errors import TrialNotice, UserError
 from alframe.core.loop import RoundResult
 from alframe.data import ImageDataset, MappedImages
-from alframe.data.identity import content_digest
+from alframe.data.identity import content_digest, unread
 from alframe.oracle.answer_records import Sample
 from alframe.oracle.answer_store import AnswerStore
 from alframe.oracle.sample_matching import Image, Matching, match
@@ -110,7 +110,8 @@ def image_now(dataset: ImageDataset, index: int) -> Image:
     """Return what identifies an image of a data set.
 
     Raises:
-        DataError: its file cannot be read.
+        UnreadableImages: its file is gone or closed to the user.
+        TrialError: the disk has failed.
     """
     digest = partial(content_digest, dataset, index)
     if dataset.paths_N is None or dataset.files_N is None:
@@ -119,7 +120,7 @@ def image_now(dataset: ImageDataset, index: int) -> Image:
     try:
         facts = path.stat()
     except OSError as error:
-        raise DataError(f"{dataset.files_N[index]} cannot be read: {error.strerror or error}.") from error
+        raise unread(path, error, len(dataset)) from error
     return Image(
         name=dataset.files_N[index],
         size=facts.st_size,

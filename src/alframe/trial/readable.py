@@ -9,12 +9,19 @@ from alframe.core.file_names import STATE
 from alframe.data import DecodedImages, ImageDataset
 from alframe.data.decoded import Progress, UnreadableImages, unreadable_line
 from alframe.data.folder import without_files
-from alframe.data.pixel_file import identity_of, known_unreadable, remember_unreadable
+from alframe.data.unreadable_files import identity_of, known_unreadable, n_bytes, remember_unreadable
 
 SMALL_BYTES = 2**25  # files of together fewer bytes are decoded in about a second
 
 
-def readable(dataset: ImageDataset, directory: Path, progress: Progress, *, at_once: bool) -> ImageDataset:
+def readable(
+    dataset: ImageDataset,
+    directory: Path,
+    progress: Progress,
+    *,
+    at_once: bool,
+    left_out: Mapping[Path, str] | None = None,
+) -> ImageDataset:
     """Return a data set without the files that cannot be read, and keep decoded images in the trial's state.
 
     Args:
@@ -22,6 +29,7 @@ def readable(dataset: ImageDataset, directory: Path, progress: Progress, *, at_o
         progress: called with ("read", done, total).
         at_once: decode all images now. Otherwise only a small data set is decoded; an unreadable file of a
             larger one is found by the first fit.
+        left_out: the reasons of files that were found unreadable since the command began.
 
     Raises:
         UnreadableImages: too few images are left.
@@ -31,7 +39,8 @@ def readable(dataset: ImageDataset, directory: Path, progress: Progress, *, at_o
     for images in _decoded(dataset):
         images.keep_in(directory / STATE)
     paths = {path for images in _decoded(dataset) for path in images.paths}
-    known = {path: reason for path, reason in known_unreadable(directory / STATE).items() if path in paths}
+    found = {**known_unreadable(directory / STATE), **(left_out or {})}
+    known = {path: reason for path, reason in found.items() if path in paths}
     if known:
         warnings.warn(f"data.path: {unreadable_line(known, len(paths))}", DataWarning, stacklevel=2)
         dataset = without_files(dataset, known)
@@ -42,7 +51,7 @@ def readable(dataset: ImageDataset, directory: Path, progress: Progress, *, at_o
 
 
 def remember(directory: Path, reasons: Mapping[Path, str]) -> None:
-    """Remember files of a trial that turned out to be unreadable, with the reasons."""
+    """Remember files of a trial that turned out to be damaged, with the reasons."""
     found = {identity: reason for path, reason in reasons.items() if (identity := identity_of(path))}
     remember_unreadable(directory / STATE, found)
 
@@ -66,6 +75,4 @@ def _decoded(dataset: ImageDataset) -> list[DecodedImages]:
 
 
 def _n_bytes(dataset: ImageDataset) -> int:
-    return sum(
-        path.stat().st_size for images in _decoded(dataset) for path in images.paths if path is not None
-    )
+    return sum(n_bytes(path) for images in _decoded(dataset) for path in images.paths)

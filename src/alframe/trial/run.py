@@ -106,19 +106,19 @@ def run_trial(
     people = "oracle" in request.replacements.components or not is_simulated(config["oracle"])
     with occupied(directory, remove_if_refused=group is None, keep_seed_set=people) as leaves_nothing:
         check_targets(config)
-        left_out: set[Path] = set()
+        left_out: dict[Path, str] = {}
         while True:
             try:
-                return _run(request, leaves_nothing)
+                return _run(request, leaves_nothing, left_out)
             except UnreadableImages as error:  # found by a picture or by the first fit
-                if error.reasons.keys() <= left_out:
+                if error.reasons.keys() <= left_out.keys():
                     raise
-                left_out |= error.reasons.keys()
+                left_out |= error.reasons
                 remember(directory, error.reasons)
 
 
 @plain_torch()  # a module of the user's own may have changed them when it was imported
-def _run(request: _Request, leaves_nothing: Callable[[], bool]) -> TrialSummary:
+def _run(request: _Request, leaves_nothing: Callable[[], bool], left_out: Mapping[Path, str]) -> TrialSummary:
     settings = read_settings(request.config)
     state = resume.find_state(request.directory, identity(request.config))
     settings = settings if state is None else resume.settled(settings, state.chosen)
@@ -137,7 +137,7 @@ def _run(request: _Request, leaves_nothing: Callable[[], bool]) -> TrialSummary:
         simulated = own is None and is_simulated(settings.oracle)
         dataset = given or load_data(settings)
         check_memory(settings, dataset)
-        dataset = readable(dataset, request.directory, progress, at_once=simulated)
+        dataset = readable(dataset, request.directory, progress, at_once=simulated, left_out=left_out)
         data = data_of_trial(request.directory, settings, dataset, state, store, in_place=given is not None)
         warn_of_certificate(settings, int(data.member_N.sum()))
         recipe = _chosen_recipe(request, data, state)

@@ -2,13 +2,15 @@
 
 import json
 import os
+from errno import EACCES, EINVAL, EIO, EMFILE, ENOENT, ESTALE
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
-from alframe.core.errors import DataWarning
+from alframe.core.errors import DataWarning, TrialError
 from alframe.data import (
     DecodedImages,
     ImageDataset,
@@ -19,11 +21,14 @@ from alframe.data import (
     picture,
     pixel_file,
 )
+from alframe.data.damage import Unreadable, failure
 from alframe.data.decoded import UnreadableImages
 from alframe.data.memory_map import MappedImages
-from alframe.data.pixel_file import drop_pixels, known_unreadable
+from alframe.data.photograph import read_header
+from alframe.data.pixel_file import drop_pixels
 from alframe.data.shared_range import SharedRange
-from alframe.trial.readable import readable
+from alframe.data.unreadable_files import known_unreadable, n_bytes
+from alframe.trial.readable import readable, remember
 
 CPU = torch.device("cpu")
 
@@ -188,10 +193,7 @@ def test_unreadable_files_are_remembered_until_they_change(files, tmp_path):
     with pytest.raises(UnreadableImages, match=r"1 of 5 .*2\.png") as found:
         images(files, tmp_path).pixels()
     assert list(found.value.reasons) == [files[2]]
-    dataset = ImageDataset(
-        name="x", images_N=images(files), truth_N=torch.tensor([0, 1, 1, 0, 1]), class_names=("a", "b"),
-        files_N=tuple(file.name for file in files), paths_N=tuple(files),
-    )  # fmt: skip
+    dataset = dataset_of(files)
     trial = tmp_path / "trial"
     (trial / "state").mkdir(parents=True)
     for _ in range(2):  # found, then remembered
@@ -203,6 +205,78 @@ def test_unreadable_files_are_remembered_until_they_change(files, tmp_path):
     assert list(known_unreadable(trial / "state")) == [files[2]]
     files[2].write_bytes(content)
     assert len(readable(dataset, trial, lambda *each: None, at_once=True)) == 5
+
+
+def dataset_of(files):
+    return ImageDataset(
+        name="x", images_N=images(files), truth_N=torch.tensor([0, 1, 1, 0, 1]), class_names=("a", "b"),
+        files_N=tuple(file.name for file in files), paths_N=tuple(files),
+    )  # fmt: skip
+
+
+@pytest.fixture
+def broken(monkeypatch):
+    """Return a function that lets the reading of some files fail."""
+    real, errors = Path.open, {}
+
+    def fails(path, *rest, **more):
+        if path in errors:
+            raise errors[path]
+        return real(path, *rest, **more)
+
+    monkeypatch.setattr(Path, "open", fails)
+    return errors
+
+
+@pytest.mark.parametrize(
+    "error", [OSError(EIO, "x"), OSError(ESTALE, "x"), OSError(EMFILE, "x"), MemoryError()]
+)
+def test_a_failure_of_the_machine_removes_no_image(files, broken, tmp_path, error):
+    (tmp_path / "state").mkdir()
+    broken[files[2]] = error
+    for read in (
+        lambda: readable(dataset_of(files), tmp_path, lambda *each: None, at_once=True),
+        lambda: picture(dataset_of(files), 2),
+        lambda: images(files)[2],
+        lambda: read_header(files[2]),
+    ):
+        with pytest.raises(TrialError, match=r"2\.png could not be read .* Run the same command again"):
+            read()
+    assert not (tmp_path / "state" / "unreadable.json").exists()
+    broken.clear()
+    assert len(readable(dataset_of(files), tmp_path, lambda *each: None, at_once=True)) == 5
+
+
+@pytest.mark.parametrize(("code", "reason"), [(ENOENT, "no longer there"), (EACCES, "permission denied")])
+def test_a_file_that_is_gone_or_closed_is_left_out_this_time_only(files, broken, tmp_path, code, reason):
+    (tmp_path / "state").mkdir()
+    broken[files[2]] = OSError(code, os.strerror(code))
+    with pytest.warns(DataWarning, match=rf"1 of 5 image files cannot .*2\.png \({reason}\)"):
+        assert len(readable(dataset_of(files), tmp_path, lambda *each: None, at_once=True)) == 4
+    with pytest.raises(UnreadableImages, match=reason) as found:
+        content_digest(dataset_of(files), 2)
+    remember(tmp_path, found.value.reasons)
+    assert not (tmp_path / "state" / "unreadable.json").exists()
+    with pytest.warns(DataWarning, match=reason):  # found since the command began
+        known = readable(
+            dataset_of(files), tmp_path, lambda *each: None, at_once=False, left_out=found.value.reasons
+        )
+    assert len(known) == 4
+    broken.clear()
+    assert len(readable(dataset_of(files), tmp_path, lambda *each: None, at_once=True)) == 5
+
+
+def test_a_disk_that_fails_within_a_decoder_is_no_damage(files, broken):
+    error = OSError("decoder error -2")
+    assert isinstance(failure(files[0], error, decoded=True), Unreadable)
+    broken[files[0]] = OSError(EIO, "Input/output error")
+    assert isinstance(failure(files[0], error, decoded=True), TrialError)
+    assert str(failure(files[1], OSError(EINVAL, "Invalid argument"))) == "[Errno 22] Invalid argument"
+
+
+def test_the_size_of_a_file_that_is_gone_is_zero(files):
+    assert n_bytes(files[0]) == files[0].stat().st_size
+    assert (n_bytes(None), n_bytes(files[0].with_name("gone.png"))) == (0, 0)
 
 
 @pytest.mark.parametrize("kind", ["tensor", "mapped", "files"])

@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
+from alframe.data.damage import Unreadable
 from alframe.data.grey_range import GreyRange
-from alframe.data.photograph import Unreadable, patient_pillow, read_header, read_pixels, read_whole
+from alframe.data.patient_pillow import patient_pillow
+from alframe.data.photograph import read_header, read_pixels, read_whole
 
 GREY = np.linspace(0, 255, 64).reshape(8, 8).astype(np.uint8)
 COLOUR = np.stack([GREY, GREY[::-1], GREY.T], axis=-1)
@@ -136,5 +138,5 @@ def test_what_is_no_image_is_named(tmp_path, content):
     (tmp_path / "x.png").write_bytes(content)
     with pytest.raises(Unreadable):
         read_pixels(tmp_path / "x.png", (8, 8), 1, GreyRange())
-    with pytest.raises(Unreadable, match="no such file"):
+    with pytest.raises(Unreadable, match="no longer there"):
         read_header(tmp_path / "gone.png")
