@@ -320,17 +320,17 @@ def test_images_that_were_asked_about_are_removed_and_come_back(person):
 
 
 def test_answers_of_one_class_or_none_are_asked_on_in_the_same_trial(tmp_path):
-    flat(tmp_path / "images")
+    flat(tmp_path / "images", n=40)
     person = Person(tmp_path, class_names=["zero", "one"])
     person.start()
     person.answer("zero")
     assert "6 labels, because the answers so far do not name two classes" in person.start()
     person.answer("?", "-")
-    assert "do not name two classes" in person.start()
+    assert "12 labels, because the answers so far do not name two classes" in person.start()
     person.answer("one")
     assert "waiting for 3 labels: 0 of 3" in person.start()
     rows = read_rows(person.trial / "answers.csv")
-    assert [row["label"] for row in rows] == ["zero"] * 6 + ["?", "-"] * 3 + ["one"] * 6
+    assert [row["label"] for row in rows] == ["zero"] * 6 + ["?", "-"] * 3 + ["one"] * 12
 
 
 @pytest.mark.parametrize("how", ["changed", "removed"])

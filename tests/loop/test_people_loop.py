@@ -2,9 +2,12 @@
 
 from dataclasses import dataclass, field, replace
 
+import pytest
 import torch
 from torch import Tensor
 
+from alframe.audit.label_counts import TruthEvaluator
+from alframe.core.errors import UserError
 from alframe.core.ledger import CANNOT_TELL, NO_CLASS, LabelLedger, Source
 from alframe.core.loop import label_dataset
 from alframe.core.loop_plan import Amount, LoopPlan
@@ -101,3 +104,13 @@ def _asked(oracle):
 def test_known_answers_take_the_place_of_the_seed_set():
     oracle = RememberedAnswers([0, 1] * 5, known_before=[2, 3, 5, 7])
     assert set(results(oracle)[0].ledger.index_hand.tolist()) >= {2, 3, 5, 7}
+
+
+def test_a_rare_class_is_found_in_few_questions_since_each_is_as_large_as_all_before():
+    oracle = RememberedAnswers([0] * 80)
+    parts = replace(
+        components(FakeLearner(), threshold=None, max_rounds=1), oracle=oracle, evaluator=TruthEvaluator(None)
+    )
+    with pytest.raises(UserError, match="at least two classes, got 1 in 40 answers"):
+        list(label_dataset(parts, make_plan(max_hand_labels=40), LabelLedger.empty(80)))
+    assert [len(asked) for asked in oracle.asked.values() if asked] == [5, 5, 10, 20]

@@ -4,6 +4,11 @@ The sample is drawn uniformly after the last label, and its size is fixed before
 of wrong labels in it is hypergeometric, so both bounds are exact (`alframe.audit.hypergeometric`); nothing is
 assumed about the classifier. The oracle does not see the labels that it checks.
 
+People may remove images while they answer. Removed images of the sample are not replaced. They count as
+answers that do not tell: as wrong in the upper bound and as right in the lower one. Both bounds then still
+hold, even if an image was removed because it was found wrong. Images outside the sample may leave too, as
+long as that does not depend on the answers.
+
 If the truth is known, nothing is asked: the truth judges a draw, and the result says what the check would
 have said.
 """
@@ -60,7 +65,8 @@ class CheckSpec:
 
         Args:
             n_auto: auto-labels, at least 1. asked: size of the sample, in [0, n_auto].
-            wrong: answers that differ from the auto-label. undecided: answers that do not tell.
+            wrong: answers that differ from the auto-label.
+            undecided: answers that do not tell, and images that were removed since they were drawn.
             simulated: whether the truth judged the sample.
 
         >>> spec = CheckSpec(num=None, default_num=100, confidence=0.95, warn=0.05)
@@ -107,18 +113,18 @@ class AskedCheck:
         round: int,
     ) -> tuple[LabelLedger, CheckResult | None]:
         """Return the ledger with the answers, and what they say; None without auto-labels."""
-        n_auto = len(ledger.index_auto)
-        if n_auto == 0:
+        if len(ledger.index_auto) == 0:
             return ledger, None
-        index_D = _open_question(ledger, oracle, round)
-        if len(index_D) == 0:
+        index_D, n_removed = _open_question(ledger, oracle, round)
+        if len(index_D) + n_removed == 0:
             index_D = draw(ledger, self.num if budget is None else min(self.num, budget), generator)
+        n_auto, asked = len(ledger.index_auto) + n_removed, len(index_D) + n_removed
         if len(index_D) == 0:
-            return ledger, self.spec.result(n_auto, 0, wrong=0, undecided=0)
+            return ledger, self.spec.result(n_auto, asked, wrong=0, undecided=n_removed)
         answer_D = oracle.label(index_D)
-        undecided = int((answer_D == CANNOT_TELL).sum())
-        wrong = int((answer_D != ledger.label_N[index_D]).sum()) - undecided
-        result = self.spec.result(n_auto, len(index_D), wrong=wrong, undecided=undecided)
+        untold = int((answer_D == CANNOT_TELL).sum())
+        wrong = int((answer_D != ledger.label_N[index_D]).sum()) - untold
+        result = self.spec.result(n_auto, asked, wrong=wrong, undecided=untold + n_removed)
         return ledger.revoke(index_D).answered(index_D, answer_D, Source.AUDIT, round), result
 
 
@@ -151,12 +157,15 @@ class SimulatedCheck:
         return ledger, self.spec.result(n_auto, len(index_D), wrong=wrong, undecided=0, simulated=True)
 
 
-def _open_question(ledger: LabelLedger, oracle: Oracle, round: int) -> Tensor:
-    """Return int64, the auto-labels that an earlier process has asked about in this check, maybe none."""
+def _open_question(ledger: LabelLedger, oracle: Oracle, round: int) -> tuple[Tensor, int]:
+    """Return the sample that an earlier process drew, int64, and how many of it were removed since.
+
+    Without such a sample it is empty.
+    """
     if not isinstance(oracle, RememberingOracle):
-        return torch.empty(0, dtype=torch.int64)
+        return torch.empty(0, dtype=torch.int64), 0
     earlier = oracle.begin("check", round)
-    return earlier[among(earlier, ledger.index_auto)]
+    return earlier[among(earlier, ledger.index_auto)], int((~ledger.member_N[earlier]).sum())
 
 
 def draw(ledger: LabelLedger, n: int, generator: torch.Generator) -> Tensor:

@@ -8,11 +8,11 @@ class CheckResult:
     """What a random sample of the auto-labels says about all of them, as they were before its corrections.
 
     Attributes:
-        n_auto: auto-labels before the check.
+        n_auto: auto-labels before the check, with those of the sample whose images were removed since.
         asked: auto-labels drawn at random and asked about; each answer is a hand label.
         found_wrong: wrong auto-labels found and corrected. A sample that belongs to no class is wrong too.
-        undecided: samples of which the oracle cannot tell the class; `least_share` counts them as right,
-            `most_share` as wrong.
+        undecided: samples of which the oracle cannot tell the class or whose images were removed before all
+            was answered; `least_share` counts them as right, `most_share` as wrong.
         confidence: the probability with which each of the two bounds holds.
         error_share: the estimate, found_wrong over the decided answers, in [0, 1]; None without any.
         least_share: lower bound on the share of wrong auto-labels, in [0, 1].

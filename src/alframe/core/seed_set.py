@@ -65,7 +65,7 @@ def _second_class(
         generator = derive_generator(plan.seed, 0, purpose)
         pool_P = ledger.index_unlabelled
         # As many again as the answers so far, so that a rare class is found in few steps.
-        n = plan.affordable(min(len(pool_P), max(1, n_first)), ledger)
+        n = plan.affordable(min(len(pool_P), max(1, ledger.n_answers)), ledger)
         if n == 0:
             break
         order = torch.randperm(len(pool_P), generator=generator)

@@ -104,6 +104,50 @@ def test_samples_of_no_class_are_wrong_and_untold_ones_widen_both_bounds() -> No
     assert ledger.source_N[first].tolist() == [Source.NO_CLASS, Source.CANNOT_TELL, Source.CANNOT_TELL]
 
 
+@dataclass
+class Remembering(Listener):
+    """An oracle of people who have been asked about some samples before."""
+
+    earlier: list[int] = field(default_factory=list)
+
+    def collect(self) -> None:
+        pass
+
+    def begin(self, purpose: str, round: int) -> Tensor:
+        return torch.tensor(self.earlier, dtype=torch.int64)
+
+    def current(self, index: Tensor) -> Tensor:
+        return torch.full_like(index, -1)
+
+    def known(self, round: int) -> Tensor:
+        return torch.empty(0, dtype=torch.int64)
+
+
+@pytest.mark.parametrize("n_removed", [1, 4, 20])
+def test_images_that_are_removed_while_the_check_is_answered_are_not_replaced(n_removed: int) -> None:
+    drawn = draw(auto_labelled(), 20, generator()).tolist()
+    answers_N = torch.ones(N, dtype=torch.int64)
+    answers_N[drawn[-1]] = 0
+    before = auto_labelled()
+    there_N = torch.ones(N, dtype=torch.bool)
+    there_N[drawn[:n_removed]] = False
+    oracle = Remembering(answers_N, earlier=drawn)
+    check = AskedCheck(spec=SPEC, num=20)
+    _, result = check.check(before.resized(there_N), oracle, generator(), None, 2)
+    assert oracle.asked == drawn[n_removed:]
+    wrong = 1 if n_removed < 20 else 0
+    assert result == SPEC.result(30, 20, wrong=wrong, undecided=n_removed)
+
+
+def test_a_removed_image_of_the_sample_never_makes_a_bound_closer() -> None:
+    for population in range(1, 8):
+        for drawn in range(population + 1):
+            for wrong in range(drawn + 1):
+                most, least = (bound(population, drawn, wrong, ALPHA) for bound in (most_wrong, least_wrong))
+                assert most_wrong(population + 1, drawn + 1, wrong + 1, ALPHA) >= most + 1
+                assert least_wrong(population + 1, drawn + 1, wrong, ALPHA) <= least
+
+
 def test_if_all_are_checked_nothing_is_left_to_warn_of() -> None:
     asked, ledger, result = checked(torch.zeros(N, dtype=torch.int64), num=100)
     assert len(asked) == 30
