@@ -113,4 +113,4 @@ def test_a_rare_class_is_found_in_few_questions_since_each_is_as_large_as_all_be
     )
     with pytest.raises(UserError, match="at least two classes, got 1 in 40 answers"):
         list(label_dataset(parts, make_plan(max_hand_labels=40), LabelLedger.empty(80)))
-    assert [len(asked) for asked in oracle.asked.values() if asked] == [5, 5, 10, 20]
+    assert [len(asked) for asked in oracle.asked.values() if asked] == [2, 2, 4, 8, 16, 8]
