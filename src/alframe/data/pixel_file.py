@@ -7,9 +7,8 @@ rows and pixels always belong together, also after a kill.
 import json
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Self
 
@@ -22,19 +21,8 @@ from alframe.core.errors import TrialError
 from alframe.data.grey_range import GreyRange
 from alframe.data.memory_map import MappedImages
 from alframe.data.photograph import Pixels
-from alframe.data.unreadable_files import Identity, identity_of, read_unreadable, remember_unreadable
-
-
-@dataclass(frozen=True)
-class Row:
-    """What is known of a decoded image.
-
-    Attributes:
-        identity: of its file. seen: the range of its values, if they have more than 8 bits.
-    """
-
-    identity: Identity
-    seen: GreyRange
+from alframe.data.pixel_rows import Row, plain, read_list, rows_of
+from alframe.data.unreadable_files import identity_of, read_unreadable, remember_unreadable
 
 
 class PixelFile:
@@ -151,9 +139,9 @@ class PixelFile:
         if old is None or old[1]["shape"] != list(self._shape[1:]):
             return self._new_file()
         content = old[1]
-        there = {row.identity: n for n, row in enumerate(_rows(content)) if row is not None}
+        there = {row.identity: n for n, row in enumerate(rows_of(content)) if row is not None}
         found = [there.get(identity) if identity else None for identity in self._identities]
-        rows = list(_rows(content))
+        rows = list(rows_of(content))
         self._rows = [None if n is None else rows[n] for n in found]
         self._keys = {
             n: content["range"] for n, row in enumerate(self._rows) if row and row.seen != GreyRange()
@@ -193,7 +181,7 @@ class PixelFile:
             "shape": list(self._shape[1:]),
             "range": key,
             "rows": [
-                None if row is None or self._keys.get(n, key) != key else _plain(row)
+                None if row is None or self._keys.get(n, key) != key else plain(row)
                 for n, row in enumerate(self._rows)
             ],
         }
@@ -211,36 +199,12 @@ class PixelFile:
                     file.unlink()
 
 
-def read_list(file: Path) -> tuple[Path, dict[str, Any]] | None:
-    """Return the file of the pixels and the content of a list of rows, or None if either is missing."""
-    try:
-        content = json.loads(file.read_text())
-        pixels = file.with_name(content["file"])
-        return (pixels, content) if pixels.is_file() else None
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-
-
 def drop_pixels(folder: Path) -> None:
     """Remove the files of decoded images from a folder."""
     for name in ("images", "test_images"):
         for file in (*folder.glob(f"{name}-*.pixels"), folder / f"{name}.json"):
             with suppress(OSError):
                 file.unlink(missing_ok=True)
-
-
-def _rows(content: dict[str, Any]) -> Iterator[Row | None]:
-    for each in content["rows"]:
-        if each is None:
-            yield None
-        else:
-            path, size, time, whole, real = each
-            seen = GreyRange(whole=whole and tuple(whole), real=real and tuple(real))
-            yield Row((path, size, time), seen)
-
-
-def _plain(row: Row) -> list[Any]:
-    return [*row.identity, row.seen.whole, row.seen.real]
 
 
 def _unwritten(file: Path, error: OSError) -> TrialError:

@@ -1,10 +1,8 @@
 """The directory of a trial: its name, its contents, and a lock for one process at a time."""
 
 import os
-import shutil
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
@@ -14,26 +12,18 @@ from alframe.core.errors import UserError
 from alframe.core.file_names import (
     ANSWER_STORE,
     ANSWERS,
-    CONFIG,
     FAILURE,
-    HYDRA,
     KEY,
     LABELS,
     LOCK,
-    MARKS,
-    OF_A_TRIAL,
-    QUESTIONS,
-    RESULT,
     ROUNDS,
     STATE,
     STATE_FILES,
     SUMMARY,
-    state_file,
 )
 from alframe.core.trial_summary import TrialSummary
-from alframe.data.pixel_file import drop_pixels
-from alframe.data.unreadable_files import UNREADABLE
 from alframe.trial.read_finished import Damaged, read_config, read_summary
+from alframe.trial.refused import before_trial, is_removable, remove_traces
 
 # Keys of `data` that may change while people label.
 _FREE_WITH_PEOPLE = ("class_names", "path", "test_path")
@@ -112,15 +102,6 @@ def _differences(found: Any, wanted: Any, key: str = "") -> list[str]:
     return [] if found == wanted else [f"{key} is {found} there and {wanted} here"]
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Before:
-    """A trial's directory before a command: names in it, missing directories, and True if it had no trial."""
-
-    names: frozenset[str]
-    missing: tuple[Path, ...]
-    is_new: bool
-
-
 @contextmanager
 def occupied(
     directory: Path, *, remove_if_refused: bool = True, keep_seed_set: bool = False
@@ -141,60 +122,18 @@ def occupied(
         UserError: the directory cannot be made or written, holds a finished trial or one that cannot be
             resumed, or another process works in it.
     """
-    before = _before(directory)
+    before = before_trial(directory)
     keep = keep_seed_set or not before.is_new
     _make(directory)
     with (directory / STATE / LOCK).open("a+") as file:
         _take(file, directory)
         try:
             _check_free(directory)
-            yield lambda: remove_if_refused and before.is_new and _is_removable(directory, keep)
+            yield lambda: remove_if_refused and before.is_new and is_removable(directory, keep)
         except UserError:
-            if remove_if_refused and _is_removable(directory, keep):
-                _remove_traces(directory, before)
+            if remove_if_refused and is_removable(directory, keep):
+                remove_traces(directory, before)
             raise
-
-
-def _before(directory: Path) -> _Before:
-    names = frozenset(path.name for path in directory.iterdir()) if directory.is_dir() else frozenset()
-    is_new = names.isdisjoint((CONFIG, *MARKS)) and not any((directory / STATE).glob(STATE_FILES))
-    missing = tuple(path for path in (directory, *directory.parents) if not path.exists())
-    if names == {HYDRA}:  # Hydra has just made it
-        return _Before(names=frozenset(), missing=(directory,), is_new=True)
-    return _Before(names=names, missing=missing, is_new=is_new)
-
-
-def _is_removable(directory: Path, keep_seed_set: bool) -> bool:
-    """Return True if no people were asked, and if no state is saved, or only that of the seed set."""
-    asked = any((directory / name).exists() for name in (QUESTIONS, ANSWERS, ANSWER_STORE))
-    states = {path.name for path in (directory / STATE).glob(STATE_FILES)}
-    finished = (directory / STATE / RESULT).exists()
-    return not asked and not finished and states <= (set() if keep_seed_set else {state_file(0)})
-
-
-def _remove_traces(directory: Path, before: _Before) -> None:
-    """Remove what a refused trial has written, and the directories that it has made."""
-    with suppress(OSError):  # some systems keep a file that is open
-        if not before.is_new:  # of an earlier command, whose state may hold decoded images
-            (directory / STATE / LOCK).unlink()
-            (directory / STATE).rmdir()
-            return
-        if STATE in before.names:  # may be a folder of the user's own
-            _remove_state(directory / STATE)
-        for name in {*OF_A_TRIAL, HYDRA} - before.names:
-            path = directory / name
-            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
-        for path in before.missing:
-            path.rmdir()
-
-
-def _remove_state(state: Path) -> None:
-    """Remove the files of a trial from a folder, and the folder if it is empty then."""
-    drop_pixels(state)
-    for file in (*state.glob(STATE_FILES), *(state / name for name in (LOCK, RESULT, UNREADABLE))):
-        file.unlink(missing_ok=True)
-    if not any(state.iterdir()):
-        state.rmdir()
 
 
 def at_work(directory: Path) -> bool:
