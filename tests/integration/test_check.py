@@ -8,7 +8,7 @@ from sklearn.datasets import load_digits
 
 from alframe import label
 from tests.integration.test_people import answer
-from tests.support.helpers import alframe, read_rows
+from tests.support.helpers import UNMEASURED, alframe, read_rows
 
 HARD = {
     "initial.num": 60,
@@ -21,6 +21,7 @@ HARD = {
     "stopping.min_rounds": 1,
     "remainder": "auto",
     "threads": 1,
+    "learner.scoring_batch_size": 256,
 }
 
 
@@ -62,7 +63,7 @@ def test_a_check_answered_in_parts_asks_the_samples_of_a_simulation_that_asks(tm
     np.savez(tmp_path / "mine.npz", images=images)
     np.savez(tmp_path / "known.npz", images=images, labels=truth)
     line = [
-        "data=arrays", "tracker=none", "auto_label=threshold", "learner.steps=6", "learner.batch_size=16",
+        *UNMEASURED, "data=arrays", "tracker=none", "auto_label=threshold", "learner.steps=6", "learner.batch_size=16",
         "learner.pool_batch_size=16", "query.num=15", "stopping.min_rounds=1", "stopping.max_rounds=1",
         "remainder=auto", "check.num=25",
     ]  # fmt: skip

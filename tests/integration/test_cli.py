@@ -161,7 +161,7 @@ def test_an_interrupt_closes_everything(tmp_path: Path, number: int, code: int) 
             assert time.monotonic() < deadline
             assert process.poll() is None
             time.sleep(0.1)
-        time.sleep(2)  # well into the training of round 1
+        time.sleep(0.5)  # in the training of round 1
         if number == signal.SIGINT:  # the first only ends the trial after its round
             press_ctrl_c(process)
         process.send_signal(number)

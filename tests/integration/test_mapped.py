@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-from tests.support.helpers import FIXED, alframe, read_rows
+from tests.support.helpers import UNMEASURED, alframe, read_rows
 
 SHORT = [
-    *FIXED,
+    *UNMEASURED,
     "data=arrays",
     "tracker=none",
     "stopping.min_rounds=1",

@@ -20,12 +20,20 @@ from alframe.core.errors import TrialError, TrialNotice, UserError
 from alframe.trial.resume import find_state
 from alframe.trial.run import run_trial
 from alframe.trial.state import DamagedStateError, decode, encode, load_state, state_files
-from tests.support.helpers import alframe, alframe_process, config_of, press_ctrl_c, process_of, read_rows
+from tests.support.helpers import (
+    UNMEASURED,
+    alframe,
+    alframe_process,
+    config_of,
+    press_ctrl_c,
+    process_of,
+    read_rows,
+)
 from tests.support.wandb_reader import fragments
 
 ALL = os.environ.get("ALFRAME_ALL_KILLS") == "1"
 QUICK = [
-    "precision=float32",  # a probe on a busy machine could choose another one in the next process
+    *UNMEASURED,
     "data=digits",
     "data.limit=600",
     "tracker=none",
@@ -318,7 +326,8 @@ def wait_for(what, process, seconds=120.0):
 
 def test_a_resumed_wandb_run_keeps_its_id_and_has_each_round_once(tmp_path, monkeypatch):
     monkeypatch.delenv("WANDB_SERVICE", raising=False)  # of this process: it would outlive the killed ones
-    line = ["data=digits", "learner.steps=60", "stopping.max_rounds=7", "hydra.run.dir=trial"]
+    line = [*UNMEASURED, "data=digits", "data.limit=600", "learner.steps=40", "stopping.max_rounds=7",
+            "auto_label=none", "hydra.run.dir=trial"]  # fmt: skip
     rows = tmp_path / "trial" / "rounds.csv"
     for n_rows in (2, 4):
         with alframe_process(*line, cwd=tmp_path) as process:
@@ -345,7 +354,7 @@ def test_a_resumed_tensorboard_run_has_each_round_once(tmp_path):
 
 @pytest.mark.parametrize("presses", [1, 2])
 def test_ctrl_c_once_ends_after_the_round_and_twice_at_once(tmp_path, presses):
-    long = ["data=digits", "tracker=none", "learner.steps=150", "hydra.run.dir=trial"]
+    long = [*UNMEASURED, "data=digits", "tracker=none", "learner.steps=150", "hydra.run.dir=trial"]
     rows = tmp_path / "trial" / "rounds.csv"
     with alframe_process(*long, cwd=tmp_path) as process:
         wait_for(lambda: rows.exists() and len(read_rows(rows)) == 2, process)

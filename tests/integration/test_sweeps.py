@@ -14,9 +14,10 @@ import pytest
 import yaml
 
 from alframe.cli import sweep
-from tests.support.helpers import Done, alframe, alframe_process, read_rows
+from tests.support.helpers import UNMEASURED, Done, alframe, alframe_process, read_rows
 
 TINY = [
+    *UNMEASURED,
     "data=digits",
     "data.limit=300",
     "tracker=none",

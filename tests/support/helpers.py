@@ -22,12 +22,12 @@ from alframe.cli.main import main
 from alframe.config.compose import composed
 from alframe.learner import ConsistencyRecipe
 
-# What is otherwise measured, or shared with the trials that run at the same time. With these, labels do not
-# depend on the load of the machine, and a new shape of images costs no measurement.
-FIXED = ["threads=1", "device=cpu", "precision=float32", "learner.scoring_batch_size=256"]
+# What a trial otherwise measures when it begins: it costs time, and depends on the load of the machine.
+UNMEASURED = ["precision=float32", "learner.scoring_batch_size=256"]
 
 # A trial of a few seconds.
 SHORT = [
+    *UNMEASURED,
     "data=digits",
     "data.limit=300",
     "learner.steps=15",
