@@ -63,7 +63,8 @@ def test_a_check_answered_in_parts_asks_the_samples_of_a_simulation_that_asks(tm
     np.savez(tmp_path / "mine.npz", images=images)
     np.savez(tmp_path / "known.npz", images=images, labels=truth)
     line = [
-        *UNMEASURED, "data=arrays", "tracker=none", "auto_label=threshold", "learner.steps=6", "learner.batch_size=16",
+        *UNMEASURED,
+        "data=arrays", "tracker=none", "auto_label=threshold", "learner.steps=6", "learner.batch_size=16",
         "learner.pool_batch_size=16", "query.num=15", "stopping.min_rounds=1", "stopping.max_rounds=1",
         "remainder=auto", "check.num=25",
     ]  # fmt: skip

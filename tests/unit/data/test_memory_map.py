@@ -276,7 +276,7 @@ print(resident("VmHWM") - before)
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
 def test_a_pool_is_read_with_bounded_memory(tmp_path):
-    n = 400_000  # 314 MB
+    n = 240_000  # 188 MB
     images = np.lib.format.open_memmap(tmp_path / "images.npy", "w+", np.uint8, (n, 28, 28))
     noise = np.random.default_rng(0).integers(0, 256, (20_000, 28, 28), dtype=np.uint8)
     for start in range(0, n, len(noise)):
