@@ -8,8 +8,9 @@ import pytest
 from PIL import Image
 
 from alframe import label
-from alframe.core.errors import AnswersNeeded, TrialNotice, UserError
+from alframe.core.errors import AnswersNeeded, TrialError, TrialNotice, UserError
 from alframe.oracle.answer_store import AnswerStore
+from alframe.oracle.csv_files import was_edited
 from alframe.trial.read_finished import read_summary
 from alframe.trial.run import Replacements, run_trial
 from tests.support.helpers import config_of, read_rows
@@ -259,3 +260,69 @@ def test_class_names_in_another_order_name_the_same_labels(tmp_path):
     wanted = ["dark"] * 6 + ["light"] * 6
     assert go(["light", "dark"]).names.tolist() == wanted
     assert go(["light", "dark"]).names.tolist() == wanted
+
+
+def test_the_sheet_of_another_trial_and_a_line_with_another_file_are_refused(root):
+    go_on(root, *NAMES)
+    sheet = root / "trial" / "questions" / "to_label.csv"
+    text = sheet.read_text()
+    rows = read_rows(sheet)
+    sheet.write_text(text.replace(rows[0]["file"], "of_another_folder.png").replace(".png,\n", ".png,one\n"))
+    with pytest.raises(UserError, match=f"index .* is {rows[0]['file']}, but the line names of_another"):
+        go_on(root, *NAMES)
+    sheet.write_text(text)
+    answer(root)
+    go_on(root, *NAMES)
+    answers, sheet_rows = root / "trial" / "answers.csv", read_rows(sheet)
+    before = answers.read_text()
+    answers.write_text(before + f"{sheet_rows[0]['index']},{sheet_rows[1]['file']},one,\n")
+    with pytest.raises(UserError, match="but the line names"):
+        go_on(root, *NAMES)
+    answers.write_text(before)
+    assert go_on(root, *NAMES) is not None
+
+
+def test_an_image_that_was_replaced_is_said_to_be_no_longer_there(root):
+    go_on(root, *NAMES)
+    answer(root)
+    go_on(root, *NAMES)
+    name = read_rows(root / "trial" / "answers.csv")[0]["file"]
+    pixels = np.random.default_rng(99).integers(0, 60, (9, 8), dtype=np.uint8)
+    Image.fromarray(pixels[:8]).save(root / "images" / name)
+    for _ in range(6):
+        answer(root)
+        if go_on(root, *NAMES) is None:
+            break
+    rows = [row for row in read_rows(root / "trial" / "labels_by_name.csv") if row["file"] == name]
+    assert [row["present"] for row in rows] == ["no", "yes"]
+
+
+def test_a_file_in_place_of_the_folder_of_pictures_is_told(root):
+    (root / "trial" / "questions").mkdir(parents=True)
+    (root / "trial" / "questions" / "images").write_text("x")
+    with pytest.raises(UserError, match=r"questions/images: expected a folder .* Move it away"):
+        go_on(root, *NAMES)
+    (root / "trial" / "questions" / "images").unlink()
+    assert "waiting" in go_on(root, *NAMES)
+
+
+def test_a_first_start_that_fails_can_be_repeated(root, monkeypatch):
+    def full(self):
+        raise TrialError("answers.sqlite could not be written: disk I/O error.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(AnswerStore, "keep", full)
+        with pytest.raises(TrialError, match="could not be written"):
+            go_on(root, *NAMES)
+    assert "waiting" in go_on(root, *NAMES)
+
+
+def test_a_change_after_the_end_is_told(root):
+    for _ in range(9):
+        if go_on(root, *NAMES) is None:
+            break
+        answer(root)
+    assert not was_edited(root / "trial")
+    answers = root / "trial" / "answers.csv"
+    answers.write_text(answers.read_text().replace(",zero,", ",one,", 1))
+    assert was_edited(root / "trial")

@@ -31,7 +31,7 @@ from alframe.config.command_line import check_command_line, with_overrides
 from alframe.config.compose import first_line
 from alframe.config.validate import conf_directory
 from alframe.core.errors import AnswersNeeded, Terminated, TrialError, UserError
-from alframe.core.file_names import shown, sync_line
+from alframe.core.file_names import ANSWER_STORE, ANSWERS, LABELS, shown, sync_line
 from alframe.trial.directory import drop_leftovers, finished_summary
 
 _SHOWN_IF_ANY = ("interrupted", "waiting", "running", "not begun")  # statuses; the others are always shown
@@ -118,6 +118,15 @@ def _finished_before(directory: Path, config: dict[str, Any]) -> bool:
         return False
     drop_leftovers(directory)
     print(f"{shown(directory)}: finished before: {short_summary(summary)}", flush=True)
+    if (directory / ANSWER_STORE).exists():
+        from alframe.oracle.csv_files import was_edited  # imports torch
+
+        if was_edited(directory):
+            print(
+                f"{ANSWERS} was changed after the end of the trial. That has no effect: {LABELS} stays as it "
+                "is.",
+                flush=True,
+            )
     return True
 
 

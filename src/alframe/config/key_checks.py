@@ -89,6 +89,9 @@ def class_names(key: str, value: Any) -> None:
     if value is None:
         return
     names = [str(name) for name in value] if isinstance(value, (list, tuple)) else []
+    changed = [name for name in value if name is None or isinstance(name, (float, bool))] if names else []
+    if changed:  # YAML has read 1.10 as 1.1, yes as true and null as nothing
+        raise ConfigError(key, "names as text", str(changed[0]), "Put it in quotes: \"['1.10','2.20']\".")
     if len(names) < 2 or len(set(names)) != len(names):
         raise ConfigError(key, "at least two names, all different, such as [cat,dog]", str(value))
 

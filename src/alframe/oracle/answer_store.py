@@ -18,7 +18,7 @@ from typing import Self
 
 from alframe._files import sync_directory
 from alframe.core.errors import TrialError, UserError
-from alframe.core.file_names import ANSWER_STORE
+from alframe.core.file_names import ANSWER_STORE, ANSWERS
 from alframe.oracle.answer_records import Answer, Sample
 
 _FORMAT = "1"
@@ -211,7 +211,7 @@ class AnswerStore:
             db.close()
             raise UserError(
                 f"{self._file}: expected the store of the trial's answers, but it cannot be read: {error}. "
-                "Copy it again from a backup."
+                f"Copy it again from a backup, or move it away: the answers are then taken from {ANSWERS}."
             ) from error
         if version != _FORMAT:
             db.close()

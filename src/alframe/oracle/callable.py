@@ -3,7 +3,7 @@
 Axes: Q the asked samples, C the classes.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,7 @@ from alframe.oracle.number_text import readings
 
 Answers = Callable[[np.ndarray[Any, Any]], Any]
 _SHOWN = 10  # samples in a note
+_UNORDERED = (Mapping, Set)  # which answer belongs to which sample is not clear
 
 
 @dataclass(frozen=True)
@@ -128,10 +129,10 @@ def _listed(answers: Any, n: int) -> list[Any]:
         shape, answers = getattr(answers, "shape", ()), answers.tolist()
         if len(shape) > 1:
             raise _wrong_number(n, f"an array of shape {tuple(shape)}")
-    elif isinstance(answers, Iterable) and not isinstance(answers, (str, bytes, Mapping)):
+    elif isinstance(answers, Iterable) and not isinstance(answers, (str, bytes, *_UNORDERED)):
         answers = list(answers)
     if not isinstance(answers, list):
-        if n != 1 or isinstance(answers, Mapping):
+        if n != 1 or isinstance(answers, _UNORDERED):
             raise _wrong_number(n, "None" if answers is None else f"one {type(answers).__name__}")
         answers = [answers]
     if len(answers) != n:

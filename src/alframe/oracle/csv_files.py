@@ -9,6 +9,7 @@ In the trial's directory:
 Both are views of the store of answers. A line that somebody deletes is written again.
 """
 
+import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -16,7 +17,7 @@ from pathlib import Path, PurePath
 
 from alframe._files import replace_file
 from alframe.core.errors import UserError
-from alframe.core.file_names import ANSWERS, QUESTIONS, TO_LABEL, shown
+from alframe.core.file_names import ANSWER_STORE, ANSWERS, QUESTIONS, TO_LABEL, shown
 from alframe.data import ImageDataset
 from alframe.oracle.answer_records import Answer
 from alframe.oracle.answer_sheet import Row, read_sheet, write_sheet_lines
@@ -29,7 +30,8 @@ from alframe.oracle.question_pictures import draw_pictures, remove_pictures
 MAX_PROBLEMS = 20  # problems in one message
 _QUESTION_COLUMNS = ("index", "file", "image", "label")
 _ANSWER_COLUMNS = ("index", "file", "label", "at")
-_UPTO = "answers.csv upto"  # in the store: the id of the newest answer in answers.csv
+# In the store: the id of the newest answer in answers.csv, and the hash of that file.
+_UPTO, _WRITTEN = "answers.csv upto", "answers.csv sha256"
 
 
 class FilesOracle(PeopleOracle):
@@ -130,9 +132,11 @@ class FilesOracle(PeopleOracle):
         picture = PurePath(row.image).stem
         if picture.isdecimal() and int(picture) != index:
             return f"index {index} stands beside {row.image}. Undo the change, such as a sorted column"
-        name = written.get(str(index))
-        if row.file and name and row.file != name and row.file in written.values():
-            return f"index {index} is {name}, but the line names {row.file}. Undo the change"
+        files = self.dataset.files_N
+        if files is not None and row.file:
+            names = [written.get(str(index), files[index]), files[index]]
+            if not any(_is_name(row.file, name) for name in names):
+                return f"index {index} is {names[0]}, but the line names {row.file}. Undo the change"
         return index
 
     def _written_names(self, sheet: Path) -> dict[str, str]:
@@ -197,15 +201,38 @@ class FilesOracle(PeopleOracle):
         if self._seen.get(self._answers_file) != content.encode():
             self._put_written_names(self._answers_file, now)
             replace_file(self._answers_file, content)
+            self.store.put_meta(_WRITTEN, hashlib.sha256(content.encode()).hexdigest())
             self._seen[self._answers_file] = content.encode()
         last = str(self.store.last_id())
         if self.store.meta(_UPTO) != last:
             self.store.put_meta(_UPTO, last)
 
 
+def was_edited(directory: Path) -> bool:
+    """Return True if answers.csv of a trial's directory is not as the trial has written it."""
+    content = _content(directory / ANSWERS)
+    if content is None or not (directory / ANSWER_STORE).exists():
+        return False
+    with AnswerStore(directory) as store:
+        return store.meta(_WRITTEN) not in (None, hashlib.sha256(content).hexdigest())
+
+
+def _is_name(text: str, name: str) -> bool:
+    """Return True if a cell can be the name of a file: old encodings and other systems change some signs.
+
+    >>> _is_name("a\\\\k?se.png", "a/käse.png"), _is_name("img05.png", "pic06.png")
+    (True, False)
+    """
+    plain = [
+        "".join(sign for sign in each.replace("\\", "/") if sign.isascii() and sign not in '? "')
+        for each in (text, name)
+    ]
+    return plain[0] == plain[1]
+
+
 def _content(file: Path) -> bytes | None:
     """Return the content of a file, None if it cannot be read."""
     try:
-        return file.read_bytes()
+        return file.read_bytes() if file.is_file() else None
     except OSError:
         return None

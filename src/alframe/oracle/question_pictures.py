@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from alframe._files import write_whole
+from alframe.core.errors import UserError
 from alframe.data import ImageDataset
 from alframe.data.identity import picture
 from alframe.oracle.answer_store import AnswerStore
@@ -24,9 +25,15 @@ def draw_pictures(
     """Draw the pictures of samples that are not drawn yet, remove all others, and return their names.
 
     Raises:
-        DataError: an image cannot be read.
+        DataError: an image cannot be read. UserError: the folder cannot be made.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(
+            f"{folder}: expected a folder for the pictures of the question, got a file or a folder that "
+            f"cannot be made ({error.strerror}). Move it away and run the same command again."
+        ) from error
     digests = {each.number: each.digest or "" for each in store.samples()}
     drawn = json.loads(store.meta(_DRAWN) or "{}")
     names = {}

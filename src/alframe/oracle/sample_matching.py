@@ -2,13 +2,14 @@
 
 A file is the same image if its path, its size and its times of change are the same. If a time differs (files
 were copied, or swapped), the content decides where its digest is known, which is so for every image that
-people were asked about; else the size decides. A file that is gone is looked for under another name, by the
-digest or, where that is unknown, by size, time and name of the file. Rows of arrays are matched by digest.
+people were asked about. Of other images, a file that was renamed or swapped is found by size and time, and a
+file with another time is another image, unless most files have other times: then the folder was copied, and
+path and size decide. Rows of arrays are matched by digest.
 
 An image of the trial that is found nowhere is absent; an image that matches no sample is new.
 """
 
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
@@ -109,19 +110,29 @@ def _match_files(samples: Sequence[Sample], images: Sequence[Image]) -> dict[int
     # Samples that were there last time come first: a path may have had several images.
     ordered = sorted(samples, key=lambda each: not each.present)
     found: dict[int, int] = {}
-    for key in (_all_facts, _content_at_its_path, _content, _size_at_its_path, _name_and_time):
+    for key in (_all_facts, _content_at_its_path, _content, _all_but_folder, _time, _path):
         free: dict[Any, deque[int]] = defaultdict(deque)
         open_samples = [each for each in ordered if each.number not in found]
-        if not open_samples:
+        if not open_samples or (key is _path and not _was_copied(ordered, open_samples)):
             break
         sizes = {each.size for each in open_samples if each.digest is not None}
         for position in sorted(set(range(len(images))).difference(found.values())):
             free[key(images[position], sizes)].append(position)
+        wanted = Counter(key(sample, sizes) for sample in open_samples)
         for sample in open_samples:
-            wanted = key(sample, sizes)
-            if wanted is not None and free[wanted]:
-                found[sample.number] = free[wanted].popleft()
+            facts = key(sample, sizes)
+            # Time and size alone must fit one file: files from an archive may all have one time.
+            if facts is None or (key is _time and (len(free[facts]), wanted[facts]) != (1, 1)):
+                continue
+            if free[facts]:
+                found[sample.number] = free[facts].popleft()
     return found
+
+
+def _was_copied(samples: Sequence[Sample], open_samples: Sequence[Sample]) -> bool:
+    """Return True if most images that were there have other times, as after a copy of the folder."""
+    there = sum(each.present for each in samples)
+    return 2 * sum(each.present for each in open_samples) > there
 
 
 # The keys by which samples and images are matched, the strictest first; None matches nothing. A digest is
@@ -143,14 +154,21 @@ def _content_at_its_path(each: Sample | Image, sizes: set[int | None]) -> Hashab
     return None if content is None else (each.name, content)
 
 
-def _size_at_its_path(each: Sample | Image, sizes: set[int | None]) -> Hashable:
-    return None if isinstance(each, Sample) and each.digest is not None else (each.name, each.size)
+def _of_unknown(each: Sample | Image, *facts: Hashable) -> Hashable:
+    """Return facts, or None for a sample whose digest is known: only that decides."""
+    return None if isinstance(each, Sample) and each.digest is not None else facts
 
 
-def _name_and_time(each: Sample | Image, sizes: set[int | None]) -> Hashable:
-    if isinstance(each, Sample) and each.digest is not None:
-        return None
-    return PurePosixPath(each.name or "").name, each.size, each.mtime_ns
+def _all_but_folder(each: Sample | Image, sizes: set[int | None]) -> Hashable:
+    return _of_unknown(each, PurePosixPath(each.name or "").name, each.size, each.mtime_ns, each.ctime_ns)
+
+
+def _time(each: Sample | Image, sizes: set[int | None]) -> Hashable:
+    return _of_unknown(each, each.size, each.mtime_ns)
+
+
+def _path(each: Sample | Image, sizes: set[int | None]) -> Hashable:
+    return _of_unknown(each, each.name, each.size)
 
 
 def _match_rows(samples: Sequence[Sample], images: Sequence[Image]) -> Iterator[tuple[int, int]]:

@@ -13,7 +13,7 @@ DELIMITERS = (",", ";", "\t", "|")
 _NEEDED = ("index", "label")
 _TOP = 5  # the header is among the first records
 _DAMAGE = re.compile("[\\0\\u0a00]")  # zero bytes; a line end of UTF-16 in the wrong order of bytes
-_UNDO = "Undo the last change; or delete the file, and the questions are asked again"
+_UNDO = "Undo the last change, or delete the file: the next start writes it again"
 
 
 @dataclass(frozen=True, kw_only=True)

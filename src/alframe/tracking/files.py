@@ -161,10 +161,11 @@ def are_named(class_names: Sequence[str], files_N: Sequence[str] | None) -> bool
 def named_label_lines(
     ledger: LabelLedger, class_names: Sequence[str], files_N: Sequence[str] | None
 ) -> Iterator[str]:
-    """Yield the lines of labels_by_name.csv: index, file, class and source.
+    """Yield the lines of labels_by_name.csv: index, file, class, source and present.
 
     The file is empty if images have no files, the class if there is no label yet. The class is "?" for
-    "cannot tell" and "-" for "no class".
+    "cannot tell" and "-" for "no class". An image that is no longer in the data is not present; another one
+    may have its file name.
     """
     without = {Source.CANNOT_TELL: "?", Source.NO_CLASS: "-"}
     names = [source.name.lower() for source in Source]
@@ -174,16 +175,18 @@ def named_label_lines(
             files_N[index] if files_N else "",
             class_names[label] if label >= 0 else without.get(Source(source), ""),
             names[source],
+            "yes" if member else "no",
         )
         for index_M in exported(ledger).split(CHUNK)
-        for index, label, source in zip(
+        for index, label, source, member in zip(
             index_M.tolist(),
             ledger.label_N[index_M].tolist(),
             ledger.source_N[index_M].tolist(),
+            ledger.member_N[index_M].tolist(),
             strict=True,
         )
     )
-    return _csv_lines(chain([("index", "file", "class", "source")], rows))
+    return _csv_lines(chain([("index", "file", "class", "source", "present")], rows))
 
 
 def suspect_lines(suspects: Sequence[LabelIssue]) -> Iterator[str]:

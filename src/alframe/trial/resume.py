@@ -56,9 +56,14 @@ def find_state(directory: Path, identity: Mapping[str, Any]) -> TrialState | Non
         raise UserError(
             f"{KEY}: expected a whole state file to resume from in {directory}, but {'; '.join(damaged)}. "
             f"{LABELS} and {ROUNDS} there are unchanged. Copy {STATE}/ again from a backup, or start anew "
-            f"with another {KEY}."
+            f"with another {KEY}{_and_answers(directory)}."
         )
     return None
+
+
+def _and_answers(directory: Path) -> str:
+    """Return how a new trial gets the answers of people, empty if there are none."""
+    return f" and oracle.answers_from={directory}" if (directory / ANSWER_STORE).exists() else ""
 
 
 def _check_answers(directory: Path) -> None:

@@ -168,6 +168,8 @@ class TrialSession:
         if not isinstance(oracle, RememberingOracle):
             return ledger
         if ledger is None:
+            if isinstance(oracle, PeopleOracle) and oracle.store.is_new:
+                return None  # nothing was asked yet
             ledger = LabelLedger.empty(len(self._trial.dataset), self._trial.member_N)
         everything, members = torch.arange(len(ledger.label_N)), ledger.member_N
         answer, before = oracle.current(everything), ledger.answer_of(everything)

@@ -123,6 +123,31 @@ def test_copied_files_have_other_times_and_are_the_same(samples, folder):
     assert match(samples, folder.images()).change() is None
 
 
+def test_swapped_files_that_nobody_was_asked_about_are_followed_by_their_times():
+    folder = Folder(**{f"{k}": f"aa{k}" for k in range(6)})
+    samples = match([], folder.images()).samples
+    folder.rename("0", "x")
+    folder.rename("3", "0")
+    folder.rename("x", "3")
+    folder.write("5", "bbb")
+    matching = match(samples, folder.images())
+    assert content_of(matching, folder) == {k: f"aa{k}" for k in range(5)} | {6: "bbb"}
+    assert matching.change() == "1 replaced by another image, 2 moved"
+
+
+def test_swapped_files_of_one_time_are_other_images():
+    folder = Folder(**{f"{k}": f"aa{k}" for k in range(6)})
+    folder.files = {name: replace(file, mtime=7, ctime=7) for name, file in folder.files.items()}
+    samples = match([], folder.images()).samples
+    folder.rename("0", "x")
+    folder.rename("3", "0")
+    folder.rename("x", "3")
+    matching = match(samples, folder.images())
+    kept = {number: content for number, content in content_of(matching, folder).items() if number < 6}
+    assert kept == {1: "aa1", 2: "aa2", 4: "aa4", 5: "aa5"}
+    assert matching.change() == "2 replaced by another image"
+
+
 def test_a_removed_image_that_comes_back_has_its_number(samples, folder):
     file = folder.files.pop("b")
     gone = match(samples, folder.images())

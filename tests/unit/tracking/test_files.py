@@ -112,12 +112,12 @@ def test_labels_by_name_have_file_and_class(started, make_outcome, summary, tmp_
     names = {"files_N": ["a.png", 'b,"c".png', "d/e.png", "f", "g", "h"], "class_names": ("no", "yes, sir")}
     started.finish(make_outcome(status, summary=summary if status == "finished" else None, **names))
     assert (tmp_path / "labels_by_name.csv").read_text().splitlines() == [
-        "index,file,class,source",
-        '0,a.png,"yes, sir",seed',
-        '1,"b,""c"".png",no,auto',
-        "2,d/e.png,no,query",
-        "4,g,,none",
-        '5,h,"yes, sir",auto',
+        "index,file,class,source,present",
+        '0,a.png,"yes, sir",seed,yes',
+        '1,"b,""c"".png",no,auto,yes',
+        "2,d/e.png,no,query,yes",
+        "4,g,,none,yes",
+        '5,h,"yes, sir",auto,yes',
     ]
     assert (tmp_path / "labels.csv").read_text() == LABELS
 
@@ -126,7 +126,7 @@ def test_without_files_that_column_is_empty_and_plain_numbers_are_no_names(start
     started.finish(make_outcome("failed", class_names=("0", "1")))
     assert not (tmp_path / "labels_by_name.csv").exists()
     started.finish(make_outcome("failed", class_names=("1", "0")))
-    assert (tmp_path / "labels_by_name.csv").read_text().splitlines()[1] == "0,,0,seed"
+    assert (tmp_path / "labels_by_name.csv").read_text().splitlines()[1] == "0,,0,seed,yes"
 
 
 @pytest.mark.parametrize("status", ["failed", "interrupted"])
