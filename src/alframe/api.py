@@ -14,9 +14,9 @@ import torch
 
 from alframe.config.compose import composed
 from alframe.config.overrides import value_text
+from alframe.core.component_check import MEMBERS
 from alframe.core.errors import TrialNotice
 from alframe.core.ledger import LabelLedger
-from alframe.core.protocols import MEMBERS
 from alframe.core.reports import RoundReport
 from alframe.core.trial_summary import TrialSummary
 from alframe.data import ImageDataset

@@ -129,20 +129,20 @@ class LoopPlan:
             return 0
         return min(self.num_check, max(0, self.max_hand_labels - n_before) // 2)
 
-    def most_answers(self, n_samples: int, *, before: int, max_rounds: int | None, after: int) -> int:
+    def most_answers(self, n_samples: int, *, asked: int, n_rounds: int | None, after: int) -> int:
         """Return the most answers that can be asked in all, the samples themselves at most.
 
         Args:
-            n_samples: of the data set. before: of seed set and validation set.
-            max_rounds: of the stopping rule, None without a limit. after: of audits at the end.
+            n_samples: of the data set. asked: those asked for so far.
+            n_rounds: that can follow with a question, None without a limit. after: of audits at the end.
 
         >>> plan = LoopPlan(seed=0, question=Amount(num=10), keep="rejudge", order="auto_first",
         ...                 remainder="auto", cost=Cost(hand_label=0, auto_label=0, hour=0))
-        >>> plan.most_answers(2000, before=20, max_rounds=5, after=100)
+        >>> plan.most_answers(2000, asked=20, n_rounds=5, after=100)
         170
         """
         bounds = [n_samples] if self.max_hand_labels is None else [n_samples, self.max_hand_labels]
-        if self.remainder != "hand" and max_rounds is not None:
+        if self.remainder != "hand" and n_rounds is not None:
             # The largest question is the first: a share of the pool becomes smaller.
-            bounds.append(before + max_rounds * self.question.count(n_samples, n_samples) + after)
+            bounds.append(asked + n_rounds * self.question.count(n_samples, n_samples) + after)
         return min(bounds)

@@ -28,7 +28,6 @@ class TrialInfo:
         name: of the trial, in one line. group: the sweep that it belongs to, or None.
         choices: the option of each config group, such as {"query": "margin"}; groups may be missing.
         data: the data set's name. n_samples: samples to label. n_classes: C.
-        most_answers: the most answers that the plan can ask in all.
         min_rounds, max_rounds: bounds on the number of rounds; max_rounds is None without a limit.
         reports: of the rounds that finished before this process began; empty in a new trial.
     """
@@ -44,7 +43,6 @@ class TrialInfo:
     n_classes: int
     min_rounds: int
     max_rounds: int | None
-    most_answers: int | None = None
     reports: tuple[RoundReport, ...] = ()
     choices: Mapping[str, str] = field(default_factory=dict)
 

@@ -10,10 +10,11 @@ from torch import Tensor
 
 from alframe.audit.certify import AuditCertifier
 from alframe.audit.label_counts import TruthEvaluator
+from alframe.core.component_check import MEMBERS, check_component
 from alframe.core.components import Components
 from alframe.core.errors import ConfigError
 from alframe.core.loop_plan import LoopPlan
-from alframe.core.protocols import MEMBERS, RememberingOracle, check_component
+from alframe.core.protocols import RememberingOracle
 from alframe.data import Bank, ImageDataset, Images, choose_members, make_bank, thinned_members
 from alframe.data.copies import Copies
 from alframe.data.decoded import Progress

@@ -23,6 +23,7 @@ from alframe.tracking import ConsoleTracker, FilesTracker, Tracker, TrialInfo
 from alframe.tracking.base import Trackers
 from alframe.tracking.files import file_lines
 from alframe.trial import resume
+from alframe.trial.answer_bound import AnswerBound
 from alframe.trial.assemble import Trial, assemble, build_tracker, load_data
 from alframe.trial.checks import warn_of_certificate, warn_of_oracle_errors, warn_of_permanent_errors
 from alframe.trial.compute_plan import check_memory
@@ -158,6 +159,7 @@ def _run(request: _Request, leaves_nothing: Callable[[], bool], left_out: Mappin
                 "n_classes": trial.dataset.n_classes,
             },
             clock=Clock(time.perf_counter() - request.started + (state.elapsed_seconds if state else 0.0)),
+            answer_bound=_answer_bound(settings, trial),
             refusal_leaves_nothing=leaves_nothing,
         )
         return session.run(trackers, resume.start_of(trial, state), request.stop_wanted)
@@ -210,19 +212,18 @@ def _info(
         n_classes=trial.dataset.n_classes,
         min_rounds=settings.min_rounds or 1,
         max_rounds=None if most is None else most + settings.plan.final_fit,
-        most_answers=_most_answers(settings, trial),
         reports=() if state is None else state.reports,
         choices=request.choices,
     )
 
 
-def _most_answers(settings: TrialSettings, trial: Trial) -> int:
-    """Return the most answers that the plan of a trial can ask in all."""
-    n_samples = int(trial.member_N.sum())
+def _answer_bound(settings: TrialSettings, trial: Trial) -> AnswerBound:
     certificate = settings.certificate
-    return settings.plan.most_answers(
-        n_samples,
-        before=settings.seed_set_size.count(n_samples, n_samples) + trial.components.validation_size,
+    of_certificate = None if certificate is None else certificate.max_labels or int(trial.member_N.sum())
+    return AnswerBound(
+        plan=trial.plan,
+        member_N=trial.member_N,
+        n_validation=trial.components.validation_size,
         max_rounds=settings.max_rounds,
-        after=trial.plan.num_check if certificate is None else certificate.max_labels or n_samples,
+        after=trial.plan.num_check if of_certificate is None else of_certificate,
     )

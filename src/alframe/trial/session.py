@@ -18,6 +18,7 @@ from alframe.core.trial_summary import TrialSummary
 from alframe.oracle.people import PeopleOracle
 from alframe.tracking import Outcome, TrialInfo
 from alframe.tracking.base import Status, Trackers
+from alframe.trial.answer_bound import AnswerBound
 from alframe.trial.assemble import Trial
 from alframe.trial.resume import states_of, versions_that_matter
 from alframe.trial.state import TrialState, drop_states, save_state
@@ -34,14 +35,21 @@ class TrialSession:
         info: TrialInfo,
         identity: Mapping[str, Any],
         clock: Clock,
+        answer_bound: AnswerBound,
         refusal_leaves_nothing: Callable[[], bool] = lambda: False,
     ) -> None:
-        """Keep the parts. `refusal_leaves_nothing` returns True if a refusal removes the trial's files."""
+        """Keep the parts.
+
+        Args:
+            answer_bound: bounds the answers of a trial that waits for people.
+            refusal_leaves_nothing: returns True if a refusal removes the trial's files.
+        """
         self._refusal_leaves_nothing = refusal_leaves_nothing
         dataset = trial.dataset
         self._evaluator = TruthEvaluator(dataset.truth_N, dataset.test_truth_T)
         self._trial, self._info, self._identity, self._clock = trial, info, identity, clock
         self._reports = list(info.reports)
+        self._answer_bound = answer_bound
         self._result: RoundResult | None = None
 
     def run(
@@ -81,10 +89,10 @@ class TrialSession:
 
     def _with_most(self, text: str, waiting: Waiting | None) -> tuple[str, Waiting | None]:
         """Return a text and what the trial waits for, with the most answers that the plan can ask in all."""
-        if waiting is None or self._info.most_answers is None:
-            return text, waiting
-        most = max(self._info.most_answers, waiting.wanted)
-        return f"{text} The plan asks for at most {most:,} answers in all.", replace(waiting, at_most=most)
+        if waiting is None:
+            return text, None
+        before = self._result.ledger if self._result is not None else None
+        return self._answer_bound.told(text, waiting, self._trial.components, before)
 
     def _open_question(self, error: BaseException) -> Waiting | None:
         """Return the question that stays open if answers to it cannot be read, or None."""

@@ -2,8 +2,8 @@
 
 import pytest
 
+from alframe.core.component_check import check_component
 from alframe.core.errors import ConfigError
-from alframe.core.protocols import check_component
 
 
 def test_a_component_without_a_method_of_its_interface_is_refused() -> None:
