@@ -46,7 +46,8 @@ class Waiting:
         question: the purpose, such as "seed", "query" or "audit". round: its number.
         wanted: samples of the question. answered: those with an answer.
         how: how to answer, in a sentence.
-        at_most: the most answers that the trial's plan asks in all; None if it is not known.
+        at_most: the most answers that the trial's plan asks in all, if the first ones name two classes; None
+            if it is not known.
     """
 
     question: str
