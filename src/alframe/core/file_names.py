@@ -20,6 +20,9 @@ STATE = "state"  # folder: the state from which an unfinished trial resumes
 LOCK = "lock"  # in state/: held by the process that runs the trial
 RESULT = "result.state"  # in state/: the result of a finished trial that was called from Python
 STATE_FILES = "round-*.state"  # in state/: the state after a round
+UNREADABLE = "unreadable.json"  # in state/: the damaged image files
+# In state/: the decoded images of image files, and their lists.
+DECODED_FILES = ("images-*.pixels", "images.json", "test_images-*.pixels", "test_images.json")
 
 ANSWER_STORE = "answers.sqlite"  # every answer of people with its history, only if people answer
 ANSWERS = "answers.csv"  # the answers of people as they are now; a label that is changed here is changed

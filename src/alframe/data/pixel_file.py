@@ -18,6 +18,7 @@ from torch import Tensor
 
 from alframe._files import write_whole
 from alframe.core.errors import TrialError
+from alframe.core.file_names import DECODED_FILES
 from alframe.data.grey_range import GreyRange
 from alframe.data.memory_map import MappedImages
 from alframe.data.photograph import Pixels
@@ -201,10 +202,9 @@ class PixelFile:
 
 def drop_pixels(folder: Path) -> None:
     """Remove the files of decoded images from a folder."""
-    for name in ("images", "test_images"):
-        for file in (*folder.glob(f"{name}-*.pixels"), folder / f"{name}.json"):
-            with suppress(OSError):
-                file.unlink(missing_ok=True)
+    for file in (file for pattern in DECODED_FILES for file in folder.glob(pattern)):
+        with suppress(OSError):
+            file.unlink(missing_ok=True)
 
 
 def _unwritten(file: Path, error: OSError) -> TrialError:

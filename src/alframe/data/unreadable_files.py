@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from alframe._files import write_whole
+from alframe.core.file_names import UNREADABLE
 from alframe.data.damage import PASSING
 
-UNREADABLE = "unreadable.json"
 Identity = tuple[str, int, int]  # path, bytes, time of the last change in nanoseconds
 
 

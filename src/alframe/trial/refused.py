@@ -9,6 +9,7 @@ from alframe.core.file_names import (
     ANSWER_STORE,
     ANSWERS,
     CONFIG,
+    DECODED_FILES,
     HYDRA,
     LOCK,
     MARKS,
@@ -17,10 +18,9 @@ from alframe.core.file_names import (
     RESULT,
     STATE,
     STATE_FILES,
+    UNREADABLE,
     state_file,
 )
-from alframe.data.pixel_file import drop_pixels
-from alframe.data.unreadable_files import UNREADABLE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,8 +68,8 @@ def remove_traces(directory: Path, before: Before) -> None:
 
 def _remove_state(state: Path) -> None:
     """Remove the files of a trial from a folder, and the folder if it is empty then."""
-    drop_pixels(state)
-    for file in (*state.glob(STATE_FILES), *(state / name for name in (LOCK, RESULT, UNREADABLE))):
+    patterns = (STATE_FILES, RESULT, UNREADABLE, *DECODED_FILES, LOCK)
+    for file in [file for pattern in patterns for file in state.glob(pattern)]:
         file.unlink(missing_ok=True)
     if not any(state.iterdir()):
         state.rmdir()
