@@ -27,7 +27,6 @@ UNMEASURED = ["precision=float32", "learner.scoring_batch_size=256"]
 
 # A trial of a few seconds.
 SHORT = [
-    *UNMEASURED,
     "data=digits",
     "data.limit=300",
     "learner.steps=15",
