@@ -202,7 +202,7 @@ class PixelFile:
 
 def drop_pixels(folder: Path) -> None:
     """Remove the files of decoded images from a folder."""
-    for file in (file for pattern in DECODED_FILES for file in folder.glob(pattern)):
+    for file in [file for pattern in DECODED_FILES for file in folder.glob(pattern)]:
         with suppress(OSError):
             file.unlink(missing_ok=True)
 
