@@ -30,6 +30,7 @@ COMPANIONS = {
     "oracle.answers_from=DIRECTORY": ["oracle=files"],
     "oracle.answers_from=my_labels": ["oracle=files"],
     "oracle.rate=0.05": ["oracle=noisy"],
+    "query=none": ["auto_label=threshold"],
     "tracker.mode=online": ["tracker=wandb"],
 }
 

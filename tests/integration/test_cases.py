@@ -277,7 +277,7 @@ def test_images_that_move_to_another_path_keep_their_answers(person):
     shutil.copytree(person.root / "images", person.root / "moved", copy_function=shutil.copyfile)
     shutil.rmtree(person.root / "images")
     person.path = "moved"
-    assert "1 labels: 2 of 3" in person.start()
+    assert "1 label: 2 of 3" in person.start()
     assert len(person.stored()) == 8
 
 
