@@ -12,12 +12,17 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
 import torch
+from hypothesis import settings
 
 from alframe.data import ImageDataset
 from alframe.learner.compute.device import Compute
 
 # What probes find is kept between test runs, apart from what the user's own trials have found.
 os.environ["ALFRAME_CACHE_DIR"] = f"{tempfile.gettempdir()}/alframe-tests-{getpass.getuser()}"
+
+# Generated inputs are the same in each run. HYPOTHESIS_PROFILE=default draws new ones.
+settings.register_profile("same", derandomize=True)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
 torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
 

@@ -31,7 +31,7 @@ def read_labels(name: str, what: str, labels: Any, length: int) -> Array | None:
     Raises:
         DataError: another shape or type; some labels are known and others are not.
     """
-    if isinstance(labels, (list, tuple)) and any(isinstance(label, str) for label in labels):
+    if isinstance(labels, (list, tuple)) and any(isinstance(label, (str, bytes)) for label in labels):
         labels = np.array([*labels, None], dtype=object)[:-1]  # NumPy would turn numbers and NaN into text
     array = as_array(name, what, labels)
     if array.shape == (length, 1):

@@ -82,6 +82,11 @@ def test_any_labels_become_classes_that_lead_back_to_them_or_are_refused_in_one_
         assert len({*dataset.truth_N.tolist()}) == dataset.n_classes >= 2
 
 
+def test_numbers_among_bytes_are_refused_as_among_text():
+    with pytest.raises(DataError, match="all numbers or all text"):
+        ImageDataset.from_arrays("toy", np.zeros((4, 5, 6), np.uint8), [0, 0, 0.0, b"1"])
+
+
 def name_of(label, labels):
     if isinstance(label, (str, bytes)):
         text = label if isinstance(label, str) else label.decode("utf-8", "replace")
