@@ -127,6 +127,8 @@ class Sitting:
         for row in rows:
             if self.random.random() < share:
                 seen = content(sheet.parent / row["image"])
+                # A start that was killed may have shown a question that no check has seen.
+                assert self.shown.setdefault(int(row["index"]), seen) == seen, row
                 row["label"] = self.label_of(seen, wrong)
                 self.typed[seen] = row["label"]
         if self.random.random() < 0.3:
