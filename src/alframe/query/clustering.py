@@ -10,6 +10,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor
 
+from alframe.core.selection import lowest, rank_within
 from alframe.query.distances import square_norms, squared_distances, unit_scale, without_rounding
 
 
@@ -112,15 +113,45 @@ def k_means(features_PD: Tensor, n_clusters: int, generator: torch.Generator) ->
         n_clusters: at least 1; at most P are made.
         generator: draws the samples and seeds the centres.
     """
+    return _clusters_and_centres(unit_scale(features_PD), n_clusters, generator)[0]
+
+
+def nearest_to_centres(features_PD: Tensor, n: int, generator: torch.Generator) -> Tensor:
+    """Return (min(n, P),) int64 positions, no two equal: the sample of each cluster next to its centre.
+
+    The n clusters come from k-means. If clusters stay empty, the second nearest of each cluster follow, and so
+    on. Ties go to the lowest position.
+
+    Args:
+        features_PD: (P, D) float, finite. n: how many. generator: as for `k_means`.
+
+    >>> features = torch.tensor([[0.0], [1.0], [2.0], [50.0], [52.0], [53.0]])
+    >>> sorted(nearest_to_centres(features, 2, torch.Generator().manual_seed(0)).tolist())
+    [1, 4]
+    """
+    features_PD = unit_scale(features_PD)
+    n = min(n, len(features_PD))
+    if n == 0:
+        return torch.empty(0, dtype=torch.int64)
+    cluster_P, centres_GD = _clusters_and_centres(features_PD, n, generator)
+    parts = zip(features_PD.split(4096), cluster_P.split(4096), strict=True)
+    distance_P = torch.cat([square_norms(some_BD - centres_GD[own_B]) for some_BD, own_B in parts])
+    ranked = distance_P.argsort(stable=True)
+    return ranked[lowest(rank_within(cluster_P[ranked]), n)]
+
+
+def _clusters_and_centres(
+    features_PD: Tensor, n_clusters: int, generator: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """Return cluster_P and centres_GD by k-means of (P, D) float32, on one scale."""
     from sklearn.cluster import KMeans, MiniBatchKMeans
     from sklearn.exceptions import ConvergenceWarning
     from threadpoolctl import threadpool_limits
 
     n_clusters = min(n_clusters, len(features_PD))
     if n_clusters == 0:
-        return torch.empty(0, dtype=torch.int64)
-    fitted_SD = features_PD = unit_scale(features_PD)
-    n_fitted = max(FITTED, n_clusters)
+        return torch.empty(0, dtype=torch.int64), features_PD
+    fitted_SD, n_fitted = features_PD, max(FITTED, n_clusters)
     if len(features_PD) > n_fitted:
         fitted_SD = features_PD[torch.randperm(len(features_PD), generator=generator)[:n_fitted]]
     kind = MiniBatchKMeans if n_clusters > MANY else KMeans
@@ -129,7 +160,8 @@ def k_means(features_PD: Tensor, n_clusters: int, generator: torch.Generator) ->
         # It warns of fewer different samples than clusters, which the empty clusters show anyway.
         warnings.simplefilter("ignore", ConvergenceWarning)
         method.fit(fitted_SD.numpy())
-        return torch.from_numpy(method.predict(features_PD.numpy())).long()
+        cluster_P = torch.from_numpy(method.predict(features_PD.numpy())).long()
+    return cluster_P, torch.from_numpy(method.cluster_centers_)
 
 
 def sklearn_seed(generator: torch.Generator) -> int:

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from alframe.query import clustering
-from alframe.query.clustering import MANY, average_linkage, k_means, plus_plus
+from alframe.query.clustering import MANY, average_linkage, k_means, nearest_to_centres, plus_plus
 from tests.support.pool_scores import generator, normal
 
 
@@ -71,3 +71,24 @@ def test_more_clusters_than_samples_that_centres_are_found_from(monkeypatch: pyt
 def test_average_linkage_by_hand() -> None:
     # 0, 1 | 4 | 10: 4 is 3.5 from the pair's mean distance, 6 from 10.
     assert len(average_linkage(torch.tensor([[0.0], [1.0], [4.0], [10.0]]), 2)[:3].unique()) == 1
+
+
+@pytest.mark.parametrize(("offset", "spread"), [(0, 1), (100, 0.01), (0, 1e20)])
+def test_the_nearest_to_the_centres_are_those_of_a_plain_loop(offset: float, spread: float) -> None:
+    truth = torch.arange(60) % 5
+    x = torch.eye(5)[truth] * 20 + normal(60, 5)
+    expected = []
+    for blob in range(5):
+        member = (truth == blob).nonzero().flatten()
+        distance = (x[member] - x[member].mean(dim=0)).norm(dim=1)
+        expected.append(int(member[distance.argmin()]))
+    assert sorted(nearest_to_centres(offset + spread * x, 5, generator()).tolist()) == sorted(expected)
+
+
+def test_the_nearest_to_the_centres_are_different_samples_also_if_features_are_equal() -> None:
+    for x in (torch.zeros(9, 2), torch.tensor([[0.0], [5.0]]).repeat(5, 1)):
+        for n in (0, 1, 4, 20):
+            chosen = nearest_to_centres(x, n, generator())
+            assert len(chosen) == len(chosen.unique()) == min(n, len(x))
+    assert nearest_to_centres(torch.tensor([[0.0], [5.0]]).repeat(5, 1), 2, generator()).sum() == 1
+    assert len(nearest_to_centres(torch.empty(0, 3), 4, generator())) == 0
