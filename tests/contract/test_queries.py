@@ -11,7 +11,7 @@ from alframe.config.validate import conf_directory
 from alframe.core.errors import TrialError
 from alframe.core.log_odds import entropy, log_margin, log_odds
 from alframe.core.protocols import QueryStrategy
-from alframe.core.records import Labelled, PoolScores
+from alframe.core.records import Labelled, LastLayer, PoolScores
 from alframe.trial.instantiate import instantiate
 from tests.support.helpers import config_of
 
@@ -23,8 +23,10 @@ FIELDS = {
     "log_probs": "log_probs_PC",
     "members": "members_PKC",
     "features": "features_PD",
+    "last_layer": "last_layer",
 }
-NEEDS = {*FIELDS, "labelled_features"}
+LABELLED = {"labelled_features": "features_LD", "labelled_log_probs": "log_probs_LC"}
+NEEDS = {*FIELDS, *LABELLED}
 # Strategies that are deterministic if no two samples are equal.
 DETERMINISTIC = {"bald", "coreset", "kcentergreedy", "least_confidence", "variation_ratio", "vote_entropy"}
 
@@ -50,7 +52,10 @@ def strategy(name: str) -> QueryStrategy:
 
 
 def pool_of(features_PD: torch.Tensor, *, equal: bool = False, seed: int = 0) -> PoolScores:
-    """Return a pool whose scores follow from features and the last layers of five members."""
+    """Return a pool whose scores follow from features and the last layers of five members.
+
+    The last layer is the members' mean, since their mean log-probabilities are those of its logits.
+    """
     generator = torch.Generator().manual_seed(seed)
     weight_KCD = torch.randn(5, 3, features_PD.shape[1], generator=generator) * (0 if equal else 1)
     members_PKC = torch.einsum("pd,kcd->pkc", features_PD, weight_KCD).log_softmax(dim=2)
@@ -65,6 +70,7 @@ def pool_of(features_PD: torch.Tensor, *, equal: bool = False, seed: int = 0) ->
         log_probs_PC=log_probs_PC,
         members_PKC=members_PKC,
         features_PD=features_PD,
+        last_layer=LastLayer(weight_CD=weight_KCD.mean(dim=0), bias_C=torch.zeros(3)),
     )
 
 
@@ -74,12 +80,14 @@ def scores(n: int, *, equal: bool = False, seed: int = 0) -> PoolScores:
 
 
 def labelled(n: int = 2) -> Labelled:
+    seen = pool_of(torch.randn(n, 6, generator=torch.Generator().manual_seed(99)))
     return Labelled(
         index_L=torch.arange(n) + 1,
         label_L=torch.arange(n) % 3,
         hand_L=torch.ones(n, dtype=torch.bool),
         pool_P=torch.arange(5),
-        features_LD=torch.randn(n, 6, generator=torch.Generator().manual_seed(99)),
+        features_LD=seen.features_PD,
+        log_probs_LC=seen.log_probs_PC,
     )
 
 
@@ -94,8 +102,7 @@ def ask(
         chosen = choose(only(pool, cheap), n, generator)
         assert len(chosen) >= min(n, len(pool))
         pool = pool.at(torch.isin(pool.index_P, chosen))
-    if "labelled_features" not in strategy.needs:
-        held = replace(held, features_LD=None)
+    held = replace(held, **{field: None for need, field in LABELLED.items() if need not in strategy.needs})
     return strategy.select(only(pool, strategy.needs), held, n, generator)
 
 
@@ -185,7 +192,7 @@ def test_no_labelled_sample_is_accepted(strategy: QueryStrategy) -> None:
 
 def test_labelled_samples_equal_to_the_pool_are_accepted(strategy: QueryStrategy) -> None:
     pool = scores(40)
-    held = replace(labelled(40), features_LD=pool.features_PD)
+    held = replace(labelled(40), features_LD=pool.features_PD, log_probs_LC=pool.log_probs_PC)
     check(ask(strategy, pool, 9, held=held), pool, 9)
 
 
@@ -227,9 +234,13 @@ def test_the_records_are_not_changed(strategy: QueryStrategy) -> None:
     for record, fresh in ((pool, scores(40)), (held, labelled())):
         for field in fields(record):
             value = getattr(record, field.name)
-            assert value is getattr(fresh, field.name) or torch.equal(
-                torch.as_tensor(value), torch.as_tensor(getattr(fresh, field.name))
-            )
+            assert value is getattr(fresh, field.name) or same(value, getattr(fresh, field.name))
+
+
+def same(value: torch.Tensor | LastLayer, other: torch.Tensor | LastLayer) -> bool:
+    if isinstance(value, LastLayer):
+        return torch.equal(value.weight_CD, other.weight_CD) and torch.equal(value.bias_C, other.bias_C)
+    return torch.equal(value, other)
 
 
 def test_needs_are_scores_that_a_learner_has(strategy: QueryStrategy) -> None:
@@ -240,7 +251,7 @@ def test_needs_are_scores_that_a_learner_has(strategy: QueryStrategy) -> None:
 @pytest.mark.parametrize("bad", [torch.nan, torch.inf])
 def test_scores_that_are_not_finite_are_refused_with_the_sample(strategy: QueryStrategy, bad: float) -> None:
     kind = "NaN" if bad != bad else "infinite"
-    for field in [FIELDS[need] for need in sorted(strategy.needs & set(FIELDS))]:
+    for field in [FIELDS[need] for need in sorted(strategy.needs & set(FIELDS) - {"last_layer"})]:
         pool = scores(40)
         value = getattr(pool, field).clone()
         value[4] = bad
@@ -248,10 +259,10 @@ def test_scores_that_are_not_finite_are_refused_with_the_sample(strategy: QueryS
             strategy.select(
                 only(replace(pool, **{field: value}), strategy.needs), labelled(), 5, torch.Generator()
             )
-    if "labelled_features" in strategy.needs:
+    for field in [LABELLED[need] for need in sorted(strategy.needs & set(LABELLED))]:
         held = labelled()
-        held.features_LD[1] = bad
-        with pytest.raises(TrialError, match=rf"^query: expected finite features, .* sample 2 are {kind}\."):
+        getattr(held, field)[1] = bad
+        with pytest.raises(TrialError, match=rf"^query: expected finite \S+, .* sample 2 are {kind}\."):
             ask(strategy, scores(40), 5, held=held)
 
 

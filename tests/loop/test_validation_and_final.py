@@ -41,8 +41,8 @@ class FakeLearner:
     def score(self, index_P: Tensor, needs: frozenset[str]) -> PoolScores:
         self.looks.append((index_P.tolist(), needs))
         features = torch.ones(len(index_P), 2) * index_P[:, None] if "features" in needs else None
-        odds = ODDS[index_P]
-        return PoolScores(index_P=index_P, predicted_P=TRUTH[index_P], log_odds_P=odds, features_PD=features)
+        optional = {"features_PD": features, "log_probs_PC": features if "log_probs" in needs else None}
+        return PoolScores(index_P=index_P, predicted_P=TRUTH[index_P], log_odds_P=ODDS[index_P], **optional)
 
     def predict_test(self) -> Tensor | None:
         return None
@@ -64,7 +64,7 @@ class JudgingPolicy:
 
 @dataclass
 class CloseLooker:
-    needs: frozenset[str] = frozenset({"features", "labelled_features"})
+    needs: frozenset[str] = frozenset({"features", "labelled_features", "labelled_log_probs"})
     saw: list[tuple[PoolScores, Labelled]] = field(default_factory=list)
 
     def candidates(self, scores: PoolScores, n: int, generator: torch.Generator) -> Tensor:
@@ -143,10 +143,11 @@ def test_costly_scores_are_computed_for_candidates_only() -> None:
     results = run(learner, query=query, question=Amount(num=3))
     looks = [(len(index), sorted(needs)) for index, needs in learner.looks]
     # Round 1: the pool of 190 by logits alone, then 7 candidates and the 10 labelled samples.
-    assert looks[:3] == [(190, []), (7, ["features"]), (10, ["features"])]
+    assert looks[:3] == [(190, []), (7, ["features"]), (10, ["features", "log_probs"])]
     scores, labelled = query.saw[0]
     assert scores.index_P.tolist() == list(range(10, 17))
     assert labelled.features_LD[:, 0].tolist() == labelled.index_L.tolist()
+    assert labelled.log_probs_LC[:, 0].tolist() == labelled.index_L.tolist()
     assert results[1].report.hand_new == 3
 
 

@@ -16,6 +16,8 @@ from alframe.core.reports import Certificate, Counts, FitReport, RoundReport
 
 # Scores that cost nothing extra. All other needs of a strategy are computed for its candidates only.
 CHEAP = frozenset({"margin", "entropy"})
+# Scores of the labelled samples, each named like the score of the pool.
+LABELLED = frozenset({"labelled_features", "labelled_log_probs"})
 
 
 class Learner(Protocol):

@@ -12,7 +12,7 @@ from alframe.core.components import Components
 from alframe.core.errors import TrialError
 from alframe.core.ledger import LabelLedger, Source
 from alframe.core.loop_plan import LoopPlan
-from alframe.core.protocols import QueryStrategy
+from alframe.core.protocols import LABELLED, QueryStrategy
 from alframe.core.records import Labelled, PoolScores
 from alframe.core.round_log import RoundLog
 from alframe.core.seeds import derive_generator
@@ -103,11 +103,12 @@ def _score_candidates(
         _check_indices(f"the candidates of {type(query).__name__}", candidates, scores)
         if len(candidates) < len(scores):
             scores = scores.at(among(scores.index_P, candidates))
-    if not query.needs <= components.pool_needs | {"labelled_features"}:
-        scores = components.learner.score(scores.index_P, query.needs - {"labelled_features"})
-    if "labelled_features" in query.needs:
-        seen = components.learner.score(labelled.index_L, frozenset({"features"}))
-        labelled = replace(labelled, features_LD=seen.features_PD)
+    if not query.needs <= components.pool_needs | LABELLED:
+        scores = components.learner.score(scores.index_P, query.needs - LABELLED)
+    if query.needs & LABELLED:
+        needs = frozenset(need.removeprefix("labelled_") for need in query.needs & LABELLED)
+        seen = components.learner.score(labelled.index_L, needs)
+        labelled = replace(labelled, features_LD=seen.features_PD, log_probs_LC=seen.log_probs_PC)
     return scores, labelled
 
 

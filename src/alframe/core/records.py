@@ -25,6 +25,19 @@ from alframe.core.selection import among
 
 
 @dataclass(frozen=True, kw_only=True)
+class LastLayer:
+    """The newest network's last layer: its logits are `features_PD @ weight_CD.T + bias_C`.
+
+    Attributes:
+        weight_CD: float32. bias_C: float32, zeros if the layer has no bias. A temperature of the network is
+            in both.
+    """
+
+    weight_CD: Tensor
+    bias_C: Tensor
+
+
+@dataclass(frozen=True, kw_only=True)
 class Labelled:
     """The labels that a classifier may learn from, and the samples without a label.
 
@@ -35,6 +48,8 @@ class Labelled:
         pool_P: int64, ascending: the samples without a label and the validation samples. Their images may be
             used without labels. The validation set is included so that it stays representative of the pool.
         features_LD: float32, as in `PoolScores`, if a strategy needs "labelled_features"; else None.
+        log_probs_LC: float32, as in `PoolScores`, if a strategy needs "labelled_log_probs"; else None. The
+            classifier has learned from these samples, so they are too confident.
     """
 
     index_L: Tensor
@@ -42,6 +57,7 @@ class Labelled:
     hand_L: Tensor
     pool_P: Tensor
     features_LD: Tensor | None = None
+    log_probs_LC: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.index_L)
@@ -65,6 +81,7 @@ class PoolScores:
             A member is the same member for every sample.
         features_PD: float32, finite, the input of the last layer of the newest network, for the need
             "features".
+        last_layer: the layer after these features, for the need "last_layer".
     """
 
     index_P: Tensor
@@ -75,6 +92,7 @@ class PoolScores:
     log_probs_PC: Tensor | None = None
     members_PKC: Tensor | None = None
     features_PD: Tensor | None = None
+    last_layer: LastLayer | None = None
 
     def __len__(self) -> int:
         return len(self.index_P)
@@ -89,7 +107,7 @@ class PoolScores:
         """Return these scores for some of the samples, by a (P,) bool mask, int64 positions or a slice."""
         # By vars, since a field that is None is not read.
         kept: dict[str, Any] = {
-            name: None if value is None else value[chosen] for name, value in vars(self).items()
+            name: value[chosen] if isinstance(value, Tensor) else value for name, value in vars(self).items()
         }
         return type(self)(**kept)
 

@@ -16,7 +16,9 @@ NEED_OF = {
     "log_probs_PC": "log_probs",
     "members_PKC": "members",
     "features_PD": "features",
+    "last_layer": "last_layer",
     "features_LD": "labelled_features",
+    "log_probs_LC": "labelled_log_probs",
 }
 
 T = TypeVar("T")

@@ -20,9 +20,10 @@ _DESCRIPTIONS = {
     "members_PKC": "log-probabilities of the committee's members",
     "features_PD": "features",
     "features_LD": "features",
+    "log_probs_LC": "log-probabilities",
 }
 
-_MAY_BE_LOG_OF_0 = ("log_probs_PC", "members_PKC")
+_MAY_BE_LOG_OF_0 = ("log_probs_PC", "members_PKC", "log_probs_LC")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from alframe.audit.feasibility import lack_of_room
 from alframe.core.errors import ConfigError, TrialNotice, UserError
+from alframe.core.protocols import LABELLED
 from alframe.data import ImageDataset
 from alframe.learner.compute.subject import Subject
 from alframe.learner.scoring.committee import DETAILS, check_network
@@ -15,7 +16,7 @@ from alframe.trial.settings import LearnerSettings, TrialSettings
 
 # The optional parts of `PoolScores`, and the parts that need more than the logits.
 DETAILED = DETAILS | {"labelled_features"}
-NEEDS = SCORES | DETAILED
+NEEDS = SCORES | DETAILED | LABELLED
 # Permanent auto-labels below this threshold are warned about if the learner trains on them.
 SAFE_PERMANENT = 0.9999
 

@@ -1,4 +1,4 @@
-"""Scores that cost more: features before the last layer, and the predictions of a committee's members.
+"""Scores that cost more: features before the last layer, that layer, and the predictions of a committee.
 
 A member is the same classifier for every sample: a network of the last rounds, or one network with one fixed
 set of dropped units. So the predictions of one member for several samples can be combined.
@@ -17,12 +17,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from alframe.core.errors import ConfigError, TrialError
+from alframe.core.records import LastLayer
 from alframe.data.image_bank import Bank
 from alframe.learner.compute.device import Compute
 from alframe.learner.scoring.batch_size import BatchSize, fitting_batches
 
 Members = Callable[[Tensor], Tensor]  # (B, ...) images to (B, K, C) logits
-DETAILS = frozenset({"features", "members"})
+PER_SAMPLE = frozenset({"features", "members"})
+DETAILS = PER_SAMPLE | {"last_layer"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,10 +45,11 @@ class Committee:
 
 
 class Details(NamedTuple):
-    """(P, D) features and (P, K, C) log-probabilities on the CPU; None if they are not needed."""
+    """The fields of `PoolScores` with these names, on the CPU; None if they are not needed."""
 
     features_PD: Tensor | None
     members_PKC: Tensor | None
+    last_layer: LastLayer | None
 
 
 def last_linear(network: nn.Module) -> nn.Linear:
@@ -63,9 +66,17 @@ def last_linear(network: nn.Module) -> nn.Linear:
     return layers[-1]
 
 
+def last_layer(network: nn.Module) -> LastLayer:
+    """Return copies of the last layer's weights; an attribute `temperature` of the network divides them."""
+    layer, temperature = last_linear(network), getattr(network, "temperature", 1.0)
+    weights = [layer.weight, layer.weight.new_zeros(layer.out_features) if layer.bias is None else layer.bias]
+    weight_CD, bias_C = ((each.detach() / temperature).float().cpu() for each in weights)
+    return LastLayer(weight_CD=weight_CD, bias_C=bias_C)
+
+
 def check_network(network: nn.Module, needs: frozenset[str], committee: Committee) -> None:
     """Raise `ConfigError` if a network cannot give the scores that are needed."""
-    if needs & {"features", "labelled_features"}:
+    if needs & {"features", "labelled_features", "last_layer"}:
         last_linear(network)
     if "members" in needs:
         _members([network], committee, torch.Generator())
@@ -83,12 +94,12 @@ def score_details(
     committee: Committee,
     seed: int,
 ) -> Details:
-    """Return the features and the members' log-probabilities of `index_P`, in that order.
+    """Return the features and the members' log-probabilities of `index_P`, in that order, and the last layer.
 
     Args:
         networks: in evaluation mode, the newest last.
         normalize, bank, index_P, compute, batch_size: as for `score_pool`.
-        needs: "features", "members" or both.
+        needs: some of `DETAILS`.
         committee: the members. seed: of the random choice of dropped units.
 
     Raises:
@@ -99,8 +110,9 @@ def score_details(
     members = _members(networks, committee, generator) if "members" in needs else None
     features: list[Tensor] = []
     log_probs: list[Tensor] = []
+    seen_P = index_P if needs & PER_SAMPLE else index_P[:0]
     with torch.inference_mode():
-        for image_B in fitting_batches(bank.stream, index_P, batch_size, len):
+        for image_B in fitting_batches(bank.stream, seen_P, batch_size, len):
             with compute.autocast():
                 x_B = normalize(image_B)
                 if "features" in needs:
@@ -110,6 +122,7 @@ def score_details(
     return Details(
         features_PD=_check_finite(_joined(features), index_P) if "features" in needs else None,
         members_PKC=_joined(log_probs) if members is not None else None,
+        last_layer=last_layer(networks[-1]) if "last_layer" in needs else None,
     )
 
 

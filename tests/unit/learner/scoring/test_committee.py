@@ -12,7 +12,7 @@ from alframe.data.image_bank import ImageBank
 from alframe.learner.compute.device import Compute
 from alframe.learner.module import Normalize
 from alframe.learner.scoring.batch_size import BatchSize
-from alframe.learner.scoring.committee import Committee, Details, last_linear, score_details
+from alframe.learner.scoring.committee import Committee, Details, last_layer, last_linear, score_details
 
 CPU = Compute.choose("cpu", "float32")
 IMAGES = torch.randint(0, 256, (40, 1, 4, 4), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
@@ -72,6 +72,21 @@ def test_features_are_the_input_of_the_newest_networks_last_layer() -> None:
     old, new = Net(0), Net(1)
     details = look(old, new)
     torch.testing.assert_close(details.features_PD, new.hidden(pixels(INDEX)).detach())
+
+
+def test_the_last_layer_turns_the_features_into_the_newest_networks_logits() -> None:
+    old, new = Net(0), Net(1)
+    details = look(old, new, needs=frozenset({"features", "last_layer"}))
+    logits = details.features_PD @ details.last_layer.weight_CD.T + details.last_layer.bias_C
+    torch.testing.assert_close(logits, new.eval()(pixels(INDEX)).detach())
+    new.temperature = torch.tensor(2.0)
+    torch.testing.assert_close(last_layer(new).weight_CD, new.head.weight.detach() / 2)
+    new.head = nn.Linear(8, 3, bias=False)
+    assert last_layer(new).bias_C.tolist() == [0, 0, 0]
+    assert look(new, needs=frozenset({"last_layer"})).features_PD is None
+    layer = last_layer(new)
+    new.head.weight.data.zero_()
+    assert layer.weight_CD.all()  # a copy
 
 
 def test_the_ensembles_members_are_its_networks() -> None:
