@@ -4,23 +4,18 @@ Only a window of the file is in memory, whose size does not depend on the file. 
 in its own thread. On CUDA it uses two pinned buffers; a buffer is filled again only after its copy is done.
 """
 
-import mmap
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import Any, Self, TypeVar
+from typing import Any, Protocol, Self, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from alframe.data.image_bank import channel_statistics
+from alframe.data.mapped_rows import MappedRows
 
-WINDOW = 64 * 2**20  # bytes of the file that may be resident before they are dropped
-# A page fault maps the whole folio of the page: up to 2 MB if the file system uses large folios.
-# Measured on ext4, Linux 6.18: a thousand random images of 784 bytes made 586 MB resident.
-FOLIO = 2 * 2**20
-ROWS = 16  # scattered images that are read between two checks of the window
 CHUNK = 2 * 2**20  # bytes of images in one step of the statistics
 
 Array = TypeVar("Array", np.ndarray[Any, Any], Tensor)
@@ -40,12 +35,9 @@ def channels_first(images: Array) -> Array:
 
 
 class MappedImages:
-    """Images in a file, read on demand; they replace the tensor of an `ImageDataset`.
+    """Images in a file, read on demand through `MappedRows`; they replace the tensor of an `ImageDataset`."""
 
-    Pages are dropped before more than a window of them is resident. They stay in the system's page cache,
-    which frees them if memory is short. If the file is truncated while it is mapped, the system ends the
-    process with a bus error.
-    """
+    dtype = torch.uint8
 
     def __init__(self, stored: np.memmap[Any, Any], row_N: Sequence[int] | None = None) -> None:
         """Wrap a memory map that is C-contiguous, uint8 and of a shape that `channels_first` accepts.
@@ -54,14 +46,10 @@ class MappedImages:
             stored: the memory map.
             row_N: the row of each image, -1 for an image of zeros; None takes the rows as they are.
         """
-        self._memmap, self._stored = stored, np.asarray(stored)
+        self._memmap, self._rows = stored, MappedRows(stored)
         self._row_N = None if row_N is None else torch.tensor(row_N, dtype=torch.int64)
-        self._mapping = _mapping(stored)
-        self._row_bytes = self._stored[:1].nbytes
-        self._touched = 0
-        self._advised: str | None = None
-        n = len(self._stored) if row_N is None else len(row_N)
-        self.shape = (n, *channels_first(self._stored).shape[1:])
+        n = len(self._rows) if row_N is None else len(row_N)
+        self.shape = (n, *channels_first(self._rows.stored).shape[1:])
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -71,7 +59,7 @@ class MappedImages:
         row = index if self._row_N is None else int(self._row_N[index])
         if row < 0 and self._row_N is not None:
             return torch.zeros(self.shape[1:], dtype=torch.uint8)
-        return channels_first(torch.from_numpy(self._stored[[row]]))[0]
+        return channels_first(torch.from_numpy(self._rows.stored[[row]]))[0]
 
     def arranged(self, position_N: Sequence[int]) -> "MappedImages":
         """Return the images in another order; -1 stands for an image of zeros."""
@@ -81,40 +69,32 @@ class MappedImages:
     def read_into(self, out_B: Tensor, index_B: Tensor, pixels: int = 0) -> None:
         """Write the images of `index_B` (int64, CPU), without `pixels` at each side, into `out_B`."""
         row_B = index_B if self._row_N is None else self._row_N[index_B]
-        for n, part_B in enumerate(self._parts(row_B.clamp(min=0))):
-            rows = channels_first(torch.from_numpy(self._stored.take(part_B.numpy(), axis=0)))
-            height, width = rows.shape[2] - pixels, rows.shape[3] - pixels
-            out_B[n * ROWS :][: len(rows)] = rows[:, :, pixels:height, pixels:width]
-            self._count(part_B)
+        for start, rows in self._rows.read(row_B.clamp(min=0)):
+            images = channels_first(torch.from_numpy(rows))
+            height, width = images.shape[2] - pixels, images.shape[3] - pixels
+            out_B[start : start + len(images)] = images[:, :, pixels:height, pixels:width]
         if self._row_N is not None:
             out_B[row_B < 0] = 0
 
-    def _parts(self, index_B: Tensor) -> tuple[Tensor, ...]:
-        if len(index_B) == 0:
-            return ()
-        span = self._span(index_B)
-        # Read-ahead helps in file order; for scattered images it would load 128 KB each.
-        dense = span <= max(WINDOW, 4 * len(index_B) * self._row_bytes)
-        self._advise("MADV_SEQUENTIAL" if dense else "MADV_RANDOM")
-        return (index_B,) if span <= WINDOW else index_B.split(ROWS)
 
-    def _span(self, index_B: Tensor) -> int:
-        return (int(index_B.max()) - int(index_B.min()) + 1) * self._row_bytes
+class Mapped(Protocol):
+    """Samples of one shape and type in a file, such as `MappedImages`."""
 
-    def _count(self, index_B: Tensor) -> None:
-        """Drop the cached pages once about WINDOW bytes have been read."""
-        scattered = len(index_B) * (self._row_bytes + FOLIO)
-        self._touched += min(scattered, self._span(index_B) + FOLIO)
-        if self._touched > WINDOW:
-            self._advise("MADV_DONTNEED")
-            self._touched = 0
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """(N, channels, height, width)."""
+        ...
 
-    def _advise(self, advice: str) -> None:
-        if advice == self._advised or not hasattr(mmap, advice):
-            return
-        self._mapping.madvise(getattr(mmap, advice))
-        if advice != "MADV_DONTNEED":
-            self._advised = advice
+    @property
+    def dtype(self) -> torch.dtype:
+        """Type of the values."""
+        ...
+
+    def __len__(self) -> int: ...
+
+    def read_into(self, out_B: Tensor, index_B: Tensor, pixels: int = 0) -> None:
+        """Write the samples of `index_B` (int64, CPU), without `pixels` at each side, into `out_B`."""
+        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,12 +102,12 @@ class MappedBank:
     """A bank that reads batches from a file.
 
     Attributes:
-        images: of all samples.
+        images: of all samples, or their vectors.
         device: of the batches.
         pixels: how many rows and columns are left out at each side.
     """
 
-    images: MappedImages
+    images: Mapped
     device: torch.device
     pixels: int = 0
     resident = False
@@ -143,7 +123,7 @@ class MappedBank:
         return n_channels, height - 2 * self.pixels, width - 2 * self.pixels
 
     def take(self, index_B: Tensor) -> Tensor:
-        """Return (B, channels, height, width) uint8 on the device, the images of `index_B` (int64, CPU)."""
+        """Return (B, channels, height, width) on the device, the images of `index_B` (int64, CPU)."""
         # torch reuses a pinned block only after the copies from it are done.
         image_B = self._empty(len(index_B))
         self.images.read_into(image_B, index_B, self.pixels)
@@ -183,7 +163,7 @@ class MappedBank:
         pinned = self.device.type == "cuda"
         # An ordinary tensor even in inference mode: the reader thread, which writes it, is not in that mode.
         with torch.inference_mode(False):
-            return torch.empty((n, *self.image_shape), dtype=torch.uint8, pin_memory=pinned)
+            return torch.empty((n, *self.image_shape), dtype=self.images.dtype, pin_memory=pinned)
 
 
 class _Buffer:
@@ -212,12 +192,3 @@ class _Buffer:
         if self._copied is not None:
             self._copied.record(torch.cuda.current_stream(self._bank.device))
         return image_B
-
-
-def _mapping(stored: np.ndarray[Any, Any]) -> mmap.mmap:
-    base: Any = stored
-    while isinstance(base, np.ndarray):
-        base = base.base
-    if not isinstance(base, mmap.mmap):
-        raise TypeError(f"Expected an array over a memory map, but got one over {type(base).__name__}.")
-    return base

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from alframe.core.errors import DataError
-from alframe.data import ImageBank, ImageDataset, MappedBank, MappedImages, make_bank, map_images
+from alframe.data import ImageBank, ImageDataset, MappedBank, MappedImages, make_bank, map_images, mapped_rows
 from alframe.data import memory_map as mapped
 
 N = 100
@@ -39,7 +39,7 @@ def banks(stored):
 def window(request, monkeypatch):
     """With and without a window so small that images are read a few at a time and let go at once."""
     if request.param:
-        monkeypatch.setattr(mapped, "WINDOW", 200)
+        monkeypatch.setattr(mapped_rows, "WINDOW", 200)
 
 
 @pytest.fixture
@@ -211,7 +211,7 @@ def slow_copies(monkeypatch):
 
 @pytest.mark.parametrize("batch_size", [1, 7, 33, 50, 99, 100])
 def test_a_buffer_is_filled_again_only_when_its_copy_is_made(grey_bank, slow_copies, batch_size):
-    expected = grey_bank.images._stored[:, None]
+    expected = grey_bank.images._rows.stored[:, None]
     bank = MappedBank(grey_bank.images, torch.device("cuda", 0))
     delivered = list(bank.stream(torch.arange(N), batch_size))
     assert len(slow_copies) == 2  # one event a buffer
