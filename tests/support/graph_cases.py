@@ -8,7 +8,7 @@ from torch import nn
 
 from alframe.core.records import Labelled
 from alframe.data import ImageBank
-from alframe.learner import Classifier, ConsistencyRecipe, FastCNN, FitJob, SupervisedRecipe
+from alframe.learner import Classifier, ConsistencyRecipe, FastCNN, FitJob, PhotographRecipe, SupervisedRecipe
 from alframe.learner.batches import EpochBatches
 from alframe.learner.interfaces import FitInputs
 from alframe.learner.module import Normalize
@@ -16,11 +16,11 @@ from alframe.learner.module import Normalize
 N, N_CLASSES = 400, 4
 
 
-def make_images():
+def make_images(channels=1):
     """Return 400 noisy images of four classes, each class darkened in another band, and their labels."""
     generator = torch.Generator().manual_seed(0)
     label_N = torch.randint(0, N_CLASSES, (N,), generator=generator)
-    image_N = torch.randint(0, 256, (N, 1, 12, 12), dtype=torch.uint8, generator=generator)
+    image_N = torch.randint(0, 256, (N, channels, 12, 12), dtype=torch.uint8, generator=generator)
     for c in range(N_CLASSES):
         image_N[label_N == c, :, c * 3 : c * 3 + 3] //= 4
     return image_N, label_N
@@ -49,9 +49,9 @@ class Smooth(nn.Sequential):
     with those for AVX2, 3e-6 with those for AVX-512. With this network they are 2e-6 apart with each of them.
     """
 
-    def __init__(self):
+    def __init__(self, channels=1):
         super().__init__(
-            nn.Conv2d(1, 6, 3, bias=False),
+            nn.Conv2d(channels, 6, 3, bias=False),
             nn.BatchNorm2d(6),
             nn.Tanh(),
             nn.AvgPool2d(2),
@@ -107,9 +107,37 @@ def consistency(**options):
 decided = partial(consistency, confident=0.42)
 
 
+STRONG = {
+    "operations": 2, "rotation": 30, "shear": 0.3, "shift": 0.3, "brightness": 0.9, "contrast": 0.9,
+    "saturation": 0.9, "hue": 0.1, "sharpness": 0.9, "solarize": 1.0, "posterize": 4, "cutout": 0.5,
+}  # fmt: skip
+
+
+def photographs(**options):
+    settings = {
+        "optimizer": partial(
+            torch.optim.SGD, lr=0.03, momentum=0.9, nesterov=True, weight_decay=5e-4, fused=True
+        ),
+        "steps": 21,
+        "steps_growth": 20,
+        "batch_size": 8,
+        "pool_batch_size": 16,
+        "average_decay": 0.9,
+        "confident": 0.4,
+        "weight": 1.0,
+        "curriculum": True,
+        "weak": {"shift": 0.125, "flip": 0.5},
+        "strong": STRONG,
+        "inputs": "standard",
+        "max_pool_passes": None,
+        "auto_labels": "consistency",
+    }
+    return PhotographRecipe(**(settings | options))
+
+
 def run_rounds(engine, recipe, network, compute, sizes=(70, 83)):
     """Fit a recipe for some rounds as a learner does, and return the results and modules."""
-    image_N, label_N = make_images()
+    image_N, label_N = make_images(channels=3 if isinstance(recipe, PhotographRecipe) else 1)
     bank, done = ImageBank(image_N.to(compute.device)), []
     for round, n in enumerate(sizes, 1):
         with compute.seeded(round):

@@ -15,6 +15,7 @@ from alframe.core.trial_summary import OBJECTIVES
 # The values of `auto_labels` that each recipe accepts; a user's own recipe may accept others.
 _AUTO_LABEL_USES = {
     "alframe.learner.ConsistencyRecipe": ("consistency", "train"),
+    "alframe.learner.PhotographRecipe": ("consistency", "train"),
     "alframe.learner.SupervisedRecipe": ("train", "ignore"),
 }
 # Keys that may be null if the learner has a section `by_data`.

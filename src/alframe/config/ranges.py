@@ -18,6 +18,20 @@ from alframe.config.checks import (
 
 MAX_BATCH = 2**20
 _ALTERATIONS = ("rotation", "scale", "shear", "shift", "elastic", "flip")
+_STRONG = {
+    "operations": whole(0),
+    "rotation": number(least=0, most=180),
+    "shear": number(least=0),
+    "shift": number(least=0, most=1),
+    "brightness": number(least=0, most=1),
+    "contrast": number(least=0, most=1),
+    "saturation": number(least=0, most=1),
+    "hue": number(least=0, most=0.5),
+    "sharpness": number(least=0, most=1),
+    "solarize": number(least=0, most=1),
+    "posterize": whole(0, most=7),
+    "cutout": number(least=0, most=1),
+}
 # The keys of each part of `learner.by_data`.
 _BY_DATA = {
     ("small", "large"): ("steps", "steps_growth", "pool_batch_size", "warm_start"),
@@ -128,6 +142,12 @@ RANGES: dict[str, Check] = {
     "learner.augment.shift": number(least=0, most=1, optional=True),
     "learner.augment.elastic": number(least=0, optional=True),
     "learner.augment.flip": share(zero=True),
+    "learner.curriculum": one_of(True, False),
+    "learner.weak": keys.settings("shift", "flip"),
+    "learner.weak.shift": number(least=0, most=1),
+    "learner.weak.flip": number(least=0, most=1),
+    "learner.strong": keys.settings(*_STRONG),
+    **{f"learner.strong.{name}": rule for name, rule in _STRONG.items()},
     "learner.by_data": keys.mapping,
     "learner.by_data.small_below": whole(0),
     "learner.one_cycle.pct_start": probability,

@@ -17,6 +17,7 @@ from alframe.learner.learner import CNNLearner
 from alframe.learner.module import Classifier
 from alframe.learner.networks import FastCNN, LeNet5, PublishedCNN, resnet18
 from alframe.learner.recipes.consistency import ConsistencyClassifier, ConsistencyRecipe
+from alframe.learner.recipes.photographs import PhotographClassifier, PhotographRecipe
 from alframe.learner.recipes.supervised import SupervisedRecipe
 
 __all__ = [
@@ -28,6 +29,8 @@ __all__ = [
     "FitInputs",
     "FitJob",
     "LeNet5",
+    "PhotographClassifier",
+    "PhotographRecipe",
     "PublishedCNN",
     "Recipe",
     "ReferenceEngine",

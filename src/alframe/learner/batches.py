@@ -137,7 +137,10 @@ ROWS = 64  # steps of `ConsistencyBatches` that are drawn and moved at once
 
 @dataclass(eq=False)
 class ConsistencyBatches:
-    """Endless (labelled images, labels, pool images); the pool part is None when the pool is empty."""
+    """Endless (labelled images, labels, pool images); the pool part is None when the pool is empty.
+
+    With `with_index` a batch has a fourth part: the indices of the pool images, or None.
+    """
 
     bank: Bank
     index_L: Tensor
@@ -146,6 +149,7 @@ class ConsistencyBatches:
     batch_size: int
     pool_batch_size: int
     generator: torch.Generator
+    with_index: bool = False
 
     def tables(self) -> Iterator[BatchTable]:
         """Yield endless tables: labelled indices, labels and, unless the pool is empty, pool indices."""
@@ -154,13 +158,16 @@ class ConsistencyBatches:
             columns = zip(*islice(rows, ROWS), strict=True)
             yield BatchTable(tuple(torch.stack(column) for column in columns), last=self.batch_size)
 
-    def load(self, *row: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
-        """Return (labelled images, labels, pool images or None)."""
+    def load(self, *row: Tensor) -> tuple[Tensor | None, ...]:
+        """Return (labelled images, labels, pool images or None), and with `with_index` the pool indices."""
+        device = self.bank.device
         index_B, label_B, *pool = row
-        pool_image_B = self.bank.take(pool[0]) if pool else None
-        return self.bank.take(index_B), label_B.to(self.bank.device), pool_image_B
+        parts = [self.bank.take(index_B), label_B.to(device), self.bank.take(pool[0]) if pool else None]
+        if self.with_index:
+            parts.append(pool[0].to(device) if pool else None)
+        return tuple(parts)
 
-    def __iter__(self) -> Iterator[tuple[Tensor, Tensor, Tensor | None]]:
+    def __iter__(self) -> Iterator[tuple[Tensor | None, ...]]:
         for table in self.tables():
             columns = [column.to(self.bank.index_device) for column in table.columns]
             for row in zip(*columns, strict=True):

@@ -1,12 +1,14 @@
 """A plain LightningModule: cross-entropy on (images, labels). Any Trainer fits it; subclass it for more."""
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, Literal
 
 import pytorch_lightning as pl
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from alframe.data.image_bank import Bank
 
 OptimizerFactory = Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer]
 
@@ -27,6 +29,18 @@ class Normalize(nn.Module):
         """Return (B, channels, height, width) float32, (image - mean) / std."""
         x = image_B.to(self.scale.dtype, memory_format=torch.channels_last)
         return x.mul_(self.scale).sub_(self.shift)
+
+
+def scaling(inputs: Literal["unit", "standard"], bank: Bank, index_N: Tensor) -> Normalize:
+    """Return the map from pixels to a network's input.
+
+    Args:
+        inputs: "unit" divides pixels by 255; "standard" standardises each channel by the images `index_N`.
+    """
+    if inputs == "standard":
+        return Normalize(*bank.channel_statistics(index_N))
+    n_channels = bank.image_shape[0]
+    return Normalize(torch.zeros(n_channels), torch.full((n_channels,), 255.0))
 
 
 class Classifier(pl.LightningModule):
@@ -98,7 +112,7 @@ class Classifier(pl.LightningModule):
 
     def configure_optimizers(self) -> Any:
         """Return the optimizer of the network's parameters, with the one-cycle schedule if there is one."""
-        optimizer = self._optimizer(list(self.network.parameters()))
+        optimizer = self._optimizer([each for each in self.network.parameters() if each.requires_grad])
         if self._one_cycle is None:
             return optimizer
         scheduler = torch.optim.lr_scheduler.OneCycleLR(

@@ -55,8 +55,8 @@ class RandomDeformation(nn.Module):
         self._flip = flip
         self.register_buffer("limits", torch.tensor(limits, device=device))
         self.register_buffer("fill", fill)
-        self.register_buffer("x", _pixel_centres(width).to(device))
-        self.register_buffer("y", _pixel_centres(height).to(device))
+        self.register_buffer("x", pixel_centres(width, device))
+        self.register_buffer("y", pixel_centres(height, device))
         fields = _bends(elastic, height, width, generator) if elastic else None
         self.register_buffer("fields", fields, persistent=False)
 
@@ -73,18 +73,16 @@ class RandomDeformation(nn.Module):
         if self._flip:  # the first column multiplies x of the output
             mirrored = torch.rand(size, generator=self._generator, device=device) < self._flip
             theta[:, :, 0] *= torch.where(mirrored, -1.0, 1.0)[:, None]
-        # Two outer sums instead of a matrix product per pixel.
-        along_x = self.x[None, :, None] * theta[:, None, :, 0]
-        along_y = self.y[None, :, None] * theta[:, None, :, 1] + theta[:, None, :, 2]
-        grid = along_x[:, None] + along_y[:, :, None]
+        grid = affine_grid(theta, self.y, self.x)
         if self.fields is not None:
             drawn = torch.randint(len(self.fields), (size,), generator=self._generator, device=device)
             grid += self.fields[drawn]
         return grid
 
 
-def _pixel_centres(side: int) -> Tensor:
-    return (torch.arange(side) * 2 + 1) / side - 1
+def pixel_centres(side: int, device: torch.device) -> Tensor:
+    """Return (side,) float32: the centres of the pixels along a side that reaches from -1 to 1."""
+    return (torch.arange(side, device=device) * 2 + 1) / side - 1
 
 
 def _bends(deviation: float, height: int, width: int, generator: torch.Generator) -> Tensor:
@@ -113,3 +111,16 @@ def affine_matrices(amounts_B6: Tensor) -> Tensor:
     top = torch.stack([cos * scale_x, (shear * cos - sin) * scale_x, shift_x], dim=1)
     bottom = torch.stack([sin * scale_y, (cos + shear * sin) * scale_y, shift_y], dim=1)
     return torch.stack([top, bottom], dim=1)
+
+
+def affine_grid(theta_B23: Tensor, y_H: Tensor, x_W: Tensor) -> Tensor:
+    """Return (B, H, W, 2), the input coordinates of each output pixel, by the matrices of `affine_matrices`.
+
+    The same as torch's `affine_grid`, by two outer sums instead of a matrix product per pixel.
+
+    Args:
+        theta_B23: (B, 2, 3). y_H, x_W: the output coordinates, see `pixel_centres`.
+    """
+    along_x = x_W[None, :, None] * theta_B23[:, None, :, 0]
+    along_y = y_H[None, :, None] * theta_B23[:, None, :, 1] + theta_B23[:, None, :, 2]
+    return along_x[:, None] + along_y[:, :, None]

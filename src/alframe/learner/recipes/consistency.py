@@ -9,6 +9,7 @@ Valpola, Mean teachers, NeurIPS 2017).
 """
 
 import math
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -35,7 +36,7 @@ class ConsistencyClassifier(Classifier):
         network: nn.Module,
         normalize: nn.Module,
         optimizer: OptimizerFactory,
-        augment: nn.Module,
+        augment: nn.Module | None,
         one_cycle: dict[str, Any] | None,
         *,
         average_decay: float,
@@ -77,10 +78,19 @@ class ConsistencyClassifier(Classifier):
             confidence_B, target_B = self.average(x_pool).softmax(dim=1).max(dim=1)
         both = torch.cat([x, x_pool]).contiguous(memory_format=torch.channels_last)
         logits_BC = self.network(self.augment(both))
-        labelled_loss = F.cross_entropy(logits_BC[: len(x)], label_B)
-        pool_loss_B = F.cross_entropy(logits_BC[len(x) :], target_B, reduction="none")
-        pool_loss = (pool_loss_B * (confidence_B > self._confident)).mean()
-        return labelled_loss + self._weight * pool_loss
+        return self.loss(logits_BC, label_B, target_B, confidence_B > self._confident)
+
+    def loss(self, logits_BC: Tensor, label_B: Tensor, target_B: Tensor, teaches_B: Tensor) -> Tensor:
+        """Return labelled cross-entropy + weight * pool cross-entropy, in nats.
+
+        Args:
+            logits_BC: of the labelled images, then of the pool images. label_B: of the former.
+            target_B, teaches_B: of the latter, their pseudo-labels and whether they count.
+        """
+        n = len(label_B)
+        labelled_loss = F.cross_entropy(logits_BC[:n], label_B)
+        pool_loss_B = F.cross_entropy(logits_BC[n:], target_B, reduction="none")
+        return labelled_loss + self._weight * (pool_loss_B * teaches_B).mean()
 
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
         """Move the averaged weights and statistics towards the network's."""
@@ -88,8 +98,8 @@ class ConsistencyClassifier(Classifier):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ConsistencyRecipe:
-    """Trains a number of steps on labels and pool together, with a one-cycle learning rate.
+class PoolRecipe(ABC):
+    """What recipes share that train a number of steps on labels and pool together.
 
     Attributes:
         optimizer: makes the optimizer from the parameters.
@@ -98,8 +108,6 @@ class ConsistencyRecipe:
             pool, wrong pseudo-labels included. None for no limit.
         batch_size, pool_batch_size: labelled and pool images per step.
         average_decay, confident, weight: see `ConsistencyClassifier`.
-        one_cycle: options of torch's OneCycleLR.
-        augment: limits of `RandomDeformation`.
         auto_labels: "train" uses auto-labels like hand labels; "consistency" treats their images as part of
             the pool and uses only hand labels.
     """
@@ -111,8 +119,6 @@ class ConsistencyRecipe:
     average_decay: float
     confident: float
     weight: float
-    one_cycle: dict[str, Any]
-    augment: dict[str, float]
     steps_growth: int
     max_pool_passes: float | None
     auto_labels: Literal["train", "consistency"]
@@ -120,6 +126,51 @@ class ConsistencyRecipe:
     def normalize(self, bank: Bank, index_N: Tensor) -> nn.Module:
         """Return the per-channel standardisation by the trial's own images."""
         return Normalize(*bank.channel_statistics(index_N))
+
+    @abstractmethod
+    def module(self, network: nn.Module, inputs: FitInputs, pool_P: Tensor) -> Classifier:
+        """Return the LightningModule of a fit; `pool_P` are the indices of the pool."""
+
+    def batches(
+        self, bank: Bank, index_L: Tensor, label_L: Tensor, pool_P: Tensor, seed: int
+    ) -> ConsistencyBatches:
+        """Return the batches of a fit, in an order drawn from `seed`."""
+        generator = torch.Generator().manual_seed(seed)
+        sizes = self.batch_size, self.pool_batch_size
+        return ConsistencyBatches(bank, index_L, label_L, pool_P, *sizes, generator)
+
+    def job(self, network: nn.Module, inputs: FitInputs) -> FitJob:
+        """Return the fit of one round."""
+        labelled, bank = inputs.labelled, inputs.bank
+        trusted_L = labelled.hand_L if self.auto_labels == "consistency" else torch.ones_like(labelled.hand_L)
+        index_L, label_L = labelled.index_L[trusted_L], labelled.label_L[trusted_L]
+        pool_P = torch.cat([labelled.pool_P, labelled.index_L[~trusted_L]])
+        return FitJob(
+            module=self.module(network, inputs, pool_P),
+            n_labelled=len(index_L),
+            batches=self.batches(bank, index_L, label_L, pool_P, inputs.batches_seed),
+            max_steps=self._steps(inputs, len(pool_P), len(labelled.pool_P) + len(labelled)),
+            program=("consistency", id(self), id(bank), bool(len(pool_P) and self.pool_batch_size)),
+        )
+
+    def _steps(self, inputs: FitInputs, n_pool: int, n_samples: int) -> int:
+        steps = inputs.steps or self.steps + self.steps_growth * (inputs.round - 1)
+        if self.max_pool_passes is None or n_pool == 0 or self.pool_batch_size == 0:
+            return steps
+        return min(steps, max(1, math.ceil(self.max_pool_passes * n_samples / self.pool_batch_size)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConsistencyRecipe(PoolRecipe):
+    """Trains on labels and pool together, with deformed images and a one-cycle learning rate.
+
+    Attributes:
+        one_cycle: options of torch's OneCycleLR.
+        augment: limits of `RandomDeformation`.
+    """
+
+    one_cycle: dict[str, Any]
+    augment: dict[str, float]
 
     def alter(self, bank: Bank, normalize: nn.Module, seed: int, strength: float = 1.0) -> RandomDeformation:
         """Return the module that alters normalised images; `strength` scales all limits but `flip`."""
@@ -132,41 +183,15 @@ class ConsistencyRecipe:
             generator=torch.Generator(bank.device).manual_seed(seed),
         )
 
-    def job(self, network: nn.Module, inputs: FitInputs) -> FitJob:
-        """Return the fit of one round."""
-        labelled, bank = inputs.labelled, inputs.bank
-        trusted_L = labelled.hand_L if self.auto_labels == "consistency" else torch.ones_like(labelled.hand_L)
-        batches = ConsistencyBatches(
-            bank,
-            labelled.index_L[trusted_L],
-            labelled.label_L[trusted_L],
-            torch.cat([labelled.pool_P, labelled.index_L[~trusted_L]]),
-            self.batch_size,
-            self.pool_batch_size,
-            torch.Generator().manual_seed(inputs.batches_seed),
-        )
-        module = ConsistencyClassifier(
+    def module(self, network: nn.Module, inputs: FitInputs, pool_P: Tensor) -> ConsistencyClassifier:
+        """Return the LightningModule of a fit."""
+        return ConsistencyClassifier(
             network,
             inputs.normalize,
             self.optimizer,
-            self.alter(bank, inputs.normalize, inputs.augment_seed),
+            self.alter(inputs.bank, inputs.normalize, inputs.augment_seed),
             self.one_cycle,
             average_decay=self.average_decay,
             confident=self.confident,
             weight=self.weight,
         )
-        n_pool = len(labelled.pool_P) + int((~trusted_L).sum())
-        steps = self._steps(inputs, n_pool, len(labelled.pool_P) + len(labelled))
-        return FitJob(
-            module=module,
-            n_labelled=int(trusted_L.sum()),
-            batches=batches,
-            max_steps=steps,
-            program=("consistency", id(self), id(bank), bool(n_pool and self.pool_batch_size)),
-        )
-
-    def _steps(self, inputs: FitInputs, n_pool: int, n_samples: int) -> int:
-        steps = inputs.steps or self.steps + self.steps_growth * (inputs.round - 1)
-        if self.max_pool_passes is None or n_pool == 0 or self.pool_batch_size == 0:
-            return steps
-        return min(steps, max(1, math.ceil(self.max_pool_passes * n_samples / self.pool_batch_size)))

@@ -14,7 +14,7 @@ from alframe.core.records import Labelled
 from alframe.data.image_bank import Bank
 from alframe.learner.batches import EpochBatches
 from alframe.learner.interfaces import FitInputs, FitJob
-from alframe.learner.module import Classifier, Normalize, OptimizerFactory
+from alframe.learner.module import Classifier, OptimizerFactory, scaling
 
 VALIDATION_BATCH = 512  # images per validation step
 
@@ -45,10 +45,7 @@ class SupervisedRecipe:
 
     def normalize(self, bank: Bank, index_N: Tensor) -> nn.Module:
         """Return the map from pixels to the network's input."""
-        if self.inputs == "standard":
-            return Normalize(*bank.channel_statistics(index_N))
-        n_channels = bank.image_shape[0]
-        return Normalize(torch.zeros(n_channels), torch.full((n_channels,), 255.0))
+        return scaling(self.inputs, bank, index_N)
 
     def job(self, network: nn.Module, inputs: FitInputs) -> FitJob:
         """Return the fit of one round."""

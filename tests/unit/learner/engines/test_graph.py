@@ -36,6 +36,7 @@ from tests.support.graph_cases import (
     epochs,
     make_images,
     normed,
+    photographs,
     plain_job,
     run_rounds,
     supervised,
@@ -50,12 +51,14 @@ def fits(cpu):
     return run
 
 
+colourful = partial(Smooth, 3)
 CASES = {
     "epochs, the last batch padded and masked": (supervised, Dense),
     "dropout, batches that divide the labels": (supervised, partial(Dense, 0.3)),
     "batch norm, the last batch cut": (supervised, normed),
     "a number of epochs, SGD with momentum": (epochs, Dense),
     "consistency, one cycle, averaged network": (decided, Smooth),
+    "photographs, cosine, curriculum": (photographs, colourful),
 }
 
 
