@@ -1,7 +1,8 @@
 """Frozen encoders, which turn each image into a vector once, and the store that keeps the vectors.
 
 - `encoder.py`: the records `Encoder` and `Preprocessing`.
-- `vectors.py`: the vectors of all samples, in memory or in files. `vector_bank.py`: the learner's bank of them.
+- `vectors.py`: the vectors of all samples, in memory or in files. `vector_bank.py`: the learner's bank.
+- `prepare.py`: an image as the input of a network. `runtime.py`: what runs the network.
 """
 
 from alframe.embedding.encoder import Encoder, Preprocessing
