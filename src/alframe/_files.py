@@ -94,7 +94,7 @@ def lock(file: IO[Any], *, shared: bool = False) -> bool:
     return True
 
 
-def wait_for_lock(file: IO[Any]) -> None:
-    """Wait until no other process holds the lock of a file, then lock it."""
+def wait_for_lock(file: IO[Any], *, shared: bool = False) -> None:
+    """Wait until no other process holds the lock of a file, then lock it; `shared` as in `lock`."""
     if fcntl is not None:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        fcntl.flock(file, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)

@@ -41,7 +41,8 @@ _OF_A_PATH = {
     errno.ELOOP: "a link that leads to itself",
     errno.ENAMETOOLONG: "the name is too long",
 }
-PASSING = frozenset(_OF_A_PATH.values())  # reasons that are not remembered
+CHANGES = "it changes while it is read"
+PASSING = frozenset([*_OF_A_PATH.values(), CHANGES])  # reasons that are not remembered
 
 
 class Unreadable(Exception):

@@ -7,10 +7,8 @@ directory, so that a trial that waits for answers does not decode them at each s
 import os
 import warnings
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -22,13 +20,12 @@ from alframe.data.damage import Unreadable
 from alframe.data.grey_range import GreyRange
 from alframe.data.memory_map import MappedImages
 from alframe.data.path_text import shown_path, spread
-from alframe.data.patient_pillow import patient_pillow
 from alframe.data.photograph import Pixels, read_pixels
 from alframe.data.pixel_file import PixelFile
+from alframe.data.reading_threads import in_threads
 from alframe.data.shared_range import SharedRange
 
 IN_MEMORY_BYTES = 2**30  # images of together more bytes stay in their file
-AHEAD = 4  # images that are read or wait, for each thread
 LOOKED_AT, LOOKED_AT_SIDE = 256, 128  # images whose grey levels are counted, and pixels a side of each
 Progress = Callable[[str, int, int | None], None]
 """Called with (stage, done, total); total is None if it is not known."""
@@ -174,8 +171,7 @@ def _decode(
     grey_range: GreyRange,
     progress: Progress,
 ) -> None:
-    """Decode the images of some rows in threads; Pillow's decoders let other threads run."""
-    n_threads = os.cpu_count() or 1
+    """Decode the images of some rows in threads."""
 
     def read(row: int) -> Pixels | str:
         path = images.paths[row]
@@ -185,27 +181,6 @@ def _decode(
         except Unreadable as error:
             return str(error)
 
-    with patient_pillow(), ThreadPoolExecutor(n_threads, thread_name_prefix="alframe-decoder") as threads:
-        try:
-            _in_order(threads, read, wanted, store, grey_range, progress, AHEAD * n_threads)
-        except BaseException:
-            threads.shutdown(cancel_futures=True)
-            raise
-
-
-def _in_order(
-    threads: ThreadPoolExecutor,
-    read: Callable[[int], Any],
-    wanted: Sequence[int],
-    store: PixelFile,
-    grey_range: GreyRange,
-    progress: Progress,
-    ahead: int,
-) -> None:
-    waiting = [threads.submit(read, row) for row in wanted[:ahead]]
-    for done, row in enumerate(wanted, start=1):
-        result = waiting.pop(0).result()
-        if done - 1 + ahead < len(wanted):
-            waiting.append(threads.submit(read, wanted[done - 1 + ahead]))
+    for done, (row, result) in enumerate(in_threads(read, wanted, os.cpu_count() or 1), start=1):
         store.write(row, result, grey_range)
         progress("read", done, len(wanted))

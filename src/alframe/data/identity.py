@@ -54,15 +54,31 @@ def content_digest(dataset: "ImageDataset", index: int) -> str:
         TrialError: the disk has failed.
     """
     if dataset.paths_N is None:
-        return _row_digest(torch.as_tensor(dataset.images_N[index]).numpy())
-    digest, path = hashlib.blake2b(digest_size=DIGEST_BYTES), dataset.paths_N[index]
+        return array_digest(torch.as_tensor(dataset.images_N[index]).numpy()).hex()
+    path = dataset.paths_N[index]
     try:
-        with path.open("rb") as file:
-            while part := file.read(2**20):
-                digest.update(part)
+        return file_digest(path).hex()
     except OSError as error:
         raise unread(path, error, len(dataset)) from error
-    return digest.hexdigest()
+
+
+def file_digest(path: Path) -> bytes:
+    """Return the digest (BLAKE2b, 16 bytes) of a file's bytes.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    digest = hashlib.blake2b(digest_size=DIGEST_BYTES)
+    with path.open("rb") as file:
+        while part := file.read(2**20):
+            digest.update(part)
+    return digest.digest()
+
+
+def array_digest(image_CHW: np.ndarray[Any, Any]) -> bytes:
+    """Return the digest (BLAKE2b, 16 bytes) of an array's shape and bytes."""
+    content = repr(image_CHW.shape).encode() + image_CHW.tobytes()
+    return hashlib.blake2b(content, digest_size=DIGEST_BYTES).digest()
 
 
 def unread(path: Path, error: OSError, n: int) -> UnreadableImages | TrialError:
@@ -74,8 +90,3 @@ def unread(path: Path, error: OSError, n: int) -> UnreadableImages | TrialError:
 def content_digests(dataset: "ImageDataset") -> list[str]:
     """Return `content_digest` of all images; for files, each of them is read."""
     return [content_digest(dataset, index) for index in range(len(dataset))]
-
-
-def _row_digest(image_CHW: np.ndarray[Any, Any]) -> str:
-    content = repr(image_CHW.shape).encode() + image_CHW.tobytes()
-    return hashlib.blake2b(content, digest_size=DIGEST_BYTES).hexdigest()

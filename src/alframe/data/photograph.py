@@ -5,9 +5,10 @@ frames or pages the first one is taken.
 """
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from alframe.data.patient_pillow import patient_pillow
 
 MAX_BYTES = 2**30  # of one decoded image; larger ones are named among the unreadable
 LARGE_PIXELS = 2**25  # larger images are decoded one at a time
+Box = tuple[float, float, float, float]
 _DEEP = ("I", "I;16", "I;16B", "I;16L", "I;16N", "F")
 _GREY = ("1", "L", "LA", "La", *_DEEP)
 _WITH_FRAMES = ("GIF", "TIFF", "WEBP", "PNG", "AVIF")  # an MPO's other frames are the camera's previews
@@ -52,10 +54,12 @@ class Pixels:
     Attributes:
         image_CHW: (channels, height, width) uint8.
         seen: the range of its values, if they have more than 8 bits.
+        is_grey: the file has no colour.
     """
 
     image_CHW: np.ndarray[Any, Any]
     seen: GreyRange
+    is_grey: bool
 
 
 def read_header(file: Path) -> Header:
@@ -88,16 +92,53 @@ def read_pixels(file: Path, size: tuple[int, int], channels: int, grey_range: Gr
         Unreadable: the file cannot be read as a whole.
         TrialError: the disk or the memory has failed.
     """
+    return read_part(file, size, channels, grey_range, _whole, Image.Resampling.BILINEAR)
+
+
+def _whole(height: int, width: int) -> Box:
+    return 0.0, 0.0, width, height
+
+
+def read_part(
+    file: Path,
+    size: tuple[int, int],
+    channels: int,
+    grey_range: GreyRange,
+    box_of: Callable[[int, int], Box],
+    resampling: Image.Resampling,
+) -> Pixels:
+    """Return a part of an image scaled to `size`, (height, width), with 1 or 3 channels.
+
+    Args:
+        box_of: returns the part of an image of a height and a width: its left, upper, right and lower end.
+        resampling: of the scaling.
+
+    Raises:
+        Unreadable: the file cannot be read as a whole.
+        TrialError: the disk or the memory has failed.
+    """
     height, width = size
     with _opened(file) as image:
-        # A JPEG is decoded at half, a quarter or an eighth, but at twice the size at least.
-        image.draft(None, (2 * max(size), 2 * max(size)))
+        is_grey = _is_grey(image)
+        _draft(image, size, box_of)
         with _loaded(image):
             upright, seen = _upright(image, grey_range)
-            small = upright.resize((width, height), Image.Resampling.BILINEAR, reducing_gap=3.0)
+            box = box_of(upright.height, upright.width)
+            small = upright.resize((width, height), resampling, box, reducing_gap=3.0)
             scaled = _on_white(small).convert("L" if channels == 1 else "RGB")
     image_HWC = np.asarray(scaled).reshape(height, width, channels)
-    return Pixels(image_CHW=np.array(image_HWC.transpose(2, 0, 1), order="C"), seen=seen)
+    image_CHW = np.array(image_HWC.transpose(2, 0, 1), order="C")
+    return Pixels(image_CHW=image_CHW, seen=seen, is_grey=is_grey)
+
+
+def _draft(image: Image.Image, size: tuple[int, int], box_of: Callable[[int, int], Box]) -> None:
+    """Let a JPEG be decoded at half, a quarter or an eighth, but at twice the wanted size at least."""
+    if image.format not in ("JPEG", "MPO"):
+        return
+    high, wide = image.size if _orientation(image) >= 5 else image.size[::-1]
+    left, top, right, bottom = box_of(high, wide)
+    shorter = ceil(2 * max(size) * min(high / (bottom - top), wide / (right - left)))
+    image.draft(None, (shorter, shorter))
 
 
 def read_whole(file: Path, longest: int, grey_range: GreyRange) -> Image.Image:

@@ -33,7 +33,7 @@ def scale(image_B: Tensor, preprocessing: Preprocessing) -> Tensor:
 
     resized = vision.resize(
         image_B.cpu(),
-        list(_scaled(image_B.shape[2], image_B.shape[3], preprocessing)),
+        list(scaled_size(image_B.shape[2], image_B.shape[3], preprocessing)),
         interpolation=InterpolationMode(preprocessing.interpolation),
         antialias=True,
     )
@@ -49,14 +49,14 @@ def normalise(pixel_B: Tensor, preprocessing: Preprocessing) -> Tensor:
     return pixel_B.to(torch.float32, memory_format=torch.contiguous_format).sub_(mean).div_(std)
 
 
-def _scaled(height: int, width: int, preprocessing: Preprocessing) -> tuple[int, int]:
+def scaled_size(height: int, width: int, preprocessing: Preprocessing) -> tuple[int, int]:
     """Return (height, width) of a scaled image before the crop.
 
     >>> cropped = Preprocessing(
     ...     size=(224, 224), crop_share=0.875, keep_shape=True, interpolation="bicubic",
     ...     mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5),
     ... )
-    >>> _scaled(300, 400, cropped)
+    >>> scaled_size(300, 400, cropped)
     (256, 341)
     """
     # 1e-6: 224 / (224 / 232) is 232 but for rounding.

@@ -60,7 +60,7 @@ class VectorBank:
         return self._bank.take(index_B)
 
     def stream(self, index_P: Tensor, batch_size: int) -> Iterator[Tensor]:
-        """Yield the vectors of `index_P` (int64, CPU) in that order, `batch_size` at a time, on the device."""
+        """Yield the vectors of `index_P` (int64, CPU) in order, `batch_size` at a time, on the device."""
         return self._bank.stream(index_P, batch_size)
 
     def cropped(self, pixels: int) -> Self:

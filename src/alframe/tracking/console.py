@@ -13,10 +13,10 @@ from alframe.core.reports import RoundReport
 from alframe.tracking.base import Outcome, TrialInfo
 from alframe.tracking.console_check import advice_lines
 from alframe.tracking.console_summary import closing_summary
-from alframe.tracking.reading_lines import ReadingLines
+from alframe.tracking.reading_lines import VERBS, ReadingLines
 
 _COLUMNS = "round    hand    auto    left   hand %  wrong %  test acc %    time"
-_STAGES = {"train": "training", "score": "scoring", "read": "reading images"}
+_STAGES = {"train": "training", "score": "scoring", "read": "reading images", "encode": "encoding images"}
 
 
 class ConsoleTracker:
@@ -72,11 +72,12 @@ class ConsoleTracker:
     def progress(self, stage: str, done: int, total: int | None) -> None:
         """Move the bar. The learner calls this at every step."""
         if not self._wants_bar:
-            if stage == "read" and total and self._title is None:
-                for line in self._reading.lines(done, total):
+            if stage in VERBS and total and self._title is None:
+                for line in self._reading.lines(stage, done, total):
                     self._print(line)
             return
-        if self._stage != (self._round, stage):
+        begins_anew = stage in VERBS and self._bar is not None and done < self._bar.n  # the test set
+        if self._stage != (self._round, stage) or begins_anew:
             self._close_bar()
             self._stage = (self._round, stage)
             self._bar = tqdm(
@@ -86,7 +87,9 @@ class ConsoleTracker:
                 file=sys.stderr,
                 dynamic_ncols=True,
                 mininterval=0.2,
-                bar_format="{desc} {percentage:3.0f} %|{bar}| {n_fmt}/{total_fmt}, {remaining}"
+                unit=" images",
+                bar_format="{desc} {percentage:3.0f} %|{bar}| {n_fmt}/{total_fmt}, "
+                + ("{rate_noinv_fmt}, {remaining} left" if stage in VERBS else "{remaining}")
                 if total
                 else "{desc} {n_fmt} steps, {elapsed} so far",
             )

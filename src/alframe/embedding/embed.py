@@ -1,0 +1,189 @@
+"""Filling a store with the vectors of a data set's images, and reading them.
+
+Axes: N all samples, Q the wanted ones, B a batch, D the features.
+"""
+
+import time
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from alframe.core.errors import DataError, DataWarning, TrialError
+from alframe.data.banks import Images
+from alframe.data.decoded import DecodedImages, Progress, UnreadableImages
+from alframe.embedding.array_source import ArraySource
+from alframe.embedding.encoder import Encoder
+from alframe.embedding.file_source import FileSource
+from alframe.embedding.runtime import make_runtime
+from alframe.embedding.segment import Array
+from alframe.embedding.source import Batch, Source
+from alframe.embedding.store import Store
+from alframe.embedding.store_writer import Shard, writing
+from alframe.embedding.vectors import Vectors
+
+BATCH_CPU, BATCH_GPU = 32, 256
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Filled:
+    """A store that has the vectors of some samples.
+
+    Attributes:
+        store: of the encoder.
+        row_Q: int64, the row of each wanted sample, -1 if its file is lost or cannot be read.
+        n_new: vectors that were made now. seconds: that took.
+        reasons: why some files cannot be read, by file.
+    """
+
+    store: Store
+    row_Q: Tensor
+    n_new: int
+    seconds: float
+    reasons: dict[Path, str]
+
+
+def embedded(
+    images_N: Images,
+    encoder: Encoder,
+    *,
+    folder: Path,
+    index: Tensor,
+    device: torch.device,
+    runtime: str,
+    progress: Progress,
+) -> Vectors:
+    """Return the vectors of all samples. Those of `index` that the store lacks are made now.
+
+    Args:
+        images_N: of all samples. encoder: turns them into vectors.
+        folder: of the encoder's store. index: int64, ascending: the samples that are wanted; the vectors of
+            the others are zeros.
+        device: of the encoder. runtime: as in `make_runtime`.
+        progress: called with ("encode", done, total) while images are encoded.
+
+    Raises:
+        UnreadableImages: some files cannot be read. All others are encoded and kept.
+        DataError: the encoder gives a vector that has NaN or infinity.
+        TrialError: the disk is full or has failed; what is encoded is kept.
+    """
+    filled = fill(
+        images_N, encoder, folder=folder, index=index, device=device, runtime=runtime, progress=progress
+    )
+    if filled.reasons:
+        raise UnreadableImages(filled.reasons, len(images_N))
+    row_N = torch.full((len(images_N),), -1)
+    row_N[index] = filled.row_Q
+    return filled.store.vectors(row_N)
+
+
+def fill(
+    images_N: Images,
+    encoder: Encoder,
+    *,
+    folder: Path,
+    index: Tensor,
+    device: torch.device,
+    runtime: str,
+    progress: Progress,
+    shard: Shard | None = None,
+) -> Filled:
+    """Make the vectors that a store lacks, as `embedded` does; unreadable files raise no error.
+
+    Args:
+        shard: makes only those of this part of `index`, beside other processes.
+    """
+    begun, store = time.monotonic(), Store(folder, encoder.n_features)
+    index = index if shard is None else index[shard[0] :: shard[1]]
+    source = _source(images_N, index, encoder, device, store)
+    n_new, wanted = 0, _missing(store, source)
+    if wanted:
+        _tell_grey(images_N)
+        with writing(store, shard) as writer:
+            run = _Run(encoder, device, runtime, source)
+            before: list[int] = []
+            while wanted := _missing(store, source):
+                if wanted == before:
+                    raise TrialError(f"{store.folder}: expected the vectors that were just written.")
+                for batch in source.batches(wanted, run.batch_size, writer):
+                    for digest, vector in zip(batch.digest_B, run(batch), strict=True):
+                        writer.add(digest, vector)
+                    n_new += len(batch.digest_B)
+                    progress("encode", batch.n_done, len(wanted))
+                writer.flush()
+                store.refresh()
+                before = wanted
+    _settle(images_N, source)
+    return Filled(
+        store=store,
+        row_Q=store.find(source.digests()),
+        n_new=n_new,
+        seconds=time.monotonic() - begun,
+        reasons=source.reasons,
+    )
+
+
+class _Run:
+    """Runs an encoder, which is loaded with the first batch."""
+
+    def __init__(self, encoder: Encoder, device: torch.device, runtime: str, source: Source) -> None:
+        self._encoder, self._device, self._runtime, self._source = encoder, device, runtime, source
+        self._run = make_runtime(encoder, device, runtime)
+        self.batch_size = BATCH_CPU if device.type == "cpu" else BATCH_GPU
+
+    def __call__(self, batch: Batch) -> Array:
+        """Return (B, D) float16 on the CPU.
+
+        Raises:
+            DataError: a vector has NaN or infinity.
+        """
+        if not batch.digest_B:
+            return np.empty((0, self._encoder.n_features), np.float16)
+        vector_BD = self._run(batch.input_B)
+        if self._encoder.mirrored:
+            vector_BD = (vector_BD + self._run(batch.input_B.flip(3))) / 2
+        half_BD = vector_BD.to(torch.float16).cpu()
+        wrong = (~half_BD.isfinite().all(1)).nonzero().flatten().tolist()
+        if wrong:
+            raise DataError(
+                f"encoder: expected finite numbers below 65,504, but {self._encoder.name} gives others for "
+                f"{self._source.name(batch.position_B[wrong[0]])}. Leave this image out, or choose another "
+                "encoder."
+            )
+        return half_BD.numpy()
+
+
+def _source(
+    images_N: Images, index: Tensor, encoder: Encoder, device: torch.device, store: Store
+) -> ArraySource | FileSource:
+    if isinstance(images_N, DecodedImages):
+        return FileSource(images_N, index, encoder.preprocessing, device, store)
+    return ArraySource(images_N, index, encoder.preprocessing, device)
+
+
+def _missing(store: Store, source: Source) -> list[int]:
+    """Return the positions of the samples to read: each content once, as far as it is known."""
+    digest_Q = source.digests()
+    lacking = (store.find(digest_Q).numpy() < 0) & source.can_be_read()
+    unknown = lacking & (digest_Q == b"")
+    known = np.flatnonzero(lacking & ~unknown)
+    first = known[np.unique(digest_Q[known], return_index=True)[1]]
+    return sorted([*np.flatnonzero(unknown).tolist(), *first.tolist()])
+
+
+def _settle(images_N: Images, source: ArraySource | FileSource) -> None:
+    """Scale test images by the range that the images were scaled by."""
+    if isinstance(images_N, DecodedImages) and isinstance(source, FileSource) and not images_N.is_test:
+        images_N.shared.settle(source.grey_range)
+
+
+def _tell_grey(images_N: Images) -> None:
+    if images_N.shape[1] == 1:
+        warnings.warn(
+            "encoder: the images are grey. The encoder gets each one as red, green and blue.",
+            DataWarning,
+            stacklevel=4,
+        )
