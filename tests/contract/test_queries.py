@@ -29,6 +29,8 @@ LABELLED = {"labelled_features": "features_LD", "labelled_log_probs": "log_probs
 NEEDS = {*FIELDS, *LABELLED}
 # Strategies that are deterministic if no two samples are equal.
 DETERMINISTIC = {"bald", "coreset", "kcentergreedy", "least_confidence", "variation_ratio", "vote_entropy"}
+# Settings that make a strategy cheap to test.
+CHEAPER = {"refine": {"rounds": 1, "batches": 1}}
 
 
 def node(name: str) -> dict[str, Any]:
@@ -38,7 +40,7 @@ def node(name: str) -> dict[str, Any]:
 def made(name: str, **changes: Any) -> QueryStrategy:
     amount = ("share", "num", "default_share", "default_at_least", "share_of")
     kept = {key: value for key, value in node(name).items() if key not in amount}
-    return instantiate("query", {**kept, **changes}, [])
+    return instantiate("query", {**kept, **CHEAPER.get(name, {}), **changes}, [])
 
 
 @pytest.fixture(params=NAMES)
@@ -96,6 +98,7 @@ def ask(
 ) -> torch.Tensor:
     """Ask as the loop does: candidates first, then the strategy with the fields that it declares."""
     generator, held = torch.Generator().manual_seed(seed), held or labelled()
+    strategy = in_force(strategy, held)
     cheap = {"margin", "entropy"} & strategy.needs
     choose = getattr(strategy, "candidates", None)
     if choose is not None:
@@ -104,6 +107,10 @@ def ask(
         pool = pool.at(torch.isin(pool.index_P, chosen))
     held = replace(held, **{field: None for need, field in LABELLED.items() if need not in strategy.needs})
     return strategy.select(only(pool, strategy.needs), held, n, generator)
+
+
+def in_force(strategy: QueryStrategy, held: Labelled) -> QueryStrategy:
+    return strategy.in_force(held) if hasattr(strategy, "in_force") else strategy
 
 
 def only(pool: PoolScores, needs: set[str] | frozenset[str]) -> PoolScores:
@@ -251,6 +258,7 @@ def test_needs_are_scores_that_a_learner_has(strategy: QueryStrategy) -> None:
 @pytest.mark.parametrize("bad", [torch.nan, torch.inf])
 def test_scores_that_are_not_finite_are_refused_with_the_sample(strategy: QueryStrategy, bad: float) -> None:
     kind = "NaN" if bad != bad else "infinite"
+    strategy = in_force(strategy, labelled())
     for field in [FIELDS[need] for need in sorted(strategy.needs & set(FIELDS) - {"last_layer"})]:
         pool = scores(40)
         value = getattr(pool, field).clone()

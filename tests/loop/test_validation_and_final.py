@@ -16,7 +16,7 @@ from alframe.core.loop_plan import Amount, LoopPlan
 from alframe.core.records import Accepted, Labelled, PoolScores, Validation
 from alframe.core.reports import FitReport
 from alframe.oracle import SimulatedOracle
-from alframe.query import LeastConfidence
+from alframe.query import LeastConfidence, Schedule
 from alframe.query.seed_sets import FirstSeedSet
 from tests.support.settings import FREE, standard_rules
 
@@ -149,6 +149,18 @@ def test_costly_scores_are_computed_for_candidates_only() -> None:
     assert labelled.features_LD[:, 0].tolist() == labelled.index_L.tolist()
     assert labelled.log_probs_LC[:, 0].tolist() == labelled.index_L.tolist()
     assert results[1].report.hand_new == 3
+
+
+def test_only_the_needs_of_the_strategy_in_force_are_computed() -> None:
+    learner, looker = FakeLearner(), CloseLooker()
+    query = Schedule(first=looker, then=LeastConfidence(spread=1), labels_per_class=8, n_classes=2)
+    results = run(learner, query=query, stop={"share": 0, "max_rounds": 2})
+    details = [needs for _, needs in learner.looks if needs]
+    assert details == [{"features"}, {"features", "log_probs"}]  # of the first round alone
+    assert len(looker.saw) == 1
+    asked = results[-1].ledger.round_N == 2
+    left = results[1].ledger.index_unlabelled
+    assert ODDS[asked].sort().values.equal(ODDS[left].sort().values[:20])
 
 
 def test_the_final_fit_asks_nothing_and_decides_the_remainder() -> None:

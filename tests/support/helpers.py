@@ -17,9 +17,11 @@ from typing import Any
 from unittest import mock
 
 import torch
+import yaml
 
 from alframe.cli.main import main
 from alframe.config.compose import composed
+from alframe.config.validate import conf_directory
 from alframe.learner import ConsistencyRecipe
 
 # What a trial otherwise measures when it begins: it costs time, and depends on the load of the machine.
@@ -136,6 +138,12 @@ def small_recipe(**changes: Any) -> ConsistencyRecipe:
         "auto_labels": "consistency",
     }
     return ConsistencyRecipe(**{**settings, **changes})
+
+
+def file_settings(group: str, option: str) -> dict[str, Any]:
+    """Return the settings of an option's own file, without those that it shares with others."""
+    settings: dict[str, Any] = yaml.safe_load((conf_directory() / group / f"{option}.yaml").read_text())
+    return settings
 
 
 def config_of(*overrides: str) -> dict[str, Any]:

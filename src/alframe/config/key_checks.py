@@ -62,6 +62,23 @@ def _known(key: str, value: Mapping[str, Any], names: Sequence[str]) -> None:
         raise ConfigError(key, f"the settings {', '.join(names)}", ", ".join(others))
 
 
+def strategy(key: str, value: Any) -> None:
+    """Check for a query strategy: settings with a `_target_`, or an object."""
+    given = value.get("_target_") is not None if isinstance(value, Mapping) else hasattr(value, "select")
+    if not given:
+        shown = "null" if value is None else str(value)
+        hint = "Write its file's settings, such as {_target_: alframe.query.RandomQuery}."
+        raise ConfigError(key, "a query strategy", shown, hint)
+
+
+def strategies(key: str, value: Any) -> None:
+    """Check for a non-empty list of query strategies."""
+    if not isinstance(value, (list, tuple)) or not value:
+        raise ConfigError(key, "a list of query strategies", "null" if value is None else str(value))
+    for number, each in enumerate(value):
+        strategy(f"{key}[{number}]", each)
+
+
 def widths(key: str, value: Any) -> None:
     """Check for a non-empty list of whole numbers of at least 1."""
     if not isinstance(value, list) or not value or not all(_is_whole(width, 1) for width in value):

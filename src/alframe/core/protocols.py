@@ -56,8 +56,10 @@ class SeedSet(Protocol):
 class QueryStrategy(Protocol):
     """Chooses the samples to ask about next; `needs` names the optional fields of `PoolScores` that it reads.
 
-    Two methods are optional:
+    Three methods are optional:
 
+    - `in_force(labelled) -> strategy`: the strategy that asks this time, for a schedule of several. Only its
+      needs are computed, and its optional methods are called; the needs of the schedule are those of all.
     - `candidates(scores, n, generator) -> index`: the part of the pool to select from, for a method that
       does not scale to the whole pool. Its needs are computed for these samples only.
     - `value(scores) -> (P,)`: samples with a lower value are asked about sooner. With this method, the

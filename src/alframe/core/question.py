@@ -8,6 +8,7 @@ from torch import Tensor
 
 from alframe.core import spot_checks
 from alframe.core.asking import hand_label, question_of
+from alframe.core.component_check import check_component
 from alframe.core.components import Components
 from alframe.core.errors import TrialError
 from alframe.core.ledger import LabelLedger, Source
@@ -27,6 +28,7 @@ def ask(components: Components, plan: LoopPlan, state: RoundState, round: int, l
     ledger, scores, query = state.ledger, state.scores, components.query
     if query is None or len(scores) == 0:
         return state
+    query = _in_force(query, ledger)
     rest, judged = spot_checks.split(components, state)
     count = plan.question.first_count if round == 1 else plan.question.count
     wanted = max(1, count(ledger.n_samples, len(rest.scores)))
@@ -42,7 +44,8 @@ def ask(components: Components, plan: LoopPlan, state: RoundState, round: int, l
         n_selected = min(n - len(checks_Q), len(rest.scores))
         if n_selected == 0:
             return checks_Q
-        return torch.cat([_selected(components, plan, rest, n_selected, round, log), checks_Q])
+        selected_Q = _selected(components, query, plan, rest, n_selected, round, log)
+        return torch.cat([selected_Q, checks_Q])
 
     index_Q = question_of(components, ledger, "query", round, select)
     selected_Q = index_Q[among(index_Q, rest.scores.index_P)]
@@ -52,18 +55,30 @@ def ask(components: Components, plan: LoopPlan, state: RoundState, round: int, l
     return replace(state, ledger=ledger, scores=scores.without(index_Q), asked_V=asked_V)
 
 
+def _in_force(query: QueryStrategy, ledger: LabelLedger) -> QueryStrategy:
+    """Return the strategy that asks this time: the one of a schedule, or else the strategy itself."""
+    if not hasattr(query, "in_force"):
+        return query
+    strategy: QueryStrategy = query.in_force(ledger.labelled())
+    check_component("query", strategy)
+    return strategy
+
+
 def _selected(
-    components: Components, plan: LoopPlan, state: RoundState, n: int, round: int, log: RoundLog
+    components: Components,
+    query: QueryStrategy,
+    plan: LoopPlan,
+    state: RoundState,
+    n: int,
+    round: int,
+    log: RoundLog,
 ) -> Tensor:
     """Return int64, the strategy's selection of up to n samples of the pool."""
-    assert components.query is not None, "the caller checks it"
     generator = derive_generator(plan.seed, round, "query")
     with log.time_scoring():
-        candidates, labelled = _score_candidates(
-            components, components.query, state.ledger, state.scores, n, generator
-        )
-    index_Q: Tensor = checked_call("query", components.query, "select", candidates, labelled, n, generator)
-    _check_question(components.query, index_Q, candidates, n)
+        candidates, labelled = _score_candidates(components, query, state.ledger, state.scores, n, generator)
+    index_Q: Tensor = checked_call("query", query, "select", candidates, labelled, n, generator)
+    _check_question(query, index_Q, candidates, n)
     return index_Q
 
 

@@ -74,6 +74,17 @@ def unit_scale(x_PD: Tensor) -> Tensor:
     return torch.cat([((part - middle_D) / largest).float() for part in parts])
 
 
+def unit_rows(x_PD: Tensor) -> Tensor:
+    """Return (P, D) float32, the rows divided by their norms; rows of zeros stay.
+
+    >>> unit_rows(torch.tensor([[3e30, 4e30], [0.0, 0.0]])).mul(10).round().tolist()
+    [[6.0, 8.0], [0.0, 0.0]]
+    """
+    # By the largest value first, so that squares neither overflow nor vanish in float32.
+    unit_PD = x_PD / x_PD.abs().amax(dim=1, keepdim=True).clamp_min(torch.finfo(torch.float32).tiny)
+    return torch.nn.functional.normalize(unit_PD.float())
+
+
 def blocks(n_rows: int, n_columns: int) -> Iterator[slice]:
     """Yield slices of the rows, each of at most BLOCK numbers."""
     step = max(1, BLOCK // max(1, n_columns))

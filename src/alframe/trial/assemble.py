@@ -161,7 +161,7 @@ def _replaceable(
     }
     arguments: dict[str, dict[str, Any]] = {
         "initial": {"offered": offered, "amount": settings.seed_set_size},
-        "query": {"offered": {"device": compute_plan.compute.device}},
+        "query": {"offered": {"device": compute_plan.compute.device, "n_classes": dataset.n_classes}},
         "oracle": {"offered": {**offered, **(people if settings.asks_people else {})}},
     }
     parts = {

@@ -48,6 +48,8 @@ def instantiate(
         if call:
             signature.bind(**arguments)
     except (hydra.errors.InstantiationException, TypeError, ValueError) as error:
+        if isinstance(error.__cause__, ConfigError):  # of an object inside the settings
+            raise error.__cause__ from None
         reason = " ".join(str(error.__cause__ or error).split())
         key = f"settings that {node['_target_']} takes: {reason}"
         raise ConfigError(group, key, hint=_takes(node["_target_"])) from error

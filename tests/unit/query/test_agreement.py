@@ -5,11 +5,11 @@ import pytest
 import torch
 
 from alframe.core.log_odds import entropy, log_odds
-from alframe.query import Coreset
+from alframe.query import Coreset, DropQuery
 from alframe.query.batchbald import greedy_batch
 from alframe.query.disagreement import bald, variation_ratio, vote_entropy
 from alframe.query.power import log_closeness, log_error
-from tests.support.pool_scores import generator, labelled, normal, pool
+from tests.support.pool_scores import NO_LABELS, generator, labelled, members, normal, pool
 from tests.unit.query.test_batchbald import random_members
 
 theirs = pytest.importorskip("skactiveml.pool", reason="scikit-activeml is not installed")
@@ -55,3 +55,32 @@ def test_k_center_greedy() -> None:
     strategy = Coreset(max_candidates=None)
     asked = strategy.select(pool(100, features_PD=x), labelled(start), 20, generator()) - 10
     assert asked.tolist() == (expected - 6).tolist()
+
+
+def test_dropquery() -> None:
+    """Their passes draw from NumPy, so a classifier returns the same votes to both."""
+    from skactiveml.base import SkactivemlClassifier
+
+    angle_P = torch.deg2rad(torch.arange(4.0).repeat_interleave(25) * 90 + normal(100))
+    x = torch.stack([angle_P.cos(), angle_P.sin()], dim=1)
+    votes_PK = torch.randint(0, 2, (100, 3), generator=generator(1))
+
+    class Votes(SkactivemlClassifier):
+        def fit(self, X, y, sample_weight=None):
+            return self
+
+        def predict_proba(self, X):
+            raise NotImplementedError
+
+        def predict(self, X):
+            calls.append(len(X))
+            return np.zeros(100) if len(calls) == 1 else votes_PK[:, len(calls) - 2].numpy()
+
+    calls: list[int] = []
+    expected = theirs.DropQuery(n_dropout_samples=3, random_state=0, cluster_algo_dict={"n_init": 5}).query(
+        x.numpy(), np.full(100, np.nan), Votes(classes=[0, 1]), fit_clf=False, batch_size=4
+    )
+    strategy = DropQuery(max_candidates=None, passes=3, spread=1)
+    scores = pool(100, features_PD=x, members_PKC=members(*map(tuple, votes_PK.tolist()), n_classes=2))
+    asked = strategy.select(scores, NO_LABELS, 4, generator()) - 10
+    assert sorted(asked.tolist()) == sorted(expected.tolist())

@@ -53,3 +53,16 @@ def test_a_target_that_is_empty_has_no_package_or_is_a_module_is_refused() -> No
             instantiate("query", {"_target_": target}, [])
     with pytest.raises(ConfigError, match=r"a class or a function, got 'alframe.query'\. It is a module\."):
         instantiate("query", {"_target_": "alframe.query"}, [])
+
+
+def test_targets_inside_a_node_are_made_and_must_be_trusted() -> None:
+    node = {"_target_": "alframe.query.Schedule", "labels_per_class": 1}
+    random, margin = ({"_target_": f"alframe.query.{name}"} for name in ("RandomQuery", "Margin"))
+    schedule = instantiate("query", {**node, "first": random, "then": margin | {"spread": 2}}, [])
+    assert (type(schedule.first).__name__, schedule.then.spread) == ("RandomQuery", 2)
+    with pytest.raises(ConfigError, match=r"^query\._target_: .* or a trusted package, got 'os\.system'"):
+        instantiate("query", {**node, "first": random, "then": {"_target_": "os.system"}}, [])
+    with pytest.raises(ConfigError, match=r"^query\.spread: expected a number of at least 1, got 0\.$"):
+        instantiate("query", {**node, "first": random, "then": margin | {"spread": 0}}, [])
+    with pytest.raises(ConfigError, match=r"^query: expected settings that alframe\.query\.Schedule takes"):
+        instantiate("query", {**node, "first": random, "then": margin | {"unknown": 0}}, [])
