@@ -1,6 +1,9 @@
 """A small encoder for tests, and folders of images."""
 
 import time
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -64,3 +67,17 @@ def write_images(folder: Path, n: int, first: int = 0, size: tuple[int, int] = (
         values = np.random.default_rng(number).integers(0, 256, (4, 3, 3), dtype=np.uint8)
         Image.fromarray(values).resize(size, Image.Resampling.BICUBIC).save(path)
     return paths
+
+
+def random_images(n: int, seed: int = 0, channels: int = 3) -> Tensor:
+    """Return n images of noise, 20 x 24 pixels, (n, channels, 20, 24) uint8."""
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randint(0, 256, (n, channels, 20, 24), generator=generator, dtype=torch.uint8)
+
+
+@contextmanager
+def notices() -> Iterator[list[warnings.WarningMessage]]:
+    """Collect the warnings of all threads while the block runs."""
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        yield told

@@ -8,8 +8,9 @@
 - `vectors.py`: the vectors of all samples, in memory or in files. `vector_bank.py`: the learner's bank.
 """
 
+from alframe.embedding.embed import Filled, embedded, fill
 from alframe.embedding.encoder import Encoder, Preprocessing
 from alframe.embedding.vector_bank import VectorBank
 from alframe.embedding.vectors import Vectors
 
-__all__ = ["Encoder", "Preprocessing", "VectorBank", "Vectors"]
+__all__ = ["Encoder", "Filled", "Preprocessing", "VectorBank", "Vectors", "embedded", "fill"]

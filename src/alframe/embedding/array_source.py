@@ -12,6 +12,7 @@ from torch import Tensor
 
 from alframe.data.identity import array_digest
 from alframe.data.memory_map import MappedImages
+from alframe.data.reading_threads import in_threads
 from alframe.embedding.encoder import Preprocessing
 from alframe.embedding.prepare import normalise, scale
 from alframe.embedding.segment import DIGEST, Array
@@ -50,11 +51,12 @@ class ArraySource:
     def batches(self, wanted: Sequence[int], size: int, writer: StoreWriter) -> Iterator[Batch]:
         """Yield the prepared images."""
         done = 0
-        for position_B in torch.tensor(wanted).split(min(size, self._block)):
+        # A thread prepares the next batches while a GPU encodes.
+        parts = torch.tensor(wanted).split(min(size, self._block))
+        for position_B, pixel_B in in_threads(self._pixels, parts, 1):
             done += len(position_B)
-            pixel_B = scale(self._some(self._index_Q[position_B]), self._preprocessing).to(self._device)
             yield Batch(
-                input_B=normalise(pixel_B, self._preprocessing),
+                input_B=normalise(pixel_B.to(self._device), self._preprocessing),
                 digest_B=self._digest_Q[position_B.numpy()].tolist(),
                 position_B=position_B.tolist(),
                 n_done=done,
@@ -63,6 +65,9 @@ class ArraySource:
     def name(self, position: int) -> str:
         """Return the index of a sample."""
         return f"image {int(self._index_Q[position])}"
+
+    def _pixels(self, position_B: Tensor) -> Tensor:
+        return scale(self._some(self._index_Q[position_B]), self._preprocessing)
 
     def _some(self, index_B: Tensor) -> Tensor:
         if isinstance(self._images_N, Tensor):

@@ -21,7 +21,7 @@ from alframe.embedding.file_source import FileSource
 from alframe.embedding.runtime import make_runtime
 from alframe.embedding.segment import Array
 from alframe.embedding.source import Batch, Source
-from alframe.embedding.store import Store
+from alframe.embedding.store import Store, store_folder
 from alframe.embedding.store_writer import Shard, writing
 from alframe.embedding.vectors import Vectors
 
@@ -60,7 +60,7 @@ def embedded(
 
     Args:
         images_N: of all samples. encoder: turns them into vectors.
-        folder: of the encoder's store. index: int64, ascending: the samples that are wanted; the vectors of
+        folder: of the stores of all encoders. index: int64, ascending: the samples that are wanted; the vectors of
             the others are zeros.
         device: of the encoder. runtime: as in `make_runtime`.
         progress: called with ("encode", done, total) while images are encoded.
@@ -96,7 +96,7 @@ def fill(
     Args:
         shard: makes only those of this part of `index`, beside other processes.
     """
-    begun, store = time.monotonic(), Store(folder, encoder.n_features)
+    begun, store = time.monotonic(), Store(store_folder(folder, encoder), encoder.n_features)
     index = index if shard is None else index[shard[0] :: shard[1]]
     source = _source(images_N, index, encoder, device, store)
     n_new, wanted = 0, _missing(store, source)

@@ -2,7 +2,9 @@
 
 import os
 import shutil
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +17,23 @@ from torch import Tensor
 from alframe.core.errors import ConfigError, DataError, DataWarning, TrialError, TrialNotice
 from alframe.data import DecodedImages, MappedImages
 from alframe.data.decoded import UnreadableImages
+from alframe.data.identity import array_digest
 from alframe.embedding import embed, file_source, segment, store_writer, vectors
-from alframe.embedding.embed import Filled, embedded, fill
+from alframe.embedding.embed import embedded, fill
 from alframe.embedding.prepare import prepare
-from alframe.embedding.store import store_folder
+from alframe.embedding.store import Store, store_folder
+from alframe.embedding.store_writer import writing
 from alframe.embedding.vectors import Vectors
-from tests.support.encoders import CPU, D, Tiny, preprocessing, tiny_encoder, write_images
+from tests.support.encoders import (
+    CPU,
+    D,
+    Tiny,
+    notices,
+    preprocessing,
+    random_images,
+    tiny_encoder,
+    write_images,
+)
 
 Done = list[tuple[str, int, int | None]]
 
@@ -55,14 +68,6 @@ class Counting(Tiny):
         return n
 
 
-def filled(images: Any, network: Tiny, folder: Path, index: Any = None, **options: Any) -> Filled:
-    index = torch.arange(len(images)) if index is None else torch.tensor(index)
-    encoder = tiny_encoder(load=lambda: network, **options)
-    return fill(
-        images, encoder, folder=folder, index=index, device=CPU, runtime="torch", progress=lambda *_: None
-    )  # fmt: skip
-
-
 def made(images: Any, network: Tiny, folder: Path, index: Any = None, **options: Any) -> Vectors:
     done: Done = options.pop("done", [])
     index = torch.arange(len(images)) if index is None else torch.tensor(index)
@@ -75,11 +80,6 @@ def made(images: Any, network: Tiny, folder: Path, index: Any = None, **options:
 
 def of_files(paths: list[Path], channels: int = 3, **options: Any) -> DecodedImages:
     return DecodedImages(paths, (8, 8), channels, **options)
-
-
-def random_images(n: int, seed: int = 0, channels: int = 3) -> Tensor:
-    generator = torch.Generator().manual_seed(seed)
-    return torch.randint(0, 256, (n, channels, 20, 24), generator=generator, dtype=torch.uint8)
 
 
 def all_of(found: Vectors) -> Tensor:
@@ -286,7 +286,7 @@ def test_a_vector_that_is_not_finite_names_its_image(tmp_path: Path, value: floa
 
 
 def index_and_vectors(folder: Path) -> tuple[Path, Path]:
-    (index,) = folder.glob("format-*/*.index")
+    (index,) = folder.glob("*/format-*/*.index")
     return index, index.with_suffix(".vectors")
 
 
@@ -333,7 +333,7 @@ def test_damaged_chunks_are_found_and_encoded_again(tmp_path: Path, encoder: Cou
 def test_damaged_notes_of_files_are_made_again(tmp_path: Path, encoder: Counting) -> None:
     paths = write_images(tmp_path / "data", 3)
     first = all_of(made(of_files(paths), encoder, tmp_path))
-    (notes,) = tmp_path.glob("format-*/*.files")
+    (notes,) = tmp_path.glob("*/format-*/*.files")
     notes.write_bytes(notes.read_bytes()[:-20] + b"\n[1, 2]\n\xff\n7\n")
     encoder.taken()
     assert torch.equal(all_of(made(of_files(paths), encoder, tmp_path)), first)
@@ -341,8 +341,8 @@ def test_damaged_notes_of_files_are_made_again(tmp_path: Path, encoder: Counting
 
 
 def test_vectors_of_another_format_are_left_alone_and_told(tmp_path: Path, encoder: Counting) -> None:
-    other = tmp_path / "format-0"
-    other.mkdir()
+    other = store_folder(tmp_path, tiny_encoder()) / "format-0"
+    other.mkdir(parents=True)
     (other / "00001.index").write_text("something")
     with pytest.warns(TrialNotice, match="another version of alframe has written format-0"):
         made(random_images(3), encoder, tmp_path)
@@ -409,3 +409,20 @@ def test_each_encoder_has_a_folder_of_its_own(tmp_path: Path) -> None:
     one, other = tiny_encoder(name="hub/tiny: big"), tiny_encoder(name="hub/tiny: big", mirrored=True)
     assert store_folder(tmp_path, one) != store_folder(tmp_path, other)
     assert store_folder(tmp_path, one) == tmp_path / f"hub-tiny-big-{one.identity}"
+
+
+def test_a_process_that_needs_the_store_waits_for_the_one_that_writes(
+    tmp_path: Path, encoder: Counting
+) -> None:
+    image_N, store = random_images(4), Store(store_folder(tmp_path, tiny_encoder()), D)
+    with ThreadPoolExecutor(1) as other:
+        with writing(store, None) as writer, notices() as told:
+            waiting = other.submit(made, image_N, encoder, tmp_path)
+            while not told:
+                time.sleep(0.01)
+            for image, vector in zip(image_N[:3], expected(image_N[:3]).numpy(), strict=True):
+                writer.add(array_digest(image.numpy()), vector)
+        found = all_of(waiting.result())
+    assert "another process adds embeddings; waiting until it has ended" in str(told[0].message)
+    assert encoder.taken() == 1
+    torch.testing.assert_close(found, expected(image_N), rtol=1e-3, atol=1e-3)
