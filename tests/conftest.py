@@ -53,6 +53,17 @@ def mnist_dir() -> Path:
     return root
 
 
+@pytest.fixture(scope="session")
+def cifar10_dir() -> Path:
+    """The folder that holds CIFAR-10 in one of its forms; skips the test where there is none."""
+    root = Path(os.environ.get("ALFRAME_DATA_DIR", "data"))
+    if not any(
+        (root / file).is_file() for file in ("cifar10/train_49.png", "cifar-10-batches-py/data_batch_5")
+    ):
+        pytest.skip("CIFAR-10 is not in ALFRAME_DATA_DIR")
+    return root
+
+
 @pytest.fixture
 def cpu() -> Compute:
     """The CPU in float32."""

@@ -45,7 +45,12 @@ ALLOWED = {
         "tracking/wandb.py",
         "tracking/wandb_run.py",
     },
-    "torchvision": {"learner/networks.py"},
+    "torchvision": {
+        "data/torchvision_sets.py",
+        "embedding/efficientnet_lite.py",
+        "embedding/prepare.py",
+        "learner/networks.py",
+    },
     "sklearn": {"data/sources.py", "query/clustered_seed_sets.py", "query/clustering.py"},
 }
 

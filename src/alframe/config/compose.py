@@ -89,6 +89,9 @@ def composed_whole(overrides: list[str]) -> tuple[dict[str, Any], DictConfig]:
     except MissingConfigException as error:
         raise _unknown_option(error) from error
     except InterpolationResolutionError as error:
+        missing = first_line(error).partition("Missing mandatory value: ")[2].rstrip(".")
+        if missing:  # the default of the key is another one's value
+            raise ConfigError(missing, "a value", "none", f"Write {missing}=VALUE.") from error
         raise UserError(f"{error.full_key}: {first_line(error)}") from error
     except (HydraException, OmegaConfBaseException, ValueError, yaml.YAMLError) as error:
         raise _unknown_key(error) from error

@@ -102,6 +102,20 @@ def package_names(key: str, value: Any) -> None:
         raise ConfigError(key, "a list of package names such as [my_package]", value)
 
 
+def names(key: str, value: Any) -> None:
+    """Check for a name, a list of names, or null."""
+    listed = value if isinstance(value, list) else [value]
+    are_names = bool(listed) and all(isinstance(each, str) and each.strip() for each in listed)
+    if value is not None and not are_names:
+        raise ConfigError(key, "a name, a list such as [train,val], or null", str(value))
+
+
+def dataset(key: str, value: Any) -> None:
+    """Check for the name of a data set, or the class that an option of alframe names."""
+    if not isinstance(value, (str, dict)) or not value:
+        raise ConfigError(key, "the name of a data set of torchvision such as SVHN", str(value))
+
+
 def class_names(key: str, value: Any) -> None:
     """Check for a list of at least two different names, or null."""
     if value is None:

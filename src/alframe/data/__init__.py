@@ -7,8 +7,9 @@ from alframe.data.folder import folder
 from alframe.data.identity import content_digest, content_digests, picture
 from alframe.data.image_bank import Bank, ImageBank
 from alframe.data.memory_map import MappedBank, MappedImages
-from alframe.data.sources import arrays, digits, torchvision_dataset
+from alframe.data.sources import arrays, digits
 from alframe.data.subset import choose_members, thinned_members
+from alframe.data.torchvision_sets import torchvision_by_name, torchvision_dataset
 
 __all__ = [
     "Bank",
@@ -29,5 +30,6 @@ __all__ = [
     "map_images",
     "picture",
     "thinned_members",
+    "torchvision_by_name",
     "torchvision_dataset",
 ]

@@ -139,6 +139,32 @@ class ImageDataset:
         )
 
 
+def numbered(
+    name: str,
+    labels: Any,
+    test_labels: Any,
+    class_names: Sequence[str] | None,
+    sizes: tuple[int, int],
+) -> tuple[Tensor | None, Tensor | None, tuple[str, ...]]:
+    """Return the class numbers of samples, int64 or None if unknown, those of a test set, and class names.
+
+    Args:
+        name, labels, test_labels, class_names: as in `ImageDataset.from_arrays`.
+        sizes: the number of samples and of test samples; 0 if there is no test set.
+
+    Raises:
+        DataError: as `ImageDataset.from_arrays` does for labels.
+    """
+    given, test = Columns(images=None), None
+    if labels is not None:
+        given = replace(given, labels=read_labels(name, "labels", labels, sizes[0]))
+    if sizes[1]:
+        test = Columns(images=None, labels=read_labels(name, "test labels", test_labels, sizes[1]))
+        if test.labels is None:
+            raise DataError(f"{name}: expected test labels, got none that is known. Leave out the test set.")
+    return _classes(name, given, test, class_names)
+
+
 def _columns(name: str, images: Any, labels: Any, kind: str = "") -> Columns:
     """Return images with a checked shape, the labels of N samples as `read_labels` does, and class names."""
     if kind and images is None:

@@ -45,10 +45,12 @@ class UnreadableImages(DataError):
 
 
 def unreadable_line(reasons: dict[Path, str], n: int, named: int = 3) -> str:
-    """Return a line that counts and names files that cannot be read."""
+    """Return a line that counts and names files that cannot be read or are too large."""
     some = "; ".join(f"{shown_path(file)} ({reason})" for file, reason in list(reasons.items())[:named])
     more = f"; and {len(reasons) - named:,} more" if len(reasons) > named else ""
-    return f"{len(reasons):,} of {n:,} image files cannot be read and are left out: {some}{more}."
+    large = sum("data.max_megapixels" in reason for reason in reasons.values())
+    what = "cannot be read" if large == 0 else "are too large" + " or cannot be read" * (large < len(reasons))
+    return f"{len(reasons):,} of {n:,} image files {what} and are left out: {some}{more}."
 
 
 @dataclass(eq=False)

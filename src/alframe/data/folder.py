@@ -1,23 +1,19 @@
 """Images in a directory: one file for each image, in subfolders by class or all in one folder."""
 
 import os
-import warnings
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from alframe._text import nfc
-from alframe.core.errors import DataError, DataWarning
+from alframe.core.errors import DataError
 from alframe.data.dataset import ImageDataset
-from alframe.data.decoded import DecodedImages, unreadable_line
+from alframe.data.image_files import FileList, Reading, dataset_of_files
 from alframe.data.image_tree import Tree, read_tree
 from alframe.data.path_text import shown_path
-from alframe.data.shared_range import SharedRange
 from alframe.data.splits import depth_notes, divided, wrapped_line
-from alframe.data.survey import Survey, survey
 
 
 def folder(
@@ -28,6 +24,7 @@ def folder(
     download: bool,
     size: Sequence[int] | None,
     channels: int | None,
+    max_megapixels: float | None,
     class_names: Sequence[str] | None,
     test_path: str | None,
 ) -> ImageDataset:
@@ -43,9 +40,7 @@ def folder(
         path: the directory, looked up in `data_dir` first, then in the current directory; one that begins
             with a dot is looked up in the current directory only.
         data_dir: the folder of the data sets. download: ignored.
-        size: (height, width) to which images are scaled, in pixels; None takes images of one size up to 128
-            pixels a side as they are, and scales others to 96 pixels on the longer side.
-        channels: 1 for grey, 3 for colour, None for grey if every image is grey.
+        size, channels, max_megapixels: as in `Reading`.
         class_names: names in the order of the class numbers; None takes the subfolders in natural order.
         test_path: a directory of test images with the same subfolders, or None.
 
@@ -59,55 +54,20 @@ def folder(
     classes = _classes(tree, class_names)
     if test is not None and test.class_N is None:
         raise DataError(f"data.test_path: expected subfolders by class in {shown_path(test.root)}, got none.")
-    paths, test_paths = tree.paths, [] if test is None else test.paths
-    seen = survey([*paths, *test_paths])
-    chosen, line = seen.size() if size is None else ((size[0], size[1]), "")
-    _warn([*notes, *_notes(tree, classes, seen), *([line] if line else [])])
-    shared = SharedRange(seen.deep(paths))
-
-    def images(paths: Sequence[Path], name: str, *, is_test: bool) -> DecodedImages:
-        n_channels, n_levels = channels or seen.channels(), seen.levels_wanted()
-        return DecodedImages(paths, chosen, n_channels, shared, is_test, n_levels, name=name)
-
-    whole = ImageDataset(
-        name=name,
-        images_N=images(paths, "images", is_test=False),
-        truth_N=None if tree.class_N is None else _numbers(tree.class_N, classes, "data.path"),
-        class_names=tuple(classes),
-        test_images_T=None if test is None else images(test_paths, "test_images", is_test=True),
-        test_truth_T=None if test is None else _numbers(test.class_N or [], classes, "data.test_path"),
-        files_N=tuple(tree.names),
-        paths_N=tuple(paths),
+    notes = [*notes, *tree.notes, *tree.empty_note(classes), *depth_notes(tree)]
+    labels = None if tree.class_N is None else _numbers(tree.class_N, classes, "data.path")
+    test_labels = None if test is None else _numbers(test.class_N or [], classes, "data.test_path")
+    return dataset_of_files(
+        name,
+        FileList(paths=tree.paths, names=tree.names, truth=labels),
+        None if test is None else FileList(paths=test.paths, names=test.names, truth=test_labels),
+        classes,
+        Reading(size=size, channels=channels, max_megapixels=max_megapixels),
+        key="data.path",
+        where=shown_path(tree.root),
+        notes=notes,
+        hint=wrapped_line(tree),
     )
-    return _checked(without_files(whole, seen.reasons), tree)
-
-
-def _notes(tree: Tree, classes: Sequence[str], seen: Survey) -> list[str]:
-    """Return a line for each thing in a directory that is left out or changed."""
-    notes = [*tree.notes, *tree.empty_note(classes), *depth_notes(tree)]
-    if seen.reasons:
-        notes.append(unreadable_line(seen.reasons, seen.n_files))
-    return [f"data.path: {note}" for note in (*notes, *seen.notes())]
-
-
-def _warn(notes: Sequence[str]) -> None:
-    for note in notes:
-        warnings.warn(note, DataWarning, stacklevel=3)
-
-
-def without_files(dataset: ImageDataset, left_out: Collection[Path]) -> ImageDataset:
-    """Return a data set without the images and test images of some files."""
-    if not left_out:
-        return dataset
-    kept = [n for n, path in enumerate(dataset.paths_N or ()) if path not in left_out]
-    dataset = dataset.arranged(kept, dataset.class_names)
-    test_T = dataset.test_images_T
-    if not isinstance(test_T, DecodedImages) or dataset.test_truth_T is None:
-        return dataset
-    kept = [n for n, path in enumerate(test_T.paths) if path not in left_out]
-    if not kept:
-        return replace(dataset, test_images_T=None, test_truth_T=None)
-    return replace(dataset, test_images_T=test_T.arranged(kept), test_truth_T=dataset.test_truth_T[kept])
 
 
 def _found(path: str, data_dir: str, key: str) -> Path:
@@ -147,13 +107,3 @@ def _numbers(names: Sequence[str], classes: Sequence[str], key: str) -> Tensor:
     if unknown:
         raise DataError(f"{key}: expected the subfolders {', '.join(classes)}, got {shown_path(unknown[0])}.")
     return torch.tensor([number[nfc(name)] for name in names], dtype=torch.int64)
-
-
-def _checked(dataset: ImageDataset, tree: Tree) -> ImageDataset:
-    n_classes = dataset.n_classes if dataset.truth_N is None else len(dataset.truth_N.unique())
-    if len(dataset) < 2 or min(dataset.n_classes, n_classes) < 2:
-        raise DataError(
-            f"data.path: expected at least two images, of at least two classes, in {shown_path(tree.root)}, "
-            f"got {len(dataset)} of {n_classes}.{wrapped_line(tree)}"
-        )
-    return dataset

@@ -62,14 +62,17 @@ class Pixels:
     is_grey: bool
 
 
-def read_header(file: Path) -> Header:
+def read_header(file: Path, max_pixels: int | None = None) -> Header:
     """Return the header of an image file; the pixels are not decoded.
 
     Raises:
-        Unreadable: the file is no image or is too large.
+        Unreadable: the file is no image or is too large, or has more than `max_pixels`.
         TrialError: the disk or the memory has failed.
     """
     with _opened(file, decoded=False) as image:
+        n_pixels = image.width * image.height
+        if max_pixels is not None and n_pixels > max_pixels:
+            raise ValueError(f"{n_pixels / 1e6:.3g} million pixels, more than data.max_megapixels")
         _check_bytes(_n_bytes(image) // (64 if image.format == "JPEG" else 1), image)
         height, width = image.height, image.width
         # Pillow turns the size of a TIFF itself.

@@ -44,7 +44,7 @@ def divided(
     lines += [f"{test} is the test set"] if test else []
     lines += [f"{', '.join(unused)} {'is' if len(unused) == 1 else 'are'} not used"] if unused else []
     note = (
-        f"data.path: {where} holds {', '.join([train, *others])}: {', '.join(lines)}. "
+        f"{where} holds {', '.join([train, *others])}: {', '.join(lines)}. "
         "Give data.path and data.test_path to choose."
     )
     return read_tree(tree.root / train), tree.root / test if test else test_root, [note]

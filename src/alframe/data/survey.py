@@ -1,7 +1,7 @@
 """What the headers of a folder's images say: sizes, colour, files that are no images.
 
 At most `MAX_HEADERS` files are opened, evenly spread, so that a start takes about a second for a folder of
-any size and always opens the same files.
+any size and always opens the same files. All are opened if large images are to be left out.
 """
 
 import statistics
@@ -56,8 +56,8 @@ class Survey:
         size = fitting_size(sizes)
         there = f"of {_by(low)} pixels" if low == high else f"of {_by(low)} to {_by(high)} pixels"
         return size, (
-            f"data.size: the images {there} (height x width) are scaled to {_by(size)}. "
-            f"Write data.size=[{size[0]},{size[1]}], or another size, to choose it."
+            f"data.size: the images {there} (height x width) are scaled to {_by(size)}, unless an encoder "
+            f"reads the files. Write data.size=[{size[0]},{size[1]}], or another size, to choose it."
         )
 
     def notes(self) -> list[str]:
@@ -73,8 +73,12 @@ class Survey:
         ]
 
 
-def survey(files: Sequence[Path]) -> Survey:
-    """Return what the headers of at most `MAX_HEADERS` files say.
+def survey(files: Sequence[Path], key: str = "data.path", max_pixels: int | None = None) -> Survey:
+    """Return what the headers of at most `MAX_HEADERS` files say, or those of all files with `max_pixels`.
+
+    Args:
+        files: image files. key: the setting that names them, for messages.
+        max_pixels: files with more pixels are among the unreadable ones; None takes a bound of memory.
 
     Raises:
         DataError: none of them is an image.
@@ -82,11 +86,11 @@ def survey(files: Sequence[Path]) -> Survey:
 
     def look(file: Path) -> Header | str:
         try:
-            return read_header(file)
+            return read_header(file, max_pixels)
         except Unreadable as error:
             return str(error)
 
-    chosen = spread(files, MAX_HEADERS)
+    chosen = spread(list(dict.fromkeys(files)), MAX_HEADERS if max_pixels is None else len(files))
     with patient_pillow(), ThreadPoolExecutor(THREADS, thread_name_prefix="alframe-header") as threads:
         found = dict(zip(chosen, threads.map(look, chosen, chunksize=1), strict=True))
     headers = {file: header for file, header in found.items() if isinstance(header, Header)}
@@ -94,10 +98,10 @@ def survey(files: Sequence[Path]) -> Survey:
     if not headers:
         first = chosen[0]
         raise DataError(
-            f"data.path: expected images that can be read, but none of {counted(len(files), 'file')} can, "
-            f"such as {shown_path(first)} ({reasons[first]}). Repair them, or give another data.path."
+            f"{key}: expected images that can be read, but none of {counted(len(files), 'file')} can, "
+            f"such as {shown_path(first)} ({reasons[first]}). Repair them, or give another {key}."
         )
-    return Survey(headers=headers, reasons=reasons, n_files=len(files))
+    return Survey(headers=headers, reasons=reasons, n_files=len(set(files)))
 
 
 def fitting_size(sizes: Sequence[tuple[int, int]]) -> tuple[int, int]:

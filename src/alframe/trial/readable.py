@@ -8,7 +8,7 @@ from alframe.core.errors import DataWarning
 from alframe.core.file_names import STATE
 from alframe.data import DecodedImages, ImageDataset
 from alframe.data.decoded import Progress, UnreadableImages, unreadable_line
-from alframe.data.folder import without_files
+from alframe.data.image_files import without_files
 from alframe.data.unreadable_files import identity_of, known_unreadable, n_bytes, remember_unreadable
 
 SMALL_BYTES = 2**25  # files of together fewer bytes are decoded in about a second
@@ -42,7 +42,7 @@ def readable(
     found = {**known_unreadable(directory / STATE), **(left_out or {})}
     known = {path: reason for path, reason in found.items() if path in paths}
     if known:
-        warnings.warn(f"data.path: {unreadable_line(known, len(paths))}", DataWarning, stacklevel=2)
+        warnings.warn(f"data: {unreadable_line(known, len(paths))}", DataWarning, stacklevel=2)
         dataset = without_files(dataset, known)
     if at_once or _n_bytes(dataset) <= SMALL_BYTES:
         for n in range(len(_decoded(dataset))):
@@ -62,7 +62,7 @@ def _without_unreadable(dataset: ImageDataset, n: int, progress: Progress) -> Im
     except UnreadableImages as error:
         if len(error.reasons) > len(dataset) - 2:
             raise
-        warnings.warn(f"data.path: {error}", DataWarning, stacklevel=2)
+        warnings.warn(f"data: {error}", DataWarning, stacklevel=2)
         dataset = without_files(dataset, error.reasons)
         if n < len(_decoded(dataset)):
             _decoded(dataset)[n].pixels(progress)

@@ -10,7 +10,7 @@ from tests.support.helpers import alframe, read_rows
 # Images of one colour are all that most of these tests need.
 pytestmark = pytest.mark.filterwarnings("ignore:.*after they were read")
 SETTINGS = {"name": "mine", "data_dir": ".", "download": False, "size": None, "channels": None}
-SETTINGS |= {"class_names": None, "test_path": None}
+SETTINGS |= {"class_names": None, "test_path": None, "max_megapixels": None}
 
 
 def save(root, name, value=0, mode="L", size=(6, 5), **options):
@@ -70,7 +70,7 @@ def test_rotated_transparent_and_16_bit_images_look_as_in_a_viewer(tmp_path):
 def test_different_sizes_name_two_files_and_are_scaled_on_request(tmp_path):
     save(tmp_path, "a/1.png", 9)
     save(tmp_path, "b/2.png", 9, size=(8, 8))
-    with pytest.warns(DataWarning, match=r"of 5 x 6 to 8 x 8 pixels .* scaled to 6 x 7\. .*size=\[6,7\]"):
+    with pytest.warns(DataWarning, match=r"of 5 x 6 to 8 x 8 pixels .* scaled to 6 x 7, .*size=\[6,7\]"):
         assert load(tmp_path).images_N.shape == (2, 1, 6, 7)
     scaled = load(tmp_path, size=[4, 7]).images_N.pixels()
     assert scaled.shape == (2, 1, 4, 7)

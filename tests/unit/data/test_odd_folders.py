@@ -15,7 +15,7 @@ from PIL import Image
 from alframe.core.errors import DataError
 from alframe.data import content_digest, folder, picture
 from alframe.data.decoded import UnreadableImages
-from alframe.data.folder import without_files
+from alframe.data.image_files import without_files
 from alframe.data.path_text import utf8_name
 from alframe.tracking.files import file_lines
 
@@ -146,6 +146,7 @@ def other_size(root, first, truth):
 ODD = [odd_folder, heic_only, broken_link, link_to_class, loop, damaged, cut, trial, hidden, text, turned]
 odd_things = st.lists(st.sampled_from([*ODD, other_size]), max_size=5, unique=True)
 SETTINGS = {"name": "mine", "data_dir": ".", "download": False, "channels": None, "class_names": None}
+SETTINGS |= {"max_megapixels": None}
 
 
 @settings(
