@@ -25,7 +25,8 @@ from torch import Tensor
 from alframe.config.compose import composed
 from alframe.config.validate import conf_directory
 from alframe.core.log_odds import entropy, log_margin, log_odds
-from alframe.core.records import Labelled, PoolScores
+from alframe.core.protocols import LABELLED
+from alframe.core.records import Labelled, LastLayer, PoolScores
 from alframe.trial.instantiate import instantiate
 
 AMOUNT = ("share", "num", "default_share", "default_at_least", "share_of")
@@ -35,6 +36,7 @@ NEEDED = {
     "log_probs": "log_probs_PC",
     "members": "members_PKC",
     "features": "features_PD",
+    "last_layer": "last_layer",
 }
 
 
@@ -117,15 +119,18 @@ def synthetic(options: argparse.Namespace, needs: frozenset[str]) -> tuple[PoolS
     pool = slice(options.pool)
     logits_PC = features_ND[pool] @ weight_CD.T
     predicted_P, log_odds_P = log_odds(logits_PC)
-    every: dict[str, Tensor] = {
+    every: dict[str, Any] = {
         "margin_P": log_margin(logits_PC),
         "entropy_P": entropy(logits_PC),
         "log_probs_PC": logits_PC.log_softmax(dim=1),
         "features_PD": features_ND[pool],
+        "last_layer": LastLayer(weight_CD=weight_CD, bias_C=torch.zeros(options.classes)),
     }
     if "members" in needs:
         every["members_PKC"] = _members(features_ND[pool], weight_CD, options.members, generator)
-    kept: dict[str, Any] = {NEEDED[need]: every[NEEDED[need]] for need in needs - {"labelled_features"}}
+    kept: dict[str, Any] = {NEEDED[need]: every[NEEDED[need]] for need in needs - LABELLED}
+    labelled_LD = features_ND[options.pool :]
+    log_probs_LC = (labelled_LD @ weight_CD.T).log_softmax(dim=1)
     scores = PoolScores(index_P=torch.arange(options.pool), predicted_P=predicted_P, log_odds_P=log_odds_P)
     scores = PoolScores(**{f.name: getattr(scores, f.name) for f in fields(scores)} | kept)
     return scores, Labelled(
@@ -133,7 +138,8 @@ def synthetic(options: argparse.Namespace, needs: frozenset[str]) -> tuple[PoolS
         label_L=class_N[options.pool :],
         hand_L=torch.ones(options.labelled, dtype=torch.bool),
         pool_P=torch.arange(options.pool),
-        features_LD=features_ND[options.pool :] if "labelled_features" in needs else None,
+        features_LD=labelled_LD if "labelled_features" in needs else None,
+        log_probs_LC=log_probs_LC if "labelled_log_probs" in needs else None,
     )
 
 

@@ -27,6 +27,8 @@ COMPANIONS = {
     "certificate.max_labels=1000": PROOF,
     "certificate.method=weighted": PROOF,
     "certificate.oracle_error=0.01": PROOF,
+    "query.likelihood=binary": ["query=bait"],
+    "query.likelihood=categorical": ["query=bait"],
     "oracle.answers_from=DIRECTORY": ["oracle=files"],
     "oracle.answers_from=my_labels": ["oracle=files"],
     "oracle.rate=0.05": ["oracle=noisy"],

@@ -1,6 +1,8 @@
 """Seed sets, which choose the first hand labels, and query strategies, which choose those of each round."""
 
+from alframe.query.alfamix import AlfaMix
 from alframe.query.badge import Badge
+from alframe.query.bait import Bait
 from alframe.query.batchbald import BatchBald
 from alframe.query.cluster_margin import ClusterMargin
 from alframe.query.clustered_seed_sets import CentroidSeedSet, TypiclustSeedSet
@@ -18,7 +20,9 @@ from alframe.query.typiclust import TypiClust
 from alframe.query.uncertainty import Entropy, LeastConfidence, Margin, ProbabilityMargin, RandomQuery
 
 __all__ = [
+    "AlfaMix",
     "Badge",
+    "Bait",
     "Bald",
     "BatchBald",
     "CentroidSeedSet",
