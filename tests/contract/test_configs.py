@@ -14,7 +14,7 @@ from alframe.config.validate import _look_up, check, conf_directory
 from alframe.trial.instantiate import instantiate
 
 CONF = conf_directory()
-NEED_A_VALUE = ("arrays", "folder", "torchvision")  # options of data/ with a key that has no default
+NEED_A_VALUE = ("arrays", "folder", "table", "torchvision")  # options of data/ with a key that has no default
 CHOICES = sorted(
     f"{path.parent.name}={path.stem}"
     for path in CONF.glob("*/*.yaml")

@@ -9,6 +9,7 @@ from alframe.data.image_bank import Bank, ImageBank
 from alframe.data.memory_map import MappedBank, MappedImages
 from alframe.data.sources import arrays, digits
 from alframe.data.subset import choose_members, thinned_members
+from alframe.data.table import table
 from alframe.data.torchvision_sets import torchvision_by_name, torchvision_dataset
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "make_bank",
     "map_images",
     "picture",
+    "table",
     "thinned_members",
     "torchvision_by_name",
     "torchvision_dataset",

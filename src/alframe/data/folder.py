@@ -1,6 +1,5 @@
 """Images in a directory: one file for each image, in subfolders by class or all in one folder."""
 
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from alframe.data.dataset import ImageDataset
 from alframe.data.image_files import FileList, Reading, dataset_of_files
 from alframe.data.image_tree import Tree, read_tree
 from alframe.data.path_text import shown_path
+from alframe.data.places import find
 from alframe.data.splits import depth_notes, divided, wrapped_line
 
 
@@ -47,8 +47,10 @@ def folder(
     Raises:
         DataError: there are no images, or the folders do not name their classes.
     """
-    root = _found(path, data_dir, "data.path")
-    test_root = None if test_path is None else _found(test_path, data_dir, "data.test_path")
+    root = find(path, data_dir, "data.path", "a directory of images", Path.is_dir)
+    test_root = None
+    if test_path is not None:
+        test_root = find(test_path, data_dir, "data.test_path", "a directory of images", Path.is_dir)
     tree, test_root, notes = divided(read_tree(root), test_root, class_names)
     test = None if test_root is None else read_tree(test_root, "data.test_path")
     classes = _classes(tree, class_names)
@@ -68,16 +70,6 @@ def folder(
         notes=notes,
         hint=wrapped_line(tree),
     )
-
-
-def _found(path: str, data_dir: str, key: str) -> Path:
-    places = [Path(data_dir).expanduser() / path, Path(path).expanduser()]
-    candidates = places[1:] if path.startswith(".") else places
-    where = next((candidate for candidate in candidates if candidate.is_dir()), None)
-    if where is None:
-        tried = " or ".join(dict.fromkeys(shown_path(os.path.abspath(each)) for each in candidates))
-        raise DataError(f"{key}: expected a directory of images at {tried}, found none. Give {key}.")
-    return where
 
 
 def _classes(tree: Tree, given: Sequence[str] | None) -> list[str]:

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from alframe.core.errors import DataError
 from alframe.data.array_files import load_arrays
 from alframe.data.damaged_data import damage_as_data_error
 from alframe.data.dataset import ImageDataset
+from alframe.data.places import find
 
 
 def digits(*, name: str, data_dir: str, download: bool) -> ImageDataset:
@@ -51,14 +51,7 @@ def arrays(
     Raises:
         DataError: there are no arrays, they are damaged, or they cannot be labelled or mapped.
     """
-    candidates = [Path(data_dir).expanduser() / path, Path(path).expanduser()]
-    where = next((candidate for candidate in candidates if candidate.exists()), None)
-    if where is None:
-        tried = " or ".join(dict.fromkeys(str(each.absolute()) for each in candidates))
-        raise DataError(
-            f"data.path: expected an .npz file or a folder of .npy files at {tried}, found none. "
-            "Give data.path."
-        )
+    where = find(path, data_dir, "data.path", "an .npz file or a folder of .npy files", Path.exists)
     with damage_as_data_error(name, where, "Save it again with numpy."):
         content = load_arrays(name, where, in_memory)
     return ImageDataset.from_arrays(
