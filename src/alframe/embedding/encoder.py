@@ -13,6 +13,8 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+Precision = Literal["float32", "float16"]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Preprocessing:
@@ -58,7 +60,7 @@ class Encoder:
     preprocessing: Preprocessing
     weights_digest: str
     mirrored: bool
-    precision: Literal["float32", "float16"]
+    precision: Precision
 
     @cached_property
     def identity(self) -> str:

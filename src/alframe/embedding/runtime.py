@@ -70,7 +70,8 @@ class _Torch:
 
     def __init__(self, encoder: Encoder, device: torch.device) -> None:
         # Channels last is the order in which convolutions are computed fastest.
-        network = encoder.load().to(device)
+        with torch.random.fork_rng(devices=[]):  # initial weights are random, and then replaced
+            network = encoder.load().to(device)
         self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._half = encoder.precision == "float16" and device.type == "cuda"
 

@@ -1,0 +1,75 @@
+"""Vectors that the user has."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from alframe.core.errors import ConfigError, DataError
+from alframe.embedding import GivenVectors, given_vectors
+
+VALUES = np.random.default_rng(0).normal(size=(6, 3))
+
+
+def given(folder: Path, values: np.ndarray = VALUES, **others: str) -> GivenVectors:
+    np.save(folder / "emb.npy", values)
+    paths = {"test_path": None, "names": None} | {key: str(folder / name) for key, name in others.items()}
+    return given_vectors(path=str(folder / "emb.npy"), **paths)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_vectors_are_read_as_float16(dtype: type, tmp_path: Path) -> None:
+    encoder = given(tmp_path, VALUES.astype(dtype))
+    assert encoder.n_features == 3
+    vectors = encoder.vectors(6, is_test=False)
+    assert torch.equal(vectors.take(torch.tensor([4, 1])), torch.tensor(VALUES[[4, 1]]).half())
+
+
+def test_the_identity_is_that_of_the_values(tmp_path: Path) -> None:
+    before = given(tmp_path).identity
+    assert given(tmp_path).identity == before
+    assert given(tmp_path, VALUES + 1e-3).identity != before
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (VALUES[:, :, None], r"expected \(images, features\) .*6 x 3 x 1 float64"),
+        (VALUES.astype(int), "6 x 3 int64"),
+        (VALUES[:0], "0 x 3"),
+        (VALUES.astype(object), "encoder.path: expected a .npy file of vectors"),
+    ],
+)
+def test_other_arrays_are_refused(values: np.ndarray, message: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=message):
+        given(tmp_path, values)
+
+
+def test_a_missing_file_is_told() -> None:
+    with pytest.raises(ConfigError, match=r"encoder.path: expected a .npy file of vectors: .*nowhere.npy"):
+        given_vectors(path="nowhere.npy", test_path=None, names=None)
+
+
+def test_vectors_of_another_data_set_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"expected 7 vectors, one for each image, got '6'"):
+        given(tmp_path).vectors(7, is_test=False)
+    with pytest.raises(ConfigError, match=r"encoder.test_path: expected the vectors of the 2 test images"):
+        given(tmp_path).vectors(2, is_test=True)
+    np.save(tmp_path / "test.npy", VALUES[:2, :2])
+    with pytest.raises(ConfigError, match=r"expected 3 features, as in encoder.path, got 2"):
+        given(tmp_path, test_path="test.npy")
+    files = [f"{n}.png" for n in range(6)]
+    (tmp_path / "names.txt").write_text("\n".join([files[1], files[0], *files[2:]]))
+    with pytest.raises(ConfigError, match=r"encoder.names: expected 0.png in line 1, got '1.png'"):
+        given(tmp_path, names="names.txt").vectors(6, is_test=False, files_N=files)
+
+
+def test_a_value_that_is_not_finite_names_its_image(tmp_path: Path) -> None:
+    values = VALUES.copy()
+    values[4, 1] = np.nan
+    encoder = given(tmp_path, values)
+    with pytest.raises(DataError, match=r"cats/4.png: expected finite numbers"):
+        encoder.vectors(6, is_test=False, files_N=[f"cats/{n}.png" for n in range(6)])
+    with pytest.raises(DataError, match=r"encoder.path, row 4: "):
+        encoder.vectors(6, is_test=False)
