@@ -1,7 +1,7 @@
 """The learner: the classifier that is trained each round and scores the pool.
 
 - `learner.py`: `CNNLearner`, which the loop calls to fit and to score. `final_fit.py`: its last fit.
-- `networks.py`: networks. `module.py`: the LightningModule that trains one.
+- `networks.py`, `encoder_network.py`: networks. `module.py`: the LightningModule that trains one.
 - `batches.py`: batches by index from an image bank.
 - `interfaces.py`: the protocols of recipes and engines, and the records that pass between them.
 - `recipes`: the training of a round. `engines`: run a fit. `scoring`: scores of images.
@@ -11,6 +11,7 @@ This package may import `alframe.core`, `alframe.data` and the small helpers bes
 labels: it may not import `alframe.audit`.
 """
 
+from alframe.learner.encoder_network import EncoderNetwork
 from alframe.learner.engines.reference import ReferenceEngine
 from alframe.learner.interfaces import FitInputs, FitJob, Recipe
 from alframe.learner.learner import CNNLearner
@@ -25,6 +26,7 @@ __all__ = [
     "Classifier",
     "ConsistencyClassifier",
     "ConsistencyRecipe",
+    "EncoderNetwork",
     "FastCNN",
     "FitInputs",
     "FitJob",
