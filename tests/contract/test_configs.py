@@ -15,7 +15,7 @@ from alframe.trial.instantiate import instantiate
 
 CONF = conf_directory()
 NEED_A_VALUE = (  # a key that has no default
-    *("data=arrays", "data=folder", "data=table", "data=torchvision"),
+    *("data=arrays", "data=folder", "data=huggingface", "data=table", "data=torchvision"),
     *("encoder=checkpoint", "encoder=vectors"),
 )
 CHOICES = sorted(

@@ -4,6 +4,7 @@ from alframe.data.banks import Images, in_memory, make_bank
 from alframe.data.dataset import ImageDataset, map_images
 from alframe.data.decoded import DecodedImages
 from alframe.data.folder import folder
+from alframe.data.hugging_face import hugging_face
 from alframe.data.identity import content_digest, content_digests, picture
 from alframe.data.image_bank import Bank, ImageBank
 from alframe.data.memory_map import MappedBank, MappedImages
@@ -26,6 +27,7 @@ __all__ = [
     "content_digests",
     "digits",
     "folder",
+    "hugging_face",
     "in_memory",
     "make_bank",
     "map_images",

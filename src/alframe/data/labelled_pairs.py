@@ -87,10 +87,7 @@ def _stored(name: str, what: str, dataset: Any) -> Columns | None:
 def _of_hugging_face(name: str, what: str, dataset: Any) -> Columns:
     """Return the column of images and the column of labels, if there is one."""
     features = dict(dataset.features or {})
-    image = [key for key, feature in features.items() if type(feature).__name__ == "Image"]
-    image = image or [key for key in IMAGE_COLUMNS if key in features]
-    label = [key for key, feature in features.items() if type(feature).__name__ == "ClassLabel"]
-    label = label or [key for key in LABEL_COLUMNS if key in features]
+    image, label = feature_columns(features)
     if len(image) != 1 or len(label) > 1:
         raise DataError(
             f"{name}: expected one column of images and at most one of labels, got {', '.join(features)}. "
@@ -101,6 +98,16 @@ def _of_hugging_face(name: str, what: str, dataset: Any) -> Columns:
         images=_column(dataset[image[0]]),
         labels=_column(dataset[label[0]]) if label else None,
         class_names=tuple(names) if names else None,
+    )
+
+
+def feature_columns(features: Mapping[str, Any]) -> tuple[list[str], list[str]]:
+    """Return the names of the columns of images and of labels in a data set of Hugging Face."""
+    image = [key for key, feature in features.items() if type(feature).__name__ == "Image"]
+    label = [key for key, feature in features.items() if type(feature).__name__ == "ClassLabel"]
+    return (
+        image or [key for key in IMAGE_COLUMNS if key in features],
+        label or [key for key in LABEL_COLUMNS if key in features],
     )
 
 
