@@ -1,15 +1,20 @@
 """Files that are replaced as a whole or not at all, and locks between processes."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import IO, Any
 
 from alframe.core.errors import TrialError
 
+Content = str | bytes | Iterable[str] | Callable[[IO[bytes]], None]
 
-def replace_file(path: Path, content: str | bytes | Iterable[str]) -> None:
+
+def replace_file(path: Path, content: Content) -> None:
     """Write a text, the parts of a text, or bytes. A reader sees the old file or the new one, never a part.
+
+    Args:
+        path: of the file. content: what to write, or a function that writes it into an open file.
 
     Raises:
         TrialError: the disk is full, read-only or missing; the old file is unchanged.
@@ -23,7 +28,7 @@ def replace_file(path: Path, content: str | bytes | Iterable[str]) -> None:
         ) from error
 
 
-def write_whole(path: Path, content: str | bytes | Iterable[str], *, to_disk: bool) -> None:
+def write_whole(path: Path, content: Content, *, to_disk: bool) -> None:
     """Write as `replace_file` does. `to_disk` waits until the content would survive a power failure.
 
     Raises:
@@ -39,10 +44,12 @@ def write_whole(path: Path, content: str | bytes | Iterable[str], *, to_disk: bo
         _delete(part)
 
 
-def _write(path: Path, content: str | bytes | Iterable[str], to_disk: bool) -> None:
+def _write(path: Path, content: Content, to_disk: bool) -> None:
     with path.open("wb") as file:
         if isinstance(content, bytes):
             file.write(content)
+        elif callable(content):
+            content(file)
         else:
             for text in [content] if isinstance(content, str) else content:
                 file.write(text.encode("utf-8"))

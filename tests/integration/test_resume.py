@@ -1,6 +1,7 @@
 """Trials that are killed, interrupted, damaged or started twice."""
 
 import errno
+import io
 import json
 import os
 import random
@@ -19,7 +20,7 @@ from alframe.config.trial_identity import identity, trial_name
 from alframe.core.errors import TrialError, TrialNotice, UserError
 from alframe.trial.resume import find_state
 from alframe.trial.run import run_trial
-from alframe.trial.state import DamagedStateError, decode, encode, load_state, state_files
+from alframe.trial.state import DamagedStateError, decode, load_state, state_files, write_state
 from tests.support.helpers import (
     UNMEASURED,
     alframe,
@@ -215,7 +216,9 @@ def test_other_versions_are_reported(half_done, tmp_path):
 
 def test_a_state_is_read_back_as_written(half_done):
     content = state_files(half_done[0])[0].read_bytes()
-    assert encode(decode(content))[:2000] == content[:2000]
+    again = io.BytesIO()
+    write_state(decode(content), again)
+    assert again.getvalue() == content
     with pytest.raises(DamagedStateError, match="checksum"):
         decode(content[:-1] + bytes([content[-1] ^ 1]))
     with pytest.raises(DamagedStateError, match="cannot be read"):
@@ -254,7 +257,7 @@ def test_a_full_disk_is_reported_in_one_line_and_costs_a_round(half_done, tmp_pa
     write = files._write
 
     def full(path, content, to_disk):
-        if what in path.name and "0001" not in path.name and b"3," in (content if what == "state" else b"3,"):
+        if what in path.name and "0001" not in path.name:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         write(path, content, to_disk)
 

@@ -221,11 +221,11 @@ class LabelLedger:
         """int64, ascending: the samples of which the oracle answered that they have no label."""
         return self._where(self._is_answered() & (self.label_N < 0))
 
-    def answer_of(self, index: Tensor) -> Tensor:
-        """Return (n,) int64, the oracle's answers to samples (int64), `NO_ANSWER` without one."""
+    def answer_of(self, index: Tensor | slice) -> Tensor:
+        """Return (n,) int64, the oracle's answers to samples (int64, or a slice), `NO_ANSWER` without one."""
         answer = torch.where(self._is_answered()[index], self.label_N[index], NO_ANSWER)
         for code, source in _SET_ASIDE.items():
-            answer = torch.where(self.source_N[index] == source, code, answer)
+            answer.masked_fill_(self.source_N[index] == source, code)
         return answer
 
     @property

@@ -29,8 +29,7 @@ class LastLayer:
     """The newest network's last layer: its logits are `features_PD @ weight_CD.T + bias_C`.
 
     Attributes:
-        weight_CD: float32. bias_C: float32, zeros if the layer has no bias. A temperature of the network is
-            in both.
+        weight_CD: float32. bias_C: float32, zeros if the layer has no bias.
     """
 
     weight_CD: Tensor

@@ -73,5 +73,5 @@ def draw(plan: LoopPlan, judged: PoolScores, n: int, round: int) -> Tensor:
 def learn(components: Components, judged: PoolScores, checks_Q: Tensor, ledger: LabelLedger) -> None:
     """Give the policy the answers to the spot checks."""
     if isinstance(components.auto_label, SpotChecks):
-        answer_N = ledger.answer_of(torch.arange(len(ledger.label_N)))
-        components.auto_label.learn(judged.at(among(judged.index_P, checks_Q)), answer_N)
+        checks = judged.at(among(judged.index_P, checks_Q))
+        components.auto_label.learn(checks, ledger.answer_of(slice(None)))

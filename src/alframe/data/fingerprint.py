@@ -27,9 +27,9 @@ def fingerprint(dataset: ImageDataset, member_N: Tensor) -> str:
         value = zlib.crc32(repr((dataset.files_N, sizes)).encode("utf-8", "backslashreplace"))
     else:
         images = torch.stack([torch.as_tensor(dataset.images_N[int(index)]) for index in some])
-        value = zlib.crc32(images.contiguous().numpy().tobytes())
-    value = zlib.crc32(member_N.numpy().tobytes(), value)
+        value = zlib.crc32(images.contiguous().numpy().data)
+    value = zlib.crc32(member_N.numpy().data, value)
     if dataset.truth_N is not None:
-        value = zlib.crc32(dataset.truth_N.numpy().tobytes(), value)
+        value = zlib.crc32(dataset.truth_N.contiguous().numpy().data, value)
     shape = "x".join(map(str, dataset.images_N.shape))
     return f"{shape} {dataset.n_classes} {value:08x}"

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from alframe.core.file_names import KEY, LABELS, RESULT, STATE
 from alframe.core.ledger import LabelLedger, Source
 from alframe.core.loop import RoundResult
 from alframe.core.reports import RoundReport
-from alframe.trial.state import DamagedStateError, TrialState, decode, encode
+from alframe.trial.state import DamagedStateError, TrialState, decode, write_state
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -114,7 +115,7 @@ def save_result(
         elapsed_seconds=0.0,
         versions={},
     )
-    replace_file(directory / STATE / RESULT, encode(state))
+    replace_file(directory / STATE / RESULT, partial(write_state, state))
 
 
 def load_result(directory: Path, data: str) -> tuple[LabelLedger, tuple[RoundReport, ...], tuple[str, ...]]:

@@ -9,9 +9,10 @@ import hashlib
 import io
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import torch
 
@@ -63,7 +64,7 @@ def save_state(directory: Path, state: TrialState) -> Path:
         TrialError: it could not be written; the older files are unchanged.
     """
     file = directory / STATE / state_file(state.result.report.round)
-    replace_file(file, encode(state))
+    replace_file(file, partial(write_state, state))
     for old in state_files(directory)[KEPT:]:
         old.unlink(missing_ok=True)
     return file
@@ -96,8 +97,8 @@ def drop_states(directory: Path) -> None:
         file.unlink(missing_ok=True)
 
 
-def encode(state: TrialState) -> bytes:
-    """Return a state as the content of a file."""
+def write_state(state: TrialState, file: IO[bytes]) -> None:
+    """Write a state into an open file, without a copy of it in memory."""
     result = state.result
     header = {
         "identity": state.identity,
@@ -109,13 +110,27 @@ def encode(state: TrialState) -> bytes:
     tensors = {
         "ledger": _fields_of(result.ledger),
         "validation_V": result.validation_V,
-        "left": None if result.left is None else _fields_of(result.left),
+        "left": None if result.left is None else _fields_of(replace(result.left, last_layer=None)),
         "rooms": dict(state.components),  # the key in format 1
     }
-    body = io.BytesIO()
-    torch.save(tensors, body)
-    content = _MAGIC + json.dumps(header).encode() + b"\n" + body.getvalue()
-    return content + hashlib.sha256(content).digest()
+    sealed = _Sealed(file)
+    sealed.write(_MAGIC + json.dumps(header).encode() + b"\n")
+    torch.save(tensors, sealed)  # type: ignore[arg-type]
+    file.write(sealed.seal.digest())
+
+
+class _Sealed:
+    """A file that keeps the SHA-256 of what is written."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file, self.seal = file, hashlib.sha256()
+
+    def write(self, part: bytes) -> int:
+        self.seal.update(part)
+        return self._file.write(part)
+
+    def flush(self) -> None:
+        self._file.flush()
 
 
 def decode(content: bytes) -> TrialState:
@@ -128,12 +143,12 @@ def decode(content: bytes) -> TrialState:
         raise DamagedStateError("is empty")
     if not content.startswith(_MAGIC):
         raise DamagedStateError(f"does not begin with {_MAGIC.decode().strip()!r}")
-    sealed, seal = content[:-_SEAL], content[-_SEAL:]
+    sealed, seal = memoryview(content)[:-_SEAL], content[-_SEAL:]
     if hashlib.sha256(sealed).digest() != seal:
         raise DamagedStateError("has changed since it was written: its checksum does not fit")
-    header_line, _, body = sealed[len(_MAGIC) :].partition(b"\n")
-    header = json.loads(header_line)
-    tensors = torch.load(io.BytesIO(body), weights_only=True)
+    body = content.index(b"\n", len(_MAGIC)) + 1
+    header = json.loads(content[len(_MAGIC) : body])
+    tensors = torch.load(io.BytesIO(sealed[body:]), weights_only=True)
     reports = tuple(_report(each) for each in header["reports"])
     left = tensors["left"]
     return TrialState(
@@ -153,11 +168,13 @@ def decode(content: bytes) -> TrialState:
 
 
 def _fields_of(record: Any) -> dict[str, Any]:
-    # Cloned, because torch saves a view together with the whole tensor that it is a view of.
-    values = {field.name: getattr(record, field.name) for field in fields(record)}
-    return {
-        name: value.clone() if isinstance(value, torch.Tensor) else value for name, value in values.items()
-    }
+    return {field.name: _whole(getattr(record, field.name)) for field in fields(record)}
+
+
+def _whole(value: Any) -> Any:
+    """Return a value; a clone of a view, since torch saves it with the whole tensor that it is a view of."""
+    is_view = isinstance(value, torch.Tensor) and value.untyped_storage().nbytes() > value.nbytes
+    return value.clone() if is_view else value
 
 
 def _report(values: dict[str, Any]) -> RoundReport:

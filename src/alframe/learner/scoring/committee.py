@@ -67,10 +67,10 @@ def last_linear(network: nn.Module) -> nn.Linear:
 
 
 def last_layer(network: nn.Module) -> LastLayer:
-    """Return copies of the last layer's weights; an attribute `temperature` of the network divides them."""
-    layer, temperature = last_linear(network), getattr(network, "temperature", 1.0)
+    """Return copies of the last layer's weights, float32 on the CPU."""
+    layer = last_linear(network)
     weights = [layer.weight, layer.weight.new_zeros(layer.out_features) if layer.bias is None else layer.bias]
-    weight_CD, bias_C = ((each.detach() / temperature).float().cpu() for each in weights)
+    weight_CD, bias_C = (each.detach().clone().float().cpu() for each in weights)
     return LastLayer(weight_CD=weight_CD, bias_C=bias_C)
 
 
