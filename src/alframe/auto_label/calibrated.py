@@ -11,9 +11,8 @@ from torch import Tensor
 
 from alframe.auto_label.accept import check_finite, check_needed
 from alframe.auto_label.validated import Learned, ValidatedPolicy, random_mask
+from alframe.core.log_odds import temperature
 from alframe.core.records import PoolScores, Validation
-
-HALVINGS = 60  # enough to reach the last bit of float64 from an interval of a few units
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,36 +51,6 @@ class CalibratedPolicy(ValidatedPolicy):
         assert scores.log_probs_PC is not None
         check_finite("log-probabilities", scores.log_probs_PC, scores.index_P)
         return scores.log_probs_PC.double()
-
-
-def temperature(logits_VC: Tensor, label_V: Tensor, *, most: float) -> float:
-    """Return the T in [1 / most, most] that maximises the likelihood of logits / T; 1 without a sample.
-
-    The log-likelihood is concave in 1 / T, so that bisection finds where its slope is 0.
-
-    Args:
-        logits_VC: (V, C) float64, logits or log-probabilities. label_V: (V,) int64. most: above 1.
-
-    >>> logits = torch.tensor([[math.log(9.0), 0.0]] * 4, dtype=torch.float64)  # 0.9, and 3 of 4 right
-    >>> round(temperature(logits, torch.tensor([0, 0, 0, 1]), most=100.0), 9)  # log 9 / log 3
-    2.0
-    """
-    if len(label_V) == 0:
-        return 1.0
-    low, high = -math.log(most), math.log(most)
-    for _ in range(HALVINGS):
-        middle = (low + high) / 2
-        if _falls_with_heat(logits_VC, label_V, math.exp(middle)):
-            high = middle
-        else:
-            low = middle
-    return math.exp((low + high) / 2)
-
-
-def _falls_with_heat(logits_VC: Tensor, label_V: Tensor, heat: float) -> bool:
-    """Return True if the maximum over T is below `heat`: the labels' logits exceed their expectation."""
-    expected_V = ((logits_VC / heat).softmax(dim=1) * logits_VC).sum(dim=1)
-    return float((logits_VC.gather(1, label_V[:, None]).squeeze(1) - expected_V).sum()) >= 0
 
 
 def log_odds_of(logits_PC: Tensor, class_P: Tensor) -> Tensor:

@@ -17,6 +17,7 @@ _AUTO_LABEL_USES = {
     "alframe.learner.ConsistencyRecipe": ("consistency", "train"),
     "alframe.learner.PhotographRecipe": ("consistency", "train"),
     "alframe.learner.SupervisedRecipe": ("train", "ignore"),
+    "alframe.learner.HeadRecipe": ("consistency", "train"),
 }
 # Keys that may be null if the learner has a section `by_data`.
 _BY_DATA = ("steps", "steps_growth", "pool_batch_size", "warm_start")
@@ -37,6 +38,12 @@ def mapping(key: str, value: Any) -> None:
     """Check for a mapping from names to settings."""
     if not isinstance(value, dict):
         raise ConfigError(key, "settings such as those of the file", str(value))
+
+
+def folds(key: str, value: Any) -> None:
+    """Check for a number of folds."""
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0 or value == 1:
+        raise ConfigError(key, "0 or a whole number of at least 2", value)
 
 
 def settings(*names: str) -> Check:

@@ -7,7 +7,15 @@ from collections.abc import Mapping
 from typing import Any
 
 # Keys that may differ between two runs of one trial, because no label depends on them.
-_NOT_OF_THE_TRIAL = ("data_dir", "tracker", "trusted_packages", "experiment", "chosen", "objective")
+_NOT_OF_THE_TRIAL = (
+    "data_dir",
+    "embeddings_dir",
+    "tracker",
+    "trusted_packages",
+    "experiment",
+    "chosen",
+    "objective",
+)
 
 # Every oracle of people has this key: only they have answers that another trial can take over.
 PEOPLE_KEY = "answers_from"
@@ -25,6 +33,12 @@ def identity(config: Mapping[str, Any]) -> dict[str, Any]:
         if PEOPLE_KEY in (settings.get("oracle") or ()):
             free.add("class_names")  # classes may be added while people label
         settings["data"] = {key: value for key, value in settings["data"].items() if key not in free}
+    encoder = settings.get("encoder")
+    if isinstance(encoder, dict):
+        if encoder.get("_target_") is None:
+            del settings["encoder"]  # none, or one that the data decide
+        else:
+            settings["encoder"] = {key: value for key, value in encoder.items() if key != "runtime"}
     # It is stored as JSON, which turns tuples into lists: convert now, so that comparisons agree.
     return dict(json.loads(json.dumps(settings)))
 

@@ -9,6 +9,7 @@ from alframe.core.errors import ConfigError
 
 GROUPS = (
     "data",
+    "encoder",
     "learner",
     "network",
     "initial",

@@ -52,7 +52,8 @@ def find_copies(bank: Bank, index_M: Tensor) -> tuple[Tensor, int]:
     at = 0
     for image_B in bank.stream(index_M, BATCH):
         channels = image_B.flatten(2)
-        n_blank += int((channels.amax(2) == channels.amin(2)).all(dim=1).sum())
+        if channels.shape[2] > 1:  # not a vector
+            n_blank += int((channels.amax(2) == channels.amin(2)).all(dim=1).sum())
         for row in image_B.cpu().contiguous().flatten(1).numpy():
             content = hashlib.blake2b(row.data, digest_size=8).digest()
             digest_M[at] = int.from_bytes(content, "little", signed=True)

@@ -18,6 +18,7 @@ from alframe.learner.learner import CNNLearner
 from alframe.learner.module import Classifier
 from alframe.learner.networks import FastCNN, LeNet5, PublishedCNN, resnet18
 from alframe.learner.recipes.consistency import ConsistencyClassifier, ConsistencyRecipe
+from alframe.learner.recipes.head import HeadClassifier, HeadRecipe, LinearHead
 from alframe.learner.recipes.photographs import PhotographClassifier, PhotographRecipe
 from alframe.learner.recipes.supervised import SupervisedRecipe
 
@@ -30,7 +31,10 @@ __all__ = [
     "FastCNN",
     "FitInputs",
     "FitJob",
+    "HeadClassifier",
+    "HeadRecipe",
     "LeNet5",
+    "LinearHead",
     "PhotographClassifier",
     "PhotographRecipe",
     "PublishedCNN",

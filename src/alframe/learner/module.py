@@ -112,7 +112,11 @@ class Classifier(pl.LightningModule):
 
     def configure_optimizers(self) -> Any:
         """Return the optimizer of the network's parameters, with the one-cycle schedule if there is one."""
-        optimizer = self._optimizer([each for each in self.network.parameters() if each.requires_grad])
+        return self.optimizers_of(self.network)
+
+    def optimizers_of(self, network: nn.Module) -> Any:
+        """Return the optimizer of a network's parameters, with the one-cycle schedule if there is one."""
+        optimizer = self._optimizer([each for each in network.parameters() if each.requires_grad])
         if self._one_cycle is None:
             return optimizer
         scheduler = torch.optim.lr_scheduler.OneCycleLR(

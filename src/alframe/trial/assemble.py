@@ -1,6 +1,6 @@
 """From the settings of a trial to its parts: data set, components, plan and compute plan."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from alframe.core.protocols import RememberingOracle
 from alframe.data import Bank, ImageDataset, Images, choose_members, make_bank, thinned_members
 from alframe.data.copies import Copies
 from alframe.data.decoded import Progress
+from alframe.embedding import Encoder, GivenVectors
 from alframe.learner import CNNLearner
 from alframe.learner.compute.subject import Subject
 from alframe.oracle import CheckedOracle
@@ -26,6 +27,7 @@ from alframe.oracle.recorded import RecordedOracle
 from alframe.tracking import Tracker
 from alframe.trial.checks import check_classes, check_needs, check_views
 from alframe.trial.compute_plan import ComputePlan, build_compute_plan, make_subject
+from alframe.trial.encoding import VectorSource, build_encoder, standard_vectors
 from alframe.trial.instantiate import instantiate
 from alframe.trial.settings import Node, TrialSettings
 
@@ -68,20 +70,23 @@ def assemble(
     Raises:
         ConfigError: the settings do not fit each other or the data set.
     """
+    encoder = build_encoder(settings)
     recipe = build_recipe(settings)
-    subject = make_subject(settings, dataset, recipe)
+    subject = make_subject(settings, dataset, recipe, encoder.n_features if encoder else None)
     check_views(settings.learner, recipe)
     compute_plan = build_compute_plan(settings, dataset, subject)
     people = {"dataset": dataset, "directory": directory, "store": store}
-    parts = _replaceable(settings, dataset, compute_plan, replacements or {}, people)
+    banks = _banks(settings, dataset, member_N, encoder, compute_plan, progress)
+    vectors_N = None if encoder is None else standard_vectors(banks[0], member_N)
+    parts = _replaceable(settings, dataset, compute_plan, replacements or {}, people, vectors_N)
     for group in ("query", "auto_label"):
         check_needs(group, parts[group], settings.learner, subject)
     certified = settings.certificate is not None
     checker = settings.check.checker(dataset.truth_N, certified=certified)
     components = Components(
-        learner=_learner(settings, dataset, member_N, subject, recipe, compute_plan, progress),
+        learner=_learner(settings, dataset, member_N, subject, recipe, compute_plan, banks, progress),
         evaluator=TruthEvaluator(dataset.truth_N, dataset.test_truth_T),
-        copies=_copies(dataset, member_N),
+        copies=_copies(dataset, member_N, None if encoder is None else banks[0]),
         certifier=None if settings.certificate is None else AuditCertifier(settings.certificate),
         checker=checker,
         **parts,
@@ -134,9 +139,14 @@ def build_tracker(settings: TrialSettings) -> Tracker | None:
     return tracker
 
 
-def _copies(dataset: ImageDataset, member_N: Tensor) -> Copies:
-    """Return what finds copies: at once in images in memory, in others with the first question of a round."""
-    copies = Copies(make_bank(dataset.images_N, torch.device("cpu")), member_N.nonzero().flatten())
+def _copies(dataset: ImageDataset, member_N: Tensor, vectors: Bank | None) -> Copies:
+    """Return what finds copies: at once in images in memory, in others with the first question of a round.
+
+    Equal image files have equal vectors, so that the files need not be decoded for it.
+    """
+    by_vectors = vectors is not None and not isinstance(dataset.images_N, Tensor)
+    bank = vectors if vectors and by_vectors else make_bank(dataset.images_N, torch.device("cpu"))
+    copies = Copies(bank, member_N.nonzero().flatten())
     if isinstance(dataset.images_N, Tensor):
         copies()
     return copies
@@ -148,6 +158,7 @@ def _replaceable(
     compute_plan: ComputePlan,
     replacements: Mapping[str, Any],
     people: Mapping[str, Any],
+    vectors_N: Callable[[Tensor], Tensor] | None,
 ) -> dict[str, Any]:
     """Return the components that a user's own object may replace, by name, all checked."""
     # A seed set or oracle gets each of these values only if its constructor has a parameter of that name.
@@ -156,6 +167,7 @@ def _replaceable(
         "truth_N": dataset.truth_N,
         "n_classes": dataset.n_classes,
         "images_N": dataset.images_N,
+        "vectors_N": vectors_N,
         "seed": settings.seed,
         "class_names": dataset.class_names,
     }
@@ -192,17 +204,13 @@ def _learner(
     subject: Subject,
     recipe: Any,
     compute_plan: ComputePlan,
+    banks: tuple[Bank, Bank | None],
     progress: Progress,
 ) -> CNNLearner:
     learner, compute = settings.learner, compute_plan.compute
-
-    def bank(images_N: Images) -> Bank:
-        return make_bank(images_N, compute.device, progress).cropped(learner.crop)
-
-    test_T = dataset.test_images_T
     return CNNLearner(
-        bank=bank(dataset.images_N),
-        test_bank=None if test_T is None else bank(test_T),
+        bank=banks[0],
+        test_bank=banks[1],
         member_N=member_N,
         n_classes=dataset.n_classes,
         network=subject.network,
@@ -217,6 +225,32 @@ def _learner(
         final=learner.final,
         progress=progress,
     )
+
+
+def _banks(
+    settings: TrialSettings,
+    dataset: ImageDataset,
+    member_N: Tensor,
+    encoder: Encoder | GivenVectors | None,
+    compute_plan: ComputePlan,
+    progress: Progress,
+) -> tuple[Bank, Bank | None]:
+    """Return the banks of images or of vectors that the learner reads: of the samples and of the test set."""
+    device = compute_plan.compute.device
+    if encoder is not None:
+        source = VectorSource(
+            encoder=encoder,
+            folder=Path(settings.embeddings_dir).expanduser(),
+            runtime=(settings.encoder or {}).get("runtime", "auto"),
+            device=device,
+            progress=progress,
+        )
+        return source.banks(dataset, member_N)
+
+    def bank(images_N: Images) -> Bank:
+        return make_bank(images_N, device, progress).cropped(settings.learner.crop)
+
+    return bank(dataset.images_N), None if dataset.test_images_T is None else bank(dataset.test_images_T)
 
 
 def _optional(group: str, node: Node | None, trusted: list[str], **arguments: Any) -> Any:

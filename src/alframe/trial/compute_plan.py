@@ -48,9 +48,13 @@ class ComputePlan:
 
 
 def build_compute_plan(settings: TrialSettings, dataset: ImageDataset, subject: Subject) -> ComputePlan:
-    """Return the compute plan of a trial; `auto` is decided by the hardware's abilities or by a probe."""
+    """Return the compute plan of a trial; `auto` is decided by the hardware's abilities or by a probe.
+
+    A head on vectors is so small that bfloat16 saves no time.
+    """
     device = Compute.choose(settings.device, "float32").device
-    compute = choose_precision(device, settings.precision, subject)
+    precision = "float32" if settings.encoder and settings.precision == "auto" else settings.precision
+    compute = choose_precision(device, precision, subject)
     choice = choose_engine(settings.engine, compute, streamed=not in_memory(dataset.images_N))
     scoring_batch_size = choose_scoring_batch(
         compute, settings.learner.scoring_batch_size, subject, len(dataset)
@@ -63,21 +67,27 @@ def build_compute_plan(settings: TrialSettings, dataset: ImageDataset, subject: 
     )
 
 
-def make_subject(settings: TrialSettings, dataset: ImageDataset, recipe: Any) -> Subject:
+def make_subject(
+    settings: TrialSettings, dataset: ImageDataset, recipe: Any, n_features: int | None = None
+) -> Subject:
     """Return the network and images that probes use, after one trial run of the network's constructor.
+
+    Args:
+        n_features: of the vectors that the network learns from; None if it learns from images.
 
     Raises:
         ConfigError: the crop, the network or the optimizer does not fit the images.
     """
-    subject = _subject(settings, dataset)
+    shape = dataset.images_N.shape[1:] if n_features is None else (n_features, 1, 1)
+    subject = _subject(settings, shape, dataset.n_classes)
     _try_network(subject, recipe)
     return subject
 
 
-def _subject(settings: TrialSettings, dataset: ImageDataset) -> Subject:
+def _subject(settings: TrialSettings, shape: tuple[int, ...], n_classes: int) -> Subject:
     learner = settings.learner
-    n_channels, height, width = dataset.images_N.shape[1:]
-    most = (min(height, width) - SMALLEST_SIDE) // 2
+    n_channels, height, width = shape
+    most = max(0, (min(height, width) - SMALLEST_SIDE) // 2)
     if learner.crop > most:
         expected = f"at most {most} of {min(height, width)} pixels at each side"
         raise ConfigError("learner.crop", expected, learner.crop)
@@ -85,7 +95,7 @@ def _subject(settings: TrialSettings, dataset: ImageDataset) -> Subject:
         network=instantiate("network", learner.network, settings.trusted, call=False),
         config=learner.network,
         image_shape=(n_channels, height - 2 * learner.crop, width - 2 * learner.crop),
-        n_classes=dataset.n_classes,
+        n_classes=n_classes,
         batch_size=learner.images_per_step or PROBED_IMAGES,
     )
 
@@ -96,7 +106,7 @@ def check_memory(settings: TrialSettings, dataset: ImageDataset) -> None:
     Raises:
         ConfigError: they need more; the message advises a size that works.
     """
-    subject = _subject(settings, dataset)
+    subject = _subject(settings, dataset.images_N.shape[1:], dataset.n_classes)
     need, free = memory_need(subject), free_bytes()
     if need is None or free is None or Compute.choose(settings.device, "float32").device.type != "cpu":
         return

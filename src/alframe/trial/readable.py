@@ -21,6 +21,7 @@ def readable(
     *,
     at_once: bool,
     left_out: Mapping[Path, str] | None = None,
+    decode: bool = True,
 ) -> ImageDataset:
     """Return a data set without the files that cannot be read, and keep decoded images in the trial's state.
 
@@ -29,6 +30,7 @@ def readable(
         progress: called with ("read", done, total).
         at_once: decode all images now. Otherwise only a small data set is decoded; an unreadable file of a
             larger one is found by the first fit.
+        decode: False decodes no image: an encoder will read the files.
         left_out: the reasons of files that were found unreadable since the command began.
 
     Raises:
@@ -44,7 +46,7 @@ def readable(
     if known:
         warnings.warn(f"data: {unreadable_line(known, len(paths))}", DataWarning, stacklevel=2)
         dataset = without_files(dataset, known)
-    if at_once or _n_bytes(dataset) <= SMALL_BYTES:
+    if decode and (at_once or _n_bytes(dataset) <= SMALL_BYTES):
         for n in range(len(_decoded(dataset))):
             dataset = _without_unreadable(dataset, n, progress)
     return dataset

@@ -29,12 +29,16 @@ from alframe.trial.checks import warn_of_certificate, warn_of_oracle_errors, war
 from alframe.trial.compute_plan import check_memory
 from alframe.trial.data import TrialData, data_of_trial, open_store
 from alframe.trial.directory import occupied
+from alframe.trial.encoding import build_encoder, choose_learner
 from alframe.trial.instantiate import check_targets, is_simulated
 from alframe.trial.python_call import plain_torch
 from alframe.trial.readable import readable, remember
 from alframe.trial.session import TrialSession
 from alframe.trial.settings import TrialSettings, read_settings, with_learner
 from alframe.trial.state import TrialState
+
+
+_CHOSEN = ("encoder", "learner")  # groups whose option the data can decide
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,6 +128,7 @@ def _run(request: _Request, leaves_nothing: Callable[[], bool], left_out: Mappin
     state = resume.find_state(request.directory, identity(request.config))
     settings = settings if state is None else resume.settled(settings, state.chosen)
     console = request.replacements.console
+    build_encoder(settings)  # an encoder that cannot be had is told before anything else is done
     choose_engine(settings.engine, Compute.choose(settings.device, settings.precision))  # checks them first
     keep_large_blocks()
     tracker = build_tracker(settings)
@@ -137,12 +142,22 @@ def _run(request: _Request, leaves_nothing: Callable[[], bool], left_out: Mappin
         progress = (console or ConsoleTracker(bar=False)).progress
         simulated = own is None and is_simulated(settings.oracle)
         dataset = given or load_data(settings)
-        check_memory(settings, dataset)
-        dataset = readable(dataset, request.directory, progress, at_once=simulated, left_out=left_out)
+        config = _with_learner(request.config, dataset, state)
+        settings = with_learner(settings, config)
+        if settings.encoder is None:
+            check_memory(settings, dataset)
+        dataset = readable(
+            dataset,
+            request.directory,
+            progress,
+            at_once=simulated,
+            left_out=left_out,
+            decode=settings.encoder is None,
+        )
         data = data_of_trial(request.directory, settings, dataset, state, store, in_place=given is not None)
         warn_of_certificate(settings, int(data.member_N.sum()))
-        recipe = _chosen_recipe(request, data, state)
-        settings = with_learner(settings, with_choices(request.config, recipe))
+        recipe = _chosen_recipe(config, data, state)
+        settings = with_learner(settings, with_choices(config, recipe))
         trial = _assembled(request, settings, data, store)
         if trial.dataset.files_N is not None:
             replace_file(request.directory / FILES, file_lines(trial.dataset.files_N))
@@ -152,7 +167,7 @@ def _run(request: _Request, leaves_nothing: Callable[[], bool], left_out: Mappin
         trackers = Trackers([*others, FilesTracker(), *([console] if console is not None else [])])
         session = TrialSession(
             trial=trial,
-            info=_info(request, settings, trial, state, threads, recipe),
+            info=_info(request, settings, trial, state, threads, {"recipe": recipe, **_chosen_nodes(request.config, config)}),
             identity={
                 "config": identity(request.config),
                 "data": data.fingerprint,
@@ -180,12 +195,29 @@ def _assembled(
     )
 
 
-def _chosen_recipe(request: _Request, data: TrialData, state: TrialState | None) -> dict[str, Any]:
+def _with_learner(
+    config: dict[str, Any], dataset: ImageDataset, state: TrialState | None
+) -> dict[str, Any]:
+    """Return the config with the encoder and the learner that the data call for; when resumed, the same."""
+    if state is not None:
+        return {**config, **{key: state.chosen[key] for key in _CHOSEN if key in state.chosen}}
+    choice = choose_learner(config, dataset)
+    return {**config, "learner": choice.learner, "encoder": choice.encoder or {"_target_": None}}
+
+
+def _chosen_nodes(given: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the nodes of the encoder and the learner that are not those of the given config."""
+    return {key: config[key] for key in _CHOSEN if config[key] != given[key]}
+
+
+def _chosen_recipe(
+    config: Mapping[str, Any], data: TrialData, state: TrialState | None
+) -> dict[str, Any]:
     """Return the learner's keys that the data decide, with their values; when resumed, the same."""
     if state is not None and "recipe" in state.chosen:
         return dict(state.chosen["recipe"])
     n_channels = data.dataset.images_N.shape[1]
-    return chosen_by_data(request.config, n_samples=int(data.member_N.sum()), n_channels=n_channels)
+    return chosen_by_data(config, n_samples=int(data.member_N.sum()), n_channels=n_channels)
 
 
 def _info(
@@ -194,9 +226,9 @@ def _info(
     trial: Trial,
     state: TrialState | None,
     threads: int,
-    recipe: Mapping[str, Any],
+    by_data: Mapping[str, Any],
 ) -> TrialInfo:
-    chosen = {**trial.compute_plan.chosen(threads), "recipe": dict(recipe)}
+    chosen = {**trial.compute_plan.chosen(threads), **by_data}
     if state is not None:
         chosen = dict(state.chosen)
     most = settings.max_rounds

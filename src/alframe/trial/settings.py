@@ -17,9 +17,10 @@ from alframe.learner.scoring.committee import Committee
 from alframe.learner.scoring.test_time_augmentation import Views
 
 Node = dict[str, Any]  # a section of the config: settings, mostly with a `_target_`
+_PLAIN = ("seed", "data_dir", "embeddings_dir", "device", "precision", "engine", "threads")
 _AMOUNT = ("share", "num", "default_share", "default_at_least")
 # Settings of the group `learner` that do not belong to the recipe.
-_NOT_OF_RECIPE = ("by_data", "warm_start", "ensemble", "committee", "final", "crop", "scoring_batch_size")
+_NOT_OF_RECIPE = ("by_data", "network", "warm_start", "ensemble", "committee", "final", "crop", "scoring_batch_size")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +56,7 @@ class TrialSettings:
         data: the node of a function that returns the data set. data_dir: where data sets lie.
         limit: number of samples that take part, None for all.
         imbalance: how classes are made unequal, None for not at all.
+        encoder: the node of the encoder. embeddings_dir: folder of the vectors of all encoders.
         device, precision, engine, threads: as asked for; each may still be automatic.
         initial, query, auto_label, oracle, stopping: the nodes of the other components.
         seed_set_size: for `initial`.
@@ -75,6 +77,8 @@ class TrialSettings:
     data_dir: str
     limit: int | None
     imbalance: Node | None
+    encoder: Node | None
+    embeddings_dir: str
     device: str
     precision: str
     engine: str
@@ -110,11 +114,12 @@ def read_settings(config: Mapping[str, Any]) -> TrialSettings:
     data, initial, oracle, stopping = (config[group] for group in ("data", "initial", "oracle", "stopping"))
     learner, certificate = _learner(config["learner"], config["network"]), config["certificate"]
     return TrialSettings(
-        **{key: config[key] for key in ("seed", "data_dir", "device", "precision", "engine", "threads")},
+        **{key: config[key] for key in _PLAIN},
         trusted=config["trusted_packages"],
         data=_without(data, "limit", "border", "imbalance"),
         limit=data.get("limit"),
         imbalance=data.get("imbalance"),
+        encoder=_node(config["encoder"]),
         initial=_without(initial, *_AMOUNT),
         query=_node(_without(config["query"], *_AMOUNT, "share_of")),
         auto_label=_node(_without(config["auto_label"], "keep")),
@@ -136,10 +141,10 @@ def read_settings(config: Mapping[str, Any]) -> TrialSettings:
 
 
 def with_learner(settings: TrialSettings, config: Mapping[str, Any]) -> TrialSettings:
-    """Return settings with the learner of another config, and the batch size of scoring that they have."""
+    """Return settings with the encoder and the learner of another config; the batch size of scoring stays."""
     learner = _learner(config["learner"], config["network"])
     learner = replace(learner, scoring_batch_size=settings.learner.scoring_batch_size)
-    return replace(settings, learner=learner)
+    return replace(settings, learner=learner, encoder=_node(config["encoder"]))
 
 
 def _learner(node: Node, network: Node) -> LearnerSettings:
@@ -149,7 +154,7 @@ def _learner(node: Node, network: Node) -> LearnerSettings:
     batch_size = node.get("batch_size")
     return LearnerSettings(
         recipe=_without(node, *_NOT_OF_RECIPE),
-        network=network,
+        network=node.get("network") or network,
         crop=node.get("crop") or 0,
         scoring_batch_size=node.get("scoring_batch_size"),
         images_per_step=None if batch_size is None else batch_size + (node.get("pool_batch_size") or 0),

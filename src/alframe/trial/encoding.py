@@ -1,0 +1,190 @@
+"""The encoder of a trial, and the bank of its vectors; which encoder and learner the data call for.
+
+With an encoder, the learner's bank holds one vector for each image. Everything else works on images.
+"""
+
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from alframe.config.compose import composed
+from alframe.core.errors import ConfigError, TrialNotice
+from alframe.data import Bank, ImageDataset, Images
+from alframe.data.decoded import Progress
+from alframe.embedding import Encoder, GivenVectors, VectorBank, Vectors
+from alframe.embedding.embed import embedded
+from alframe.learner.recipes.head import StandardVectors
+from alframe.trial.instantiate import instantiate
+from alframe.trial.settings import Node, TrialSettings
+
+ROWS = 4096  # vectors that are standardised at once
+PART = "photographs"  # the section of encoder=auto with the encoder to take
+
+
+@dataclass(frozen=True, kw_only=True)
+class LearnerChoice:
+    """The encoder and the learner of a trial.
+
+    Attributes:
+        encoder: the node of the encoder, None without one. learner: the node of the learner.
+    """
+
+    encoder: Node | None
+    learner: Node
+
+
+def choose_learner(config: Mapping[str, Any], dataset: ImageDataset) -> LearnerChoice:
+    """Return the encoder and the learner that a config and the data call for.
+
+    `encoder=auto` takes its encoder for photographs, if it is installed and the learner is the default one.
+    With an encoder, the default learner is replaced by a head.
+
+    Args:
+        config: the resolved config.
+
+    Raises:
+        ConfigError: the learner and the encoder do not fit each other.
+    """
+    node, learner = config["encoder"], config["learner"]
+    is_default = learner == _composed()["learner"] and config["network"] == _composed()["network"]
+    wanted: Node | None = None if node["_target_"] is None else node
+    if PART in node and is_default and _are_photographs(dataset, node["least_side"]):
+        wanted = node[PART] if _is_installed(node[PART]) else None
+    if wanted is not None and is_default:
+        learner = _composed("learner=head")["learner"]
+    check_fit(wanted, learner)
+    return LearnerChoice(encoder=wanted, learner=learner)
+
+
+def check_fit(encoder: Node | None, learner: Node) -> None:
+    """Raise `ConfigError` for a head without an encoder, or an encoder whose vectors nothing learns from."""
+    if encoder is None and "network" in learner:
+        raise ConfigError(
+            "encoder",
+            "an encoder, since the learner is a head on its vectors",
+            "none",
+            "Write encoder=efficientnet_lite0, or learner=fast to learn from pixels.",
+        )
+    if encoder is not None and "network" not in learner:
+        raise ConfigError(
+            "learner",
+            "a head, since the encoder turns images into vectors",
+            learner["_target_"],
+            "Write learner=head, or encoder=none to learn from pixels.",
+        )
+
+
+def _are_photographs(dataset: ImageDataset, least_side: int) -> bool:
+    _, n_channels, height, width = dataset.images_N.shape
+    return n_channels == 3 or max(height, width) >= least_side
+
+
+def _is_installed(node: Node) -> bool:
+    try:
+        instantiate("encoder", without_runtime(node), [])
+    except ConfigError:
+        warnings.warn(
+            "these images look like photographs, and no encoder is installed. Without one, a small network "
+            "learns from the pixels: it needs many more hand labels and errs more often. Write "
+            "pip install 'alframe[encoder-small]', or encoder=none for no such line.",
+            TrialNotice,
+            stacklevel=2,
+        )
+        return False
+    return True
+
+
+@cache
+def _composed(*overrides: str) -> dict[str, Any]:
+    return composed(list(overrides))
+
+
+def without_runtime(node: Node) -> Node:
+    """Return the settings of an encoder itself."""
+    return {key: value for key, value in node.items() if key != "runtime"}
+
+
+def build_encoder(settings: TrialSettings) -> Encoder | GivenVectors | None:
+    """Return the encoder of a trial, or None; its network is not loaded yet.
+
+    Raises:
+        ConfigError: it cannot be had; the message says what it needs.
+    """
+    if settings.encoder is None:
+        return None
+    encoder = instantiate("encoder", without_runtime(settings.encoder), settings.trusted)
+    if not isinstance(encoder, Encoder | GivenVectors):
+        raise ConfigError("encoder._target_", "a function that returns an Encoder", type(encoder).__name__)
+    return encoder
+
+
+@dataclass(frozen=True, kw_only=True)
+class VectorSource:
+    """Makes the banks of a trial's vectors, which are computed when they are first needed.
+
+    Attributes:
+        encoder: of the trial. folder: of all stores. runtime: what runs the encoder. device: of the banks.
+        progress: called with ("encode", done, total).
+    """
+
+    encoder: Encoder | GivenVectors
+    folder: Path
+    runtime: str
+    device: torch.device
+    progress: Progress
+
+    @property
+    def n_features(self) -> int:
+        """Features of a vector."""
+        return self.encoder.n_features
+
+    def banks(self, dataset: ImageDataset, member_N: Tensor) -> tuple[Bank, Bank | None]:
+        """Return the banks of a data set and of its test set; None without a test set."""
+        test_T = dataset.test_images_T
+        index_N = member_N.nonzero().flatten()
+        bank = self._bank(dataset.images_N, index_N, dataset.files_N)
+        if test_T is None:
+            return bank, None
+        return bank, self._bank(test_T, torch.arange(len(test_T)), None, is_test=True)
+
+    def _bank(
+        self, images_N: Images, index: Tensor, files_N: Sequence[str] | None, *, is_test: bool = False
+    ) -> Bank:
+        vectors: Callable[[], Vectors]
+        if isinstance(self.encoder, GivenVectors):
+            vectors = partial(self.encoder.vectors, len(images_N), is_test=is_test, files_N=files_N)
+        else:
+            vectors = partial(
+                embedded,
+                images_N,
+                self.encoder,
+                folder=self.folder,
+                index=index,
+                device=self.device,
+                runtime=self.runtime,
+                progress=self.progress,
+            )
+        return VectorBank(vectors, len(images_N), self.n_features, self.device)
+
+
+def standard_vectors(bank: Bank, member_N: Tensor) -> Callable[[Tensor], Tensor]:
+    """Return a function that maps n int64 indices to their standardised vectors, (n, D) float32, CPU.
+
+    Args:
+        bank: of vectors. member_N: bool, the samples whose mean and standard deviation are used.
+    """
+    scale: list[StandardVectors] = []
+
+    def vectors(index: Tensor) -> Tensor:
+        if not scale:
+            scale.append(StandardVectors(*bank.channel_statistics(member_N.nonzero().flatten())))
+        parts = [scale[0](vector_B.cpu().float()) for vector_B in bank.stream(index, ROWS)]
+        return torch.cat(parts) if parts else torch.empty(0, bank.image_shape[0])
+
+    return vectors

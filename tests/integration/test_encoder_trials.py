@@ -1,0 +1,134 @@
+"""Trials on the vectors of an encoder: choice by the data, resume, files, test set, vectors of the user's own."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from alframe.core.errors import ConfigError, TrialNotice
+from alframe.trial import run
+from alframe.trial.run import run_trial
+from tests.support import encoders
+from tests.support.helpers import alframe, config_of, rows_of
+
+TINY = [
+    "encoder._target_=tests.support.encoders.tiny_encoder",
+    "trusted_packages=[tests]",
+    "learner=head",
+    "learner.steps=20",
+    "initial.num=12",
+    "query.num=6",
+    "stopping.min_rounds=1",
+    "stopping.max_rounds=2",
+    "tracker=none",
+]
+
+
+def write_pictures(folder: Path, n: int = 20) -> Path:
+    """Write pictures of two classes, reddish and bluish, of several sizes, and a test set."""
+    generator = np.random.default_rng(0)
+    for split in ("train", "test"):
+        for name, channel in (("red", 0), ("blue", 2)):
+            (folder / split / name).mkdir(parents=True)
+            for k in range(n):
+                image = generator.integers(0, 120, (20 + 3 * (k % 4), 30, 3), dtype=np.uint8)
+                image[..., channel] += 110
+                Image.fromarray(image).save(folder / split / name / f"{k:03}.png")
+    return folder
+
+
+def test_a_folder_is_labelled_by_its_vectors_and_tested(tmp_path, monkeypatch):
+    pictures = write_pictures(tmp_path / "pictures")
+    done = alframe("data=folder", f"data.path={pictures}", *TINY, "hydra.run.dir=trial", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    summary = json.loads((tmp_path / "trial" / "summary.json").read_text())
+    assert summary["n_samples"] == 40
+    assert summary["test_accuracy"] > 0.9
+    assert summary["precision"] == "float32"
+    assert list((tmp_path / "embeddings").glob("tiny-*"))
+    assert not list((tmp_path / "trial").glob("state/*.pixels"))
+
+
+def test_a_second_trial_encodes_nothing(tmp_path, monkeypatch):
+    pictures = write_pictures(tmp_path / "pictures", 8)
+    command = ["data=folder", f"data.path={pictures}", *TINY]
+    assert alframe(*command, "hydra.run.dir=one", cwd=tmp_path).returncode == 0
+
+    def fails(*arguments: object) -> None:
+        raise AssertionError("an image was encoded again")
+
+    monkeypatch.setattr(encoders.Tiny, "forward", fails)
+    done = alframe(*command, "seed=1", "hydra.run.dir=two", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_resumed_trial_equals_an_uninterrupted_one(tmp_path):
+    config = config_of("data=digits", "data.limit=80", *TINY, "seed=3") | {
+        "embeddings_dir": str(tmp_path / "embeddings")
+    }
+    run_trial(config, tmp_path / "whole")
+    with pytest.raises(KeyboardInterrupt):
+        run_trial(config, tmp_path / "parts", stop_wanted=lambda: True)
+    run_trial(config, tmp_path / "parts")
+    one, other = ((tmp_path / name / "labels.csv").read_text() for name in ("whole", "parts"))
+    assert one == other
+
+
+def test_vectors_of_the_user_s_own(tmp_path):
+    from sklearn.datasets import load_digits
+
+    vectors = load_digits().data.astype(np.float32)
+    np.save(tmp_path / "emb.npy", vectors)
+    command = ["data=digits", "encoder=vectors", "encoder.path=emb.npy", *TINY[2:], "learner.steps=60"]
+    done = alframe(*command, "initial.num=100", "hydra.run.dir=trial", "remainder=auto", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert json.loads((tmp_path / "trial" / "summary.json").read_text())["mislabelled_share"] < 0.15
+    np.save(tmp_path / "emb.npy", vectors[:100])
+    done = alframe(*command, "hydra.run.dir=other", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "1,797 vectors, one for each image, got 100" in done.stderr
+
+
+def test_a_head_without_an_encoder_and_an_encoder_without_a_head_are_refused(tmp_path):
+    done = alframe("data=digits", "learner=head", cwd=tmp_path)
+    assert (done.returncode, "encoder=efficientnet_lite0" in done.stderr) == (2, True)
+    done = alframe("data=digits", *TINY[:2], "learner=supervised", cwd=tmp_path)
+    assert (done.returncode, "learner=head" in done.stderr) == (2, True)
+    assert not (tmp_path / "outputs").exists()
+
+
+def chosen(*overrides: str, n_channels: int = 3, side: int = 32) -> run.Any:
+    from alframe.data import ImageDataset
+    from alframe.trial.encoding import choose_learner
+
+    images_N = torch.randint(0, 256, (4, n_channels, side, side), dtype=torch.uint8)
+    dataset = ImageDataset.from_arrays("made", images_N.numpy(), [0, 1, 0, 1])
+    return choose_learner(config_of(*overrides), dataset)
+
+
+@pytest.mark.parametrize(("n_channels", "side", "encoded"), [(3, 32, True), (1, 28, False), (1, 65, True)])
+def test_photographs_get_an_encoder_by_default(n_channels, side, encoded):
+    choice = chosen(n_channels=n_channels, side=side)
+    assert (choice.encoder is not None) == encoded
+    assert ("network" in choice.learner) == encoded
+
+
+def test_an_encoder_alone_brings_the_head():
+    assert "network" in chosen("encoder=efficientnet_lite0", n_channels=1).learner
+
+
+def test_a_learner_of_one_s_own_choice_learns_from_pixels():
+    for overrides in (["learner=supervised"], ["learner.steps=9"], ["network=lenet5"], ["encoder=none"]):
+        assert chosen(*overrides).encoder is None
+
+
+def test_without_an_encoder_photographs_are_learned_from_pixels_and_a_line_says_so(monkeypatch):
+    def missing(*arguments: object, **settings: object) -> None:
+        raise ConfigError("encoder", "a package")
+
+    monkeypatch.setattr("alframe.trial.encoding.instantiate", missing)
+    with pytest.warns(TrialNotice, match=r"encoder-small"):
+        assert chosen().encoder is None
