@@ -105,7 +105,7 @@ RANGES: dict[str, Check] = {
     "query.num": whole(1, optional=True),
     "query.default_share": share(),
     "query.default_at_least": whole(1),
-    "query.share_of": one_of("pool", "dataset"),
+    "query.share_of": one_of("pool", "dataset", "labelled"),
     "query.spread": number(least=1),
     "query.max_candidates": whole(1, optional=True),
     "query.beta": number(least=0),

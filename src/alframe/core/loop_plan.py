@@ -16,7 +16,8 @@ class Amount:
         share: in (0, 1], of `of`. num: at least 1. At most one of the two is given.
         default_share, default_at_least: if neither is given, the amount is the larger of `default_share`
             of the data set and `default_at_least` samples.
-        of: the base of a share: the unlabelled pool or the whole data set.
+        of: the base of a share: the unlabelled pool, the whole data set, or the answers so far, with which
+            questions grow from round to round.
         key: the config group, for error messages.
     """
 
@@ -24,10 +25,10 @@ class Amount:
     num: int | None = None
     default_share: float | None = None
     default_at_least: int = 1
-    of: Literal["pool", "dataset"] = "dataset"
+    of: Literal["pool", "dataset", "labelled"] = "dataset"
     key: str = "query"
 
-    def count(self, n_dataset: int, n_pool: int) -> int:
+    def count(self, n_dataset: int, n_pool: int, n_answers: int = 0) -> int:
         """Return round(share * base), or the fixed number. It can be 0 and can exceed the pool.
 
         >>> Amount(share=0.01, of="pool").count(n_dataset=60_000, n_pool=30_000)
@@ -38,16 +39,19 @@ class Amount:
         if self.num is not None:
             return self.num
         if self.share is not None:
-            return round(self.share * (n_pool if self.of == "pool" else n_dataset))
+            return round(self.share * self._base(n_dataset, n_pool, n_answers))
         if self.default_share is None:
             raise ConfigError(self.key, f"{self.key}.share or {self.key}.num", hint="Give one of them.")
         return max(round(self.default_share * n_dataset), self.default_at_least)
 
-    def first_count(self, n_dataset: int, n_pool: int) -> int:
+    def _base(self, n_dataset: int, n_pool: int, n_answers: int) -> int:
+        return {"pool": n_pool, "dataset": n_dataset, "labelled": n_answers}[self.of]
+
+    def first_count(self, n_dataset: int, n_pool: int, n_answers: int = 0) -> int:
         """Return `count`, or raise `ConfigError` if it is zero although the pool is not empty."""
-        n = self.count(n_dataset, n_pool)
+        n = self.count(n_dataset, n_pool, n_answers)
         if n == 0 and n_pool > 0:
-            base = n_pool if self.of == "pool" and self.share is not None else n_dataset
+            base = n_dataset if self.share is None else self._base(n_dataset, n_pool, n_answers)
             raise ConfigError(
                 f"{self.key}.share",
                 f"a share that comes to at least one of {base} samples",
@@ -143,6 +147,8 @@ class LoopPlan:
         """
         bounds = [n_samples] if self.max_hand_labels is None else [n_samples, self.max_hand_labels]
         if self.remainder != "hand" and n_rounds is not None:
-            # The largest question is the first: a share of the pool becomes smaller.
-            bounds.append(asked + n_rounds * self.question.count(n_samples, n_samples) + after)
+            most = asked
+            for _ in range(n_rounds):  # a share of the pool is at most that of all samples
+                most = min(n_samples, most + self.question.count(n_samples, n_samples, most))
+            bounds.append(most + after)
         return min(bounds)

@@ -31,7 +31,7 @@ def ask(components: Components, plan: LoopPlan, state: RoundState, round: int, l
     query = _in_force(query, ledger)
     rest, judged = spot_checks.split(components, state)
     count = plan.question.first_count if round == 1 else plan.question.count
-    wanted = max(1, count(ledger.n_samples, len(rest.scores)))
+    wanted = max(1, count(ledger.n_samples, len(rest.scores), ledger.n_answers))
     n_checks = spot_checks.n_spot_checks(components, wanted, len(judged), len(rest.scores))
     wanted = min(wanted - n_checks, len(rest.scores)) + n_checks
     n = plan.affordable(wanted, ledger, plan.kept_for_check(ledger))

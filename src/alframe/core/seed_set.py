@@ -106,7 +106,7 @@ def checked_seed_set(components: Components, plan: LoopPlan, ledger: LabelLedger
             f"in {ledger.n_answers} answers. Write a larger stopping.max_hand_labels."
         )
     if components.query is not None:
-        plan.question.first_count(ledger.n_samples, len(ledger.index_unlabelled))
+        plan.question.first_count(ledger.n_samples, len(ledger.index_unlabelled), ledger.n_answers)
     return ledger
 
 

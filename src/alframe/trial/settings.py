@@ -175,7 +175,7 @@ def _final_fit(node: Node | None) -> FinalFit | None:
 def _plan(config: Mapping[str, Any], *, final_fit: bool) -> LoopPlan:
     query = config["query"]
     # query=none asks no question, so that the base of its share does not matter.
-    base: Literal["pool", "dataset"] = query.get("share_of") or "pool"
+    base: Literal["pool", "dataset", "labelled"] = query.get("share_of") or "pool"
     return LoopPlan(
         seed=config["seed"],
         question=Amount(**_only(query, _AMOUNT), of=base, key="query"),

@@ -14,12 +14,13 @@ from tests.support.settings import FREE
         (Amount(share=0.01, of="pool"), 30_049, 300),
         (Amount(share=1e-6, of="dataset"), 60_000, 0),
         (Amount(num=7), 3, 7),
+        (Amount(share=0.7, of="labelled"), 3, 14),
         (Amount(default_share=0.0025, default_at_least=20), 10, 150),
         (Amount(default_share=0.0001, default_at_least=20), 10, 20),
     ],
 )
 def test_counts_are_rounded_shares_of_their_base(amount: Amount, n_pool: int, expected: int) -> None:
-    assert amount.count(60_000, n_pool) == expected
+    assert amount.count(60_000, n_pool, 20) == expected
 
 
 def test_a_first_count_of_zero_names_the_key_and_the_way_out() -> None:
