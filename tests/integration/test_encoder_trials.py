@@ -1,4 +1,4 @@
-"""Trials on the vectors of an encoder: choice by the data, resume, files, test set, vectors of the user's own."""
+"""Trials on the vectors of an encoder: choice by the data, resume, files, test set, given vectors."""
 
 import json
 from pathlib import Path
@@ -42,7 +42,7 @@ def write_pictures(folder: Path, n: int = 20) -> Path:
 
 def test_a_folder_is_labelled_by_its_vectors_and_tested(tmp_path, monkeypatch):
     pictures = write_pictures(tmp_path / "pictures")
-    paths = [f"data.path={pictures}/train", f"data.test_path={pictures}/test"]
+    paths = [f"data.path={pictures}/train", f"data.test_path={pictures}/test", "data.size=[20,30]"]
     done = alframe("data=folder", *paths, *TINY, "hydra.run.dir=trial", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     summary = json.loads((tmp_path / "trial" / "summary.json").read_text())
@@ -55,7 +55,7 @@ def test_a_folder_is_labelled_by_its_vectors_and_tested(tmp_path, monkeypatch):
 
 def test_a_second_trial_encodes_nothing(tmp_path, monkeypatch):
     pictures = write_pictures(tmp_path / "pictures", 8)
-    command = ["data=folder", f"data.path={pictures}/train", *TINY]
+    command = ["data=folder", f"data.path={pictures}/train", "data.size=[20,30]", *TINY]
     assert alframe(*command, "hydra.run.dir=one", cwd=tmp_path).returncode == 0
 
     def fails(*arguments: object) -> None:
@@ -91,7 +91,7 @@ def test_vectors_of_the_user_s_own(tmp_path):
     np.save(tmp_path / "emb.npy", vectors[:100])
     done = alframe(*command, "hydra.run.dir=other", cwd=tmp_path)
     assert done.returncode == 2
-    assert "1,797 vectors, one for each image, got 100" in done.stderr
+    assert "1,797 vectors, one for each image, got '100'" in done.stderr
 
 
 def test_a_head_without_an_encoder_and_an_encoder_without_a_head_are_refused(tmp_path):

@@ -60,8 +60,8 @@ def embedded(
 
     Args:
         images_N: of all samples. encoder: turns them into vectors.
-        folder: of the stores of all encoders. index: int64, ascending: the samples that are wanted; the vectors of
-            the others are zeros.
+        folder: of the stores of all encoders.
+        index: int64, ascending: the samples that are wanted; the vectors of the others are zeros.
         device: of the encoder. runtime: as in `make_runtime`.
         progress: called with ("encode", done, total) while images are encoded.
 

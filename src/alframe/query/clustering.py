@@ -119,8 +119,8 @@ def k_means(features_PD: Tensor, n_clusters: int, generator: torch.Generator) ->
 def nearest_to_centres(features_PD: Tensor, n: int, generator: torch.Generator) -> Tensor:
     """Return (min(n, P),) int64 positions, no two equal: the sample of each cluster next to its centre.
 
-    The n clusters come from k-means. If clusters stay empty, the second nearest of each cluster follow, and so
-    on. Ties go to the lowest position.
+    The n clusters come from k-means. If clusters stay empty, the second nearest of each cluster follow, and
+    so on. Ties go to the lowest position.
 
     Args:
         features_PD: (P, D) float, finite. n: how many. generator: as for `k_means`.

@@ -158,7 +158,8 @@ class VectorSource:
     ) -> Bank:
         vectors: Callable[[], Vectors]
         if isinstance(self.encoder, GivenVectors):
-            vectors = partial(self.encoder.vectors, len(images_N), is_test=is_test, files_N=files_N)
+            given = self.encoder.vectors(len(images_N), is_test=is_test, files_N=files_N)
+            vectors = lambda: given  # noqa: E731
         else:
             vectors = partial(
                 embedded,

@@ -37,7 +37,6 @@ from alframe.trial.session import TrialSession
 from alframe.trial.settings import TrialSettings, read_settings, with_learner
 from alframe.trial.state import TrialState
 
-
 _CHOSEN = ("encoder", "learner")  # groups whose option the data can decide
 
 
@@ -167,7 +166,14 @@ def _run(request: _Request, leaves_nothing: Callable[[], bool], left_out: Mappin
         trackers = Trackers([*others, FilesTracker(), *([console] if console is not None else [])])
         session = TrialSession(
             trial=trial,
-            info=_info(request, settings, trial, state, threads, {"recipe": recipe, **_chosen_nodes(request.config, config)}),
+            info=_info(
+                request,
+                settings,
+                trial,
+                state,
+                threads,
+                {"recipe": recipe, **_chosen_nodes(request.config, config)},
+            ),
             identity={
                 "config": identity(request.config),
                 "data": data.fingerprint,
@@ -195,9 +201,7 @@ def _assembled(
     )
 
 
-def _with_learner(
-    config: dict[str, Any], dataset: ImageDataset, state: TrialState | None
-) -> dict[str, Any]:
+def _with_learner(config: dict[str, Any], dataset: ImageDataset, state: TrialState | None) -> dict[str, Any]:
     """Return the config with the encoder and the learner that the data call for; when resumed, the same."""
     if state is not None:
         return {**config, **{key: state.chosen[key] for key in _CHOSEN if key in state.chosen}}
@@ -210,9 +214,7 @@ def _chosen_nodes(given: Mapping[str, Any], config: Mapping[str, Any]) -> dict[s
     return {key: config[key] for key in _CHOSEN if config[key] != given[key]}
 
 
-def _chosen_recipe(
-    config: Mapping[str, Any], data: TrialData, state: TrialState | None
-) -> dict[str, Any]:
+def _chosen_recipe(config: Mapping[str, Any], data: TrialData, state: TrialState | None) -> dict[str, Any]:
     """Return the learner's keys that the data decide, with their values; when resumed, the same."""
     if state is not None and "recipe" in state.chosen:
         return dict(state.chosen["recipe"])

@@ -20,7 +20,16 @@ Node = dict[str, Any]  # a section of the config: settings, mostly with a `_targ
 _PLAIN = ("seed", "data_dir", "embeddings_dir", "device", "precision", "engine", "threads")
 _AMOUNT = ("share", "num", "default_share", "default_at_least")
 # Settings of the group `learner` that do not belong to the recipe.
-_NOT_OF_RECIPE = ("by_data", "network", "warm_start", "ensemble", "committee", "final", "crop", "scoring_batch_size")
+_NOT_OF_RECIPE = (
+    "by_data",
+    "network",
+    "warm_start",
+    "ensemble",
+    "committee",
+    "final",
+    "crop",
+    "scoring_batch_size",
+)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""The recipe of a head on the vectors of an encoder, with consistency on the pool and calibrated probabilities.
+"""The recipe of a head on the vectors of an encoder: consistency on the pool, calibrated probabilities.
 
 The heads of all folds are trained in the same steps on the same vectors: one product of matrices more each,
 instead of one fit more each.
@@ -154,8 +154,8 @@ class HeadClassifier(Classifier):
         heads = [self.network, *self.fold_networks]
         if not isinstance(self.network, LinearHead):
             return torch.stack([head(x_BD) for head in heads], dim=1)
-        weight = torch.cat([head.weight for head in heads])  # type: ignore[misc]
-        bias = torch.cat([head.bias for head in heads])  # type: ignore[misc]
+        weight = torch.cat([head.weight for head in heads])
+        bias = torch.cat([head.bias for head in heads])
         return F.linear(x_BD, weight, bias).float().view(len(x_BD), len(heads), -1)
 
     def _temperature(self, given: "Calibration") -> float:

@@ -172,7 +172,9 @@ def test_no_folds_and_few_labels_leave_the_probabilities_as_they_are(cpu):
 def test_it_learns_features_of_any_scale(cpu):
     vector_ND, label_N = vectors()
     trained, _ = fitted(ReferenceEngine(cpu), recipe(), inputs())
-    right = trained.scoring_network(trained.normalize(bank(vector_ND).take(torch.arange(N)))).argmax(1) == label_N
+    right = (
+        trained.scoring_network(trained.normalize(bank(vector_ND).take(torch.arange(N)))).argmax(1) == label_N
+    )
     assert right.float().mean() > 0.85
 
 
