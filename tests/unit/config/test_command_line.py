@@ -22,7 +22,7 @@ from tests.support.helpers import alframe as alframe_command
         (["query.sharee=1"], "query.sharee: no such key or group. Did you mean query.share?"),
         (["thresold=0.9"], "Did you mean auto_label.threshold?"),
         (["foo=1"], "foo: no such key or group."),
-        (["query=margn"], "query=margn: no such option. Did you mean margin? There are: badge, bald,"),
+        (["query=margn"], "query=margn: no such option. Did you mean margin? There are: alfamix, badge,"),
         (
             ["query=mine.MyClass"],
             "query=mine.MyClass: no such option. For a class of your own write query._target_=mine.MyClass. ",

@@ -29,7 +29,7 @@ def default() -> dict:
         ("initial.share", 5, "Write 0.05."),
         ("initial.num", 0, "initial.num: expected a whole number of at least 1 or null"),
         ("query.share", -0.1, "query.share: expected a share in (0, 1] or null, got -0.1"),
-        ("query.share_of", "all", "pool, dataset or labelled, got 'all'"),
+        ("query.share_of", "all", "pool or dataset or labelled, got 'all'"),
         ("query.spread", 0.5, "query.spread: expected a number of at least 1, got 0.5"),
         ("stopping.share", 1, "stopping.share: expected a share in [0, 1) or null, got 1"),
         ("stopping.max_rounds", 0, "stopping.max_rounds: expected a whole number of at least 1"),
