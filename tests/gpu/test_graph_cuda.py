@@ -16,12 +16,17 @@ from alframe.learner.compute.device import Compute
 from alframe.learner.engines.capture import cuda_graph
 from alframe.learner.engines.graph import GraphEngine
 from alframe.learner.engines.graph_forward import ReplayedForward
+from alframe.learner.recipes.augment_photographs import COLOURS, CropAndFlip, StrongAlterations
 from alframe.learner.scoring.pool import score_pool
 from tests.support.graph_cases import (
+    STRONG,
     Dense,
+    Smooth,
     assert_same,
     consistency,
+    finetuned,
     normed,
+    photographs,
     plain_job,
     run_rounds,
     supervised,
@@ -38,6 +43,9 @@ CASES = {
     "dropout, batches that divide the labels": (supervised, partial(Dense, 0.3), (70, 80, 120)),
     "batch norm, the last batch cut": (supervised, normed, (70, 83, 120)),
     "consistency, one cycle, averaged network": (consistency, normed, (70, 83, 120)),
+    "photographs, cosine, curriculum": (photographs, partial(Smooth, 3), (70, 83, 120)),
+    "photographs, one threshold": (partial(photographs, curriculum=False), partial(Smooth, 3), (70, 83)),
+    "the last block of an encoder": (partial(photographs, inputs="unit"), finetuned, (70, 83)),
 }
 
 
@@ -55,10 +63,34 @@ def test_losses_and_weights_agree_with_the_reference_step_by_step(cuda, recipe, 
     assert_same(expected, got, tolerance=2e-3)
 
 
-@pytest.mark.parametrize("recipe", [supervised, consistency])
-def test_replays_are_the_same_each_time(cuda, recipe):
-    first, second = (run_rounds(GraphEngine(cuda), recipe(), normed, cuda) for _ in range(2))
+@pytest.mark.parametrize(
+    ("recipe", "network"),
+    [(supervised, normed), (consistency, normed), (photographs, partial(Smooth, 3))],
+    ids=["supervised", "consistency", "photographs"],
+)
+def test_replays_are_the_same_each_time(cuda, recipe, network):
+    first, second = (run_rounds(GraphEngine(cuda), recipe(), network, cuda) for _ in range(2))
     assert_same(first, second, tolerance=0)
+
+
+def test_photographs_are_altered_alike_on_both_devices_and_anew_at_each_replay(cuda):
+    images = torch.randint(0, 256, (6, 3, 12, 12), dtype=torch.uint8, device="cuda")
+    amount_B = torch.linspace(-0.5, 0.5, 6)
+    for alter in COLOURS.values():
+        alike = alter(images.cpu() / 255, amount_B)
+        torch.testing.assert_close(alter(images / 255, amount_B.cuda()).cpu(), alike, atol=1e-5, rtol=0)
+    generators = [torch.Generator("cuda").manual_seed(seed) for seed in (1, 2)]
+    weak = CropAndFlip(shift=0.25, flip=0.5, generator=generators[0])
+    strong = StrongAlterations(**STRONG, generator=generators[1])
+    out = torch.zeros(6, 3, 12, 12, device="cuda")
+    work = lambda: out.copy_(strong(weak(images)))  # noqa: E731
+    work()
+    replay = cuda_graph(work, generators, torch.device("cuda", 0))
+    drawn = []
+    for _ in range(3):
+        replay()
+        drawn.append(out.clone())
+    assert len(torch.stack(drawn).flatten(1).unique(dim=0)) == 3
 
 
 def test_dropout_draws_again_at_each_replay(cuda):
