@@ -12,7 +12,7 @@ import io
 import sys
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from importlib.util import find_spec
 from typing import Any
 
@@ -107,7 +107,7 @@ class _Compared:
                 return converted
             reason = f"its features differ from torch's by {share:.2g} of the largest one"
         except Exception as error:
-            reason = f"it does not run this network: {one_line(error)}"
+            reason = f"it does not run this network: {one_line(error)[:200]}"
         warnings.warn(
             f"encoder.runtime: torch is used instead of {self._fast}: {reason}.", EngineWarning, stacklevel=3
         )
@@ -206,7 +206,15 @@ def _installed(packages: tuple[str, ...]) -> bool:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Hide warnings of the converters: what they are about is found by comparing the features."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
+    """Hide what converters print and warn of, which comparing the features finds; and convert plain attention.
+
+    ONNX has no operator for torch's fast path of `nn.MultiheadAttention`.
+    """
+    fast = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        with warnings.catch_warnings(), redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fast)
