@@ -134,6 +134,19 @@ class TruthEvaluator:
             return None
         return float((predicted_T == self.test_truth_T).double().mean())
 
+    def class_accuracies(self, predicted_T: Tensor | None) -> tuple[float | None, ...]:
+        """Return, for each true class of the test set, the share of its images that are classified correctly.
+
+        It is None for a class without test images; there are no shares without a test set.
+        """
+        if predicted_T is None or self.test_truth_T is None:
+            return ()
+        n_C = torch.bincount(self.test_truth_T)
+        right_C = torch.bincount(self.test_truth_T[predicted_T == self.test_truth_T], minlength=len(n_C))
+        return tuple(
+            right / n if n else None for right, n in zip(right_C.tolist(), n_C.tolist(), strict=True)
+        )
+
     def mislabelled(self, ledger: LabelLedger) -> tuple[Tensor, Tensor]:
         """Return (index, truth), both int64, of the samples whose label differs from the truth."""
         if self.truth_N is None:

@@ -197,6 +197,10 @@ class Evaluator(Protocol):
         """Return the accuracy on the test images in [0, 1], or None if there is no test set."""
         ...
 
+    def class_accuracies(self, predicted_T: Tensor | None) -> tuple[float | None, ...]:
+        """Return the accuracy on the test images of each class, None for a class without any."""
+        ...
+
 
 class Certifier(Protocol):
     """Audits auto-labels at the end of a trial and certifies how many labels are wrong at most."""

@@ -160,6 +160,8 @@ class RoundReport:
         kept_for_check: hand labels of stopping.max_hand_labels that only the check at the end may use.
         spot_checks, spot_checks_wrong: predictions that were checked so far before any is accepted, and the
             wrong ones among them; None for policies without spot checks.
+        class_accuracies: on the test images of each class, None for a class without any; empty without a
+            test set.
     """
 
     kind: Kind
@@ -180,6 +182,7 @@ class RoundReport:
     kept_for_check: int = 0
     spot_checks: int | None = None
     spot_checks_wrong: int | None = None
+    class_accuracies: tuple[float | None, ...] = ()
 
     def budget_spent(self, max_hand_labels: int) -> str | None:
         """Return that the rounds have used a budget of hand labels, or None if they have not."""
@@ -191,7 +194,7 @@ class RoundReport:
     def without_truth(self) -> Self:
         """Return the report without the figures that need the truth; stopping rules get this one."""
         counts = replace(self.counts, mislabelled=None, mislabelled_share=None, auto_label_error=None)
-        return replace(self, counts=counts, test_accuracy=None)
+        return replace(self, counts=counts, test_accuracy=None, class_accuracies=())
 
     def row(self) -> RoundRow:
         """Return the report as one flat row of `rounds.csv`."""

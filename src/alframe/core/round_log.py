@@ -82,9 +82,7 @@ def report_round(
     written_N = ledger.round_N == round
     auto_N = ledger.source_N == Source.AUTO
     trained = log.fit is not None
-    test_accuracy = None
-    if trained:
-        test_accuracy = components.evaluator.test_accuracy(components.learner.predict_test())
+    predicted_T = components.learner.predict_test() if trained else None
     report = RoundReport(
         kind=kind,
         round=round,
@@ -95,7 +93,8 @@ def report_round(
         fit=log.fit,
         score_seconds=log.score_seconds,
         threshold=log.accepted.threshold if log.accepted else None,
-        test_accuracy=test_accuracy,
+        test_accuracy=components.evaluator.test_accuracy(predicted_T),
+        class_accuracies=components.evaluator.class_accuracies(predicted_T),
         seconds=clock.seconds(),
         note=log.accepted.note if log.accepted else None,
         cost=plan.cost.total(counts, clock.total_seconds()),

@@ -17,11 +17,14 @@ OBJECTIVES = (
     "mislabelled_share_macro",
     "auto_label_error",
     "test_accuracy",
+    "test_accuracy_macro",
     "coverage",
     "rounds",
     "cost",
     "seconds",
 )
+
+UNEQUAL = 2.0  # classes are unequal if the largest has at least so many times the samples of the smallest
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +55,8 @@ class TrialSummary:
         check: what a random sample says about the auto-labels; None without auto-labels or a check.
         cost: in the currency of `cost.*`.
         per_class: for each true class `class` (its name), `n_samples`, `hand_labels`, `auto_labels`,
-            `mislabelled` and `mislabelled_share`. mislabelled_share_macro: mean over the classes.
+            `mislabelled`, `mislabelled_share`, and `test_accuracy`, None without test images of the class.
+        mislabelled_share_macro, test_accuracy_macro: means over the classes.
     """
 
     n_samples: int
@@ -84,6 +88,13 @@ class TrialSummary:
     check: CheckResult | None = None
     spot_checks: int | None = None
     spot_checks_wrong: int | None = None
+    test_accuracy_macro: float | None = None
+
+    @property
+    def classes_are_unequal(self) -> bool:
+        """True if the largest class has at least twice the samples of the smallest one that has any."""
+        sizes = [each["n_samples"] for each in self.per_class or () if each["n_samples"]]
+        return bool(sizes) and max(sizes) >= UNEQUAL * min(sizes)
 
     def to_json(self) -> dict[str, Any]:
         """Return the content of `summary.json` as plain containers."""

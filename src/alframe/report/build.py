@@ -49,6 +49,11 @@ def comparison_sections(comparison: GroupComparison, naming: Naming, pictures: P
             f"Each group is compared with {comparison.baseline}, in pairs of trials with the same seed.",
             tables.differences_table(comparison),
         ),
+        section(
+            "Classes",
+            "The classes are of unequal size: a mean over all samples says little about the small ones.",
+            tables.classes_table(comparison),
+        ),
         section("Learning curves", _curves_text(comparison), drawn="curves"),
         section(
             "Pairwise comparison (penalty matrix)",

@@ -145,7 +145,7 @@ def _classes_section(trial: FinishedTrial, diagnosis: DiagnosisFile | None, draw
     per_class = trial.summary.per_class or []
     if any(each["n_samples"] for each in per_class):
         pictures += drawn(lambda: [draw_classes(per_class)])
-        found.append(tables.classes_table(per_class))
+        found.append(tables.classes_table(trial.summary))
     return Section(title="Classes", text=missing, parts=[*pictures, *(each for each in found if each.rows)])
 
 

@@ -19,9 +19,8 @@ from alframe.core.reports import Certificate
 from alframe.core.trial_summary import TrialSummary
 from alframe.tracking.console_check import check_lines
 
-# The mean over classes is printed if the largest class has at least UNEQUAL times the samples of the smallest
-# one, or if the mean differs from the share over all samples by more than NOTABLE times that share.
-UNEQUAL = 2.0
+# The mean over classes is printed if the classes are unequal, or if the mean differs from the share over all
+# samples by more than NOTABLE times that share.
 NOTABLE = 0.25
 _LISTED = (LABELS, LABELS_BY_NAME, ROUNDS, SUMMARY, CONFIG, SUSPECTS, WANDB, TENSORBOARD)
 
@@ -107,8 +106,7 @@ def _macro_line(summary: TrialSummary) -> list[str]:
     macro, overall = summary.mislabelled_share_macro, summary.mislabelled_share
     if not classes or macro is None or overall is None:
         return []
-    sizes = [item["n_samples"] for item in classes]
-    if max(sizes) < UNEQUAL * min(sizes) and abs(macro - overall) <= NOTABLE * overall:
+    if not summary.classes_are_unequal and abs(macro - overall) <= NOTABLE * overall:
         return []
     worst = max(classes, key=lambda item: item["mislabelled_share"])
     share = percent(worst["mislabelled_share"])

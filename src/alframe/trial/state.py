@@ -185,5 +185,6 @@ def _report(values: dict[str, Any]) -> RoundReport:
             "counts": Counts(**values["counts"]),
             "fit": None if fit is None else FitReport(**fit),
             "validation_errors": tuple((float(share), float(error)) for share, error in errors),
+            "class_accuracies": tuple(values.get("class_accuracies", ())),
         }
     )

@@ -35,6 +35,7 @@ def summarise(
     """
     rounds = [report for report in reports if report.kind == "round"]
     counts = reports[-1].counts
+    accuracies = rounds[-1].class_accuracies if rounds else ()
     return TrialSummary(
         **{name: value for name, value in vars(counts).items() if name != "unlabelled"},
         hand_share=counts.hand_share,
@@ -57,15 +58,27 @@ def summarise(
         spot_checks=rounds[-1].spot_checks if rounds else None,
         spot_checks_wrong=rounds[-1].spot_checks_wrong if rounds else None,
         cost=reports[-1].cost,
-        per_class=_per_class(classes, class_names),
+        per_class=_per_class(classes, class_names, accuracies),
         mislabelled_share_macro=macro_mislabelled_share(classes),
+        test_accuracy_macro=_mean(accuracies),
     )
 
 
-def _per_class(classes: Sequence[ClassCounts], names: Sequence[str]) -> list[dict[str, object]] | None:
+def _per_class(
+    classes: Sequence[ClassCounts], names: Sequence[str], accuracies: Sequence[float | None]
+) -> list[dict[str, object]] | None:
     if not classes:
         return None
-    return [{"class": name, **asdict(item)} for name, item in zip(names, classes, strict=True)]
+    tested = [*accuracies, *[None] * (len(names) - len(accuracies))]
+    return [
+        {"class": name, **asdict(item), "test_accuracy": accuracy}
+        for name, item, accuracy in zip(names, classes, tested, strict=True)
+    ]
+
+
+def _mean(accuracies: Sequence[float | None]) -> float | None:
+    known = [accuracy for accuracy in accuracies if accuracy is not None]
+    return sum(known) / len(known) if known else None
 
 
 def versions() -> dict[str, str | None]:

@@ -1,3 +1,4 @@
+import pytest
 import torch
 
 from alframe.audit.label_counts import TruthEvaluator, count_by_class, count_labels, macro_mislabelled_share
@@ -50,6 +51,12 @@ def test_test_accuracy() -> None:
     audit = TruthEvaluator(None, torch.tensor([0, 1, 1, 0]))
     assert audit.test_accuracy(torch.tensor([0, 1, 0, 0])) == 0.75
     assert audit.test_accuracy(None) is None
+
+
+def test_accuracies_of_single_classes() -> None:
+    audit = TruthEvaluator(None, torch.tensor([0, 3, 1, 0, 1, 1]))
+    assert audit.class_accuracies(torch.tensor([0, 3, 0, 1, 1, 1])) == (0.5, pytest.approx(2 / 3), None, 1.0)
+    assert audit.class_accuracies(None) == TruthEvaluator(None).class_accuracies(torch.tensor([0])) == ()
 
 
 def test_counts_by_true_class() -> None:

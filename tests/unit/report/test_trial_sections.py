@@ -23,6 +23,7 @@ from tests.support.made_trial import (
     DIAGNOSIS,
     NAMES,
     ROUNDS,
+    SUMMARY,
     leave_mislabelled,
     leave_trial,
     read,
@@ -114,6 +115,18 @@ def test_without_pictures_there_are_the_tables_and_no_need_of_matplotlib(
     assert [section.text for section in plain] == [section.text for section in sections]
     with pytest.raises(UserError, match=r"alframe\[report\]"):
         trial_sections(trial)
+
+
+def test_the_test_accuracy_of_each_class_has_a_column_if_it_is_known(tmp_path: Path) -> None:
+    table = parts_of(trial_sections(read(leave_trial(tmp_path / "a")), pictures=False), Table)["classes"]
+    assert "test accuracy" not in table.head
+    tested = zip(SUMMARY["per_class"], (0.5, None, 1.0), strict=True)
+    per_class = [{**each, "test_accuracy": accuracy} for each, accuracy in tested]
+    figures = {"per_class": per_class, "test_accuracy_macro": 0.75, "mislabelled_share_macro": 0.125 / 3}
+    trial = read(leave_trial(tmp_path / "b", **figures))
+    table = parts_of(trial_sections(trial, pictures=False), Table)["classes"]
+    assert [row[-1] for row in table.rows] == ["50.00 %", "", "100.00 %", "75.00 %"]
+    assert table.rows[-1][:-1] == ("mean over the classes", "", "", "", "", "4.17 %")
 
 
 def test_without_known_truth(tmp_path: Path) -> None:

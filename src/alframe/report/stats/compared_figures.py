@@ -79,6 +79,11 @@ def _before_audit(key: str, change: str, sign: int) -> Callable[[FinishedTrial],
     return read
 
 
+def _mean_over_classes(trial: FinishedTrial) -> float | None:
+    """Return the mean of the classes' mislabelled shares if the classes are of unequal size."""
+    return trial.summary.mislabelled_share_macro if trial.summary.classes_are_unequal else None
+
+
 def _other_seconds(trial: FinishedTrial) -> float:
     summary = trial.summary
     return summary.seconds - summary.train_seconds - summary.score_seconds
@@ -90,6 +95,9 @@ RESULTS = {
     "hand_labels": _count(title="hand labels", read=_of_summary("hand_labels")),
     "hand_share": Figure(title="hand labels, %", read=_of_summary("hand_share")),
     "mislabelled_share": Figure(title="mislabelled, %", read=_of_summary("mislabelled_share"), decimals=3),
+    "mislabelled_share_macro": Figure(
+        title="mislabelled, mean over classes, %", read=_mean_over_classes, decimals=3
+    ),
     "auto_label_error": Figure(title="auto-label error, %", read=_of_summary("auto_label_error")),
     "check_most_share": Figure(title="check: error at most, %", read=_of_check("most_share")),
     "coverage": Figure(title="coverage, %", read=_of_summary("coverage")),

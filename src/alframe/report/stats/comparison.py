@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from alframe.core.errors import UserError
 from alframe.report.formatting import some
 from alframe.report.load.trials import FinishedTrial
+from alframe.report.stats.class_figures import class_figures
 from alframe.report.stats.compared_figures import (
     CERTIFICATES,
     RESULTS,
@@ -76,6 +77,7 @@ class GroupComparison:
         penalties: the pairwise comparison of test accuracy, or None.
         front: the groups that no other group beats in both hand-label share and mislabelled share, sorted by
             hand-label share.
+        classes: the columns of single classes, by name, if the classes are unequal. class_means: their means.
         certified: the groups with certificates.
         times: means of the seconds per trial, in the form of `means`.
         warnings: sentences to read before the figures.
@@ -92,6 +94,8 @@ class GroupComparison:
     rounds: Mapping[Kind, Mapping[str, tuple[float, ...]]]
     penalties: Penalties | None
     front: tuple[str, ...]
+    classes: Mapping[str, Figure]
+    class_means: GroupMeans
     certified: Mapping[str, Certified]
     times: GroupMeans
     warnings: tuple[str, ...]
@@ -114,6 +118,7 @@ def compare_groups(groups: Groups, against: str | None = None, family: Family = 
     ranges = {kind: covered_range(curves[kind]) for kind in KINDS}
     figures = _figures(groups, curves, ranges)
     group_means = means(figures, groups)
+    classes = class_figures(groups)
     seeds = {name: [trial.seed for trial in trials] for name, trials in groups.items()}
     bands = {kind: {name: mean_curve(each) for name, each in curves[kind].items()} for kind in KINDS}
     return GroupComparison(
@@ -131,6 +136,8 @@ def compare_groups(groups: Groups, against: str | None = None, family: Family = 
         rounds={kind: {name: round_ends(trials, kind) for name, trials in groups.items()} for kind in KINDS},
         penalties=compare_pairs(curves["accuracy"], ranges["accuracy"], family),
         front=pareto_front(group_means),
+        classes=classes,
+        class_means=means(classes, groups),
         certified=_certified(groups),
         times=means(TIMES, groups),
         warnings=tuple(_warnings(seeds)),

@@ -81,6 +81,19 @@ def front_table(comparison: GroupComparison) -> Table | None:
     )
 
 
+def classes_table(comparison: GroupComparison) -> Table | None:
+    """Return the mislabelled share of single classes; None if they are of equal size."""
+    if not comparison.classes:
+        return None
+    return Table(
+        name="classes",
+        title="Mislabelled by class, %, from the largest class to the smallest",
+        head=["group", *(figure.title for figure in comparison.classes.values())],
+        rows=_rows(in_order(comparison), comparison.class_means, comparison.classes, comparison),
+        note=spread_of(comparison),
+    )
+
+
 def penalties_table(comparison: GroupComparison) -> Table | None:
     """Return the pairwise comparison of test accuracy for the `drawn_groups`; None if it is unknown."""
     penalties = comparison.penalties

@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 from alframe._text import count, duration, percent
 from alframe.core.reports import Certificate, RoundRow
+from alframe.core.trial_summary import TrialSummary
 from alframe.report.document import Table
 from alframe.report.formatting import confidence_text, edge
 from alframe.report.load.trial_records import DiagnosisFile, Mislabelled, round_name
@@ -43,6 +43,7 @@ def facts_table(trial: FinishedTrial) -> Table:
         ("mislabelled, mean over the classes", percent(summary.mislabelled_share_macro)),
         ("auto-label error", percent(summary.auto_label_error)),
         ("test accuracy", percent(summary.test_accuracy)),
+        ("test accuracy, mean over the classes", percent(summary.test_accuracy_macro)),
         ("cost", "" if summary.cost is None else f"{summary.cost:,.2f}"),
         (
             "time",
@@ -157,8 +158,10 @@ def mix_ups_table(diagnosis: DiagnosisFile) -> Table:
     )
 
 
-def classes_table(per_class: Sequence[Mapping[str, Any]]) -> Table:
-    """Return a row for each true class."""
+def classes_table(summary: TrialSummary) -> Table:
+    """Return a row for each true class, and one for the mean over the classes."""
+    per_class = summary.per_class or ()
+    tested = [percent(each.get("test_accuracy")) for each in per_class]
     columns = {
         "true class": [str(each["class"]) for each in per_class],
         "samples": [count(each["n_samples"]) for each in per_class],
@@ -166,8 +169,12 @@ def classes_table(per_class: Sequence[Mapping[str, Any]]) -> Table:
         "auto-labels": [count(each["auto_labels"]) for each in per_class],
         "mislabelled": [count(each["mislabelled"]) for each in per_class],
         "mislabelled, of the class": [percent(each["mislabelled_share"]) for each in per_class],
+        **({"test accuracy": tested} if any(tested) else {}),
     }
-    return _by_column("classes", "Results by class", columns)
+    means = ["mean over the classes", "", "", "", "", percent(summary.mislabelled_share_macro)]
+    means += [percent(summary.test_accuracy_macro)] if any(tested) else []
+    rows = [*zip(*columns.values(), strict=True), tuple(means)]
+    return Table(name="classes", title="Results by class", head=list(columns), rows=rows)
 
 
 def _by_column(name: str, title: str, columns: Mapping[str, Sequence[str]], note: str = "") -> Table:

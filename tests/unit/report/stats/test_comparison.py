@@ -12,6 +12,7 @@ from alframe.report.naming.names import name_trials
 from alframe.report.output.json import comparison_figures
 from alframe.report.stats.comparison import compare_groups, pareto_front
 from alframe.report.stats.statistics import Estimate
+from alframe.report.tables.comparison_tables import classes_table
 from tests.support.made_trial import CERTIFICATE
 from tests.support.report_trials import MARGIN, RANDOM, leave_trial, rows_of
 
@@ -236,3 +237,28 @@ def test_two_seeds_have_a_range_and_no_tests(tmp_path: Path) -> None:
     assert (difference.comparison.difference.low, difference.comparison.difference.high) == (1, 3)
     assert difference.p_holm is None
     assert got.penalties is None
+
+
+def classes(*wrong: int) -> dict:
+    """Return the figures of classes of 80, 40 and 10 samples with some wrong labels each."""
+    counts = zip("abc", (80, 10, 40), wrong, strict=True)
+    shares = [(name, n, k, k / n) for name, n, k in counts]
+    names = ("class", "n_samples", "mislabelled", "mislabelled_share")
+    per_class = [dict(zip(names, each, strict=True)) for each in shares]
+    return {"per_class": per_class, "mislabelled_share_macro": sum(each[3] for each in shares) / 3}
+
+
+def test_classes_of_unequal_size_are_compared_the_largest_first(tmp_path: Path) -> None:
+    groups = sweep(
+        tmp_path,
+        {"random": [classes(8, 5, 4), classes(8, 3, 4)], "margin": [classes(8, 1, 0), classes(0, 1, 0)]},
+    )
+    got = compare_groups(groups)
+    assert list(got.classes) == ["a", "c", "b"]
+    assert [got.class_means["random"][name].mean for name in "acb"] == pytest.approx([10, 10, 40])
+    assert got.means["margin"]["mislabelled_share_macro"].mean == pytest.approx(5)  # (10 + 10) / 3, 10 / 3
+    table = classes_table(got)
+    assert table.head == ["group", "a", "c", "b"]
+    assert [row[0] for row in table.rows] == ["margin", "random"]
+    equal = [{**classes(1, 1, 1), "per_class": None}]
+    assert compare_groups(sweep(tmp_path / "equal", {"random": equal})).classes == {}
