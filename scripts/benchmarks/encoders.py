@@ -37,7 +37,7 @@ def main() -> None:
 
 
 def measure(encoder: Encoder, device: torch.device, options: argparse.Namespace) -> None:
-    """Print a line for each runtime: seconds until it is ready, images/s, and its difference from the first."""
+    """Print a line for each runtime: seconds until it is ready, images/s, difference from the first."""
     generator = torch.Generator().manual_seed(0)
     shape = (options.images, 3, *encoder.preprocessing.size)
     pixel_B = torch.randint(0, 256, shape, dtype=torch.uint8, generator=generator)

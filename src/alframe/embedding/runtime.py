@@ -206,7 +206,7 @@ def _installed(packages: tuple[str, ...]) -> bool:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Hide what converters print and warn of, which comparing the features finds; and convert plain attention.
+    """Hide what converters print and warn of, since the features are compared; and convert plain attention.
 
     ONNX has no operator for torch's fast path of `nn.MultiheadAttention`.
     """

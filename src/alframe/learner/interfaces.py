@@ -30,6 +30,7 @@ class FitJob:
         validation: batches for its validation_step, or None.
         patience: epochs without a better `val_accuracy` before the fit ends; the best weights are then
             restored. Needs `validation`.
+        one_thread: compute on one thread on a CPU: in many short products, threads wait for each other.
         program: a key. Jobs with equal keys run the same operations and differ only in the values of tensors
             and the states of generators, so one recording serves all these jobs. None if that
             is not certain.
@@ -41,6 +42,7 @@ class FitJob:
     n_labelled: int = 0
     validation: Iterable[Any] | None = None
     patience: int | None = None
+    one_thread: bool = False
     program: Hashable | None = None
 
 

@@ -59,7 +59,7 @@ class ReferenceEngine:
         """
         watch = _LossWatch(job, progress)
         stop = None if job.patience is None else StopEarly(job.patience)
-        with _quiet_lightning(), _interrupts_raised():
+        with _quiet_lightning(), _interrupts_raised(), _threads(1 if job.one_thread else None):
             trainer = pl.Trainer(
                 **{**self._compute.trainer_options(), **(options or {})},
                 max_steps=job.max_steps,
@@ -182,6 +182,17 @@ def _quiet_lightning() -> Iterator[None]:
     finally:
         logger.setLevel(levels[0])
         utilities.setLevel(levels[1])
+
+
+@contextmanager
+def _threads(n: int | None) -> Iterator[None]:
+    """Compute on n threads; None changes nothing."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(n or before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 @contextmanager

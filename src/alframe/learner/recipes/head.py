@@ -138,11 +138,15 @@ class HeadClassifier(Classifier):
     def _drop(self, x_BD: Tensor) -> Tensor:
         """Return vectors with a random part of their features set to zero and the others scaled up.
 
-        `nn.Dropout` draws with `bernoulli_`, which takes three times as long on a CPU: 3.2 ms for 256 x 1,280
-        features, at times 40 ms if other processes compute, against 1.1 ms.
+        One random byte decides about a feature, so that the share is a multiple of 1/256. For 256 x 1,280
+        features on a CPU this takes 0.7 ms; `nn.Dropout` takes 3.2 ms, and at times 40 ms on a busy machine.
         """
-        kept_BD = torch.rand(x_BD.shape, device=x_BD.device) >= self._dropout
-        return x_BD * (kept_BD / (1 - self._dropout))
+        n_samples, n_features = x_BD.shape
+        words = torch.empty(n_samples, -(-n_features // 8), dtype=torch.int64, device=x_BD.device)
+        byte_BD = words.random_(-(2**63), None).view(torch.uint8)[:, :n_features]
+        n_dropped = round(256 * self._dropout)
+        kept_BD = byte_BD >= n_dropped
+        return (x_BD * kept_BD).mul_(256 / max(1, 256 - n_dropped))
 
     @property
     def n_heads(self) -> int:
@@ -264,5 +268,6 @@ class HeadRecipe:
             n_labelled=len(index_L),
             batches=batches,
             max_steps=inputs.steps or self.steps,
+            one_thread=True,
             program=("head", id(self), id(bank), n_folds, bool(len(pool_P) and self.pool_batch_size)),
         )
