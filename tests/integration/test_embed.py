@@ -9,11 +9,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pytest
 import torch
 
+from alframe.cli.embed import main
 from alframe.embedding.embed import Filled, fill
-from tests.support.encoders import CPU, Tiny, notices, random_images, tiny_encoder
-from tests.support.helpers import process_of
+from tests.support.encoders import CPU, Tiny, notices, random_images, tiny_encoder, write_images
+from tests.support.helpers import Done, process_of, run_command
 
 N = 40
 
@@ -51,3 +54,87 @@ def test_shards_in_two_processes_one_of_which_is_killed(tmp_path: Path) -> None:
         found.store.vectors(found.row_Q).take(everything),
         one_process.store.vectors(one_process.row_Q).take(everything),
     )
+
+
+TINY = ["encoder=efficientnet_lite0", "encoder._target_=tests.support.encoders.tiny", "trusted_packages=[tests]",
+        "encoder.runtime=torch", "data=folder", "data.path=photos"]  # fmt: skip
+
+
+def embed(*arguments: str, cwd: Path) -> Done:
+    return run_command(main, *TINY, *arguments, cwd=cwd)
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """Two classes of seven photographs, one of which is cut off."""
+    for number, name in enumerate(("cats", "dogs")):
+        (tmp_path / "photos").mkdir(exist_ok=True)
+        write_images(tmp_path / "photos" / name, 7, first=10 * number)
+    broken = tmp_path / "photos" / "cats" / "003.png"
+    broken.write_bytes(broken.read_bytes()[:200])
+    return tmp_path
+
+
+def test_the_command_fills_the_store_and_writes_a_copy(photos: Path) -> None:
+    first = embed("out=vectors.npy", cwd=photos)
+    assert first.returncode == 0, first.stderr
+    assert first.stdout.startswith("14 images of folder by tiny: 13 encoded in ")
+    assert " a second), 0 were there or are copies, 1 left out\n" in first.stdout
+    assert "6 features of each in embeddings/tiny-" in first.stdout
+    assert "1 of 14 image files cannot be read and are left out: " in first.stderr
+    names = (photos / "vectors.txt").read_text().splitlines()
+    assert names[2:5] == ["cats/002.png", "cats/004.png", "cats/005.png"]
+    copy = np.load(photos / "vectors.npy")
+    assert (copy.shape, copy.dtype, len(names)) == ((13, 6), np.float16, 13)
+    assert embed(cwd=photos).stdout.startswith(
+        "14 images of folder by tiny: 0 encoded, 13 were there or are copies, 1 left out\n"
+    )
+    assert sorted(each.name for each in photos.iterdir()) == [
+        "embeddings",
+        "photos",
+        "vectors.npy",
+        "vectors.txt",
+    ]
+
+
+def test_the_command_encodes_parts_one_by_one_or_on_several_devices(photos: Path) -> None:
+    parts = embed("-m", "shard=0/2,1/2", cwd=photos)
+    assert parts.returncode == 0, parts.stderr
+    each = [line.partition(":")[0] for line in parts.stdout.splitlines() if "encoded" in line]
+    assert each == ["7 images of folder by tiny"] * 2
+    whole = embed("out=parts.npy", cwd=photos)
+    assert ": 0 encoded, 13 were there" in whole.stdout
+    both = embed("devices=2", "device=cpu", "embeddings_dir=other", "out=devices.npy", cwd=photos)
+    assert both.returncode == 0, both.stderr
+    assert both.stdout.startswith("14 images of folder by tiny: 13 encoded in ")
+    assert len(list(photos.glob("other/*/*/*.vectors"))) == 2
+    assert np.array_equal(np.load(photos / "parts.npy"), np.load(photos / "devices.npy"))
+
+
+@pytest.mark.parametrize(
+    ("typed", "message"),
+    [
+        (["encoder=none"], "encoder: expected an encoder, got 'none'. Write encoder=efficientnet_lite0"),
+        (["shard=2/2"], "shard: expected NUMBER/HOW_MANY such as 0/4, 1/4, 2/4 or 3/4, or null, got '2/2'."),
+        (["shrad=0/2"], "shrad: no such key or group. "),
+        (["out=vectors.csv"], "out: expected a file whose name ends with .npy, in a folder that exists"),
+        (["out=v.npy", "shard=0/2"], "out: expected null, since shard encodes only a part of the images"),
+        (["shard=0/2,1/2"], "shard=0/2,1/2: expected one value, got several. Add -m"),
+    ],
+)
+def test_a_users_mistake_is_one_line(tmp_path: Path, typed: list[str], message: str) -> None:
+    command = typed if typed == ["encoder=none"] else [*TINY, *typed]
+    (tmp_path / "photos").mkdir()
+    write_images(tmp_path / "photos" / "cats", 2)
+    done = run_command(main, *command, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"alframe-embed: {message}")
+    assert len(done.stderr.splitlines()) == 1
+    assert not (tmp_path / "embeddings").exists()
+
+
+def test_the_help_names_the_keys_of_the_command(tmp_path: Path) -> None:
+    done = run_command(main, "--help", cwd=tmp_path)
+    assert done.returncode == 0
+    assert "alframe-embed encodes the images of a data set" in done.stdout
+    assert "\nshard: null\ndevices: 1\nout: null\n" in done.stdout

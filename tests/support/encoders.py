@@ -59,6 +59,11 @@ def tiny_encoder(**changes: Any) -> Encoder:
     return Encoder(**(settings | changes))
 
 
+def tiny(*, mirrored: bool, **settings: Any) -> Encoder:
+    """The encoder for a command; its other settings have no effect."""
+    return tiny_encoder(mirrored=mirrored)
+
+
 def write_images(folder: Path, n: int, first: int = 0, size: tuple[int, int] = (40, 30)) -> list[Path]:
     """Write colour images, each unlike the others; return their paths."""
     folder.mkdir(exist_ok=True)

@@ -9,7 +9,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -49,6 +49,11 @@ class Done:
 
 def alframe(*arguments: str, cwd: Path, **environment: str) -> Done:
     """Run the command in this process, where torch is imported already."""
+    return run_command(main, *arguments, cwd=cwd, **environment)
+
+
+def run_command(main: Callable[[list[str]], None], *arguments: str, cwd: Path, **environment: str) -> Done:
+    """Run the function of a command in this process."""
     out, err = io.StringIO(), io.StringIO()
     argv = sys.argv.copy()
     handler = signal.getsignal(signal.SIGTERM)

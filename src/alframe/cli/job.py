@@ -8,7 +8,7 @@ import os
 import sys
 import traceback
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -41,7 +41,7 @@ def run_job(node: DictConfig, launch: Launch) -> Objective:
         AlframeError, KeyboardInterrupt: as `run_trial`, but not in a sweep, so that its other trials run.
         Terminated: on SIGTERM.
     """
-    warnings.formatwarning = _format_warning
+    warnings.formatwarning = format_warning
     state = HydraConfig.get()
     directory = Path(state.runtime.output_dir)
     if state.mode != RunMode.MULTIRUN:
@@ -93,7 +93,7 @@ def _job_of_sweep(node: DictConfig, sweep_directory: Path, directory: Path, laun
 def _trial_of_sweep(
     node: DictConfig, sweep_directory: Path, directory: Path, title: str, launch: Launch
 ) -> TrialSummary:
-    summary = finished_summary(directory, _config(node))
+    summary = finished_summary(directory, config_of(node))
     if summary is not None:
         drop_leftovers(directory)
         print(f"{title}: finished before", flush=True)
@@ -122,9 +122,8 @@ def _trial(
     from alframe.tracking import ConsoleTracker  # imports torch, which --help must not load
     from alframe.trial.run import Replacements, run_trial
 
-    config = _config(node)
-    if config.get("trusted_packages"):
-        sys.path.insert(0, str(Path.cwd()))  # so that a package in the current directory can be imported
+    config = config_of(node)
+    find_own_packages(config)
     name = " ".join(override for override in overrides if not override.startswith("+sweep="))
     return run_trial(
         config,
@@ -137,7 +136,14 @@ def _trial(
     )
 
 
-def _config(node: DictConfig) -> dict[str, Any]:
+def find_own_packages(config: Mapping[str, Any]) -> None:
+    """Let packages in the current directory be imported if the config trusts some."""
+    if config.get("trusted_packages"):
+        sys.path.insert(0, str(Path.cwd()))
+
+
+def config_of(node: DictConfig) -> dict[str, Any]:
+    """Return a composed config as plain containers."""
     content = OmegaConf.to_container(node, resolve=True)
     assert isinstance(content, dict)
     return {str(key): value for key, value in content.items() if key != "experiment"}
@@ -201,7 +207,7 @@ def _write_failure(directory: Path, error: Exception) -> None:
         write_failure(directory, "failed", reason, 0)
 
 
-def _format_warning(
+def format_warning(
     message: Warning | str, category: type[Warning], filename: str, lineno: int, line: str | None = None
 ) -> str:
     """Return a warning as it is printed: a notice to the user without its place in the code."""

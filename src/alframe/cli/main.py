@@ -6,7 +6,6 @@ Exit codes: 0 finished; 1 a trial failed; 2 a mistake in the command or its sett
 import os
 import signal
 import sys
-import traceback
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
@@ -17,12 +16,11 @@ from pathlib import Path
 from typing import Any
 
 import hydra
-from hydra.errors import HydraException
 from omegaconf import DictConfig
-from omegaconf.errors import OmegaConfBaseException
 
-from alframe._text import counted, one_line
+from alframe._text import counted
 from alframe.cli import optuna_search, sweep
+from alframe.cli.exit_codes import exit_code, print_error
 from alframe.cli.interrupts import SWEEP, two_step_interrupts
 from alframe.cli.job import Objective, run_job, short_summary
 from alframe.cli.output_directory import RunTarget, run_target
@@ -30,7 +28,7 @@ from alframe.cli.sweep import Job, Launch
 from alframe.config.command_line import check_command_line, with_overrides
 from alframe.config.compose import first_line
 from alframe.config.validate import conf_directory
-from alframe.core.errors import AnswersNeeded, Terminated, TrialError, UserError
+from alframe.core.errors import Terminated, UserError
 from alframe.core.file_names import ANSWER_STORE, ANSWERS, LABELS, shown, sync_line
 from alframe.trial.directory import drop_leftovers, finished_summary
 
@@ -43,11 +41,12 @@ def main(arguments: list[str] | None = None) -> None:
     if "--version" in arguments:
         print(f"alframe {metadata.version('alframe')}")
         sys.exit(0)
-    signal.signal(signal.SIGTERM, _terminate)
+    signal.signal(signal.SIGTERM, terminate)
     sys.exit(_run(arguments))
 
 
-def _terminate(number: int, frame: Any) -> None:
+def terminate(number: int, frame: Any) -> None:
+    """Raise `Terminated`: the handler of SIGTERM."""
     raise Terminated
 
 
@@ -69,7 +68,7 @@ def _run(arguments: list[str]) -> int:
             return 0
         _single(target, whole, begun)
     except BaseException as error:
-        return _exit_code(error, bool(begun))
+        return exit_code(error, bool(begun))
     return 0
 
 
@@ -156,7 +155,7 @@ def _sweep(target: RunTarget, directory: Path, arguments: list[str]) -> int:
                 print(line)
             return code
     except UserError as error:
-        return _exit_code(error, False)
+        return exit_code(error, False)
 
 
 def _launch(target: RunTarget, directory: Path, arguments: list[str]) -> int:
@@ -166,9 +165,9 @@ def _launch(target: RunTarget, directory: Path, arguments: list[str]) -> int:
             _hydra(arguments, [], target.n_trials)
     except (KeyboardInterrupt, Terminated) as error:
         sweep.request_stop(directory)
-        return _exit_code(error, True)
+        return exit_code(error, True)
     except BaseException as error:
-        return 1 if _explained(error, sweep.read_statuses(directory)) else _exit_code(error, True)
+        return 1 if _explained(error, sweep.read_statuses(directory)) else exit_code(error, True)
     return 0
 
 
@@ -177,41 +176,6 @@ def _explained(error: BaseException, jobs: Sequence[Job]) -> bool:
     killed = any(job.reason == sweep.KILLED for job in jobs)
     search_without_result = isinstance(error, ValueError) and all(job.status != "finished" for job in jobs)
     return killed or (bool(jobs) and search_without_result)
-
-
-def _exit_code(error: BaseException, started: bool) -> int:
-    """Print why the command ended and return its exit code; `started` is True once a trial has begun."""
-    match error:
-        case KeyboardInterrupt():
-            _print_error("interrupted")
-            return 130
-        case Terminated():
-            _print_error("terminated")
-            return 143
-        case SystemExit():
-            return error.code if isinstance(error.code, int) else 0 if error.code is None else 2
-        case AnswersNeeded():
-            print(f"alframe: {error}", flush=True)
-            return 0
-        case BrokenPipeError():  # as in alframe | head
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return 1 if started else 0
-        case UserError():
-            _print_error(f"alframe: {error}")
-            return 2
-        case TrialError():
-            _print_error(f"alframe: {error}")
-            return 1
-        case HydraException() | OmegaConfBaseException():
-            _print_error(f"alframe: {one_line(error)}")
-            return 1 if started else 2
-        case OSError() if not started:  # Hydra makes the output directory before the trial begins
-            key = "hydra.run.dir (hydra.sweep.dir in a sweep)"
-            got = f"{error.filename} ({error.strerror})" if error.filename else str(error)
-            _print_error(f"alframe: {key}: expected a directory that can be written, got {got}.")
-            return 2
-    traceback.print_exception(error)
-    return 1
 
 
 def _report(directory: Path, n_trials: int | None, code: int) -> int:
@@ -240,13 +204,9 @@ def _print_jobs(directory: Path, jobs: Sequence[Job], counts: Counter[str]) -> N
         if job.status == "waiting":
             print(f"  {directory / str(job)}: {job.reason}")
         if job.status == "failed":
-            _print_error(f"  {directory / str(job)}: {job.reason}")
+            print_error(f"  {directory / str(job)}: {job.reason}")
     for line in sync_line(directory, "*/"):
         print(line)
-
-
-def _print_error(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

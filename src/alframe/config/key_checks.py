@@ -120,6 +120,15 @@ def three_numbers(*, zero: bool) -> Check:
     return check
 
 
+def shard(key: str, value: Any) -> None:
+    """Check for NUMBER/HOW_MANY with a number from 0, or null."""
+    if value is None:
+        return
+    found = re.fullmatch(r"(\d+)/(\d+)", str(value))
+    if not found or int(found[1]) >= int(found[2]):
+        raise ConfigError(key, "NUMBER/HOW_MANY such as 0/4, 1/4, 2/4 or 3/4, or null", value)
+
+
 def package_names(key: str, value: Any) -> None:
     """Check for a list of names of Python packages."""
     if not isinstance(value, list) or not all(

@@ -73,6 +73,11 @@ class Store:
         self._whole = np.zeros(chunks[-1], bool)  # chunks whose checksum was compared
 
     @property
+    def n_vectors(self) -> int:
+        """Number of vectors, also those of equal images."""
+        return len(self._digest_M)
+
+    @property
     def broken(self) -> list[tuple[Path, int]]:
         """Index and place of each record that is damaged or, if another process writes, not finished."""
         return [(segment.index, place) for segment in self._segments for place in segment.broken]

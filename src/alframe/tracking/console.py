@@ -78,10 +78,11 @@ class ConsoleTracker:
             return
         begins_anew = stage in VERBS and self._bar is not None and done < self._bar.n  # the test set
         if self._stage != (self._round, stage) or begins_anew:
-            self._close_bar()
+            self.close_bar()
             self._stage = (self._round, stage)
+            in_round = f"round {self._round} {_STAGES.get(stage, stage)}{self._whole_trial()}"
             self._bar = tqdm(
-                desc=f"round {self._round} {_STAGES.get(stage, stage)}{self._whole_trial()}",
+                desc=_STAGES[stage] if stage in VERBS else in_round,
                 total=total,
                 leave=False,
                 file=sys.stderr,
@@ -97,7 +98,7 @@ class ConsoleTracker:
 
     def log(self, report: RoundReport) -> None:
         """Print the round's line."""
-        self._close_bar()
+        self.close_bar()
         self._round = report.round + 1
         if report.kind == "round":
             self._round_seconds.append(report.seconds)
@@ -121,7 +122,7 @@ class ConsoleTracker:
 
     def finish(self, outcome: Outcome) -> None:
         """Print the closing summary, or the way to continue an unfinished trial."""
-        self._close_bar()
+        self.close_bar()
         if self._title is not None:
             return
         assert self._info is not None
@@ -161,7 +162,8 @@ class ConsoleTracker:
             return ""
         return f" ({bound} {duration(self._round_seconds[-1] * (last - self._round + 1))} left)"
 
-    def _close_bar(self) -> None:
+    def close_bar(self) -> None:
+        """Remove the bar."""
         if self._bar is not None:
             self._bar.close()
         self._bar = self._stage = None

@@ -1,4 +1,5 @@
 import io
+import re
 import sys
 from dataclasses import replace
 
@@ -216,7 +217,7 @@ def barred(out, make_info, tmp_path, monkeypatch):
 
     yield start
     for tracker in started:
-        tracker._close_bar()
+        tracker.close_bar()
 
 
 def test_the_bar_shows_the_round_the_stage_and_how_far_it_is(barred, reports):
@@ -232,6 +233,17 @@ def test_the_bar_shows_the_round_the_stage_and_how_far_it_is(barred, reports):
     tracker.progress("score", 512, 2048)
     tracker._bar.refresh()
     assert "round 1 scoring  25 %|" in err.getvalue()
+
+
+def test_the_bar_of_images_shows_the_rate_and_the_time_left(barred):
+    tracker, err = barred()
+    tracker.progress("encode", 32, 128)
+    tracker._bar.refresh()
+    assert "encoding images  25 %|" in err.getvalue()
+    assert re.search(r"\| 32/128, *[\d.]+ images/s, 00:00 left", err.getvalue())
+    tracker.progress("encode", 16, 64)  # those of the test set
+    tracker._bar.refresh()
+    assert "| 16/64, " in err.getvalue()
 
 
 def test_the_bar_is_wiped_before_a_line_is_printed(barred, out, reports):
