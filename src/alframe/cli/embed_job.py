@@ -15,6 +15,7 @@ from omegaconf import DictConfig
 from torch import Tensor
 
 from alframe._text import counted, duration
+from alframe.cli.exit_codes import print_error
 from alframe.cli.interrupts import end_with_parent
 from alframe.cli.job import config_of, find_own_packages, format_warning
 from alframe.cli.sweep import Launch
@@ -54,8 +55,8 @@ def run_embed_job(node: DictConfig, launch: Launch) -> None:
 
 
 def _embed(config: Config, n_threads: int, bar: bool | None) -> Iterator[str]:
-    begun, work = time.monotonic(), Work.of(config)
-    file = None if config["out"] is None else check_target(config["out"])
+    begun, file = time.monotonic(), _target(config)
+    work = Work.of(config)
     n_before, n_devices = work.store().n_vectors, config["devices"]
     if n_devices > 1:
         from alframe.embedding.devices import on_devices  # imports Lightning
@@ -119,8 +120,6 @@ class Work:
             raise ConfigError("encoder", "a network that encodes images", type(encoder).__name__)
         dataset = load_data(settings)
         number, n = map(int, (config["shard"] or "0/1").split("/"))
-        if n > 1 and config["out"] is not None:
-            raise ConfigError("out", "null, since shard encodes only a part of the images", config["out"])
         return cls(
             dataset=dataset,
             index=members(settings, dataset).nonzero().flatten(),
@@ -161,7 +160,7 @@ class Work:
         n = sum(len(each.row_Q) for each in filled)
         reasons = {path: reason for each in filled for path, reason in each.reasons.items()}
         if reasons:
-            warnings.warn(f"data.path: {unreadable_line(reasons, n)}", DataWarning, stacklevel=2)
+            print_error(f"alframe-embed: {unreadable_line(reasons, n)}")
         rate = f" in {duration(seconds)} ({n_new / seconds:.1f} a second)" if n_new else ""
         left_out = f", {len(reasons):,} left out" if reasons else ""
         yield (
@@ -183,6 +182,20 @@ class Work:
             lambda index: files_N[index] if files_N else str(index),
         )
         return f"{file}: {len(index_Q):,} vectors; {file.with_suffix('.txt').name} names the image of each"
+
+
+def _target(config: Config) -> Path | None:
+    """Return the file of a copy, or None.
+
+    Raises:
+        ConfigError: it is no such file, or only a part of the images is encoded.
+    """
+    out = config["out"]
+    if out is None:
+        return None
+    if config["shard"] is not None:
+        raise ConfigError("out", "null, since shard encodes only a part of the images", out)
+    return check_target(out)
 
 
 def _encoder_node(config: Config) -> Config:

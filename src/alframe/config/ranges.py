@@ -39,6 +39,8 @@ _BY_DATA = {
 }
 ENGINES = ("auto", "reference", "graph")
 
+OF_EMBED = ("shard", "devices", "out")  # the keys that only alframe-embed has
+
 RANGES: dict[str, Check] = {
     "seed": whole(0),
     "data_dir": text,

@@ -6,12 +6,14 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
+import lightning_fabric
+import pytorch_lightning
 import torch
 from lightning_fabric import Fabric
 
 # Here, so that the new processes do it too: each would print that it has begun.
-for _package in ("lightning_fabric", "pytorch_lightning"):
-    logging.getLogger(_package).setLevel(logging.ERROR)
+for _package in (lightning_fabric, pytorch_lightning):
+    logging.getLogger(_package.__name__).setLevel(logging.ERROR)
 
 
 def on_devices(function: Callable[..., None], n: int, device: torch.device, *arguments: Any) -> None:
