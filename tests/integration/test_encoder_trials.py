@@ -134,3 +134,20 @@ def test_without_an_encoder_photographs_are_learned_from_pixels_and_a_line_says_
     monkeypatch.setattr("alframe.trial.encoding.instantiate", missing)
     with pytest.warns(TrialNotice, match=r"encoder-small"):
         assert chosen().encoder is None
+
+
+def test_the_encoder_can_be_the_network_and_is_trained_from_pixels(tmp_path):
+    config = config_of(
+        "data=digits", "data.limit=80", *TINY[:2], *TINY[4:], "seed=3", "engine=reference", "device=cpu",
+        "learner=consistency_rgb", "learner.inputs=unit", "learner.steps=2", "learner.batch_size=4",
+        "learner.pool_batch_size=4", "network=encoder", "network.unfrozen=0", "query=coreset",
+    )  # fmt: skip
+    run_trial(config, tmp_path / "whole")
+    with pytest.raises(KeyboardInterrupt):
+        run_trial(config, tmp_path / "parts", stop_wanted=lambda: True)
+    run_trial(config, tmp_path / "parts")
+    one, other = ((tmp_path / name / "labels.csv").read_text() for name in ("whole", "parts"))
+    assert one == other
+    assert not (tmp_path / "embeddings").exists()
+    with pytest.raises(ConfigError, match=r"network: expected settings that it takes .* blocks"):
+        run_trial({**config, "network": {**config["network"], "unfrozen": 99}}, tmp_path / "refused")

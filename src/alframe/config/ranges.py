@@ -202,6 +202,7 @@ RANGES: dict[str, Check] = {
     "learner.one_cycle.final_div_factor": number(above=0),
     "network.widths": keys.widths,
     "network.grid": whole(1),
+    "network.unfrozen": whole(0, optional=True),
     "network.dropout": number(least=0, most=1),
     "network.activation": one_of("relu", "tanh"),
     "network.pooling": one_of("max", "average"),

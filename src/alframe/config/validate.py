@@ -21,6 +21,10 @@ GROUPS = (
 )
 
 
+ENCODER_NETWORK = "alframe.learner.EncoderNetwork"  # the network that contains the trial's encoder
+ENCODER_OF_AUTO = "photographs"  # the section of encoder=auto with the encoder that it takes
+
+
 def conf_directory() -> Path:
     """Return the folder of Hydra's groups: inside the installed package, or beside src/ in a checkout."""
     packaged = Path(__file__).parents[1] / "conf"
@@ -42,6 +46,7 @@ def check(config: dict[str, Any]) -> None:
     _check_amounts(config)
     _check_question(config)
     _check_conflicts(config)
+    _check_encoder_network(config)
 
 
 def _check_amounts(config: dict[str, Any]) -> None:
@@ -105,6 +110,26 @@ def _check_conflicts(config: dict[str, Any]) -> None:
             "a policy without spot checks, since query=none asks no question and they are part of one",
             "auto_label=checked",
             "Write auto_label=threshold, or choose a query.",
+        )
+
+
+def _check_encoder_network(config: dict[str, Any]) -> None:
+    if config["network"]["_target_"] != ENCODER_NETWORK:
+        return
+    encoder, inputs = config["encoder"], config["learner"].get("inputs")
+    if encoder["_target_"] in (None, "alframe.embedding.given_vectors") and ENCODER_OF_AUTO not in encoder:
+        raise ConfigError(
+            "encoder",
+            "an encoder with a network, since network=encoder trains it",
+            "none" if encoder["_target_"] is None else "vectors",
+            "Write encoder=efficientnet_lite0.",
+        )
+    if inputs != "unit":
+        raise ConfigError(
+            "learner.inputs",
+            "unit, since network=encoder scales pixels as its encoder needs them",
+            "none" if inputs is None else inputs,
+            "Write learner.inputs=unit, with learner=consistency_rgb or learner=supervised.",
         )
 
 

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from alframe.config.compose import composed
+from alframe.config.validate import ENCODER_NETWORK, ENCODER_OF_AUTO
 from alframe.core.errors import ConfigError, TrialNotice
 from alframe.data import Bank, ImageDataset, Images
 from alframe.data.decoded import Progress
@@ -21,10 +22,9 @@ from alframe.embedding import Encoder, GivenVectors, VectorBank, Vectors
 from alframe.embedding.embed import embedded
 from alframe.learner.recipes.head import StandardVectors
 from alframe.trial.instantiate import instantiate
-from alframe.trial.settings import Node, TrialSettings
+from alframe.trial.settings import Node, TrialSettings, encoder_settings, trained_encoder
 
 ROWS = 4096  # vectors that are standardised at once
-PART = "photographs"  # the section of encoder=auto with the encoder to take
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,10 +52,13 @@ def choose_learner(config: Mapping[str, Any], dataset: ImageDataset) -> LearnerC
         ConfigError: the learner and the encoder do not fit each other.
     """
     node, learner = config["encoder"], config["learner"]
+    if config["network"]["_target_"] == ENCODER_NETWORK:
+        return LearnerChoice(encoder=trained_encoder(node), learner=learner)
     is_default = learner == _composed()["learner"] and config["network"] == _composed()["network"]
     wanted: Node | None = None if node["_target_"] is None else node
-    if wanted is None and PART in node and is_default and _are_photographs(dataset, node["least_side"]):
-        wanted = node[PART] if _is_installed(node[PART]) else None
+    offered: Node | None = node.get(ENCODER_OF_AUTO)
+    if wanted is None and offered and is_default and _are_photographs(dataset, node["least_side"]):
+        wanted = offered if _is_installed(offered) else None
     if wanted is not None and is_default:
         learner = _composed("learner=head")["learner"]
     check_fit(wanted, learner)
@@ -87,7 +90,7 @@ def _are_photographs(dataset: ImageDataset, least_side: int) -> bool:
 
 def _is_installed(node: Node) -> bool:
     try:
-        instantiate("encoder", settings_of(node), [])
+        instantiate("encoder", encoder_settings(node), [])
     except ConfigError:
         warnings.warn(
             "these images look like photographs, and no encoder is installed. Without one, a small network "
@@ -105,11 +108,6 @@ def _composed(*overrides: str) -> dict[str, Any]:
     return composed(list(overrides))
 
 
-def settings_of(node: Node) -> Node:
-    """Return the settings of an encoder itself, without those of its runtime and of `encoder=auto`."""
-    return {key: value for key, value in node.items() if key not in ("runtime", PART, "least_side")}
-
-
 def build_encoder(settings: TrialSettings) -> Encoder | GivenVectors | None:
     """Return the encoder of a trial, or None; its network is not loaded yet.
 
@@ -118,7 +116,18 @@ def build_encoder(settings: TrialSettings) -> Encoder | GivenVectors | None:
     """
     if settings.encoder is None:
         return None
-    encoder = instantiate("encoder", settings_of(settings.encoder), settings.trusted)
+    return _encoder(settings.encoder, settings)
+
+
+def check_encoder(settings: TrialSettings) -> None:
+    """Raise `ConfigError` if the encoder of a trial or of its network cannot be had."""
+    node = settings.encoder or settings.learner.network.get("encoder")
+    if node is not None:
+        _encoder(node, settings)
+
+
+def _encoder(node: Node, settings: TrialSettings) -> Encoder | GivenVectors:
+    encoder = instantiate("encoder", encoder_settings(node), settings.trusted)
     if not isinstance(encoder, Encoder | GivenVectors):
         raise ConfigError("encoder._target_", "a function that returns an Encoder", type(encoder).__name__)
     return encoder

@@ -29,7 +29,7 @@ from alframe.trial.checks import warn_of_certificate, warn_of_oracle_errors, war
 from alframe.trial.compute_plan import check_memory
 from alframe.trial.data import TrialData, data_of_trial, open_store
 from alframe.trial.directory import occupied
-from alframe.trial.encoding import build_encoder, choose_learner
+from alframe.trial.encoding import check_encoder, choose_learner
 from alframe.trial.instantiate import check_targets, is_simulated
 from alframe.trial.python_call import plain_torch
 from alframe.trial.readable import readable, remember
@@ -127,7 +127,7 @@ def _run(request: _Request, leaves_nothing: Callable[[], bool], left_out: Mappin
     state = resume.find_state(request.directory, identity(request.config))
     settings = settings if state is None else resume.settled(settings, state.chosen)
     console = request.replacements.console
-    build_encoder(settings)  # an encoder that cannot be had is told before anything else is done
+    check_encoder(settings)  # an encoder that cannot be had is told before anything else is done
     choose_engine(settings.engine, Compute.choose(settings.device, settings.precision))  # checks them first
     keep_large_blocks()
     tracker = build_tracker(settings)

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from alframe.audit.certificate import CertificateSpec
 from alframe.audit.check_sample import CheckSpec
 from alframe.config.trial_identity import PEOPLE_KEY
+from alframe.config.validate import ENCODER_NETWORK, ENCODER_OF_AUTO
 from alframe.core.errors import ConfigError
 from alframe.core.loop_plan import Amount, Cost, LoopPlan
 from alframe.learner.final_fit import FinalFit
@@ -65,7 +66,8 @@ class TrialSettings:
         data: the node of a function that returns the data set. data_dir: where data sets lie.
         limit: number of samples that take part, None for all.
         imbalance: how classes are made unequal, None for not at all.
-        encoder: the node of the encoder. embeddings_dir: folder of the vectors of all encoders.
+        encoder: the node of the encoder whose vectors the learner reads.
+        embeddings_dir: folder of the vectors of all encoders.
         device, precision, engine, threads: as asked for; each may still be automatic.
         initial, query, auto_label, oracle, stopping: the nodes of the other components.
         seed_set_size: for `initial`.
@@ -121,14 +123,14 @@ def read_settings(config: Mapping[str, Any]) -> TrialSettings:
         ConfigError: the chosen option of `learner` lacks a key that every learner needs.
     """
     data, initial, oracle, stopping = (config[group] for group in ("data", "initial", "oracle", "stopping"))
-    learner, certificate = _learner(config["learner"], config["network"]), config["certificate"]
+    learner, certificate = _learner(config["learner"], network_node(config)), config["certificate"]
     return TrialSettings(
         **{key: config[key] for key in _PLAIN},
         trusted=config["trusted_packages"],
         data=_without(data, "limit", "border", "imbalance"),
         limit=data.get("limit"),
         imbalance=data.get("imbalance"),
-        encoder=_node(config["encoder"]),
+        encoder=_vectors_node(config),
         initial=_without(initial, *_AMOUNT),
         query=_node(_without(config["query"], *_AMOUNT, "share_of")),
         auto_label=_node(_without(config["auto_label"], "keep")),
@@ -151,9 +153,33 @@ def read_settings(config: Mapping[str, Any]) -> TrialSettings:
 
 def with_learner(settings: TrialSettings, config: Mapping[str, Any]) -> TrialSettings:
     """Return settings with the encoder and the learner of another config; the batch size of scoring stays."""
-    learner = _learner(config["learner"], config["network"])
+    learner = _learner(config["learner"], network_node(config))
     learner = replace(learner, scoring_batch_size=settings.learner.scoring_batch_size)
-    return replace(settings, learner=learner, encoder=_node(config["encoder"]))
+    return replace(settings, learner=learner, encoder=_vectors_node(config))
+
+
+def encoder_settings(node: Node) -> Node:
+    """Return the settings of an encoder itself, without those of its runtime and of `encoder=auto`."""
+    return _without(node, "runtime", ENCODER_OF_AUTO, "least_side")
+
+
+def network_node(config: Mapping[str, Any]) -> Node:
+    """Return the node of the network; that of `network=encoder` gets the trial's encoder."""
+    network: Node = config["network"]
+    if network["_target_"] != ENCODER_NETWORK:
+        return network
+    return {**network, "encoder": encoder_settings(trained_encoder(config["encoder"]))}
+
+
+def trained_encoder(node: Node) -> Node:
+    """Return the node of the encoder that `network=encoder` trains; `encoder=auto` takes its own."""
+    encoder: Node = node[ENCODER_OF_AUTO] if node["_target_"] is None else node
+    return encoder
+
+
+def _vectors_node(config: Mapping[str, Any]) -> Node | None:
+    """Return the node of the encoder whose vectors the learner reads, or None if it reads images."""
+    return None if config["network"]["_target_"] == ENCODER_NETWORK else _node(config["encoder"])
 
 
 def _learner(node: Node, network: Node) -> LearnerSettings:

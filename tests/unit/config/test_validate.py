@@ -181,3 +181,18 @@ def test_a_missing_or_empty_group_or_key_is_named(default, key) -> None:
             del config[key]
         with pytest.raises(ConfigError, match=f"^{key}: expected"):
             check(config)
+
+
+@pytest.mark.parametrize(
+    ("choices", "message"),
+    [
+        (["encoder=none"], "encoder: expected an encoder with a network.*got 'none'"),
+        (["encoder=vectors", "encoder.path=a.npy"], "encoder: expected an encoder with a network.*'vectors'"),
+        (["encoder=timm"], "learner.inputs: expected unit.*got 'none'"),
+        (["learner=head"], "learner.inputs: expected unit.*got 'none'"),
+        (["learner=consistency_rgb"], "learner.inputs: expected unit.*got 'standard'.*learner.inputs=unit"),
+    ],
+)
+def test_a_network_that_contains_the_encoder_needs_one_and_plain_pixels(choices, message):
+    with pytest.raises(ConfigError, match=message):
+        check(composed(["network=encoder", *choices]))
