@@ -113,7 +113,7 @@ def chosen(*overrides: str, n_channels: int = 3, side: int = 32) -> run.Any:
 
 @pytest.mark.parametrize(("n_channels", "side", "encoded"), [(3, 32, True), (1, 28, False), (1, 65, True)])
 def test_photographs_get_an_encoder_by_default(n_channels, side, encoded):
-    choice = chosen(n_channels=n_channels, side=side)
+    choice = chosen("data=folder", "data.path=pictures", n_channels=n_channels, side=side)
     assert (choice.encoder is not None) == encoded
     assert ("network" in choice.learner) == encoded
 

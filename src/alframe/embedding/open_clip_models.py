@@ -6,10 +6,9 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from alframe._text import one_line
 from alframe.core.errors import ConfigError
 from alframe.embedding.encoder import Encoder, Precision, Preprocessing
-from alframe.embedding.weights import file_digest, require
+from alframe.embedding.weights import file_digest, not_obtained, require
 
 
 class ImageTower(nn.Module):
@@ -75,13 +74,8 @@ def _weights(name: str, tag: dict[str, Any]) -> Path:
     try:
         return Path(open_clip.download_pretrained(tag))
     except Exception as error:
-        raise ConfigError(
-            "encoder.pretrained",
-            "weights that can be had",
-            name,
-            f"They are not on this machine, and the download failed: {one_line(error)}. Fetch them with this "
-            "command where there is a network, and copy the cache of Hugging Face.",
-        ) from error
+        how = "Fetch them with this command where there is a network, and copy the cache of Hugging Face."
+        raise not_obtained("encoder.pretrained", name, how, error) from error
 
 
 def _load(name: str, pretrained: str, size: int | None, quick_gelu: bool) -> nn.Module:

@@ -45,7 +45,7 @@ def torch_hub_file(url: str, key: str, name: str) -> Path:
         try:
             torch.hub.download_url_to_file(url, str(path))
         except Exception as error:
-            raise _not_obtained(key, name, f"Put the file {path.name} into {path.parent}.", error) from error
+            raise not_obtained(key, name, f"Put the file {path.name} into {path.parent}.", error) from error
     begin = path.stem.rpartition("-")[2]
     if re.fullmatch("[0-9a-f]{8,}", begin) and not file_digest(path).startswith(begin):
         hint = f"Remove {path}, so that it is fetched again."
@@ -78,11 +78,12 @@ def hub_file(repository: str, names: list[str], key: str, name: str) -> Path:
     how = (
         f"Where there is a network, type hf download {owned} {names[0]}, and copy the cache of Hugging Face."
     )
-    raise _not_obtained(key, name, how, reason) from reason
+    raise not_obtained(key, name, how, reason) from reason
 
 
-def _not_obtained(key: str, name: str, how: str, error: Exception) -> ConfigError:
-    hint = f"They are not on this machine, and the download failed: {one_line(error)}. {how}"
+def not_obtained(key: str, name: str, how: str, error: Exception) -> ConfigError:
+    """Return the error for weights that are not on this machine and cannot be downloaded."""
+    hint = f"They are not on this machine, and the download failed: {one_line(error).rstrip('.')}. {how}"
     return ConfigError(key, "weights that can be had", name, hint)
 
 

@@ -20,6 +20,7 @@ from alframe.data import Bank, ImageDataset, Images
 from alframe.data.decoded import Progress
 from alframe.embedding import Encoder, GivenVectors, VectorBank, Vectors
 from alframe.embedding.embed import embedded
+from alframe.embedding.runtime import check_runtime
 from alframe.learner.recipes.head import StandardVectors
 from alframe.trial.instantiate import instantiate
 from alframe.trial.settings import Node, TrialSettings, encoder_settings, trained_encoder
@@ -54,7 +55,7 @@ def choose_learner(config: Mapping[str, Any], dataset: ImageDataset) -> LearnerC
     node, learner = config["encoder"], config["learner"]
     if config["network"]["_target_"] == ENCODER_NETWORK:
         return LearnerChoice(encoder=trained_encoder(node), learner=learner)
-    is_default = learner == _composed()["learner"] and config["network"] == _composed()["network"]
+    is_default = all(_own(config[part]) == _own(_composed()[part]) for part in ("learner", "network"))
     wanted: Node | None = None if node["_target_"] is None else node
     offered: Node | None = node.get(ENCODER_OF_AUTO)
     if wanted is None and offered and is_default and _are_photographs(dataset, node["least_side"]):
@@ -63,6 +64,11 @@ def choose_learner(config: Mapping[str, Any], dataset: ImageDataset) -> LearnerC
         learner = _composed("learner=head")["learner"]
     check_fit(wanted, learner)
     return LearnerChoice(encoder=wanted, learner=learner)
+
+
+def _own(node: Node) -> Node:
+    """Return the settings of a learner or network that the data set does not decide."""
+    return {key: value for key, value in node.items() if key != "crop"}
 
 
 def check_fit(encoder: Node | None, learner: Node) -> None:
@@ -154,7 +160,12 @@ class VectorSource:
         return self.encoder.n_features
 
     def banks(self, dataset: ImageDataset, member_N: Tensor) -> tuple[Bank, Bank | None]:
-        """Return the banks of a data set and of its test set; None without a test set."""
+        """Return the banks of a data set and of its test set; None without a test set.
+
+        Raises:
+            ConfigError: the runtime is not installed, or the vectors are not those of the data set.
+        """
+        check_runtime(self.runtime, self.device)
         test_T = dataset.test_images_T
         index_N = member_N.nonzero().flatten()
         bank = self._bank(dataset.images_N, index_N, dataset.files_N)
