@@ -80,14 +80,15 @@ def test_a_policy_of_the_comparison_passes_its_checks_and_is_compared(name: str)
     assert name in swept("compare_policies")["+sweep/policy"].split(",")
 
 
-def test_every_strategy_is_compared_once() -> None:
+@pytest.mark.parametrize("experiment", ["compare_strategies", "compare_strategies_embeddings"])
+def test_every_strategy_is_compared_once(experiment: str) -> None:
     aliases = {path.stem for path in (CONF / "query").glob("*.yaml") if "_target_" not in path.read_text()}
     strategies = {path.stem for path in (CONF / "query").glob("*.yaml")} - aliases - {"none"}
-    compared = swept("compare_strategies")["query"].split(",")
+    compared = swept(experiment)["query"].split(",")
     assert sorted(compared) == sorted(strategies)
 
 
-@pytest.mark.parametrize("name", ["compare_strategies", "compare_policies"])
+@pytest.mark.parametrize("name", ["compare_strategies", "compare_strategies_embeddings", "compare_policies"])
 def test_a_comparison_varies_only_its_factor_and_the_seed(name: str) -> None:
     params = swept(name)
     key = next(key for key in params if key != "seed")
