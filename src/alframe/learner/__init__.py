@@ -13,12 +13,13 @@ labels: it may not import `alframe.audit`.
 
 from alframe.learner.encoder_network import EncoderNetwork
 from alframe.learner.engines.reference import ReferenceEngine
+from alframe.learner.heads import LinearHead
 from alframe.learner.interfaces import FitInputs, FitJob, Recipe
 from alframe.learner.learner import CNNLearner
 from alframe.learner.module import Classifier
 from alframe.learner.networks import FastCNN, LeNet5, PublishedCNN, resnet18
 from alframe.learner.recipes.consistency import ConsistencyClassifier, ConsistencyRecipe
-from alframe.learner.recipes.head import HeadClassifier, HeadRecipe, LinearHead
+from alframe.learner.recipes.head import HeadClassifier, HeadRecipe
 from alframe.learner.recipes.photographs import PhotographClassifier, PhotographRecipe
 from alframe.learner.recipes.supervised import SupervisedRecipe
 

@@ -62,6 +62,8 @@ class ConsoleTracker:
             f"alframe: labelling {info.n_samples:,} images of {info.data}, seed {info.seed}, "
             f"on {chosen['device']} ({chosen['precision']}, {chosen['engine']} engine)"
         )
+        if chosen.get("learner"):
+            self._print(f"  chosen by the data: {_encoder(info)}")
         if chosen.get("recipe"):
             self._print(f"  chosen by the data: {_recipe(chosen['recipe'])}")
         if chosen.get("engine_reason"):
@@ -175,6 +177,14 @@ class ConsoleTracker:
 def _resumed(info: TrialInfo) -> str:
     done = info.reports[-1].round
     return f"resumed after {f'round {done}' if done else 'the seed set'}"
+
+
+def _encoder(info: TrialInfo) -> str:
+    """Return the learner that was chosen, and the encoder if it was chosen too."""
+    if "encoder" not in info.chosen:
+        return "learner=head, since there is an encoder"
+    name = str(info.chosen["encoder"]["_target_"]).rpartition(".")[2]
+    return f"encoder={name} learner=head; encoder=none learns from the pixels"
 
 
 def _recipe(choices: Mapping[str, Any]) -> str:

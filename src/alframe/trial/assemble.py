@@ -15,10 +15,9 @@ from alframe.core.components import Components
 from alframe.core.errors import ConfigError
 from alframe.core.loop_plan import LoopPlan
 from alframe.core.protocols import RememberingOracle
-from alframe.data import Bank, ImageDataset, Images, choose_members, make_bank, thinned_members
+from alframe.data import Bank, ImageDataset, choose_members, make_bank, thinned_members
 from alframe.data.copies import Copies
 from alframe.data.decoded import Progress
-from alframe.embedding import Encoder, GivenVectors
 from alframe.learner import CNNLearner
 from alframe.learner.compute.subject import Subject
 from alframe.oracle import CheckedOracle
@@ -27,7 +26,7 @@ from alframe.oracle.recorded import RecordedOracle
 from alframe.tracking import Tracker
 from alframe.trial.checks import check_classes, check_needs, check_views
 from alframe.trial.compute_plan import ComputePlan, build_compute_plan, make_subject
-from alframe.trial.encoding import VectorSource, build_encoder, standard_vectors
+from alframe.trial.encoding import banks_of, build_encoder, standard_vectors
 from alframe.trial.instantiate import instantiate
 from alframe.trial.settings import Node, TrialSettings
 
@@ -76,7 +75,7 @@ def assemble(
     check_views(settings.learner, recipe)
     compute_plan = build_compute_plan(settings, dataset, subject)
     people = {"dataset": dataset, "directory": directory, "store": store}
-    banks = _banks(settings, dataset, member_N, encoder, compute_plan, progress)
+    banks = banks_of(settings, dataset, member_N, encoder, compute_plan.compute.device, progress)
     vectors_N = None if encoder is None else standard_vectors(banks[0], member_N)
     parts = _replaceable(settings, dataset, compute_plan, replacements or {}, people, vectors_N)
     for group in ("query", "auto_label"):
@@ -225,32 +224,6 @@ def _learner(
         final=learner.final,
         progress=progress,
     )
-
-
-def _banks(
-    settings: TrialSettings,
-    dataset: ImageDataset,
-    member_N: Tensor,
-    encoder: Encoder | GivenVectors | None,
-    compute_plan: ComputePlan,
-    progress: Progress,
-) -> tuple[Bank, Bank | None]:
-    """Return the banks of images or of vectors that the learner reads: of the samples and of the test set."""
-    device = compute_plan.compute.device
-    if encoder is not None:
-        source = VectorSource(
-            encoder=encoder,
-            folder=Path(settings.embeddings_dir).expanduser(),
-            runtime=(settings.encoder or {}).get("runtime", "auto"),
-            device=device,
-            progress=progress,
-        )
-        return source.banks(dataset, member_N)
-
-    def bank(images_N: Images) -> Bank:
-        return make_bank(images_N, device, progress).cropped(settings.learner.crop)
-
-    return bank(dataset.images_N), None if dataset.test_images_T is None else bank(dataset.test_images_T)
 
 
 def _optional(group: str, node: Node | None, trusted: list[str], **arguments: Any) -> Any:

@@ -16,12 +16,11 @@ from torch import Tensor
 from alframe.config.compose import composed
 from alframe.config.validate import ENCODER_NETWORK, ENCODER_OF_AUTO
 from alframe.core.errors import ConfigError, TrialNotice
-from alframe.data import Bank, ImageDataset, Images
+from alframe.data import Bank, ImageDataset, Images, make_bank
 from alframe.data.decoded import Progress
 from alframe.embedding import Encoder, GivenVectors, VectorBank, Vectors
 from alframe.embedding.embed import embedded
-from alframe.embedding.runtime import check_runtime
-from alframe.learner.recipes.head import StandardVectors
+from alframe.learner.heads import StandardVectors
 from alframe.trial.instantiate import instantiate
 from alframe.trial.settings import Node, TrialSettings, encoder_settings, trained_encoder
 
@@ -139,59 +138,53 @@ def _encoder(node: Node, settings: TrialSettings) -> Encoder | GivenVectors:
     return encoder
 
 
-@dataclass(frozen=True, kw_only=True)
-class VectorSource:
-    """Makes the banks of a trial's vectors, which are computed when they are first needed.
+def banks_of(
+    settings: TrialSettings,
+    dataset: ImageDataset,
+    member_N: Tensor,
+    encoder: Encoder | GivenVectors | None,
+    device: torch.device,
+    progress: Progress,
+) -> tuple[Bank, Bank | None]:
+    """Return the banks that the learner reads: of the samples, and of the test set or None.
 
-    Attributes:
-        encoder: of the trial. folder: of all stores. runtime: what runs the encoder. device: of the banks.
-        progress: called with ("encode", done, total).
+    They hold images, or vectors that are computed when they are first needed.
+
+    Args:
+        member_N: bool, the samples that take part; only these are encoded.
+        encoder: as `build_encoder` returns it.
+        device: of the banks. progress: told about reading and encoding.
     """
+    test_T = dataset.test_images_T
 
-    encoder: Encoder | GivenVectors
-    folder: Path
-    runtime: str
-    device: torch.device
-    progress: Progress
-
-    @property
-    def n_features(self) -> int:
-        """Features of a vector."""
-        return self.encoder.n_features
-
-    def banks(self, dataset: ImageDataset, member_N: Tensor) -> tuple[Bank, Bank | None]:
-        """Return the banks of a data set and of its test set; None without a test set.
-
-        Raises:
-            ConfigError: the runtime is not installed, or the vectors are not those of the data set.
-        """
-        check_runtime(self.runtime, self.device)
-        test_T = dataset.test_images_T
-        index_N = member_N.nonzero().flatten()
-        bank = self._bank(dataset.images_N, index_N, dataset.files_N)
-        if test_T is None:
-            return bank, None
-        return bank, self._bank(test_T, torch.arange(len(test_T)), None, is_test=True)
-
-    def _bank(
-        self, images_N: Images, index: Tensor, files_N: Sequence[str] | None, *, is_test: bool = False
-    ) -> Bank:
+    def bank(images_N: Images, index: Tensor, files_N: Sequence[str] | None, *, is_test: bool) -> Bank:
         vectors: Callable[[], Vectors]
-        if isinstance(self.encoder, GivenVectors):
-            given = self.encoder.vectors(len(images_N), is_test=is_test, files_N=files_N)
-            vectors = lambda: given  # noqa: E731
+        if encoder is None:
+            return make_bank(images_N, device, progress).cropped(settings.learner.crop)
+        if isinstance(encoder, GivenVectors):
+            given = encoder.vectors(len(images_N), is_test=is_test, files_N=files_N)
+            vectors = partial(_itself, given)
         else:
             vectors = partial(
                 embedded,
                 images_N,
-                self.encoder,
-                folder=self.folder,
+                encoder,
+                folder=Path(settings.embeddings_dir).expanduser(),
                 index=index,
-                device=self.device,
-                runtime=self.runtime,
-                progress=self.progress,
+                device=device,
+                runtime=(settings.encoder or {}).get("runtime", "auto"),
+                progress=progress,
             )
-        return VectorBank(vectors, len(images_N), self.n_features, self.device)
+        return VectorBank(vectors, len(images_N), encoder.n_features, device)
+
+    samples = bank(dataset.images_N, member_N.nonzero().flatten(), dataset.files_N, is_test=False)
+    if test_T is None:
+        return samples, None
+    return samples, bank(test_T, torch.arange(len(test_T)), None, is_test=True)
+
+
+def _itself(vectors: Vectors) -> Vectors:
+    return vectors
 
 
 def standard_vectors(bank: Bank, member_N: Tensor) -> Callable[[Tensor], Tensor]:

@@ -34,6 +34,26 @@ def test_the_head_names_the_data_the_seed_and_the_machine(console, out):
     assert printed(out) == ["alframe: labelling 5 images of toy, seed 8, on cpu (float32, reference engine)"]
 
 
+HEAD = {"_target_": "alframe.learner.HeadRecipe"}
+SMALL = {"_target_": "alframe.embedding.efficientnet_lite0"}
+
+
+@pytest.mark.parametrize(
+    ("chosen", "line"),
+    [
+        (
+            {"learner": HEAD, "encoder": SMALL},
+            "encoder=efficientnet_lite0 learner=head; encoder=none learns from the pixels",
+        ),
+        ({"learner": HEAD}, "learner=head, since there is an encoder"),
+    ],
+)
+def test_a_learner_that_the_data_chose_is_named(out, make_info, tmp_path, chosen, line):
+    info = make_info(tmp_path)
+    ConsoleTracker(out, bar=False).start(replace(info, chosen={**info.chosen, **chosen}))
+    assert f"  chosen by the data: {line}" in printed(out)
+
+
 def test_a_trial_that_waits_before_its_first_row_has_no_table(console, out, make_outcome):
     printed(out)
     console.finish(make_outcome("waiting", ledger=None))

@@ -20,48 +20,13 @@ from torch import Tensor, nn
 from alframe.core.log_odds import temperature
 from alframe.data.image_bank import Bank
 from alframe.learner.batches import ConsistencyBatches
+from alframe.learner.heads import LinearHead, StandardVectors
 from alframe.learner.interfaces import FitInputs, FitJob
 from alframe.learner.module import Classifier, OptimizerFactory
 from alframe.learner.scoring.committee import last_linear
 
 MAX_TEMPERATURE = 10.0  # the temperature lies between this and its inverse
 CALIBRATED_ON = 2**14  # at most this many labels, evenly spread, set the temperature
-SMALLEST_STD = 1e-6  # of the largest standard deviation: features that vary less are not scaled up further
-
-
-class StandardVectors(nn.Module):
-    """Turns vectors into standardised ones: each feature with mean 0 and standard deviation 1."""
-
-    mean: Tensor
-    std: Tensor
-
-    def __init__(self, mean_D: Tensor, std_D: Tensor) -> None:
-        """Take the (D,) mean and standard deviation of each feature."""
-        super().__init__()
-        smallest = float(std_D.max()) * SMALLEST_STD or 1.0
-        self.register_buffer("mean", mean_D.float())
-        self.register_buffer("std", std_D.float().clamp_min(smallest))
-
-    def forward(self, vector_B: Tensor) -> Tensor:
-        """Return (B, D) float32 of (B, D, 1, 1) vectors of any float type."""
-        return vector_B.flatten(1).to(self.mean.dtype).sub(self.mean).div_(self.std)
-
-
-class LinearHead(nn.Linear):
-    """One linear layer; its weights start at zero, so that no prediction is confident before it has learned.
-
-    Args:
-        in_channels: features of a vector. image_size: (1, 1). n_classes: of the data.
-    """
-
-    def __init__(self, *, in_channels: int, image_size: tuple[int, int], n_classes: int) -> None:
-        super().__init__(in_channels * image_size[0] * image_size[1], n_classes)
-        nn.init.zeros_(self.weight)
-        nn.init.zeros_(self.bias)
-
-    def forward(self, x_BD: Tensor) -> Tensor:
-        """Return (B, n_classes) float32 logits."""
-        return super().forward(x_BD.flatten(1)).float()
 
 
 class HeadClassifier(Classifier):

@@ -13,7 +13,8 @@ from alframe.core.records import Labelled
 from alframe.embedding import VectorBank, Vectors
 from alframe.learner import FitInputs, HeadClassifier, HeadRecipe, LinearHead, ReferenceEngine
 from alframe.learner.engines.graph import GraphEngine
-from alframe.learner.recipes.head import Calibration, StandardVectors
+from alframe.learner.heads import StandardVectors
+from alframe.learner.recipes.head import Calibration
 from tests.support.emulated_graph import EmulatedGraph
 
 SGD = partial(torch.optim.SGD, lr=0.1)
