@@ -2,23 +2,28 @@
 
     python scripts/benchmarks/time_queries.py    a question of 600 over a pool of 60,000, two threads
     python scripts/benchmarks/time_queries.py --threads 1 --only coreset badge
+    python scripts/benchmarks/time_queries.py --embeddings FILE.npy --repeat 3
 
-Each strategy runs once, in a new process, with the settings of its config file and only the fields that it
-needs. Seconds are those of `candidates` and `select`. CPU seconds are the sum over the threads, which a busy
-machine changes less. The peak is the resident memory of the whole process; the next column is the memory
-before.
+`--embeddings` takes (N, D) features of real images, repeated with noise if they are too few. Each strategy
+runs `--repeat` times, each time in a new process, with the settings of its config file and only the fields
+that it needs; medians are printed. Seconds are those of `candidates` and `select`. CPU seconds are the sum
+over the threads, which a busy machine changes less. The peak is the resident memory of the whole process; the
+next column is the memory with the scores, before the question.
 """
 
 import argparse
 import json
 import os
 import resource
+import statistics
 import subprocess
 import sys
 import time
 from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -57,9 +62,12 @@ def main() -> None:
     for name in names:
         command = [sys.executable, __file__, "--one", name, *sys.argv[1:]]
         environment = {**os.environ, "OMP_NUM_THREADS": str(options.threads)}
-        done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
-        row = json.loads(done.stdout)
-        print(f"| `{name}` | {row['seconds']:.1f} | {row['cpu_seconds']:.1f} | {row['asked']} ", end="")
+        rows = [
+            json.loads(subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True).stdout)
+            for _ in range(options.repeat)
+        ]
+        row = {key: statistics.median(each[key] for each in rows) for key in rows[0]}
+        print(f"| `{name}` | {row['seconds']:.1f} | {row['cpu_seconds']:.1f} | {row['asked']:.0f} ", end="")
         print(f"| {row['peak_mb']:.0f} | {row['before_mb']:.0f} |", flush=True)
 
 
@@ -72,6 +80,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--classes", type=int, default=10)
     parser.add_argument("--members", type=int, default=10)
     parser.add_argument("--features", type=int, default=576)
+    parser.add_argument("--embeddings", help="a .npy file of features, instead of synthetic ones")
+    parser.add_argument("--repeat", type=int, default=1)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--one", help=argparse.SUPPRESS)
     return parser.parse_args()
@@ -88,7 +98,7 @@ def measure(name: str, options: argparse.Namespace) -> dict[str, float]:
     torch.set_num_threads(options.threads)
     strategy = _strategy(name)
     scores, labelled = synthetic(options, strategy.needs)
-    before = _peak_mb()
+    before = _peak_mb(reset=True)
     generator = torch.Generator().manual_seed(0)
     start, cpu_start = time.perf_counter(), time.process_time()
     choose = getattr(strategy, "candidates", None)
@@ -109,11 +119,8 @@ def measure(name: str, options: argparse.Namespace) -> dict[str, float]:
 def synthetic(options: argparse.Namespace, needs: frozenset[str]) -> tuple[PoolScores, Labelled]:
     """Return a pool of overlapping clusters, twenty for each class, with the needed fields, and labels."""
     generator = torch.Generator().manual_seed(1)
-    n, n_features = options.pool + options.labelled, options.features
-    centres = torch.randn(20 * options.classes, n_features, generator=generator)
-    cluster_N = torch.randint(len(centres), (n,), generator=generator)
-    features_ND = torch.randn(n, n_features, generator=generator).add_(centres[cluster_N]).relu_()
-    class_N = cluster_N % options.classes
+    n = options.pool + options.labelled
+    features_ND, class_N = (_real if options.embeddings else _made)(options, n, generator)
     weight_CD = torch.stack([features_ND[class_N == c].mean(dim=0) for c in range(options.classes)])
     weight_CD = (weight_CD - weight_CD.mean(dim=0)) / 4
     pool = slice(options.pool)
@@ -143,6 +150,25 @@ def synthetic(options: argparse.Namespace, needs: frozenset[str]) -> tuple[PoolS
     )
 
 
+def _made(options: argparse.Namespace, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    centres = torch.randn(20 * options.classes, options.features, generator=generator)
+    cluster_N = torch.randint(len(centres), (n,), generator=generator)
+    features_ND = torch.randn(n, options.features, generator=generator).add_(centres[cluster_N]).relu_()
+    return features_ND, cluster_N % options.classes
+
+
+def _real(options: argparse.Namespace, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Return features from the file, standardised, and the class of the nearest of some random samples."""
+    file_FD = torch.from_numpy(np.load(options.embeddings, mmap_mode="r")[:n].astype(np.float32))
+    file_FD = (file_FD - file_FD.mean(dim=0)) / file_FD.std(dim=0).clamp_min(1e-6)
+    features_ND = torch.cat([file_FD] * -(-n // len(file_FD)))[:n]
+    features_ND[len(file_FD) :].add_(
+        torch.randn(n - len(file_FD), file_FD.shape[1], generator=generator), alpha=0.1
+    )
+    features_ND = features_ND[torch.randperm(n, generator=generator)]
+    return features_ND, torch.cdist(features_ND, features_ND[: options.classes]).argmin(dim=1)
+
+
 def _members(features_PD: Tensor, weight_CD: Tensor, n_members: int, generator: torch.Generator) -> Tensor:
     kept_KD = (torch.rand(n_members, features_PD.shape[1], generator=generator) >= 0.25).float() / 0.75
     logits = [features_PD @ (weight_CD * kept_D).T for kept_D in kept_KD]
@@ -155,9 +181,14 @@ def _strategy(name: str) -> Any:
     return instantiate("query", node, [])
 
 
-def _peak_mb() -> float:
-    scale = 2**20 if sys.platform == "darwin" else 2**10
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / scale
+def _peak_mb(*, reset: bool = False) -> float:
+    """Return the peak since the last reset; where there is no Linux, the peak since the start."""
+    if not sys.platform.startswith("linux"):
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    if reset:
+        Path("/proc/self/clear_refs").write_text("5")
+    status = Path("/proc/self/status").read_text()
+    return int(status.split("VmHWM:")[1].split()[0]) / 2**10
 
 
 if __name__ == "__main__":

@@ -122,6 +122,7 @@ RANGES: dict[str, Check] = {
     "query.min_cluster": whole(1),
     "query.neighbours": whole(1),
     "query.purity": probability,
+    "query.bandwidth": number(above=0),
     "query.passes": whole(1),
     "query.first": keys.strategy,
     "query.then": keys.strategy,

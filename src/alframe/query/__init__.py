@@ -11,6 +11,7 @@ from alframe.query.direct import Direct
 from alframe.query.disagreement import Bald, VariationRatio, VoteEntropy
 from alframe.query.dropquery import DropQuery
 from alframe.query.galaxy import Galaxy
+from alframe.query.herding import MaxHerding, UHerding
 from alframe.query.power import PowerBald, PowerEntropy, PowerLeastConfidence, PowerMargin
 from alframe.query.probcover import ProbCover
 from alframe.query.refine import Refine
@@ -35,6 +36,7 @@ __all__ = [
     "Galaxy",
     "LeastConfidence",
     "Margin",
+    "MaxHerding",
     "PowerBald",
     "PowerEntropy",
     "PowerLeastConfidence",
@@ -48,6 +50,7 @@ __all__ = [
     "StratifiedSeedSet",
     "TypiClust",
     "TypiclustSeedSet",
+    "UHerding",
     "VariationRatio",
     "VoteEntropy",
 ]

@@ -24,9 +24,8 @@ from torch import Tensor
 from alframe.core.records import Labelled, LastLayer, PoolScores
 from alframe.core.selection import among
 from alframe.query.clustering import nearest_to_centres
-from alframe.query.distances import squared_distances
+from alframe.query.distances import directions, squared_distances
 from alframe.query.pool_ranking import Subset, finite
-from alframe.query.probcover import directions
 
 ROWS = 4096  # samples whose features are in float64 at once
 

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from alframe.core.records import Labelled, PoolScores
-from alframe.query.clustering import embedding_norms, plus_plus
+from alframe.query.plus_plus import Embeddings, plus_plus
 from alframe.query.pool_ranking import Subset, finite
 
 
@@ -43,8 +43,8 @@ class Badge(Subset):
         errors_PC = errors_PC.to(self.distance_device)
         if len(scores) == 0:
             return scores.index_P
-        largest = int(embedding_norms(errors_PC, features_PD).argmax())
-        return scores.index_P[plus_plus(errors_PC, features_PD, n, largest, generator)]
+        embeddings = Embeddings.of(errors_PC, features_PD)
+        return scores.index_P[plus_plus(embeddings, n, int(embeddings.norm_P.argmax()), generator)]
 
 
 def output_errors(log_probs_PC: Tensor, predicted_P: Tensor, log_odds_P: Tensor) -> Tensor:

@@ -51,12 +51,23 @@ def middle(x_PD: Tensor) -> Tensor:
     if len(x_PD) == 0:
         return x_PD.new_zeros(x_PD.shape[1], dtype=torch.float64)
     some_SD = x_PD[:: -(-len(x_PD) // LOOKED_AT)].double()
-    return some_SD.sort(dim=0).values[(len(some_SD) - 1) // 2]
+    return some_SD.T.contiguous().median(dim=1).values
 
 
 def square_norms(x_PD: Tensor) -> Tensor:
     """Return (P,), the squared norms of the rows."""
     return torch.linalg.vecdot(x_PD, x_PD)
+
+
+def directions(features_PD: Tensor) -> Tensor:
+    """Return (P, D) float64, the rows divided by their norms; rows of zeros stay.
+
+    >>> directions(torch.tensor([[3e30, 4e30], [0.0, 0.0]])).mul(10).round().tolist()
+    [[6.0, 8.0], [0.0, 0.0]]
+    """
+    features_PD = features_PD.double()
+    norm_P1 = square_norms(features_PD).sqrt()[:, None]
+    return features_PD / norm_P1.masked_fill(norm_P1 == 0, 1)
 
 
 def unit_scale(x_PD: Tensor) -> Tensor:
@@ -69,9 +80,10 @@ def unit_scale(x_PD: Tensor) -> Tensor:
     """
     if x_PD.numel() == 0:
         return x_PD.float()
-    middle_D, parts = middle(x_PD), x_PD.split(4096)
-    largest = max(float((part - middle_D).abs().max()) for part in parts) or 1.0
-    return torch.cat([((part - middle_D) / largest).float() for part in parts])
+    middle_D = middle(x_PD)
+    highest_D, lowest_D = x_PD.amax(dim=0).double(), x_PD.amin(dim=0).double()
+    largest = float(torch.maximum(highest_D - middle_D, middle_D - lowest_D).max()) or 1.0
+    return torch.cat([((part - middle_D) / largest).float() for part in x_PD.split(4096)])
 
 
 def unit_rows(x_PD: Tensor) -> Tensor:

@@ -14,7 +14,8 @@ from torch import Tensor
 
 from alframe.core.records import Labelled, PoolScores
 from alframe.query.clustering import k_means
-from alframe.query.distances import blocks, nearest, square_norms, squared_distances
+from alframe.query.distances import directions, middle, nearest, square_norms, squared_distances
+from alframe.query.neighbours import ROUNDING, half_blocks
 from alframe.query.pool_ranking import Subset, finite
 
 MAX_GRAPH = 2**16  # samples in the graph, which has a byte for each pair: 4 GB
@@ -59,17 +60,6 @@ class ProbCover(Subset):
         return scores.index_P[greedy_cover(ball_graph(features_PD, radius), covered_P, n, generator)]
 
 
-def directions(features_PD: Tensor) -> Tensor:
-    """Return (P, D) float64, the rows divided by their norms; rows of zeros stay.
-
-    >>> directions(torch.tensor([[3e30, 4e30], [0.0, 0.0]])).mul(10).round().tolist()
-    [[6.0, 8.0], [0.0, 0.0]]
-    """
-    features_PD = features_PD.double()
-    norm_P1 = square_norms(features_PD).sqrt()[:, None]
-    return features_PD / norm_P1.masked_fill(norm_P1 == 0, 1)
-
-
 def largest_pure_radius(
     features_PD: Tensor, pseudo_P: Tensor, purity: float, generator: torch.Generator
 ) -> float:
@@ -104,10 +94,25 @@ def impure_at_most(n_balls: int, purity: float) -> int:
 
 
 def ball_graph(features_PD: Tensor, radius: float) -> Tensor:
-    """Return (P, P) bool, True where the squared distance is below `radius`, and on the diagonal."""
-    graph_PP = torch.zeros(len(features_PD), len(features_PD), dtype=torch.bool, device=features_PD.device)
-    for rows in blocks(len(features_PD), len(features_PD)):
-        graph_PP[rows] = squared_distances(features_PD[rows], features_PD) < radius
+    """Return (P, P) bool, True where the squared distance is below `radius`, and on the diagonal.
+
+    Distances are computed in float32, and those so near to the radius that rounding decides again in float64.
+
+    Args:
+        features_PD: (P, D) float64. radius: >= 0, squared.
+    """
+    n, x_PD = len(features_PD), (features_PD - middle(features_PD)).float()
+    graph_PP = torch.empty(n, n, dtype=torch.bool, device=features_PD.device)
+    unsure = 2 * ROUNDING * float(square_norms(x_PD).max())
+    for rows, columns, squared_BR in half_blocks(x_PD):
+        near_BR = squared_BR < radius
+        first, second = (squared_BR.sub_(radius).abs_() <= unsure).nonzero().T
+        if len(first) > near_BR.numel() // 64:
+            near_BR = squared_distances(features_PD[rows], features_PD[columns]) < radius
+        else:
+            difference_ED = features_PD[rows][first] - features_PD[columns][second]
+            near_BR[first, second] = square_norms(difference_ED) < radius
+        graph_PP[rows, columns], graph_PP[columns, rows] = near_BR, near_BR.T
     return graph_PP.fill_diagonal_(True)
 
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from alframe.core.log_odds import entropy, log_odds
-from alframe.query import Coreset, DropQuery
+from alframe.query import Coreset, DropQuery, MaxHerding
 from alframe.query.batchbald import greedy_batch
 from alframe.query.disagreement import bald, variation_ratio, vote_entropy
 from alframe.query.power import log_closeness, log_error
@@ -84,3 +84,17 @@ def test_dropquery() -> None:
     scores = pool(100, features_PD=x, members_PKC=members(*map(tuple, votes_PK.tolist()), n_classes=2))
     asked = strategy.select(scores, NO_LABELS, 4, generator()) - 10
     assert sorted(asked.tolist()) == sorted(expected.tolist())
+
+
+@pytest.mark.parametrize("n_labelled", [0, 6])
+def test_max_herding(n_labelled: int) -> None:
+    x, start = normal(100, 4), normal(n_labelled, 4, seed=1)
+    both = torch.cat([start, x]).double().numpy()
+    y = np.full(len(both), np.nan)
+    y[:n_labelled] = 0
+    for bandwidth in (0.5, 1.0):
+        method = theirs.MaxHerding(metric_dict={"gamma": bandwidth**-2}, random_state=0)
+        expected = method.query(both, y, batch_size=20)
+        strategy = MaxHerding(max_candidates=None, bandwidth=bandwidth)
+        asked = strategy.select(pool(100, features_PD=x), labelled(start), 20, generator()) - 10
+        assert asked.tolist() == (expected - n_labelled).tolist()

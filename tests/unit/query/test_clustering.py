@@ -1,18 +1,11 @@
-"""K-means++, k-means and average linkage on samples whose clusters are known."""
+"""K-means and average linkage on samples whose clusters are known."""
 
 import pytest
 import torch
 
 from alframe.query import clustering
-from alframe.query.clustering import MANY, average_linkage, k_means, nearest_to_centres, plus_plus
+from alframe.query.clustering import MANY, average_linkage, k_means, nearest_to_centres
 from tests.support.pool_scores import generator, normal
-
-
-def test_k_means_plus_plus_draws_with_squared_distances_as_odds() -> None:
-    x, draws = torch.tensor([[0.0], [1.0], [3.0]]), generator()
-    second = torch.stack([plus_plus(torch.ones(3, 1), x, 2, 0, draws)[1] for _ in range(4000)])
-    assert (second == 1).double().mean().item() == pytest.approx(0.1, abs=0.02)
-    assert not (second == 0).any()
 
 
 def test_k_means_finds_clusters_that_are_there() -> None:
