@@ -22,6 +22,8 @@ COMPANIONS = {
     "data=folder": ["data.path=my_images"],
     "data.in_memory=false": ["data=arrays", "data.path=mine.npz"],
     "data.channels=1": ["data=folder", "data.path=my_images"],
+    "encoder=vectors": ["encoder.path=emb.npy"],
+    "learner.network._target_=my.Head": ["learner=head"],
     "certificate.reach=true": PROOF,
     "certificate.reach=false": PROOF,
     "certificate.max_labels=1000": PROOF,
