@@ -1,10 +1,13 @@
 """K-means and average linkage on samples whose clusters are known."""
 
+import sys
+from importlib.util import find_spec
+
 import pytest
 import torch
 
 from alframe.query import clustering
-from alframe.query.clustering import MANY, average_linkage, k_means, nearest_to_centres
+from alframe.query.clustering import MANY, average_linkage, k_means, lloyd, nearest_to_centres
 from tests.support.pool_scores import generator, normal
 
 
@@ -85,3 +88,21 @@ def test_the_nearest_to_the_centres_are_different_samples_also_if_features_are_e
             assert len(chosen) == len(chosen.unique()) == min(n, len(x))
     assert nearest_to_centres(torch.tensor([[0.0], [5.0]]).repeat(5, 1), 2, generator()).sum() == 1
     assert len(nearest_to_centres(torch.empty(0, 3), 4, generator())) == 0
+
+
+@pytest.mark.skipif(find_spec("faiss") is None, reason="faiss is not installed")
+def test_faiss_and_scikit_learn_find_the_same_centres(monkeypatch: pytest.MonkeyPatch) -> None:
+    x = normal(3000, 12)
+    centres = lloyd(x, x[:60])
+    assert torch.equal(centres, lloyd(x, x[:60]))
+    monkeypatch.setitem(sys.modules, "faiss", None)
+    assert torch.allclose(centres, lloyd(x, x[:60]), atol=1e-4)
+
+
+def test_ten_steps_of_lloyds_algorithm_are_those_of_a_plain_loop() -> None:
+    x = normal(500, 4)
+    centres = x[:60].clone()
+    for _ in range(10):
+        cluster = torch.cdist(x, centres).argmin(dim=1)
+        centres = torch.stack([x[cluster == each].mean(dim=0) for each in range(60)])
+    assert torch.allclose(lloyd(x, x[:60]), centres, atol=1e-5)
