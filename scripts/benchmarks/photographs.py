@@ -1,9 +1,10 @@
-"""Measure a trial on photographs of 12 megapixels: seconds to the first question, and peak memory.
+"""Measure trials and encoding on photographs of 12 megapixels: seconds, and peak memory.
 
     python scripts/benchmarks/photographs.py [--n 2000] [--rounds 2]
 
-Writes N JPEGs (about 2.8 MB each) into a temporary folder, asks the first question with `oracle=files`, then
-runs a simulated trial. Prints one JSON object per trial: wall and processor seconds, and peak memory in GB.
+Writes N JPEGs (about 2.8 MB each) into a temporary folder and encodes them with the small encoder. Then it
+asks the first question with `oracle=files` and runs a simulated trial, both on pixels. Prints one JSON object
+for each: wall and processor seconds, and peak memory in GB.
 """
 
 import argparse
@@ -41,19 +42,21 @@ def write(folder: Path, n: int) -> None:
             (folder / name / f"IMG_{number:05}.jpg").write_bytes(jpeg[:2] + comment + jpeg[2:])
 
 
-def measure(what: str, *overrides: str) -> None:
-    """Run a trial in a process of its own and print what it took."""
+def measure(what: str, *overrides: str, module: str = "alframe") -> None:
+    """Run a command in a process of its own and print what it took."""
     begun, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run([sys.executable, "-m", "alframe", *overrides], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run([sys.executable, "-m", module, *overrides], check=True, stdout=subprocess.DEVNULL)
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     processor = used.ru_utime + used.ru_stime - before.ru_utime - before.ru_stime
     wall = time.perf_counter() - begun
     figures = {"wall_seconds": wall, "processor_seconds": processor, "peak_gb": used.ru_maxrss / 2**20}
-    print(json.dumps({"trial": what, **{key: round(value, 2) for key, value in figures.items()}}), flush=True)
+    print(
+        json.dumps({"command": what, **{key: round(value, 2) for key, value in figures.items()}}), flush=True
+    )
 
 
 def main() -> None:
-    """Write the photographs and measure both trials."""
+    """Write the photographs and measure."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--n", type=int, default=2000, help="photographs")
     parser.add_argument("--rounds", type=int, default=2, help="rounds of the simulated trial")
@@ -61,7 +64,15 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as place:
         photographs = Path(place) / "photographs"
         write(photographs, options.n)
-        common = ["data=folder", f"data.path={photographs}", "data.size=[96,96]", "tracker=none"]
+        small = ["encoder=efficientnet_lite0", f"embeddings_dir={place}/embeddings"]
+        measure("encode", "data=folder", f"data.path={photographs}", *small, module="alframe.cli.embed")
+        common = [
+            "data=folder",
+            f"data.path={photographs}",
+            "data.size=[96,96]",
+            "tracker=none",
+            "encoder=none",
+        ]
         for k, start in enumerate(("first question, first start on this machine", "first question")):
             measure(start, *common, "oracle=files", f"hydra.run.dir={place}/asks_{k}")
         bounds = f"stopping.max_rounds={options.rounds}"

@@ -3,7 +3,7 @@
 Axes: N all samples, Q the wanted ones, B a batch.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -48,7 +48,7 @@ class ArraySource:
         """Return True for all samples."""
         return np.full(len(self._index_Q), True)
 
-    def batches(self, wanted: Sequence[int], size: int, writer: StoreWriter) -> Iterator[Batch]:
+    def batches(self, wanted: Sequence[int], size: int, writer: StoreWriter) -> Generator[Batch]:
         """Yield the prepared images."""
         done = 0
         # A thread prepares the next batches while a GPU encodes.

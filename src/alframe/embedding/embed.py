@@ -3,9 +3,10 @@
 Axes: N all samples, Q the wanted ones, B a batch, D the features.
 """
 
-import time
 import warnings
+from contextlib import closing
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -18,14 +19,15 @@ from alframe.data.decoded import DecodedImages, Progress, UnreadableImages
 from alframe.embedding.array_source import ArraySource
 from alframe.embedding.encoder import Encoder
 from alframe.embedding.file_source import FileSource
-from alframe.embedding.runtime import make_runtime
+from alframe.embedding.runtime import Runtime, make_runtime
 from alframe.embedding.segment import Array
 from alframe.embedding.source import Batch, Source
 from alframe.embedding.store import Store, store_folder
-from alframe.embedding.store_writer import Shard, writing
+from alframe.embedding.store_writer import Shard, StoreWriter, writing
 from alframe.embedding.vectors import Vectors
 
 BATCH_CPU, BATCH_GPU = 32, 256
+MOST_PASSES = 6
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -35,14 +37,13 @@ class Filled:
     Attributes:
         store: of the encoder.
         row_Q: int64, the row of each wanted sample, -1 if its file is lost or cannot be read.
-        n_new: vectors that were made now. seconds: that took.
+        n_new: vectors that were made now.
         reasons: why some files cannot be read, by file.
     """
 
     store: Store
     row_Q: Tensor
     n_new: int
-    seconds: float
     reasons: dict[Path, str]
 
 
@@ -96,34 +97,40 @@ def fill(
     Args:
         shard: makes only those of this part of `index`, beside other processes.
     """
-    begun, store = time.monotonic(), Store(store_folder(folder, encoder), encoder.n_features)
+    store = Store(store_folder(folder, encoder), encoder.n_features)
     index = index if shard is None else index[shard[0] :: shard[1]]
     source = _source(images_N, index, encoder, device, store)
-    n_new, wanted = 0, _missing(store, source)
-    if wanted:
+    n_new = 0
+    if _missing(store, source):
         _tell_grey(images_N)
         with writing(store, shard) as writer:
-            run = _Run(encoder, device, runtime, source)
-            before: list[int] = []
-            while wanted := _missing(store, source):
-                if wanted == before:
-                    raise TrialError(f"{store.folder}: expected the vectors that were just written.")
-                for batch in source.batches(wanted, run.batch_size, writer):
-                    for digest, vector in zip(batch.digest_B, run(batch), strict=True):
-                        writer.add(digest, vector)
-                    n_new += len(batch.digest_B)
-                    progress("encode", batch.n_done, len(wanted))
-                writer.flush()
-                store.refresh()
-                before = wanted
+            n_new = _encode(store, source, writer, _Run(encoder, device, runtime, source), progress)
     _settle(images_N, source)
     return Filled(
         store=store,
         row_Q=store.find(source.digests()),
         n_new=n_new,
-        seconds=time.monotonic() - begun,
         reasons=source.reasons,
     )
+
+
+def _encode(store: Store, source: Source, writer: StoreWriter, run: "_Run", progress: Progress) -> int:
+    """Encode what a store lacks, and return how many vectors were made."""
+    n_new = 0
+    # Again, because reading files may show that all of them have another range, or that a copy is unreadable.
+    for _ in range(MOST_PASSES):
+        wanted = _missing(store, source)
+        if not wanted:
+            return n_new
+        with closing(source.batches(wanted, run.batch_size, writer)) as batches:
+            for batch in batches:
+                for digest, vector in zip(batch.digest_B, run(batch), strict=True):
+                    writer.add(digest, vector)
+                n_new += len(batch.digest_B)
+                progress("encode", batch.n_done, len(wanted))
+        writer.flush()
+        store.refresh()
+    raise TrialError(f"{store.folder}: expected the vectors that were just written. Check the disk.")
 
 
 class _Run:
@@ -131,8 +138,11 @@ class _Run:
 
     def __init__(self, encoder: Encoder, device: torch.device, runtime: str, source: Source) -> None:
         self._encoder, self._device, self._runtime, self._source = encoder, device, runtime, source
-        self._run = make_runtime(encoder, device, runtime)
         self.batch_size = BATCH_CPU if device.type == "cpu" else BATCH_GPU
+
+    @cached_property
+    def _run(self) -> Runtime:
+        return make_runtime(self._encoder, self._device, self._runtime)
 
     def __call__(self, batch: Batch) -> Array:
         """Return (B, D) float16 on the CPU.

@@ -56,8 +56,8 @@ def vector_digest(note: Note, grey_range: GreyRange, channels: int) -> bytes:
         note: of the file. grey_range: by which files with more than 8 bits are scaled.
         channels: 1 if the data set is read without colour.
     """
+    if note.seen == GreyRange() and (channels == 3 or note.is_grey):
+        return note.digest
     ends = zip(grey_range.joined(note.seen).key(), (note.seen.whole, note.seen.real), strict=True)
     how = [end for end, seen in ends if seen is not None] + ["grey"] * (channels == 1 and not note.is_grey)
-    if not how:
-        return note.digest
     return hashlib.blake2b(note.digest + json.dumps(how).encode(), digest_size=DIGEST_BYTES).digest()

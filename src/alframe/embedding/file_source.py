@@ -4,7 +4,7 @@ Axes: Q the wanted samples, B a batch.
 """
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -88,7 +88,7 @@ class FileSource:
         each = (path is not None and path not in self.reasons for path in self._path_Q)
         return np.fromiter(each, bool, len(self._path_Q))
 
-    def batches(self, wanted: Sequence[int], size: int, writer: StoreWriter) -> Iterator[Batch]:
+    def batches(self, wanted: Sequence[int], size: int, writer: StoreWriter) -> Generator[Batch]:
         """Yield the images that have no vector; of the others, and of unreadable files, only take note."""
         reader = _Reader(self._images, self._path_Q, self._preprocessing, self.grey_range, self._store)
         n_threads = min(MOST_THREADS, max(1, torch.get_num_threads()))

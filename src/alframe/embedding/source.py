@@ -3,7 +3,7 @@
 Axes: Q the wanted samples, B a batch.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -47,7 +47,7 @@ class Source(Protocol):
         """Return (Q,) bool: False for files that are lost or cannot be read."""
         ...
 
-    def batches(self, wanted: Sequence[int], size: int, writer: StoreWriter) -> Iterator[Batch]:
+    def batches(self, wanted: Sequence[int], size: int, writer: StoreWriter) -> Generator[Batch]:
         """Yield the input for the samples at some positions, at most `size` at a time."""
         ...
 

@@ -42,6 +42,7 @@ def writing(store: Store, shard: Shard | None) -> Iterator["StoreWriter"]:
             _mark(store)
             segment = closing.enter_context(SegmentWriter(store.folder, store.n_features))
             files = closing.enter_context(segment.path.with_suffix(".files").open("ab", buffering=0))
+            files.write(b"\n")  # closes a line that a killed process has left unfinished
         except OSError as error:
             got = f"{store.folder} ({error.strerror or error})"
             raise ConfigError("embeddings_dir", "a folder that can be written", got) from error
@@ -59,8 +60,6 @@ class StoreWriter:
         self._store, self._segment, self._files = store, segment, files
         self._waiting: list[tuple[bytes, Array]] = []
         self._begun = time.monotonic()
-        # The first line end closes a line that a killed process has left unfinished.
-        files.write(b"\n")
 
     def add(self, digest: bytes, vector: Array) -> None:
         """Add the vector of an image, (D,) float16. It is written with a chunk, within seconds."""

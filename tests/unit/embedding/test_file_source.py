@@ -1,4 +1,4 @@
-"""What an encoder sees of an image file, against the same file decoded as a whole and scaled by torchvision."""
+"""What an encoder sees of an image file, against torchvision on the file decoded as a whole."""
 
 from functools import partial
 from pathlib import Path

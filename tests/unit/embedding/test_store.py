@@ -257,6 +257,19 @@ def test_files_of_16_bits_are_encoded_again_if_their_range_is_another_one(
     assert encoder.taken() == 0
 
 
+def test_files_whose_range_comes_from_two_of_them_are_encoded_twice(
+    tmp_path: Path, encoder: Counting
+) -> None:
+    values = np.linspace(0, 1, 256, dtype=np.float32).reshape(16, 16)
+    for name, shown in (("a", values - 0.5), ("b", values * 3)):
+        Image.fromarray(shown).save(tmp_path / f"{name}.tif")
+    both = of_files([tmp_path / "a.tif", tmp_path / "b.tif"], 1)
+    with pytest.warns(DataWarning, match="grey"):
+        made(both, encoder, tmp_path / "store")
+    assert encoder.taken() == 4
+    assert both.shared.value.real == (-0.5, 3)
+
+
 def test_colour_files_that_are_wanted_grey_have_other_vectors(tmp_path: Path, encoder: Counting) -> None:
     paths = write_images(tmp_path / "data", 2)
     coloured = all_of(made(of_files(paths), encoder, tmp_path))
