@@ -1,9 +1,10 @@
-"""Images per second of an encoder by what runs it: the table of docs/background/results/encoders.md.
+"""Images per second of an encoder by what runs it: the table of docs/background/results/speed-cpu.md.
 
     python scripts/benchmarks/encoders.py [encoder=efficientnet_lite0 encoder.size=224 ...]
                                           [--runtimes torch onnxruntime openvino] [--images 64] [--rounds 7]
 
-All runtimes are loaded in one process and take turns. The images are random, as large as the input.
+All runtimes are loaded in one process and take turns. The images are random, as large as the input. Images
+per second of processor time depend less on other work on the machine.
 """
 
 import argparse
@@ -44,6 +45,7 @@ def measure(encoder: Encoder, device: torch.device, options: argparse.Namespace)
     input_B = normalise(pixel_B.to(device), encoder.preprocessing)
     features, runs = {}, {}
     seconds: dict[str, list[float]] = {name: [] for name in options.runtimes}
+    processor = dict.fromkeys(options.runtimes, 0.0)
     for name in options.runtimes:
         begun = time.perf_counter()
         runs[name] = make_runtime(encoder, device, name)
@@ -51,18 +53,22 @@ def measure(encoder: Encoder, device: torch.device, options: argparse.Namespace)
         seconds[name].append(time.perf_counter() - begun)
     for _ in range(options.rounds):
         for name, run in runs.items():
-            begun = time.perf_counter()
+            begun, used = time.perf_counter(), time.process_time()
             run(input_B).cpu()
             seconds[name].append(time.perf_counter() - begun)
+            processor[name] += time.process_time() - used
     first = features[options.runtimes[0]]
     slowest = statistics.median(seconds[options.runtimes[0]][1:])
     for name, (start, *taken) in seconds.items():
         median = statistics.median(taken)
         apart = float(((features[name] - first).abs() / first.abs().amax(1, keepdim=True)).max())
+        n = options.images
         print(
-            f"{name:12} ready in {start:5.1f} s, {options.images / median:7.1f} images/s "
-            f"({options.images / max(taken):.1f} to {options.images / min(taken):.1f}, n = {len(taken)}), "
-            f"{slowest / median:5.2f} x {options.runtimes[0]}, at most {apart:.1e} from it"
+            f"{name:12} ready in {start:5.1f} s, {n / median:7.1f} images/s "
+            f"({n / max(taken):.1f} to {n / min(taken):.1f}, n = {len(taken)}), "
+            f"{slowest / median:5.2f} x {options.runtimes[0]}, "
+            f"{n * len(taken) / processor[name]:.1f} a processor second; "
+            f"at most {apart:.1e} from {options.runtimes[0]}"
         )
 
 
