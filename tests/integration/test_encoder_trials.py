@@ -104,7 +104,7 @@ def test_a_head_without_an_encoder_and_an_encoder_without_a_head_are_refused(tmp
 
 def chosen(*overrides: str, n_channels: int = 3, side: int = 32) -> run.Any:
     from alframe.data import ImageDataset
-    from alframe.trial.encoding import choose_learner
+    from alframe.trial.learner_choice import choose_learner
 
     images_N = torch.randint(0, 256, (4, n_channels, side, side), dtype=torch.uint8)
     dataset = ImageDataset.from_arrays("made", images_N.numpy(), [0, 1, 0, 1])
@@ -131,7 +131,7 @@ def test_without_an_encoder_photographs_are_learned_from_pixels_and_a_line_says_
     def missing(*arguments: object, **settings: object) -> None:
         raise ConfigError("encoder", "a package")
 
-    monkeypatch.setattr("alframe.trial.encoding.instantiate", missing)
+    monkeypatch.setattr("alframe.trial.learner_choice.instantiate", missing)
     with pytest.warns(TrialNotice, match=r"encoder-small"):
         assert chosen().encoder is None
 

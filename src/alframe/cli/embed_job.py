@@ -109,7 +109,7 @@ class Work:
             device: of a process; None takes that of the config.
 
         Raises:
-            UserError: the encoder cannot be had, or the data set is not there.
+            UserError: the encoder or the data set is not available.
         """
         settings = read_settings(config)
         node = _encoder_node(config)

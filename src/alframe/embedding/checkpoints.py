@@ -13,7 +13,7 @@ from alframe.core.errors import ConfigError
 from alframe.embedding.encoder import Encoder, Precision, Preprocessing
 from alframe.embedding.timm_models import build_timm
 from alframe.embedding.torchvision_models import build_torchvision
-from alframe.embedding.weights import file_digest, require
+from alframe.embedding.weights import require, sha256
 
 _NESTED = ("state_dict", "model", "model_state_dict")  # entries of a checkpoint that hold the weights
 
@@ -62,7 +62,7 @@ def checkpoint_model(
             mean=(mean[0], mean[1], mean[2]),
             std=(std[0], std[1], std[2]),
         ),
-        weights_digest=file_digest(file),
+        weights_digest=sha256(file),
         mirrored=mirrored,
         precision=precision,
     )

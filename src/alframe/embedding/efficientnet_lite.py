@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from alframe.core.errors import ConfigError
 from alframe.embedding.encoder import Encoder, Precision, Preprocessing
-from alframe.embedding.weights import file_digest, require
+from alframe.embedding.weights import require, sha256
 
 # Kernel, stride, expansion, output channels and number of blocks of each stage.
 _STAGES = (
@@ -55,7 +55,7 @@ def efficientnet_lite0(*, size: int, mirrored: bool, precision: Precision) -> En
             mean=(127 / 255,) * 3,
             std=(128 / 255,) * 3,
         ),
-        weights_digest=file_digest(path),
+        weights_digest=sha256(path),
         mirrored=mirrored,
         precision=precision,
     )

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from alframe.core.errors import ConfigError
 from alframe.embedding.encoder import Encoder, Precision, Preprocessing
-from alframe.embedding.weights import file_digest, not_obtained, require
+from alframe.embedding.weights import not_obtained, require, sha256
 
 
 class ImageTower(nn.Module):
@@ -35,7 +35,8 @@ def open_clip_model(
         mirrored, precision: as in `Encoder`.
 
     Raises:
-        ConfigError: open_clip_torch is not installed, has no such weights, or they cannot be had.
+        ConfigError: open_clip_torch is not installed, has no such weights, or they cannot be
+            downloaded.
     """
     require("open_clip", "open_clip", "open-clip")
     network, tag = _published(name, pretrained)
@@ -47,7 +48,7 @@ def open_clip_model(
         load=partial(_load, name, pretrained, size, quick),
         n_features=network["embed_dim"],
         preprocessing=_preprocessing(tag, size or own),
-        weights_digest=file_digest(path),
+        weights_digest=sha256(path),
         mirrored=mirrored,
         precision=precision,
     )

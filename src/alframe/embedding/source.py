@@ -1,4 +1,4 @@
-"""What the filling of a store needs of the images of a data set, whatever they are.
+"""The images of a data set as input of an encoder: the interface of `ArraySource` and `FileSource`.
 
 Axes: Q the wanted samples, B a batch.
 """

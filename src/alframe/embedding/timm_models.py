@@ -13,7 +13,7 @@ from torch import nn
 from alframe._text import one_line
 from alframe.core.errors import ConfigError
 from alframe.embedding.encoder import Encoder, Precision, Preprocessing
-from alframe.embedding.weights import file_digest, hub_file, require, torch_hub_file, without_weights
+from alframe.embedding.weights import hub_file, require, sha256, torch_hub_file, without_weights
 
 
 def timm_model(*, name: str, size: int | None, mirrored: bool, precision: Precision) -> Encoder:
@@ -25,8 +25,8 @@ def timm_model(*, name: str, size: int | None, mirrored: bool, precision: Precis
         mirrored, precision: as in `Encoder`.
 
     Raises:
-        ConfigError: timm is not installed, or has no such weights; or they cannot be had; or the network
-            takes no such size.
+        ConfigError: timm is not installed, or has no such weights; or they cannot be downloaded; or the
+            network takes no such size.
     """
     require("timm", "timm", "timm")
     published = _published(name)
@@ -39,7 +39,7 @@ def timm_model(*, name: str, size: int | None, mirrored: bool, precision: Precis
         load=partial(_load, name, overlay | {"file": str(path)}),
         n_features=n_features,
         preprocessing=preprocessing,
-        weights_digest=file_digest(path),
+        weights_digest=sha256(path),
         mirrored=mirrored,
         precision=precision,
     )

@@ -7,7 +7,7 @@ from torch import nn
 
 from alframe.core.errors import ConfigError
 from alframe.embedding.encoder import Encoder, Precision, Preprocessing
-from alframe.embedding.weights import file_digest, torch_hub_file, without_classifier, without_weights
+from alframe.embedding.weights import sha256, torch_hub_file, without_classifier, without_weights
 
 
 def torchvision_model(*, weights: str, size: int | None, mirrored: bool, precision: Precision) -> Encoder:
@@ -20,7 +20,8 @@ def torchvision_model(*, weights: str, size: int | None, mirrored: bool, precisi
         mirrored, precision: as in `Encoder`.
 
     Raises:
-        ConfigError: there are no such weights, or they cannot be had; or the network takes no other size.
+        ConfigError: there are no such weights, or they cannot be downloaded; or the network takes no
+            other size.
     """
     entry, architecture = _find(weights)
     skeleton = without_weights(partial(_build, architecture))
@@ -36,7 +37,7 @@ def torchvision_model(*, weights: str, size: int | None, mirrored: bool, precisi
         load=partial(_load, architecture, str(entry)),
         n_features=found[1],
         preprocessing=_preprocessing(entry.transforms(), size),
-        weights_digest=file_digest(path),
+        weights_digest=sha256(path),
         mirrored=mirrored,
         precision=precision,
     )

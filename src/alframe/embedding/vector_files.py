@@ -8,17 +8,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from alframe._text import count, one_line
 from alframe.core.errors import ConfigError
+from alframe.embedding.segment import Array
 from alframe.embedding.vectors import Vectors
 
 _SAMPLED = 2048  # rows that the identity is computed of
-
-Array = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

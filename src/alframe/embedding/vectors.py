@@ -4,7 +4,6 @@ Axes: N the samples, B a batch, D the features.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 import torch
@@ -13,10 +12,9 @@ from torch import Tensor
 from alframe.core.errors import DataError
 from alframe.data.decoded import IN_MEMORY_BYTES
 from alframe.data.mapped_rows import MappedRows
+from alframe.embedding.segment import Array
 
 BLOCK = 8192  # vectors that are read at a time
-
-Array = np.ndarray[Any, Any]
 
 
 def fits_memory(n: int, n_features: int) -> bool:

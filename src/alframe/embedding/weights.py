@@ -23,7 +23,7 @@ def require(option: str, package: str, extra: str) -> None:
         raise ConfigError("encoder", f"an encoder whose package {package} is installed", option, hint)
 
 
-def file_digest(path: Path) -> str:
+def sha256(path: Path) -> str:
     """Return the SHA-256 of a file, hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
@@ -47,7 +47,7 @@ def torch_hub_file(url: str, key: str, name: str) -> Path:
         except Exception as error:
             raise not_obtained(key, name, f"Put the file {path.name} into {path.parent}.", error) from error
     begin = path.stem.rpartition("-")[2]
-    if re.fullmatch("[0-9a-f]{8,}", begin) and not file_digest(path).startswith(begin):
+    if re.fullmatch("[0-9a-f]{8,}", begin) and not sha256(path).startswith(begin):
         hint = f"Remove {path}, so that it is fetched again."
         raise ConfigError(key, "an undamaged file of weights", name, hint)
     return path
@@ -83,8 +83,8 @@ def hub_file(repository: str, names: list[str], key: str, name: str) -> Path:
 
 def not_obtained(key: str, name: str, how: str, error: Exception) -> ConfigError:
     """Return the error for weights that are not on this machine and cannot be downloaded."""
-    hint = f"They are not on this machine, and the download failed: {one_line(error).rstrip('.')}. {how}"
-    return ConfigError(key, "weights that can be had", name, hint)
+    hint = f"The download failed: {one_line(error).rstrip('.')}. {how}"
+    return ConfigError(key, "weights that are on this machine or can be downloaded", name, hint)
 
 
 def without_weights(make: Callable[[], T]) -> T:

@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from alframe._files import replace_file
-from alframe.config.by_data import chosen_by_data, with_choices
+from alframe.config.by_data import with_choices
 from alframe.config.trial_identity import identity
 from alframe.config.validate import check
 from alframe.core.file_names import FILES
 from alframe.core.round_log import Clock
 from alframe.core.trial_summary import TrialSummary
 from alframe.data import ImageDataset
-from alframe.data.decoded import UnreadableImages
+from alframe.data.decoded import Progress, UnreadableImages
 from alframe.learner.compute.device import Compute
 from alframe.learner.compute.threads import keep_large_blocks, limited_threads
 from alframe.learner.engines.choose import choose_engine
@@ -29,15 +29,14 @@ from alframe.trial.checks import warn_of_certificate, warn_of_oracle_errors, war
 from alframe.trial.compute_plan import check_memory
 from alframe.trial.data import TrialData, data_of_trial, open_store
 from alframe.trial.directory import occupied
-from alframe.trial.encoding import check_encoder, choose_learner
+from alframe.trial.encoding import check_encoder
 from alframe.trial.instantiate import check_targets, is_simulated
+from alframe.trial.learner_choice import chosen_keys, chosen_nodes, with_chosen_learner
 from alframe.trial.python_call import plain_torch
 from alframe.trial.readable import readable, remember
 from alframe.trial.session import TrialSession
 from alframe.trial.settings import TrialSettings, read_settings, with_learner
 from alframe.trial.state import TrialState
-
-_CHOSEN = ("encoder", "learner")  # groups whose option the data can decide
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +67,11 @@ class _Request:
     stop_wanted: Callable[[], bool]
     replacements: Replacements
     started: float = field(default_factory=time.perf_counter)
+
+    @property
+    def progress(self) -> Progress:
+        """The progress bars of the terminal; without a terminal nothing is shown."""
+        return (self.replacements.console or ConsoleTracker(bar=False)).progress
 
 
 def run_trial(
@@ -126,9 +130,9 @@ def _run(request: _Request, leaves_nothing: Callable[[], bool], left_out: Mappin
     settings = read_settings(request.config)
     state = resume.find_state(request.directory, identity(request.config))
     settings = settings if state is None else resume.settled(settings, state.chosen)
-    console = request.replacements.console
-    check_encoder(settings)  # an encoder that cannot be had is told before anything else is done
-    choose_engine(settings.engine, Compute.choose(settings.device, settings.precision))  # checks them first
+    # These two raise the user's mistakes before anything else is done.
+    check_encoder(settings)
+    choose_engine(settings.engine, Compute.choose(settings.device, settings.precision))
     keep_large_blocks()
     tracker = build_tracker(settings)
     warn_of_oracle_errors(settings)
@@ -138,42 +142,21 @@ def _run(request: _Request, leaves_nothing: Callable[[], bool], left_out: Mappin
         limited_threads(settings.threads) as threads,
         open_store(request.directory, settings, given, own) as store,
     ):
-        progress = (console or ConsoleTracker(bar=False)).progress
-        simulated = own is None and is_simulated(settings.oracle)
         dataset = given or load_data(settings)
-        config = _with_learner(request.config, dataset, state)
+        config = with_chosen_learner(request.config, dataset, state)
         settings = with_learner(settings, config)
-        if settings.encoder is None:
-            check_memory(settings, dataset)
-        dataset = readable(
-            dataset,
-            request.directory,
-            progress,
-            at_once=simulated,
-            left_out=left_out,
-            decode=settings.encoder is None,
-        )
+        dataset = _readable(request, settings, dataset, left_out)
         data = data_of_trial(request.directory, settings, dataset, state, store, in_place=given is not None)
         warn_of_certificate(settings, int(data.member_N.sum()))
-        recipe = _chosen_recipe(config, data, state)
-        settings = with_learner(settings, with_choices(config, recipe))
+        keys = chosen_keys(config, data, state)
+        settings = with_learner(settings, with_choices(config, keys))
         trial = _assembled(request, settings, data, store)
         if trial.dataset.files_N is not None:
             replace_file(request.directory / FILES, file_lines(trial.dataset.files_N))
-        # The files come after the other trackers: summary.json means that all is done. The terminal comes
-        # last: its closing lines name what the others have written.
-        others = [*([tracker] if tracker is not None else []), *request.replacements.trackers]
-        trackers = Trackers([*others, FilesTracker(), *([console] if console is not None else [])])
+        by_data = {"recipe": keys, **chosen_nodes(request.config, config)}
         session = TrialSession(
             trial=trial,
-            info=_info(
-                request,
-                settings,
-                trial,
-                state,
-                threads,
-                {"recipe": recipe, **_chosen_nodes(request.config, config)},
-            ),
+            info=_info(request, settings, trial, state, threads, by_data),
             identity={
                 "config": identity(request.config),
                 "data": data.fingerprint,
@@ -183,43 +166,47 @@ def _run(request: _Request, leaves_nothing: Callable[[], bool], left_out: Mappin
             answer_bound=_answer_bound(settings, trial),
             refusal_leaves_nothing=leaves_nothing,
         )
-        return session.run(trackers, resume.start_of(trial, state), request.stop_wanted)
+        return session.run(
+            _trackers(request.replacements, tracker), resume.start_of(trial, state), request.stop_wanted
+        )
+
+
+def _readable(
+    request: _Request, settings: TrialSettings, dataset: ImageDataset, left_out: Mapping[Path, str]
+) -> ImageDataset:
+    """Return the data set without unreadable files. With an encoder, its images are not decoded."""
+    if settings.encoder is None:
+        check_memory(settings, dataset)
+    return readable(
+        dataset,
+        request.directory,
+        request.progress,
+        at_once="oracle" not in request.replacements.components and is_simulated(settings.oracle),
+        left_out=left_out,
+        decode=settings.encoder is None,
+    )
+
+
+def _trackers(replacements: Replacements, tracker: Tracker | None) -> Trackers:
+    # The files come after the other trackers: summary.json means that all is done. The terminal comes last:
+    # its closing lines name what the others have written.
+    others = [*([tracker] if tracker is not None else []), *replacements.trackers]
+    console = replacements.console
+    return Trackers([*others, FilesTracker(), *([console] if console is not None else [])])
 
 
 def _assembled(
     request: _Request, settings: TrialSettings, data: TrialData, store: AnswerStore | None
 ) -> Trial:
-    console = request.replacements.console or ConsoleTracker(bar=False)
     return assemble(
         settings,
         data.dataset,
         data.member_N,
-        progress=console.progress,
+        progress=request.progress,
         replacements=request.replacements.components,
         directory=request.directory,
         store=store,
     )
-
-
-def _with_learner(config: dict[str, Any], dataset: ImageDataset, state: TrialState | None) -> dict[str, Any]:
-    """Return the config with the encoder and the learner that the data call for; when resumed, the same."""
-    if state is not None:
-        return {**config, **{key: state.chosen[key] for key in _CHOSEN if key in state.chosen}}
-    choice = choose_learner(config, dataset)
-    return {**config, "learner": choice.learner, "encoder": choice.encoder or {"_target_": None}}
-
-
-def _chosen_nodes(given: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the nodes of the encoder and the learner that are not those of the given config."""
-    return {key: config[key] for key in _CHOSEN if config[key] != given[key]}
-
-
-def _chosen_recipe(config: Mapping[str, Any], data: TrialData, state: TrialState | None) -> dict[str, Any]:
-    """Return the learner's keys that the data decide, with their values; when resumed, the same."""
-    if state is not None and "recipe" in state.chosen:
-        return dict(state.chosen["recipe"])
-    n_channels = data.dataset.images_N.shape[1]
-    return chosen_by_data(config, n_samples=int(data.member_N.sum()), n_channels=n_channels)
 
 
 def _info(

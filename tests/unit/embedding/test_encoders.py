@@ -1,4 +1,4 @@
-"""Encoders by config: their networks, preprocessing and identity, and what is said if one cannot be had."""
+"""Encoders by config: their networks, preprocessing and identity, and the error if one is not available."""
 
 import hashlib
 import importlib.util
@@ -78,7 +78,7 @@ def test_torchvision_without_its_classifier(tmp_path: Path, monkeypatch: pytest.
     network = published_torchvision("shufflenet_v2_x0_5", tmp_path, monkeypatch)
     with pytest.raises(ConfigError, match=r"undamaged file .*Remove .*shufflenetv2_x0.5-f707e7126e.pth"):
         torchvision_model(weights="shufflenet_v2_x0_5", size=None, **COMMON)
-    monkeypatch.setattr(weights, "file_digest", lambda path: "f707e7126e")
+    monkeypatch.setattr(weights, "sha256", lambda path: "f707e7126e")
     encoder = torchvision_model(weights="shufflenet_v2_x0_5", size=None, **COMMON)
     same = torchvision_model(weights="ShuffleNet_V2_X0_5_Weights.IMAGENET1K_V1", size=None, **COMMON)
     assert encoder.identity == same.identity
