@@ -79,7 +79,9 @@ class _Torch:
     def __call__(self, input_B: Tensor) -> Tensor:
         """Return the features."""
         # TF32 would differ from other devices by more than the rounding to float16.
-        exact = torch.backends.cudnn.flags(allow_tf32=False, benchmark=False, deterministic=True)
+        exact = torch.backends.cudnn.flags(
+            enabled=True, allow_tf32=False, benchmark=False, deterministic=True
+        )
         with exact, torch.autocast("cuda", dtype=torch.float16, enabled=self._half):
             return self.network(input_B.contiguous(memory_format=torch.channels_last)).float()
 

@@ -63,6 +63,22 @@ def test_a_runtime_agrees_with_the_network_and_rows_do_not_depend_on_the_batch(n
         assert "openvino_telemetry" not in sys.modules  # it would send statistics
 
 
+class Observing(nn.Module):
+    """Keeps the settings of cuDNN."""
+
+    def forward(self, input_B: Tensor) -> Tensor:
+        cudnn = torch.backends.cudnn
+        self.seen = (cudnn.enabled, cudnn.allow_tf32, cudnn.benchmark, cudnn.deterministic)
+        return input_B.mean((2, 3))
+
+
+def test_torch_computes_in_float32_and_leaves_settings_as_they_were() -> None:
+    observing, before = Observing(), torch.backends.cudnn.allow_tf32
+    make_runtime(encoder(lambda: observing), CPU, "torch")(IMAGES)
+    assert observing.seen == (True, False, False, True)
+    assert torch.backends.cudnn.allow_tf32 == before
+
+
 class Bent(nn.Module):
     """Features that depend on whether torch traces."""
 
