@@ -15,6 +15,7 @@ from alframe.config.checks import (
     text,
     whole,
 )
+from alframe.config.learner_checks import learner
 
 MAX_BATCH = 2**20
 _ALTERATIONS = ("rotation", "scale", "shear", "shift", "elastic", "flip")
@@ -217,7 +218,7 @@ RANGES: dict[str, Check] = {
     "learner.patience": whole(1, optional=True),
     "learner.max_epochs": whole(1, optional=True),
     "learner.inputs": one_of("unit", "standard"),
-    "learner": keys.learner,
+    "learner": learner,
     "learner.warm_start": one_of(True, False, None),
     "learner.crop": whole(0),
     "learner.ensemble": whole(1),

@@ -11,8 +11,9 @@ from pathlib import Path
 
 from alframe.core.errors import DataError
 
-# Exceptions that torchvision, NumPy and their decoders raise for damaged files.
-DAMAGE = (
+# Exceptions that torchvision, NumPy and their decoders raise for damaged files; those of images are in
+# `damage.DAMAGE`.
+LIBRARY_ERRORS = (
     OSError,
     ValueError,
     RuntimeError,
@@ -38,7 +39,7 @@ def damage_as_data_error(name: str, where: Path, way_out: str = "") -> Iterator[
         yield
     except DataError:
         raise
-    except DAMAGE as error:
+    except LIBRARY_ERRORS as error:
         raise damaged(name, where, error, way_out) from error
 
 

@@ -6,19 +6,20 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from torch import Tensor
+
 from alframe._text import one_line
 from alframe.core.errors import ConfigError, DataError
 from alframe.data.dataset import ImageDataset, numbered
 from alframe.data.embedded_images import small_images, written_files
 from alframe.data.hugging_face_rows import Embedded, content_of
 from alframe.data.image_files import FileList, Reading, dataset_of_files
-from alframe.data.labelled_pairs import Columns
+from alframe.data.labelled_pairs import NONE, Columns
 from alframe.data.path_text import shown_path
 from alframe.data.places import find
 
 TRAIN = ("trainval", "train")
 TEST = ("test", "validation", "val", "valid", "dev")
-NONE = "none"
 
 
 def hugging_face(
@@ -141,7 +142,7 @@ def _array(columns: Columns) -> Any:
     return None if isinstance(columns.images, list) else columns.images
 
 
-def _listed(columns: Columns, folder: Path, root: Path, truth: Any) -> FileList:
+def _listed(columns: Columns, folder: Path, root: Path, truth: Tensor | None) -> FileList:
     if isinstance(columns.images, Embedded):
         paths = written_files(columns.images, folder / columns.images.fingerprint)
         return FileList(paths=paths, names=[path.name for path in paths], truth=truth)

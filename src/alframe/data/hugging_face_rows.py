@@ -7,9 +7,7 @@ from typing import Any, overload
 import numpy as np
 
 from alframe.core.errors import DataError
-from alframe.data.labelled_pairs import Columns, feature_columns
-
-NONE = "none"
+from alframe.data.labelled_pairs import NONE, Columns, feature_columns
 
 
 class Embedded(Sequence[bytes]):

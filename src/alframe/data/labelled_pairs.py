@@ -15,6 +15,7 @@ from alframe.core.errors import DataError, DataWarning
 
 IMAGE_COLUMNS = ("image", "images", "img", "pixel_values")
 LABEL_COLUMNS = ("label", "labels", "fine_label", "target", "targets")
+NONE = "none"  # the value of a key that takes no column or no split
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

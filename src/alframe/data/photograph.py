@@ -15,17 +15,15 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from alframe.data.damage import DAMAGE, failure, is_damage
+from alframe.data.damage import DAMAGE, failure
 from alframe.data.grey_range import GreyRange
+from alframe.data.image_modes import DEEP, has_no_colour, on_white, orientation, turned_upright
 from alframe.data.patient_pillow import patient_pillow
 
 MAX_BYTES = 2**30  # of one decoded image; larger ones are named among the unreadable
 LARGE_PIXELS = 2**25  # larger images are decoded one at a time
 Box = tuple[float, float, float, float]
-_DEEP = ("I", "I;16", "I;16B", "I;16L", "I;16N", "F")
-_GREY = ("1", "L", "LA", "La", *_DEEP)
 _WITH_FRAMES = ("GIF", "TIFF", "WEBP", "PNG", "AVIF")  # an MPO's other frames are the camera's previews
-_ORIENTATION = 0x0112
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,15 +74,15 @@ def read_header(file: Path, max_pixels: int | None = None) -> Header:
         _check_bytes(_n_bytes(image) // (64 if image.format == "JPEG" else 1), image)
         height, width = image.height, image.width
         # Pillow turns the size of a TIFF itself.
-        if image.format != "TIFF" and _orientation(image) >= 5:
+        if image.format != "TIFF" and orientation(image) >= 5:
             height, width = width, height
         return Header(
             size=(height, width),
-            is_grey=_is_grey(image),
-            is_deep=image.mode in _DEEP,
+            is_grey=has_no_colour(image),
+            is_deep=image.mode in DEEP,
             is_bilevel=image.mode == "1",
             has_more=image.format in _WITH_FRAMES and bool(getattr(image, "is_animated", False)),
-            loses_bits=image.mode not in _DEEP and any(";16" in str(part) for part in _raw_modes(image)),
+            loses_bits=image.mode not in DEEP and any(";16" in str(part) for part in _raw_modes(image)),
         )
 
 
@@ -122,13 +120,13 @@ def read_part(
     """
     height, width = size
     with _opened(file) as image:
-        is_grey = _is_grey(image)
+        is_grey = has_no_colour(image)
         _draft(image, size, box_of)
         with _loaded(image):
-            upright, seen = _upright(image, grey_range)
+            upright, seen = turned_upright(image, grey_range)
             box = box_of(upright.height, upright.width)
             small = upright.resize((width, height), resampling, box, reducing_gap=3.0)
-            scaled = _on_white(small).convert("L" if channels == 1 else "RGB")
+            scaled = on_white(small).convert("L" if channels == 1 else "RGB")
     image_HWC = np.asarray(scaled).reshape(height, width, channels)
     image_CHW = np.array(image_HWC.transpose(2, 0, 1), order="C")
     return Pixels(image_CHW=image_CHW, seen=seen, is_grey=is_grey)
@@ -138,7 +136,7 @@ def _draft(image: Image.Image, size: tuple[int, int], box_of: Callable[[int, int
     """Let a JPEG be decoded at half, a quarter or an eighth, but at twice the wanted size at least."""
     if image.format not in ("JPEG", "MPO"):
         return
-    high, wide = image.size if _orientation(image) >= 5 else image.size[::-1]
+    high, wide = image.size if orientation(image) >= 5 else image.size[::-1]
     left, top, right, bottom = box_of(high, wide)
     shorter = ceil(2 * max(size) * min(high / (bottom - top), wide / (right - left)))
     image.draft(None, (shorter, shorter))
@@ -156,10 +154,10 @@ def read_whole(file: Path, longest: int, grey_range: GreyRange) -> Image.Image:
     with _opened(file) as image:
         image.draft(None, (longest * 5 // 8, longest * 5 // 8))
         with _loaded(image):
-            is_grey = _is_grey(image)
-            upright, _ = _upright(image, grey_range)
+            is_grey = has_no_colour(image)
+            upright, _ = turned_upright(image, grey_range)
             upright.thumbnail((longest, longest), Image.Resampling.BILINEAR)
-            return _on_white(upright).convert("L" if is_grey else "RGB")
+            return on_white(upright).convert("L" if is_grey else "RGB")
 
 
 _large_in_turn = threading.Lock()
@@ -176,7 +174,7 @@ def _opened(file: Path, *, decoded: bool = True) -> Iterator[Image.Image]:
 
 
 def _n_bytes(image: Image.Image) -> int:
-    each = 12 if image.mode in _DEEP else 1 if image.mode in ("1", "L", "P") else 4
+    each = 12 if image.mode in DEEP else 1 if image.mode in ("1", "L", "P") else 4
     return image.width * image.height * each
 
 
@@ -192,69 +190,6 @@ def _loaded(image: Image.Image) -> Iterator[None]:
     with _large_in_turn if image.width * image.height > LARGE_PIXELS else nullcontext():
         image.load()
         yield
-
-
-def _upright(image: Image.Image, grey_range: GreyRange) -> tuple[Image.Image, GreyRange]:
-    """Return a loaded image, turned by its EXIF tag, in mode L, LA, RGB or RGBA; and its range."""
-    turn, seen = _TURNS.get(_orientation(image)), GreyRange()
-    if image.mode in _DEEP:
-        values = np.asarray(image)
-        seen = GreyRange.of(values)
-        image = Image.fromarray(grey_range.joined(seen).scaled(values))
-    elif image.mode == "LAB":
-        image = _from_lab(image)
-    elif image.mode in _PLAIN and not ("transparency" in image.info and image.mode in ("1", "L", "RGB", "P")):
-        image = image.convert(_PLAIN[image.mode])
-    elif image.mode not in ("L", "LA", "RGB", "RGBA") or "transparency" in image.info:
-        image = image.convert("RGBA")
-    return (image if turn is None else image.transpose(turn)), seen
-
-
-# The mode to which an opaque or transparent image of a mode is converted first.
-_PLAIN = {"1": "L", "P": "RGB", "PA": "RGBA", "La": "LA", "RGBa": "RGBA", "RGBX": "RGB", "CMYK": "RGB",
-          "YCbCr": "RGB", "HSV": "RGB"}  # fmt: skip
-_TURNS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
-
-
-def _orientation(image: Image.Image) -> int:
-    try:
-        turn = image.getexif().get(_ORIENTATION, 1)
-    except DAMAGE as error:
-        if not is_damage(error):
-            raise
-        return 1  # a viewer shows an image with damaged EXIF data as it is
-    return turn if isinstance(turn, int) else 1
-
-
-def _from_lab(image: Image.Image) -> Image.Image:
-    from PIL import ImageCms
-
-    lab, srgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
-    converted = ImageCms.buildTransform(lab, srgb, "LAB", "RGB").apply(image)
-    assert isinstance(converted, Image.Image)
-    return converted
-
-
-def _on_white(image: Image.Image) -> Image.Image:
-    if image.mode not in ("LA", "RGBA"):
-        return image
-    opaque = image.convert("RGBA")
-    return Image.alpha_composite(Image.new("RGBA", image.size, "white"), opaque)
-
-
-def _is_grey(image: Image.Image) -> bool:
-    if image.mode not in ("P", "PA"):
-        return image.mode in _GREY
-    colours = np.array(image.getpalette("RGB") or [0, 0, 0]).reshape(-1, 3)
-    return bool((colours == colours[:, :1]).all())
 
 
 def _raw_modes(image: Image.Image) -> list[Any]:

@@ -13,8 +13,8 @@ def find(path: str, data_dir: str, key: str, what: str, is_there: Callable[[Path
 
     Args:
         path: one that begins with a dot is looked up in the current directory only.
-        key: the setting that gives it, and what: it should be, both for the message.
-        is_there: returns True if it is what it should be.
+        key: the setting with the path, such as data.path. what: what it should name, such as "a CSV file".
+        is_there: returns True if a path is of this kind.
 
     Raises:
         DataError: it is in neither place.

@@ -11,7 +11,7 @@ from alframe._text import counted
 from alframe.core.errors import DataError
 from alframe.data.dataset import ImageDataset, numbered
 from alframe.data.image_files import FileList, Reading, dataset_of_files
-from alframe.data.labelled_pairs import LABEL_COLUMNS
+from alframe.data.labelled_pairs import LABEL_COLUMNS, NONE
 from alframe.data.path_text import shown_path, utf8_name
 from alframe.data.places import find
 from alframe.data.splits import TEST, TRAIN
@@ -20,7 +20,6 @@ from alframe.data.table_rows import Rows, read_rows
 FILE_NAMES = ("path", "file", "filename", "file_name", "filepath", "file_path", "image", "image_path")
 LABEL_NAMES = (*LABEL_COLUMNS, "class", "class_name", "category")
 SPLIT_NAMES = ("split",)
-NONE = "none"
 NAMED = 3  # rows that a line names
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from alframe.core.errors import DataError
-from alframe.data.damaged_data import DAMAGE, damage_as_data_error, damaged, short_reason
+from alframe.data.damaged_data import LIBRARY_ERRORS, damage_as_data_error, damaged, short_reason
 from alframe.data.other_layouts import other_layout
 
 # What torchvision says of files that are not there; "not found or corrupted" may also mean damage.
@@ -54,7 +54,7 @@ class Opener:
                     f"data_dir: expected a readable {self.name} under {self.root}, got: {error.strerror} "
                     f"({error.filename})."
                 ) from error
-            except DAMAGE as error:
+            except LIBRARY_ERRORS as error:
                 if not self._is_absence(error, place):
                     raise damaged(self.name, self.root, error) from error
                 unclear |= "corrupted" in str(error)
@@ -72,7 +72,7 @@ class Opener:
             )
         try:
             return self._made(self.root, arguments, download=True)
-        except DAMAGE as error:
+        except LIBRARY_ERRORS as error:
             raise DataError(
                 f"data.download: {self.name} is not under {where} and could not be downloaded: "
                 f"{short_reason(error)}. Check the network, or set data_dir=FOLDER or ALFRAME_DATA_DIR to "

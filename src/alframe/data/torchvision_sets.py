@@ -9,18 +9,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from torch import Tensor
 
 from alframe.core.errors import ConfigError
 from alframe.data.damaged_data import damage_as_data_error
 from alframe.data.dataset import ImageDataset, numbered
 from alframe.data.image_files import FileList, Reading, dataset_of_files
-from alframe.data.labelled_pairs import Columns
+from alframe.data.labelled_pairs import NONE, Columns
 from alframe.data.torchvision_content import content_of, is_files
 from alframe.data.torchvision_opener import Opener, UnknownSplit, parameters
 
 POOL_SPLITS = ("trainval", "train", "train-standard")  # the first one there is labelled
 TEST_SPLITS = ("test", "val", "valid")  # the first one there, with labels, is the test set
-NO_SPLIT = "none"
 # Arguments of torchvision's classes that other keys give, or that change what an item is.
 _TAKEN = ("root", "train", "split", "download", "transform", "target_transform", "transforms", "loader",
           "target_type", "target_types", "is_valid_file", "allow_empty")  # fmt: skip
@@ -119,7 +119,7 @@ def torchvision_by_name(
     )
 
 
-def _listed(columns: Columns, root: Path, truth: Any) -> FileList:
+def _listed(columns: Columns, root: Path, truth: Tensor | None) -> FileList:
     paths = [Path(os.path.abspath(path)) for path in columns.images]
     names = [os.path.relpath(path, root.absolute()) for path in paths]
     return FileList(paths=paths, names=names, truth=truth)
@@ -142,7 +142,9 @@ def _class_named(dataset: str) -> Any:
     return getattr(datasets, known[plain(dataset)])
 
 
-def _check_arguments(made: Any, options: Mapping[str, Any], split: Any, test_split: str | None) -> None:
+def _check_arguments(
+    made: Any, options: Mapping[str, Any], split: str | Sequence[str] | None, test_split: str | None
+) -> None:
     known = parameters(made)
     free = [key for key in known if key not in _TAKEN]
     for key in options:
@@ -156,7 +158,7 @@ def _check_arguments(made: Any, options: Mapping[str, Any], split: Any, test_spl
         raise ConfigError("data.options", f"the arguments {', '.join(missing)} of {made.__name__}", hint=hint)
     if split is not None and "split" not in known:
         raise ConfigError("data.split", f"null, since {made.__name__} has no splits by name", split)
-    if test_split not in (None, NO_SPLIT) and ("split" not in known or "train" in known):
+    if test_split not in (None, NONE) and ("split" not in known or "train" in known):
         expected = f"null or none, since {made.__name__} has no splits by name"
         raise ConfigError("data.test_split", expected, test_split)
 
@@ -165,7 +167,7 @@ def _splits(
     opener: Opener, split: str | Sequence[str] | None, test_split: str | None, options: Mapping[str, Any]
 ) -> tuple[Columns, Columns | None]:
     """Return the images to label and those of the test set."""
-    known, with_test = parameters(opener.dataset), test_split != NO_SPLIT
+    known, with_test = parameters(opener.dataset), test_split != NONE
     wanted = [split] if isinstance(split, str) else list(split or ())
 
     def content(key: str, **arguments: Any) -> Columns:

@@ -166,9 +166,7 @@ class _Run:
         return half_BD.numpy()
 
 
-def _source(
-    images_N: Images, index: Tensor, encoder: Encoder, device: torch.device, store: Store
-) -> ArraySource | FileSource:
+def _source(images_N: Images, index: Tensor, encoder: Encoder, device: torch.device, store: Store) -> Source:
     if isinstance(images_N, DecodedImages):
         return FileSource(images_N, index, encoder.preprocessing, device, store)
     return ArraySource(images_N, index, encoder.preprocessing, device)
@@ -184,7 +182,7 @@ def _missing(store: Store, source: Source) -> list[int]:
     return sorted([*np.flatnonzero(unknown).tolist(), *first.tolist()])
 
 
-def _settle(images_N: Images, source: ArraySource | FileSource) -> None:
+def _settle(images_N: Images, source: Source) -> None:
     """Scale test images by the range that the images were scaled by."""
     if isinstance(images_N, DecodedImages) and isinstance(source, FileSource) and not images_N.is_test:
         images_N.shared.settle(source.grey_range)

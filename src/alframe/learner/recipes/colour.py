@@ -1,10 +1,10 @@
 """Alterations of colour and sharpness: each image of a batch by its own amount.
 
-Images are (B, C, height, width) float32 in [0, 1], amounts are (B,) float32 on the same device. An
-amount of 0 changes nothing. Nothing here
-waits for the device, so a CUDA graph can capture it. That is why torchvision's functions are not used: they
-take one amount for a whole batch, as a Python number, which a capture would freeze. kornia draws an amount
-per image, but from torch's global generators, and its colour jitter and RandAugment read values on the host.
+Images are (B, C, height, width) float32 in [0, 1], amounts are (B,) float32 on the same device. An amount of
+0 changes nothing. Nothing here waits for the device, so a CUDA graph can capture it. That is why
+torchvision's functions are not used: they take one amount for a whole batch, as a Python number, which a
+capture would freeze. kornia draws an amount per image, but from torch's global generators, and its colour
+jitter and RandAugment read values on the host.
 
 Source: the same operations as in torchvision.transforms.v2.functional, unless a docstring says otherwise.
 """

@@ -199,40 +199,44 @@ class HeadRecipe:
         labelled, bank = inputs.labelled, inputs.bank
         trusted_L = labelled.hand_L if self.auto_labels == "consistency" else torch.ones_like(labelled.hand_L)
         index_L, label_L = labelled.index_L[trusted_L], labelled.label_L[trusted_L]
-        n_classes = last_linear(network).out_features
         n_folds = self.folds if len(index_L) >= 2 * self.folds else 0
         fold_L = torch.arange(len(index_L)) % max(1, n_folds)
         pool_P = torch.cat([labelled.pool_P, labelled.index_L[~trusted_L]])
         batches = ConsistencyBatches(
             bank,
             index_L,
-            label_L + n_classes * fold_L,
+            label_L + last_linear(network).out_features * fold_L,
             pool_P,
             self.batch_size,
             self.pool_batch_size,
             torch.Generator().manual_seed(inputs.batches_seed),
         )
         some = slice(None, None, -(-len(index_L) // CALIBRATED_ON))
-        module = HeadClassifier(
-            network,
-            inputs.normalize,
-            self.optimizer,
-            self.one_cycle,
-            n_classes=n_classes,
-            n_folds=n_folds,
-            dropout=self.dropout,
-            label_smoothing=self.label_smoothing,
-            confident=self.confident,
-            weight=self.weight,
-            calibration=Calibration(
-                bank=bank, index_L=index_L[some], label_L=label_L[some], fold_L=fold_L[some]
-            ),
+        calibration = Calibration(
+            bank=bank, index_L=index_L[some], label_L=label_L[some], fold_L=fold_L[some]
         )
         return FitJob(
-            module=module,
+            module=self._module(network, inputs.normalize, n_folds, calibration),
             n_labelled=len(index_L),
             batches=batches,
             max_steps=inputs.steps or self.steps,
             one_thread=True,
             program=("head", id(self), id(bank), n_folds, bool(len(pool_P) and self.pool_batch_size)),
+        )
+
+    def _module(
+        self, network: nn.Module, normalize: nn.Module, n_folds: int, calibration: Calibration
+    ) -> HeadClassifier:
+        return HeadClassifier(
+            network,
+            normalize,
+            self.optimizer,
+            self.one_cycle,
+            n_classes=last_linear(network).out_features,
+            n_folds=n_folds,
+            dropout=self.dropout,
+            label_smoothing=self.label_smoothing,
+            confident=self.confident,
+            weight=self.weight,
+            calibration=calibration,
         )
