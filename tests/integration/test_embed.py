@@ -14,6 +14,7 @@ import pytest
 import torch
 
 from alframe.cli.embed import main
+from alframe.embedding import embed as embedding
 from alframe.embedding.embed import Filled, fill
 from tests.support.encoders import CPU, Tiny, notices, random_images, tiny_encoder, write_images
 from tests.support.helpers import Done, process_of, run_command
@@ -101,6 +102,23 @@ def test_the_command_fills_the_store_and_writes_a_copy(photos: Path) -> None:
         "vectors.npy",
         "vectors.txt",
     ]
+
+
+def test_ctrl_c_keeps_what_is_encoded(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    forward = Tiny.forward
+    monkeypatch.setattr(embedding, "BATCH_CPU", 5)
+
+    def interrupted(self: Tiny, input_B: torch.Tensor) -> torch.Tensor:
+        if len(input_B) < 5:  # the last batch
+            raise KeyboardInterrupt
+        return forward(self, input_B)
+
+    monkeypatch.setattr(Tiny, "forward", interrupted)
+    stopped = embed(cwd=photos)
+    assert stopped.returncode == 130
+    assert stopped.stderr.endswith("interrupted\nThe same command continues where this one was stopped.\n")
+    monkeypatch.setattr(Tiny, "forward", forward)
+    assert embed(cwd=photos).stdout.startswith("14 images of folder by tiny: 3 encoded in ")
 
 
 def test_the_command_encodes_parts_one_by_one_or_on_several_devices(
