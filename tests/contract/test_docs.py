@@ -20,6 +20,9 @@ PROOF = ["certificate.tolerance=0.01"]
 COMPANIONS = {
     "data=arrays": ["data.path=mine.npz"],
     "data=folder": ["data.path=my_images"],
+    "data.label_column=none": ["data=table", "data.path=labels.csv"],
+    "data.max_megapixels=50": ["data=folder", "data.path=my_images"],
+    "data.split=letters": ["data=torchvision", "data.dataset=EMNIST"],
     "data.in_memory=false": ["data=arrays", "data.path=mine.npz"],
     "data.channels=1": ["data=folder", "data.path=my_images"],
     "encoder=vectors": ["encoder.path=emb.npy"],

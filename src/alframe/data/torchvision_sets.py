@@ -154,7 +154,7 @@ def _check_arguments(
     given = {*options, *_TAKEN}
     missing = [k for k, each in known.items() if each.default is inspect.Parameter.empty and k not in given]
     if missing:
-        hint = f"Write 'data.options={{{missing[0]}:VALUE}}'."
+        hint = f"Write +data.options.{missing[0]}=VALUE."
         raise ConfigError("data.options", f"the arguments {', '.join(missing)} of {made.__name__}", hint=hint)
     if split is not None and "split" not in known:
         raise ConfigError("data.split", f"null, since {made.__name__} has no splits by name", split)
