@@ -3,6 +3,7 @@
 The config is that of the command: groups by the names of their options, keys as typed.
 """
 
+import os
 import tempfile
 import warnings
 from collections.abc import Mapping, Sequence
@@ -63,7 +64,8 @@ def label(
         class_names: one name per class; required if there are no labels.
         test_images, test_labels: a test set; give both or neither. seed: of the trial.
         directory: for the trial's files. The same call resumes an interrupted trial and returns the result
-            of a finished one. None keeps no file.
+            of a finished one. None keeps no file; the vectors of an encoder are kept only if
+            `embeddings_dir` is among the settings or ALFRAME_EMBEDDINGS_DIR is set.
         console: True prints the rounds. settings: config keys, such as {"auto_label.threshold": 0.9}.
         **choices: options of groups by name, such as query="badge" or experiment="one_percent". For
             `initial`, `query`, `auto_label` and `stopping` also your own object (`alframe.core.protocols`).
@@ -90,6 +92,8 @@ def label(
     if directory is not None:
         return _finished(call, Path(directory)) or _run(call, Path(directory), ConsoleTracker(again="call"))
     with tempfile.TemporaryDirectory(prefix="alframe-") as folder:
+        if "embeddings_dir" not in settings and "ALFRAME_EMBEDDINGS_DIR" not in os.environ:
+            config["embeddings_dir"] = str(Path(folder) / "embeddings")
         return _run(call, Path(folder), ConsoleTracker(again=None))
 
 

@@ -8,6 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
+from alframe import label
 from alframe.core.errors import ConfigError, TrialNotice
 from alframe.trial import run
 from alframe.trial.run import run_trial
@@ -151,3 +152,26 @@ def test_the_encoder_can_be_the_network_and_is_trained_from_pixels(tmp_path):
     assert not (tmp_path / "embeddings").exists()
     with pytest.raises(ConfigError, match=r"network: expected settings that it takes .* blocks"):
         run_trial({**config, "network": {**config["network"], "unfrozen": 99}}, tmp_path / "refused")
+
+
+@pytest.mark.filterwarnings("ignore:Do not use predictions")
+def test_a_call_without_a_directory_keeps_no_vectors(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("ALFRAME_EMBEDDINGS_DIR", raising=False)
+    images = np.random.default_rng(0).integers(0, 256, (40, 8, 8, 3), dtype=np.uint8)
+    images[:20, ..., 0] //= 4
+    settings = dict(setting.split("=") for setting in TINY[3:-1])
+    result = label(
+        images,
+        np.arange(40) // 20,
+        encoder="none",
+        learner="head",
+        auto_label="none",
+        settings={
+            **{key: int(value) for key, value in settings.items()},
+            "encoder._target_": TINY[0].partition("=")[2],
+            "trusted_packages": ["tests"],
+        },
+    )
+    assert len(result.labels) == 40
+    assert list(tmp_path.iterdir()) == []
