@@ -14,6 +14,7 @@ ROOT = Path(alframe.__file__).parent
 
 ALLOWED = {
     "pytorch_lightning": {
+        "embedding/devices.py",
         "learner/engines/replay_callback.py",
         "learner/module.py",
         "learner/engines/reference.py",
@@ -21,6 +22,9 @@ ALLOWED = {
     },
     "hydra": {
         "cli/main.py",
+        "cli/embed.py",
+        "cli/embed_job.py",
+        "cli/exit_codes.py",
         "config/command_line.py",
         "config/compose.py",
         "cli/job.py",

@@ -71,6 +71,7 @@ def temperature(logits_VC: Tensor, label_V: Tensor, *, most: float) -> float:
     Args:
         logits_VC: (V, C) float64, logits or log-probabilities. label_V: (V,) int64. most: above 1.
 
+    >>> import torch
     >>> logits = torch.tensor([[math.log(9.0), 0.0]] * 4, dtype=torch.float64)  # 0.9, and 3 of 4 right
     >>> round(temperature(logits, torch.tensor([0, 0, 0, 1]), most=100.0), 9)  # log 9 / log 3
     2.0

@@ -98,7 +98,7 @@ def next_place(place_A: Tensor, of_class_A: Tensor, n_places: int) -> int | None
     >>> next_place(torch.tensor([0, 5, 8]), torch.tensor([True, True, False]), 10)
     6
     >>> next_place(torch.tensor([0, 5, 6]), torch.tensor([True, True, False]), 10)
-    7
+    4
     """
     if len(place_A) == 0 or bool((of_class_A == of_class_A[0]).all()):
         return None

@@ -43,7 +43,7 @@ KNOWN = (
     *("probcover", "threshold", "top_k", "per_class", "validated", "calibrated", "colander", "consensus"),
     *("variationratios", "threshold_rejudge", "threshold_permanent", "validated_sigma"),
     *("validated_clopper_pearson", "no_query", "probability_margin", "checked"),
-    *("alfamix", "bait", "maxherding", "uherding"),
+    *("alfamix", "bait", "maxherding", "uherding", "dropquery", "tcm", "galaxy", "direct", "refine"),
 )
 STYLE: dict[str, Any] = {
     "font.family": "sans-serif",

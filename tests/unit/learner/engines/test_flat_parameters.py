@@ -36,7 +36,9 @@ def steps(network: nn.Module, optimizer: torch.optim.Optimizer, flat: FlatParame
 
 
 @pytest.mark.parametrize("make", OPTIMIZERS.values(), ids=OPTIMIZERS)
-def test_steps_are_the_same_bits_as_with_each_parameter_by_itself(make) -> None:
+def test_steps_are_those_of_each_parameter_by_itself(make) -> None:
+    # A kernel may fuse a product and a sum for whole vectors of elements and not for the rest. On a processor
+    # of which torch does so, elements that move from the rest into a vector differ in their last bits.
     apart, together = made(), made()
     steps(apart, make(list(apart.parameters())), None)
     flat = FlatParameters(together)
@@ -45,7 +47,7 @@ def test_steps_are_the_same_bits_as_with_each_parameter_by_itself(make) -> None:
     steps(together, optimizer, flat)
     assert [len(group["params"]) for group in optimizer.param_groups] == [1]
     for name, tensor in apart.state_dict().items():
-        assert torch.equal(together.state_dict()[name], tensor), name
+        torch.testing.assert_close(together.state_dict()[name], tensor, rtol=1e-6, atol=1e-8, msg=name)
 
 
 def test_parameters_keep_value_shape_and_strides_and_begin_where_memory_is_aligned() -> None:

@@ -122,7 +122,8 @@ def test_out_of_memory_in_the_middle_scores_nothing_twice(score):
         scores = score([network], progress=lambda *args: reported.append(args))
     assert network.seen == N
     assert [done for _, done, _ in reported] == [16, 32, 48, *range(56, 101, 8), 100]
-    assert_equal(scores, score([Counting(0)]))
+    # Smaller batches can give other last bits, which depends on the processor.
+    torch.testing.assert_close(scores.log_odds_P, score([Counting(0)]).log_odds_P, rtol=1e-5, atol=1e-5)
 
 
 def test_one_image_that_does_not_fit_is_an_error(score):

@@ -68,7 +68,7 @@ def test_colours_have_contrast_to_white(colour: str) -> None:
 
 
 def test_no_two_names_share_a_marker() -> None:
-    for names in (KNOWN[: len(MARKERS)], KNOWN[::3], [f"method {k}" for k in range(len(MARKERS))]):
+    for names in (KNOWN[: len(MARKERS)], KNOWN[::4], [f"method {k}" for k in range(len(MARKERS))]):
         assert len({look.marker for look in looks(names).values()}) == len(names)
 
 
