@@ -19,6 +19,8 @@ from alframe.config.ranges import RANGES
 from alframe.config.validate import GROUPS, conf_directory
 from alframe.core.errors import ConfigError, UserError
 
+MOST_LISTED = 60  # names in a message: all options of a group, but not all keys
+
 # Options of Hydra's plug-ins, and the extra of alframe that installs each.
 _PLUGINS = {
     ("hydra/launcher", "joblib"): "joblib",
@@ -157,7 +159,7 @@ def _unknown_key(error: Exception) -> UserError:
 def _closest(name: str, existing: list[str]) -> str:
     shown = (
         f"There are: {', '.join(sorted(existing))}."
-        if len(existing) <= 30
+        if len(existing) <= MOST_LISTED
         else "alframe --cfg job lists all."
     )
     best = max(existing, key=lambda key: _likeness(name, key), default="")
