@@ -120,3 +120,11 @@ def test_a_subclass_checks_the_fields_of_its_base_too() -> None:
     for strategy in (BatchBald, PowerBald, ProbCover, TypiClust):
         assert "max_candidates" in {field.name for field in fields(strategy)}
     assert {field.name for field in fields(ValidatedPolicy)} <= {f.name for f in fields(ColanderPolicy)}
+
+
+@pytest.mark.parametrize("given", ["2/2", "1", "-1/2", "0/0", 1, "a/b"])
+def test_a_shard_is_a_number_below_how_many(given: Any) -> None:
+    RANGES["shard"]("shard", "1/2")
+    RANGES["shard"]("shard", None)
+    with pytest.raises(ConfigError, match=r"^shard: expected NUMBER/HOW_MANY such as 0/4"):
+        RANGES["shard"]("shard", given)
