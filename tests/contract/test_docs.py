@@ -23,6 +23,8 @@ COMPANIONS = {
     "data.label_column=none": ["data=table", "data.path=labels.csv"],
     "data.max_megapixels=50": ["data=folder", "data.path=my_images"],
     "data.split=letters": ["data=torchvision", "data.dataset=EMNIST"],
+    "data=huggingface": ["data.path=my_dataset"],
+    "data=table": ["data.path=labels.csv"],
     "data.in_memory=false": ["data=arrays", "data.path=mine.npz"],
     "data.channels=1": ["data=folder", "data.path=my_images"],
     "encoder=vectors": ["encoder.path=emb.npy"],
