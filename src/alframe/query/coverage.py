@@ -19,7 +19,7 @@ from alframe.query.neighbours import close_pairs, float32_distances
 from alframe.query.pool_ranking import highest
 
 NEVER = 16.6  # exp(-16.6) is float32's precision: kernels below it count as 0
-MOST_PAIRS = 2**24  # pairs in memory, each of 32 bytes while they are sorted
+MOST_PAIRS = 2**23  # pairs in memory, each of 32 bytes while they are sorted
 MATRIX = 2**26  # numbers of the matrix from which the first choices are made while there are more pairs
 LOOKED_AT = 256  # samples whose pairs are counted
 AT_ONCE = 64  # candidates whose gains are computed again at once

@@ -83,7 +83,10 @@ def unit_scale(x_PD: Tensor) -> Tensor:
     middle_D = middle(x_PD)
     highest_D, lowest_D = x_PD.amax(dim=0).double(), x_PD.amin(dim=0).double()
     largest = float(torch.maximum(highest_D - middle_D, middle_D - lowest_D).max()) or 1.0
-    return torch.cat([((part - middle_D) / largest).float() for part in x_PD.split(4096)])
+    scaled_PD = torch.empty_like(x_PD, dtype=torch.float32)
+    for given_BD, scaled_BD in zip(x_PD.split(4096), scaled_PD.split(4096), strict=True):
+        scaled_BD.copy_((given_BD - middle_D) / largest)
+    return scaled_PD
 
 
 def unit_rows(x_PD: Tensor) -> Tensor:
@@ -109,7 +112,7 @@ def nearest(a_PD: Tensor, b_LD: Tensor) -> Tensor:
     nearest_P = a_PD.new_full((len(a_PD),), torch.inf, dtype=torch.float64)
     if len(b_LD) == 0:
         return nearest_P
-    for rows in blocks(len(a_PD), min(len(b_LD), 4096)):
+    for rows in blocks(len(a_PD), max(min(len(b_LD), 4096), a_PD.shape[1])):
         for some_BD in b_LD.split(4096):
             torch.minimum(
                 nearest_P[rows], squared_distances(a_PD[rows], some_BD).amin(dim=1), out=nearest_P[rows]

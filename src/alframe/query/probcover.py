@@ -101,7 +101,8 @@ def ball_graph(features_PD: Tensor, radius: float) -> Tensor:
     Args:
         features_PD: (P, D) float64. radius: >= 0, squared.
     """
-    n, x_PD = len(features_PD), (features_PD - middle(features_PD)).float()
+    n, middle_D = len(features_PD), middle(features_PD)
+    x_PD = torch.cat([(part - middle_D).float() for part in features_PD.split(4096)])
     graph_PP = torch.empty(n, n, dtype=torch.bool, device=features_PD.device)
     unsure = 2 * ROUNDING * float(square_norms(x_PD).max())
     for rows, columns, squared_BR in half_blocks(x_PD):
