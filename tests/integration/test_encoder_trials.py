@@ -67,6 +67,27 @@ def test_a_second_trial_encodes_nothing(tmp_path, monkeypatch):
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.filterwarnings("ignore:data. 1 of 24 image files cannot be read")
+def test_a_damaged_photograph_leaves_a_simulated_trial_before_its_first_label(tmp_path):
+    pictures = write_pictures(tmp_path / "pictures", 12) / "train"
+    cut = pictures / "red" / "003.png"
+    cut.write_bytes(cut.read_bytes()[:900])
+    command = ["data=folder", f"data.path={pictures}", "data.size=[20,30]", *TINY, "hydra.run.dir=trial"]
+    done = alframe(*command, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert json.loads((tmp_path / "trial" / "summary.json").read_text())["n_samples"] == 23
+
+
+def test_a_folder_without_a_whole_photograph_is_refused_and_nothing_stays(tmp_path):
+    pictures = write_pictures(tmp_path / "pictures", 8) / "train"
+    for file in pictures.glob("*/*.png"):
+        file.write_bytes(file.read_bytes()[:900])
+    command = ["data=folder", f"data.path={pictures}", "data.size=[20,30]", *TINY, "hydra.run.dir=trial"]
+    done = alframe(*command, cwd=tmp_path)
+    assert (done.returncode, "16 of 16 image files cannot be read" in done.stderr) == (2, True), done.stderr
+    assert not (tmp_path / "trial").exists()
+
+
 @pytest.mark.filterwarnings("ignore:encoder. the images are grey")
 def test_a_resumed_trial_equals_an_uninterrupted_one(tmp_path):
     config = config_of("data=digits", "data.limit=80", *TINY, "seed=3") | {

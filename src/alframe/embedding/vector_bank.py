@@ -40,6 +40,10 @@ class VectorBank:
     def __len__(self) -> int:
         return self.n
 
+    def fill(self) -> None:
+        """Make the vectors now, if they are not made yet; raises what `vectors` raises."""
+        _ = self._bank
+
     @property
     def image_shape(self) -> tuple[int, int, int]:
         """(D, 1, 1)."""

@@ -4,6 +4,7 @@ Axes: N the samples, T the test images, D the features.
 """
 
 import hashlib
+import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -92,8 +93,12 @@ def given_vectors(*, path: str, test_path: str | None, names: str | None) -> Giv
 
 
 def _mapped(key: str, path: str) -> Array:
+    file = Path(path).expanduser()
     try:
-        stored = np.load(Path(path).expanduser(), mmap_mode="r", allow_pickle=False)
+        if file.is_file() and not zipfile.is_zipfile(file):
+            with file.open("rb") as opened:
+                np.lib.format.read_magic(opened)  # np.load takes any other file for a pickle
+        stored = np.load(file, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError) as error:
         raise ConfigError(key, f"a .npy file of vectors: {one_line(error)}", path) from error
     kinds = (np.float16, np.float32, np.float64)
@@ -106,7 +111,7 @@ def _mapped(key: str, path: str) -> Array:
 
 def _lines(path: str) -> list[str]:
     try:
-        return Path(path).expanduser().read_text("utf-8").splitlines()
+        return Path(path).expanduser().read_text("utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError("encoder.names", f"a text file: {one_line(error)}", path) from error
 

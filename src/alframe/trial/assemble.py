@@ -37,12 +37,14 @@ class Trial:
 
     Attributes:
         member_N: bool, the samples of the data set that take part.
+        banks: what the learner reads, of the samples and of the test set or None.
         n_label_issues: hand labels to list in suspects.csv.
     """
 
     dataset: ImageDataset
     member_N: Tensor
     components: Components
+    banks: tuple[Bank, Bank | None]
     plan: LoopPlan
     compute_plan: ComputePlan
     n_label_issues: int
@@ -96,6 +98,7 @@ def assemble(
         dataset=dataset,
         member_N=member_N,
         components=components,
+        banks=banks,
         plan=replace(settings.plan, num_check=checker.num if checks and checker else 0),
         compute_plan=compute_plan,
         n_label_issues=settings.n_label_issues,

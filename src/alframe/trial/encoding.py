@@ -101,6 +101,17 @@ def _bank(
     return VectorBank(vectors, len(images_N), encoder.n_features, device)
 
 
+def encode_now(*banks: Bank | None) -> None:
+    """Make the vectors of banks that would make them when they are first read.
+
+    Raises:
+        UnreadableImages: some files cannot be read.
+    """
+    for bank in banks:
+        if isinstance(bank, VectorBank):
+            bank.fill()
+
+
 def standard_vectors(bank: Bank, member_N: Tensor) -> Callable[[Tensor], Tensor]:
     """Return a function that maps n int64 indices to their standardised vectors, (n, D) float32, CPU.
 

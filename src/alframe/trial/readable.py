@@ -44,6 +44,8 @@ def readable(
     found = {**known_unreadable(directory / STATE), **(left_out or {})}
     known = {path: reason for path, reason in found.items() if path in paths}
     if known:
+        if len(known) > len(paths) - 2:
+            raise UnreadableImages(known, len(paths))
         warnings.warn(f"data: {unreadable_line(known, len(paths))}", DataWarning, stacklevel=2)
         dataset = without_files(dataset, known)
     if decode and (at_once or _n_bytes(dataset) <= SMALL_BYTES):

@@ -29,7 +29,7 @@ from alframe.trial.checks import warn_of_certificate, warn_of_oracle_errors, war
 from alframe.trial.compute_plan import check_memory
 from alframe.trial.data import TrialData, data_of_trial, open_store
 from alframe.trial.directory import occupied
-from alframe.trial.encoding import check_encoder
+from alframe.trial.encoding import check_encoder, encode_now
 from alframe.trial.instantiate import check_targets, is_simulated
 from alframe.trial.learner_choice import chosen_keys, chosen_nodes, with_chosen_learner
 from alframe.trial.python_call import plain_torch
@@ -151,6 +151,8 @@ def _run(request: _Request, leaves_nothing: Callable[[], bool], left_out: Mappin
         keys = chosen_keys(config, data, state)
         settings = with_learner(settings, with_choices(config, keys))
         trial = _assembled(request, settings, data, store)
+        if store is None and state is None:
+            encode_now(*trial.banks)  # a simulation has no label yet that an unreadable file could disturb
         if trial.dataset.files_N is not None:
             replace_file(request.directory / FILES, file_lines(trial.dataset.files_N))
         by_data = {"recipe": keys, **chosen_nodes(request.config, config)}

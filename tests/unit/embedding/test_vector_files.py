@@ -51,6 +51,13 @@ def test_a_missing_file_is_told() -> None:
         given_vectors(path="nowhere.npy", test_path=None, names=None)
 
 
+@pytest.mark.parametrize(("content", "why"), [(b"", "got 0"), (b"0.5,0.25\n", "magic string is not correct")])
+def test_a_file_of_another_kind_is_told_as_such(content: bytes, why: str, tmp_path: Path) -> None:
+    (tmp_path / "emb.npy").write_bytes(content)
+    with pytest.raises(ConfigError, match=f"encoder.path: expected a .npy file of vectors: .*{why}"):
+        given_vectors(path=str(tmp_path / "emb.npy"), test_path=None, names=None)
+
+
 def test_vectors_of_another_data_set_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"expected 7 vectors, one for each image, got '6'"):
         given(tmp_path).vectors(7, is_test=False)
@@ -60,7 +67,7 @@ def test_vectors_of_another_data_set_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"expected 3 features, as in encoder.path, got 2"):
         given(tmp_path, test_path="test.npy")
     files = [f"{n}.png" for n in range(6)]
-    (tmp_path / "names.txt").write_text("\n".join([files[1], files[0], *files[2:]]))
+    (tmp_path / "names.txt").write_text("\ufeff" + "\n".join([files[1], files[0], *files[2:]]))
     with pytest.raises(ConfigError, match=r"encoder.names: expected 0.png in line 1, got '1.png'"):
         given(tmp_path, names="names.txt").vectors(6, is_test=False, files_N=files)
 
