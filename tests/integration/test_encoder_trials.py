@@ -149,6 +149,13 @@ def test_a_learner_of_one_s_own_choice_learns_from_pixels():
         assert chosen(*overrides).encoder is None
 
 
+def test_a_network_beside_a_head_is_refused():
+    with pytest.raises(
+        ConfigError, match=r"network: expected none, since a head .*got 'alframe.learner.LeNet5'"
+    ):
+        chosen("encoder=efficientnet_lite0", "learner=head", "network=lenet5")
+
+
 def test_without_an_encoder_photographs_are_learned_from_pixels_and_a_line_says_so(monkeypatch):
     def missing(*arguments: object, **settings: object) -> None:
         raise ConfigError("encoder", "a package")

@@ -56,6 +56,13 @@ def choose_learner(config: Mapping[str, Any], dataset: ImageDataset) -> LearnerC
     if wanted is not None and is_default:
         learner = _composed("learner=head")["learner"]
     check_fit(wanted, learner)
+    if wanted is not None and _own_settings(config["network"]) != _own_settings(_composed()["network"]):
+        raise ConfigError(
+            "network",
+            "none, since a head is a network of its own",
+            config["network"]["_target_"],
+            "Leave it out. learner.network._target_ names another network of the head.",
+        )
     return LearnerChoice(encoder=wanted, learner=learner)
 
 
