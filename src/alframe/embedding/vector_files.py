@@ -66,7 +66,7 @@ class GivenVectors:
         if len(stored) != n:
             hint = "The vectors are of another data set, or of a part of it."
             raise ConfigError(key, f"{count(n)} vectors, one for each image", count(len(stored)), hint)
-        if files_N is not None and self.names_N is not None and not is_test:
+        if self.names_N is not None and not is_test:
             _compare(self.names_N, files_N)
         return Vectors(stored, named=lambda row: files_N[row] if files_N else f"{key}, row {row}")
 
@@ -116,8 +116,10 @@ def _lines(path: str) -> list[str]:
         raise ConfigError("encoder.names", f"a text file: {one_line(error)}", path) from error
 
 
-def _compare(names_N: Sequence[str], files_N: Sequence[str]) -> None:
+def _compare(names_N: Sequence[str], files_N: Sequence[str] | None) -> None:
     """Raise `ConfigError` for the first row whose file is not that of the data set."""
+    if files_N is None:
+        raise ConfigError("encoder.names", "null, since the images of this data set have no names", "a file")
     if len(names_N) != len(files_N):
         raise ConfigError("encoder.names", f"{count(len(files_N))} lines", count(len(names_N)))
     for row, (name, file) in enumerate(zip(names_N, files_N, strict=True)):

@@ -70,6 +70,8 @@ def test_vectors_of_another_data_set_are_refused(tmp_path: Path) -> None:
     (tmp_path / "names.txt").write_text("\ufeff" + "\n".join([files[1], files[0], *files[2:]]))
     with pytest.raises(ConfigError, match=r"encoder.names: expected 0.png in line 1, got '1.png'"):
         given(tmp_path, names="names.txt").vectors(6, is_test=False, files_N=files)
+    with pytest.raises(ConfigError, match=r"encoder.names: expected null, since the images .* have no names"):
+        given(tmp_path, names="names.txt").vectors(6, is_test=False)
 
 
 def test_a_value_that_is_not_finite_names_its_image(tmp_path: Path) -> None:
