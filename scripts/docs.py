@@ -56,9 +56,7 @@ def main() -> int:
     if options.serve:
         return subprocess.call([*mkdocs, "serve"], cwd=ROOT, env=environment)
     site = options.out.resolve()
-    code = subprocess.call(
-        [*mkdocs, "build", "--strict", "--quiet", "--site-dir", str(site)], cwd=ROOT, env=environment
-    )
+    code = subprocess.call([*mkdocs, "build", "--strict", "--site-dir", str(site)], cwd=ROOT, env=environment)
     if code:
         return code
     if elsewhere := fetched_from_elsewhere(site):

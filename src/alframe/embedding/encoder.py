@@ -24,7 +24,8 @@ class Preprocessing:
         size: (height, width) of the input in pixels.
         crop_share: in (0, 1]. The image is scaled so that its shorter side is size / crop_share, and the
             middle is cut out. Source: timm's crop_pct.
-        keep_shape: True as above; False scales both sides to `size`, so that nothing is cut off.
+        keep_shape: True as above; False scales both sides to size / crop_share without
+            keeping their ratio, so that only the border is cut off.
         interpolation: of the scaling, with antialiasing.
         mean, std: of each of the three channels, in units of pixels from 0 to 1; the input is
             (pixel / 255 - mean) / std.
