@@ -1,35 +1,34 @@
 """DIRECT: questions around the place that best separates each class from the others.
 
-Axes: M the samples of a graph, P the pool, which comes first among them, C the classes, Q the queried.
+Axes: M the samples of a graph, P the pool, which comes first among them, C the classes, O the places of a row
+without a label.
 
 Source: Nuggehalli, Zhang, Jain & Nowak, Improved algorithm for deep active learning under imbalance via
-optimal separation, ICML 2025 (arXiv 2312.09196), algorithms 1 and 2, and the authors' code (LabelBench). The
-number of people who answer in parallel is a parameter there. Here all answers come together, as with as many
-people as questions: the interval is then not narrowed within a question.
+optimal separation, ICML 2025 (arXiv 2312.09196), algorithms 1 and 2, and the authors' code (LabelBench).
+There the answers come one after another, or a few at a time. Here all answers come together. Until then, an
+asked sample counts as of its predicted class.
 """
 
-from collections.abc import Callable
+import math
 from dataclasses import dataclass, field
-from functools import partial
 
 import torch
 from torch import Tensor
 
 from alframe.core.records import Labelled, PoolScores
 from alframe.core.selection import lowest
-from alframe.query.class_graphs import ClassGraphs, class_graphs
+from alframe.query.class_graphs import class_graphs
+from alframe.query.clustering import one_thread
 from alframe.query.pool_ranking import Subset
-
-Choose = Callable[[Tensor, Tensor, int], Tensor]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Direct(Subset):
     """Asks samples where a class ends in its row of samples. For classes of unequal size, and wrong labels.
 
-    Half of a question is drawn, for each class, from the interval that the class must end in if its labels
-    are to be trusted. The other half is nearest to the place that separates most labels of the class from
-    most others. If a half cannot be divided by the classes, those with the fewest labels get one more.
+    Half of a question narrows, for each class, the interval that the class ends in, one sample after another.
+    The other half is nearest to the end that agrees with most labels. If a half cannot be divided by the
+    classes, those with the fewest labels get one more.
 
     Attributes:
         max_candidates: at least 1, the size of the random part of the pool that is looked at; None takes all.
@@ -39,75 +38,119 @@ class Direct(Subset):
 
     needs: frozenset[str] = field(default=frozenset({"log_probs", "labelled_log_probs"}), init=False)
 
+    @one_thread()
     def select(self, scores: PoolScores, labelled: Labelled, n: int, generator: torch.Generator) -> Tensor:
         """Return (min(n, P),) int64, the data-set indices to ask."""
         graphs, n = class_graphs(scores, labelled), min(n, len(scores))
-        open_M = graphs.label_M < 0
-        drawn = _of_each_class(graphs, open_M, n // 2, partial(drawn_from_interval, generator=generator))
-        near = _of_each_class(graphs, open_M, n - len(drawn), nearest_to_end)
-        return scores.index_P[torch.cat([drawn, near])]
+        n_classes, label_M = graphs.log_probs_MC.shape[1], graphs.label_M.clone()
+        answer_M = torch.cat([scores.predicted_P, label_M[len(scores) :]])
+        rarest_first = (
+            torch.bincount(label_M[label_M >= 0], minlength=n_classes).argsort(stable=True).tolist()
+        )
+        asked = [torch.empty(0, dtype=torch.int64)]
+        for narrows in (True, False):
+            n_half = n // 2 if narrows else n - sum(map(len, asked))
+            for turn, k in enumerate(rarest_first[:n_half]):
+                n_of_class = (n_half + n_classes - 1 - turn) // n_classes
+                order_M = graphs.order(k)
+                sign_M = _signs(label_M[order_M], k)
+                if narrows:
+                    answers_M = _signs(answer_M[order_M], k)
+                    places = narrowing(sign_M, answers_M, n_of_class, generator)
+                else:
+                    places = nearest_to_end(sign_M, n_of_class)
+                asked.append(order_M[places])
+                label_M[asked[-1]] = answer_M[asked[-1]]
+        return scores.index_P[torch.cat(asked)]
 
 
-def _of_each_class(graphs: ClassGraphs, open_M: Tensor, n: int, choose: Choose) -> Tensor:
-    """Return the positions of up to n samples, an equal number for each class; they are no longer open."""
-    chosen = [torch.empty(0, dtype=torch.int64)]
-    n_classes = graphs.log_probs_MC.shape[1]
-    n_labels_C = torch.bincount(graphs.label_M[graphs.label_M >= 0], minlength=n_classes)
-    for turn, k in enumerate(n_labels_C.argsort(stable=True)[:n].tolist()):
-        order_M = graphs.order(k)
-        label_M = graphs.label_M[order_M]
-        sign_M = torch.where(label_M < 0, 0, torch.where(label_M == k, 1, -1))
-        n_of_class = (n + n_classes - 1 - turn) // n_classes
-        chosen.append(order_M[choose(sign_M, open_M[order_M], n_of_class)])
-        open_M[chosen[-1]] = False
-    return torch.cat(chosen)
+def _signs(label_M: Tensor, k: int) -> Tensor:
+    """Return (M,) int64: 1 for a label of class k, -1 for another label, 0 without a label."""
+    return torch.where(label_M < 0, 0, torch.where(label_M == k, 1, -1))
 
 
-def drawn_from_interval(sign_M: Tensor, open_M: Tensor, n: int, generator: torch.Generator) -> Tensor:
-    """Return up to n random open places of the interval in which the class ends.
+def narrowing(sign_M: Tensor, answer_M: Tensor, n: int, generator: torch.Generator) -> Tensor:
+    """Return up to n places without a label, in the order of the choice: fewer if the interval has fewer.
+
+    Each is a random one of the interval in which the class ends. After each, the interval is narrowed by the
+    same factor at most, so that one place could be left after the last.
+
+    Args:
+        sign_M: (M,) int64, the row: 1 for a label of the class, -1 for another label, 0 without a label.
+        answer_M: (M,) int64, what a place counts as once it is asked.
+    """
+    sign_M, left_O = sign_M.clone(), interval(sign_M)
+    factor, chosen = len(left_O) ** (1 / max(n, 1)), []
+    while len(chosen) < n and len(left_O):
+        chosen.append(left_O[torch.randint(len(left_O), (), generator=generator)])
+        sign_M[chosen[-1]] = answer_M[chosen[-1]]
+        left_O = left_O[left_O != chosen[-1]]
+        left_O = likeliest_part(sign_M, left_O, math.ceil(len(left_O) / factor))
+    return torch.stack(chosen) if chosen else left_O
+
+
+def interval(sign_M: Tensor) -> Tensor:
+    """Return (O,) int64, the places without a label in the interval in which the class ends.
 
     The interval is from the last label of the class before all other labels to the first other label after
     all those of the class; without such a label, from the first place or to the last.
 
-    Args:
-        sign_M: (M,) int64, the row: 1 for a label of the class, -1 for another label, 0 without a label.
-        open_M: (M,) bool, True for places that can be chosen.
+    >>> interval(torch.tensor([0, 1, 0, -1, 0, 1, 0, -1, 0])).tolist()
+    [2, 4, 6]
     """
     of_class, others = (sign_M == 1).nonzero().flatten(), (sign_M == -1).nonzero().flatten()
     before = of_class[of_class < others[0]] if len(others) else of_class
     after = others[others > of_class[-1]] if len(of_class) else others
-    inside_M = open_M.clone()
-    inside_M[: before[-1] if len(before) else 0] = False
-    inside_M[after[0] if len(after) else len(sign_M) :] = False
-    inside = inside_M.nonzero().flatten()
-    return inside[torch.randperm(len(inside), generator=generator)[:n]]
+    first, end = int(before[-1]) if len(before) else 0, int(after[0]) if len(after) else len(sign_M)
+    return first + (sign_M[first:end] == 0).nonzero().flatten()
 
 
-def nearest_to_end(sign_M: Tensor, open_M: Tensor, n: int) -> Tensor:
-    """Return the n open places nearest to the place where the class ends, in turns before and after it.
+def likeliest_part(sign_M: Tensor, left_O: Tensor, n: int) -> Tensor:
+    """Return at least n neighbours among the places that are left, without the less likely ends of the class.
+
+    The first or the last place is dropped, whichever agrees with fewer labels as an end of the class, until n
+    are left or both agree with as many as any. In the authors' code, one of the two is then drawn.
 
     Args:
-        sign_M, open_M: as in `drawn_from_interval`.
+        sign_M: as in `narrowing`. left_O: (O,) int64, ascending, without a label. n: at most O.
 
-    >>> sign = torch.tensor([1, 0, 0, 0, 0, -1])
-    >>> nearest_to_end(sign, sign == 0, 3).tolist()
+    >>> likeliest_part(torch.tensor([1, 0, 1, 0, 0, -1, 0, -1]), torch.tensor([1, 3, 4, 6]), 1).tolist()
+    [3, 4]
+    """
+    agree_O = agreement(sign_M)[left_O].tolist()
+    first, last, best = 0, len(agree_O) - 1, max(agree_O, default=0)
+    while last - first + 1 > n and min(agree_O[first], agree_O[last]) < best:
+        worse = agree_O[first] <= agree_O[last]
+        first, last = (first + 1, last) if worse else (first, last - 1)
+    return left_O[first : last + 1]
+
+
+def nearest_to_end(sign_M: Tensor, n: int) -> Tensor:
+    """Return the n places without a label nearest to the end of the class, in turns before and after it.
+
+    Of several equally good ends, the middle one is taken; in the authors' code it is the first.
+
+    >>> nearest_to_end(torch.tensor([1, 0, 0, 0, 0, -1]), 3).tolist()
     [2, 3, 1]
     """
-    end, places = best_end(sign_M), open_M.nonzero().flatten()
+    end, places = middle_of_best(agreement(sign_M)), (sign_M == 0).nonzero().flatten()
     turn = torch.where(places < end, 2 * (end - 1 - places), 2 * (places - end) + 1)
     return places[lowest(turn, n)]
 
 
-def best_end(sign_M: Tensor) -> int:
-    """Return how many places come before the end of the class that agrees with most labels.
+def agreement(sign_M: Tensor) -> Tensor:
+    """Return (M + 1,) int64, how many labels agree with an end after 0 to M places, up to a constant.
 
-    A label agrees if it is of the class and before the end, or if it is another one and after the end. In
-    the authors' code, the first of several such ends is taken. Here it is the middle one, because the labels
-    of a question come too late to narrow them.
+    A label agrees if it is of the class and before the end, or if it is another one and after the end.
+    """
+    return torch.cat([sign_M.new_zeros(1), sign_M.cumsum(0)])
 
-    >>> best_end(torch.tensor([1, -1, 1, 1, 0, 0, -1]))
+
+def middle_of_best(value: Tensor) -> int:
+    """Return the position of the largest value, of several the middle one.
+
+    >>> middle_of_best(torch.tensor([0, 1, 0, 1, 2, 2, 2, 1]))
     5
     """
-    agree = torch.cat([sign_M.new_zeros(1), sign_M.cumsum(0)])  # up to a constant
-    best = (agree == agree.max()).nonzero().flatten()
+    best = (value == value.max()).nonzero().flatten()
     return int(best[len(best) // 2])

@@ -5,11 +5,9 @@ answer, R the ends of runs of samples without one.
 
 Source: Zhang, Katz-Samuels & Nowak, GALAXY: graph-based active learning at the extreme, ICML 2022, algorithm
 2, and the authors' code (LabelBench). There the answer to each question is known before the next one is
-chosen. Here all answers come together. Until then, an asked sample has an answer that is drawn from the
-classifier's probabilities.
+chosen. Here all answers come together. Until then, an asked sample counts as of its predicted class.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import torch
@@ -19,8 +17,6 @@ from alframe.core.records import Labelled, PoolScores
 from alframe.query.class_graphs import ClassGraphs, class_graphs
 from alframe.query.clustering import one_thread
 from alframe.query.pool_ranking import Subset
-
-Answer = Callable[[int], int]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,25 +35,23 @@ class Galaxy(Subset):
 
     needs: frozenset[str] = field(default=frozenset({"log_probs", "labelled_log_probs"}), init=False)
 
+    @one_thread()
     def select(self, scores: PoolScores, labelled: Labelled, n: int, generator: torch.Generator) -> Tensor:
         """Return (min(n, P),) int64, the data-set indices to ask, in the order of the choice."""
         graphs = class_graphs(scores, labelled)
         n = min(n, len(scores))
         class_Q = torch.randint(max(1, graphs.log_probs_MC.shape[1]), (n,), generator=generator)
-
-        def drawn(position: int) -> int:
-            return int(torch.multinomial(graphs.log_probs_MC[position].exp(), 1, generator=generator))
-
-        return scores.index_P[bisections(graphs, class_Q.tolist(), drawn, generator)]
+        return scores.index_P[bisections(graphs, class_Q.tolist(), scores.predicted_P, generator)]
 
 
-@one_thread()
-def bisections(graphs: ClassGraphs, classes: list[int], answer: Answer, generator: torch.Generator) -> Tensor:
+def bisections(
+    graphs: ClassGraphs, classes: list[int], answer_P: Tensor, generator: torch.Generator
+) -> Tensor:
     """Return (len(classes),) int64 positions, in the order of the choice.
 
     Args:
         graphs: the rows of the classes. classes: the class whose row is looked at, for each question.
-        answer: returns the class that a position counts as once it is asked.
+        answer_P: (P,) int64, the class that a sample counts as once it is asked.
         generator: draws a sample where no bisection is possible.
     """
     place_of = {k: _places(graphs.order(k)) for k in set(classes)}
@@ -73,7 +67,7 @@ def bisections(graphs: ClassGraphs, classes: list[int], answer: Answer, generato
         else:
             position = int(order_M[place])
         known_A[n_known], n_known = position, n_known + 1
-        label_M[position] = answer(position)
+        label_M[position] = answer_P[position]
     return known_A[len(known_A) - len(classes) :]
 
 

@@ -9,7 +9,14 @@ import torch
 from alframe.core.records import Labelled, PoolScores
 from alframe.query import Direct, Galaxy
 from alframe.query.class_graphs import ClassGraphs, class_graphs
-from alframe.query.direct import best_end, drawn_from_interval, nearest_to_end
+from alframe.query.direct import (
+    agreement,
+    interval,
+    likeliest_part,
+    middle_of_best,
+    narrowing,
+    nearest_to_end,
+)
 from alframe.query.galaxy import bisections, next_place
 from tests.support.pool_scores import generator, normal, pool
 
@@ -119,7 +126,7 @@ def test_answers_known_at_once_bisect_to_the_end_of_the_class() -> None:
     log_probs = torch.stack([logits, torch.zeros(n)], dim=1).log_softmax(1)
     graphs = ClassGraphs(log_probs_MC=log_probs, label_M=torch.full((n,), -1))
     graphs.label_M[0], graphs.label_M[-1] = 0, 1
-    asked = bisections(graphs, [0] * 14, lambda position: int(position > 700), generator()).tolist()
+    asked = bisections(graphs, [0] * 14, (torch.arange(n) > 700).long(), generator()).tolist()
     assert asked[:10] == [512, 768, 640, 704, 672, 688, 696, 700, 702, 701]
     assert asked[10:] == [699, 698, 703, 697]
 
@@ -147,20 +154,19 @@ def test_galaxy_asks_at_random_if_a_class_has_no_label() -> None:
     assert len(asked) > 5
 
 
-def test_the_end_of_a_class_agrees_with_most_labels() -> None:
-    for row, end in (
-        ("kkoo", 2),
-        ("kokkoo", 4),
-        ("k....o", 3),
-        ("....", 2),
-        ("o..k", 4),
-        ("kk", 2),
-        ("oo", 0),
-    ):
-        sign = torch.tensor([{"k": 1, "o": -1, ".": 0}[mark] for mark in row])
-        before_and_after = [int((sign[:s] == 1).sum() + (sign[s:] == -1).sum()) for s in range(len(row) + 1)]
-        best = [s for s, agree in enumerate(before_and_after) if agree == max(before_and_after)]
-        assert best_end(sign) == best[len(best) // 2] == end
+def signs(row: str) -> torch.Tensor:
+    return torch.tensor([{"k": 1, "o": -1, ".": 0}[mark] for mark in row])
+
+
+@pytest.mark.parametrize(
+    ("row", "end"),
+    [("kkoo", 2), ("kokkoo", 4), ("k....o", 3), ("....", 2), ("o..k", 4), ("kk", 2), ("oo", 0)],
+)
+def test_the_end_of_a_class_agrees_with_most_labels(row: str, end: int) -> None:
+    sign_M = signs(row)
+    agrees = [int((sign_M[:s] == 1).sum() + (sign_M[s:] == -1).sum()) for s in range(len(row) + 1)]
+    best = [s for s, agree in enumerate(agrees) if agree == max(agrees)]
+    assert middle_of_best(agreement(sign_M)) == best[len(best) // 2] == end
 
 
 @pytest.mark.parametrize(
@@ -172,23 +178,45 @@ def test_the_end_of_a_class_agrees_with_most_labels() -> None:
         ("..o.o..", [0, 1]),
         (".o.k..", [0, 2, 4, 5]),
         ("....", [0, 1, 2, 3]),
+        ("ko", []),
     ],
 )
 def test_the_interval_in_which_a_class_ends(row: str, inside: list[int]) -> None:
-    sign = torch.tensor([{"k": 1, "o": -1, ".": 0}[mark] for mark in row])
-    assert sorted(drawn_from_interval(sign, sign == 0, 99, generator()).tolist()) == inside
-    few = drawn_from_interval(sign, sign == 0, 1, generator()).tolist()
-    assert len(few) == 1
-    assert few[0] in inside
+    assert interval(signs(row)).tolist() == inside
+    asked = narrowing(signs(row), signs("o" * len(row)), 1, generator()).tolist()
+    assert set(asked) <= set(inside)
+    assert len(asked) == min(1, len(inside))
+
+
+def test_less_likely_ends_are_dropped_until_both_ends_of_the_part_are_best() -> None:
+    draw = random.Random(1)
+    for _ in range(200):
+        row = "".join(draw.choice("ko...") for _ in range(draw.randint(1, 15)))
+        left = [place for place, mark in enumerate(row) if mark == "."]
+        n = draw.randint(0, len(left))
+        agree = {place: row[:place].count("k") + row[place:].count("o") for place in left}
+        part = list(left)
+        while len(part) > n and {agree[part[0]], agree[part[-1]]} != {max(agree.values())}:
+            part.remove(min((part[0], part[-1]), key=lambda place: agree[place]))
+        kept = likeliest_part(signs(row), torch.tensor(left, dtype=torch.int64), n).tolist()
+        assert kept == part
+        assert not part or max(agree[place] for place in part) == max(agree.values())
+
+
+def test_true_answers_narrow_the_interval_to_the_end_of_the_class() -> None:
+    n, end = 1000, 640
+    answer_M = torch.where(torch.arange(n) < end, 1, -1)
+    sign_M = torch.zeros(n, dtype=torch.int64)
+    sign_M[0], sign_M[-1] = 1, -1
+    for seed in range(5):
+        asked = narrowing(sign_M, answer_M, 20, generator(seed))
+        assert len(asked.unique()) == 20
+        assert (asked[-5:] - end).abs().max() < 40
 
 
 def test_the_nearest_places_in_turns() -> None:
-    sign = torch.tensor([1, 0, 0, 0, 0, 0, -1])
-    open_M = sign == 0
-    assert best_end(sign) == 4
-    assert nearest_to_end(sign, open_M, 9).tolist() == [3, 4, 2, 5, 1]
-    open_M[3] = False
-    assert nearest_to_end(sign, open_M, 2).tolist() == [4, 2]
+    assert nearest_to_end(signs("k.....o"), 9).tolist() == [3, 4, 2, 5, 1]
+    assert nearest_to_end(signs("k..k..o"), 2).tolist() == [4, 5]
 
 
 def test_direct_divides_a_question_by_the_classes_the_rarest_first() -> None:
@@ -213,4 +241,4 @@ def test_direct_asks_the_rarest_classes_if_there_are_more_classes_than_questions
     asked = strategy.select(scored(log_probs_PC), labels, 1, generator()) - 10
     order_M = graphs.order(4)  # without a label
     sign = torch.where(graphs.label_M[order_M] < 0, 0, -1)
-    assert asked.tolist() == order_M[nearest_to_end(sign, sign == 0, 1)].tolist()
+    assert asked.tolist() == order_M[nearest_to_end(sign, 1)].tolist()
