@@ -90,14 +90,8 @@ def unit_scale(x_PD: Tensor) -> Tensor:
 
 
 def unit_rows(x_PD: Tensor) -> Tensor:
-    """Return (P, D) float32, the rows divided by their norms; rows of zeros stay.
-
-    >>> unit_rows(torch.tensor([[3e30, 4e30], [0.0, 0.0]])).mul(10).round().tolist()
-    [[6.0, 8.0], [0.0, 0.0]]
-    """
-    # By the largest value first, so that squares neither overflow nor vanish in float32.
-    unit_PD = x_PD / x_PD.abs().amax(dim=1, keepdim=True).clamp_min(torch.finfo(torch.float32).tiny)
-    return torch.nn.functional.normalize(unit_PD.float())
+    """Return (P, D) float32, `directions` without a copy of all samples in float64."""
+    return torch.cat([directions(part).float() for part in x_PD.split(4096)])
 
 
 def blocks(n_rows: int, n_columns: int) -> Iterator[slice]:

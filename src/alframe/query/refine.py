@@ -4,10 +4,8 @@ Axes: P the pool, R the samples that the filter keeps, Q the queried.
 
 Source: Huseljic, Herde, Rauch, Hahn & Sick, Cleaning the pool: progressive filtering of unlabeled pools in
 deep active learning, CVPR 2026 (arXiv 2511.22344), and the authors' code (dal-toolbox). In each round of the
-filter, each strategy asks several questions, each to another random part of the pool. The pool of the next
-round is the union of these questions. A strategy for coverage asks the last question. The defaults here are
-smaller than the authors' settings: nine strategies with 11 questions each, over five rounds, for questions of
-10 to 1,000 samples.
+filter, each strategy asks several questions, each of another random part of the pool. The pool of the next
+round is the union of these questions. A strategy for coverage asks the last question.
 """
 
 from collections.abc import Sequence
