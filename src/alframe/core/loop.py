@@ -91,6 +91,7 @@ def label_dataset(
         log.validation_errors = error_by_share(validation)
         # 4. and 5. Auto-label the most confident, hand label the least confident.
         state = RoundState(ledger=ledger, scores=pool, validation=validation)
+        del ledger, pool, validation  # each step replaces a part of the state, which may be large
         for pick in picks(components, plan):
             if pick == "auto":
                 state, log.accepted = auto_label(components, plan, state, round)

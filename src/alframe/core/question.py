@@ -29,16 +29,17 @@ def ask(components: Components, plan: LoopPlan, state: RoundState, round: int, l
     if query is None or len(scores) == 0:
         return state
     query = _in_force(query, ledger)
-    rest, judged = spot_checks.split(components, state)
+    asking, rest_P, judged_J = spot_checks.split(components, state)
+    n_rest = int(rest_P.sum())
     count = plan.question.first_count if round == 1 else plan.question.count
-    wanted = max(1, count(ledger.n_samples, len(rest.scores), ledger.n_answers))
-    n_checks = spot_checks.n_spot_checks(components, wanted, len(judged), len(rest.scores))
-    wanted = min(wanted - n_checks, len(rest.scores)) + n_checks
+    wanted = max(1, count(ledger.n_samples, n_rest, ledger.n_answers))
+    n_checks = spot_checks.n_spot_checks(components, wanted, len(judged_J), n_rest)
+    wanted = min(wanted - n_checks, n_rest) + n_checks
     n = plan.affordable(wanted, ledger, plan.kept_for_check(ledger))
     if n == 0:
         return state
-    checks_Q = spot_checks.draw(plan, judged, min(n, n_checks), round)
-    rest = replace(rest, scores=rest.scores.without(checks_Q))
+    checks_Q = spot_checks.draw(plan, judged_J, min(n, n_checks), round)
+    rest = replace(asking, scores=scores.at(rest_P & ~among(scores.index_P, checks_Q)))
 
     def select() -> Tensor:
         n_selected = min(n - len(checks_Q), len(rest.scores))
@@ -51,7 +52,7 @@ def ask(components: Components, plan: LoopPlan, state: RoundState, round: int, l
     selected_Q = index_Q[among(index_Q, rest.scores.index_P)]
     asked_V = _thinned(query, rest, selected_Q, derive_generator(plan.seed, round, "validation"))
     ledger = hand_label(components, ledger, index_Q, Source.QUERY, round)
-    spot_checks.learn(components, judged, checks_Q[among(checks_Q, index_Q)], ledger)
+    spot_checks.learn(components, scores, checks_Q[among(checks_Q, index_Q)], ledger)
     return replace(state, ledger=ledger, scores=scores.without(index_Q), asked_V=asked_V)
 
 

@@ -104,6 +104,8 @@ class PoolScores:
 
     def at(self, chosen: Tensor | slice) -> Self:
         """Return these scores for some of the samples, by a (P,) bool mask, int64 positions or a slice."""
+        if isinstance(chosen, Tensor) and chosen.dtype == torch.bool and bool(chosen.all()):
+            return self
         # By vars, since a field that is None is not read.
         kept: dict[str, Any] = {
             name: value[chosen] if isinstance(value, Tensor) else value for name, value in vars(self).items()

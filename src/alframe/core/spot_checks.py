@@ -25,33 +25,40 @@ def picks(components: Components, plan: LoopPlan) -> tuple[str, str]:
     return ("hand", "auto") if hand_first else ("auto", "hand")
 
 
-def split(components: Components, state: RoundState) -> tuple[RoundState, PoolScores]:
-    """Return the state with the samples that the strategy may choose, and the scores that spot checks judge.
+def split(components: Components, state: RoundState) -> tuple[RoundState, Tensor, Tensor]:
+    """Return the state, (P,) bool for what the strategy may choose, and judged_J, int64, for spot checks.
 
-    Both are without copies of images that have an answer or are already among them.
+    Both are without copies of images that have an answer or are already among them. They are no scores, since
+    each part of a pool of millions would be a further copy of most of it.
     """
     policy, scores = components.auto_label, state.scores
-    judged = scores.at(slice(0, 0))
+    rest_P, judged_J = torch.ones(len(scores), dtype=torch.bool), scores.index_P[:0]
     if isinstance(policy, SpotChecks):
-        judged = without_copies(components, state.ledger, scores.at(policy.judged(scores)))
+        judged_J = scores.index_P[without_copies(components, state.ledger, scores, policy.judged(scores))]
         inside_V = state.inside_V if state.validation is None else policy.trusted(state.validation.scores)
-        state = replace(state, scores=scores.at(~policy.trusted(scores)), inside_V=inside_V)
-    return replace(state, scores=without_copies(components, state.ledger, state.scores)), judged
+        state, rest_P = replace(state, inside_V=inside_V), ~policy.trusted(scores)
+    return state, without_copies(components, state.ledger, scores, rest_P), judged_J
 
 
-def without_copies(components: Components, ledger: LabelLedger, scores: PoolScores) -> PoolScores:
-    """Return one score per group of equal images, without groups that have an answer.
+def without_copies(
+    components: Components, ledger: LabelLedger, scores: PoolScores, chosen_P: Tensor
+) -> Tensor:
+    """Return (P,) bool, one of the chosen samples per group of equal images, without groups with an answer.
 
-    If no image is left, return all scores.
+    If no image is left, return all that were chosen.
     """
-    first_N = components.copies() if components.copies is not None and len(scores) else None
+    some = components.copies is not None and bool(chosen_P.any())
+    first_N = components.copies() if components.copies is not None and some else None
     if first_N is None:
-        return scores
+        return chosen_P
     answered_N = torch.zeros(len(first_N), dtype=torch.bool)
     answered_N[first_N[torch.cat([ledger.index_hand, ledger.index_set_aside])]] = True
-    group_P = first_N[scores.index_P]
-    new_P = ~answered_N[group_P] & (rank_within(group_P) == 0)
-    return scores.at(new_P) if bool(new_P.any()) else scores
+    position_C = chosen_P.nonzero().flatten()
+    group_C = first_N[scores.index_P[position_C]]
+    new_C = ~answered_N[group_C] & (rank_within(group_C) == 0)
+    if not bool(new_C.any()):
+        return chosen_P
+    return torch.zeros_like(chosen_P).index_fill_(0, position_C[new_C], True)
 
 
 def n_spot_checks(components: Components, n: int, n_judged: int, n_rest: int) -> int:
@@ -64,14 +71,14 @@ def n_spot_checks(components: Components, n: int, n_judged: int, n_rest: int) ->
     return min(n, policy.n_checks(n, n_judged, n_rest)) if isinstance(policy, SpotChecks) else 0
 
 
-def draw(plan: LoopPlan, judged: PoolScores, n: int, round: int) -> Tensor:
-    """Return (n,) int64, random data-set indices of the judged samples; the same in each process."""
+def draw(plan: LoopPlan, judged_J: Tensor, n: int, round: int) -> Tensor:
+    """Return (n,) int64, random ones of the judged data-set indices; the same in each process."""
     generator = derive_generator(plan.seed, round, "spot checks")
-    return judged.index_P[torch.randperm(len(judged), generator=generator)[:n]]
+    return judged_J[torch.randperm(len(judged_J), generator=generator)[:n]]
 
 
-def learn(components: Components, judged: PoolScores, checks_Q: Tensor, ledger: LabelLedger) -> None:
-    """Give the policy the answers to the spot checks."""
+def learn(components: Components, scores: PoolScores, checks_Q: Tensor, ledger: LabelLedger) -> None:
+    """Give the policy the answers to the spot checks, with their scores from before the question."""
     if isinstance(components.auto_label, SpotChecks):
-        checks = judged.at(among(judged.index_P, checks_Q))
+        checks = scores.at(among(scores.index_P, checks_Q))
         components.auto_label.learn(checks, ledger.answer_of(slice(None)))

@@ -48,10 +48,11 @@ def score(
 ) -> tuple[PoolScores, Validation | None]:
     """Return the scores of the pool and of the validation set, from one pass over both."""
     index_P = ledger.index_unlabelled
+    if components.validation_size == 0:
+        with log.time_scoring():
+            return components.learner.score(index_P, components.pool_needs), None
     with log.time_scoring():
         both = components.learner.score(torch.cat([index_P, validation_V]), components.pool_needs)
-    if components.validation_size == 0:
-        return both, None
     scores_V = both.at(slice(len(index_P), None))
     validation = Validation(scores=scores_V, label_V=ledger.label_N[validation_V])
     return both.at(slice(len(index_P))), validation

@@ -2,6 +2,7 @@
 
 import hashlib
 import warnings
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,15 +23,15 @@ class Copies:
     """
 
     def __init__(self, bank: Bank, index_M: Tensor) -> None:
-        self._bank, self._index_M = bank, index_M
-        self._found: tuple[Tensor | None] | None = None
+        self._look_in: tuple[Bank, Tensor] | None = (bank, index_M)  # dropped after the search
+        self._first_N: Tensor | None = None
 
     def __call__(self) -> Tensor | None:
         """Return first_N, int64: for each sample the first one with an equal image; None without copies."""
-        if self._found is None:
-            first_N, n_blank = find_copies(self._bank, self._index_M)
-            n_copies, n = int((first_N != torch.arange(len(first_N))).sum()), len(self._index_M)
-            self._found = (first_N if n_copies else None,)
+        if self._look_in is not None:
+            (first_N, n_blank), n = find_copies(*self._look_in), len(self._look_in[1])
+            n_copies, self._look_in = int((first_N != torch.arange(len(first_N))).sum()), None
+            self._first_N = first_N if n_copies else None
             if n_copies >= MIN_TOLD_SHARE * n:
                 blank = f", and {n_blank:,} images have a single colour" if n_blank else ""
                 warnings.warn(
@@ -39,7 +40,7 @@ class Copies:
                     DataWarning,
                     stacklevel=2,
                 )
-        return self._found[0]
+        return self._first_N
 
 
 def find_copies(bank: Bank, index_M: Tensor) -> tuple[Tensor, int]:
@@ -58,8 +59,19 @@ def find_copies(bank: Bank, index_M: Tensor) -> tuple[Tensor, int]:
             content = hashlib.blake2b(row.data, digest_size=8).digest()
             digest_M[at] = int.from_bytes(content, "little", signed=True)
             at += 1
-    digest_G, group_M = torch.from_numpy(digest_M).unique(return_inverse=True)
-    first_G = torch.full_like(digest_G, len(bank)).scatter_reduce(0, group_M, index_M, "amin")
     first_N = torch.arange(len(bank))
-    first_N[index_M] = first_G[group_M]
+    shared_S = torch.from_numpy(_is_shared(digest_M)).nonzero().flatten()
+    digest_G, group_S = torch.from_numpy(digest_M)[shared_S].unique(return_inverse=True)
+    first_G = torch.full_like(digest_G, len(bank)).scatter_reduce(0, group_S, index_M[shared_S], "amin")
+    first_N[index_M[shared_S]] = first_G[group_S]
     return first_N, n_blank
+
+
+def _is_shared(digest_M: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Return (M,) bool, True for a digest that another sample has too; only one sorted copy is in memory."""
+    sorted_M = np.sort(digest_M)
+    repeated_R = sorted_M[1:][sorted_M[1:] == sorted_M[:-1]]
+    del sorted_M
+    if len(repeated_R) == 0:
+        return np.zeros(len(digest_M), dtype=bool)
+    return np.asarray(repeated_R[np.searchsorted(repeated_R[:-1], digest_M)] == digest_M)

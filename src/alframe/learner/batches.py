@@ -76,15 +76,15 @@ class IndexStream:
             raise ValueError("Expected at least one index, but got none.")
         self._index = index
         self._generator = generator
-        self._left = index[:0]
+        self._left = torch.empty(0, dtype=torch.int64)  # positions in the index
 
     def take(self, n: int) -> Tensor:
         """Return the next n indices, int64."""
         while len(self._left) < n:
             order = torch.randperm(len(self._index), generator=self._generator)
-            self._left = torch.cat([self._left, self._index[order]])
+            self._left = torch.cat([self._left, order]) if len(self._left) else order
         taken, self._left = self._left[:n], self._left[n:]
-        return taken
+        return self._index[taken]
 
 
 @dataclass(eq=False)
