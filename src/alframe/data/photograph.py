@@ -73,8 +73,9 @@ def read_header(file: Path, max_pixels: int | None = None) -> Header:
             raise ValueError(f"{n_pixels / 1e6:.3g} million pixels, more than data.max_megapixels")
         _check_bytes(_n_bytes(image) // (64 if image.format == "JPEG" else 1), image)
         height, width = image.height, image.width
-        # Pillow turns the size of a TIFF itself.
-        if image.format != "TIFF" and orientation(image) >= 5:
+        # Pillow turns the size of a TIFF itself, and decodes a PNG to look for a tag behind its pixels.
+        known = image.format != "TIFF" and (image.format != "PNG" or "exif" in image.info)
+        if known and orientation(image) >= 5:
             height, width = width, height
         return Header(
             size=(height, width),
