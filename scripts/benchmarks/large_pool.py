@@ -4,11 +4,11 @@
     python scripts/benchmarks/large_pool.py --n 10000000 --directory /a/disk/with/10/GB --threads 2
 
 The vectors are synthetic: overlapping clusters, several for each class, in float16. They are written to
---directory, mapped from there and deleted again. The trial has the settings of the command: `learner=head`, margin
-questions, `auto_label=checked`, the remainder labelled by the head, and a certificate. Memory is RssAnon of
-/proc/self/status, which is without the pages of mapped files, sampled every 10 ms; "before" is that of the
-program with its libraries. Seconds of a part are without those of the parts inside it.
-"""
+--directory, mapped from there and deleted again. The trial has the settings of the command:
+`learner=head`, margin questions, `auto_label=checked`, the remainder labelled by the head, and a
+certificate. Memory is RssAnon of /proc/self/status, without the pages of mapped files, sampled every 10
+ms; "before" is that of the program with its libraries. Seconds of a part are without those of the parts
+inside it."""
 
 import argparse
 import functools
@@ -52,7 +52,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--n", type=int, default=1_000_000, help="vectors")
     parser.add_argument("--features", type=int, default=384)
-    parser.add_argument("--noise", type=float, default=1.5, help="standard deviation about a cluster's centre")
+    parser.add_argument(
+        "--noise", type=float, default=1.5, help="standard deviation about a cluster's centre"
+    )
     parser.add_argument("--classes", type=int, default=10)
     parser.add_argument("--question", type=int, default=1000, help="samples asked in each round")
     parser.add_argument("--rounds", type=int, default=3)

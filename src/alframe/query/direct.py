@@ -80,7 +80,8 @@ def narrowing(sign_M: Tensor, answer_M: Tensor, n: int, generator: torch.Generat
         answer_M: (M,) int64, what a place counts as once it is asked.
     """
     sign_M, left_O = sign_M.clone(), interval(sign_M)
-    factor, chosen = len(left_O) ** (1 / max(n, 1)), []
+    factor = len(left_O) ** (1 / max(n, 1))
+    chosen: list[Tensor] = []
     while len(chosen) < n and len(left_O):
         chosen.append(left_O[torch.randint(len(left_O), (), generator=generator)])
         sign_M[chosen[-1]] = answer_M[chosen[-1]]
