@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from PIL import Image, ImageCms
+from PIL.PngImagePlugin import PngImageFile
 
 from alframe.data.damage import Unreadable
 from alframe.data.grey_range import GreyRange
@@ -140,3 +141,11 @@ def test_what_is_no_image_is_named(tmp_path, content):
         read_pixels(tmp_path / "x.png", (8, 8), 1, GreyRange())
     with pytest.raises(Unreadable, match="no longer there"):
         read_header(tmp_path / "gone.png")
+
+
+def test_the_header_of_a_png_is_read_without_its_pixels(tmp_path, monkeypatch):
+    Image.new("RGB", (6, 5)).save(tmp_path / "a.png")
+    monkeypatch.setattr(PngImageFile, "load", lambda image: pytest.fail("the pixels were decoded"))
+    assert read_header(tmp_path / "a.png").size == (5, 6)
+    with pytest.raises(Unreadable, match=r"3e-05 million pixels, more than data\.max_megapixels"):
+        read_header(tmp_path / "a.png", max_pixels=29)
