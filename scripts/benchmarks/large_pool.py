@@ -4,11 +4,11 @@
     python scripts/benchmarks/large_pool.py --n 10000000 --directory /a/disk/with/10/GB --threads 2
 
 The vectors are synthetic: overlapping clusters, several for each class, in float16. They are written to
---directory, mapped from there and deleted again. The trial has the settings of the command:
-`learner=head`, margin questions, `auto_label=checked`, the remainder labelled by the head, and a
-certificate. Memory is RssAnon of /proc/self/status, without the pages of mapped files, sampled every 10
-ms; "before" is that of the program with its libraries. Seconds of a part are without those of the parts
-inside it."""
+--directory, mapped from there and deleted again. The trial has the settings of the command: `learner=head`,
+margin questions, `auto_label=checked`, the remainder labelled by the head, and a certificate. Memory is
+RssAnon of /proc/self/status, which is without the pages of mapped files, sampled every 10 ms; "before" is
+that of the program with its libraries. Seconds of a part are without those of the parts inside it.
+"""
 
 import argparse
 import functools

@@ -117,3 +117,23 @@ def test_trials_of_another_machine_with_the_same_home_take_no_cores(monkeypatch)
         monkeypatch.setattr(machine.platform, "node", lambda: "another")
         with machine.shared_cores(None) as n:
             assert n == 4
+
+
+def test_millions_of_samples_give_their_arrays_back(monkeypatch):
+    calls = []
+
+    class Libc:
+        def mallopt(self, option, value):
+            calls.append((option, value))
+            return 1
+
+        def malloc_trim(self, padding):
+            return 0
+
+    monkeypatch.setattr(threads.sys, "platform", "linux")
+    monkeypatch.setattr(threads.ctypes, "CDLL", lambda name: Libc())
+    assert not threads.give_back_arrays(100_000)
+    assert threads.give_back_arrays(10_000_000)
+    assert calls == [(threads.M_MMAP_THRESHOLD, 40_000_000)]  # float32 numbers, one for each sample
+    monkeypatch.setattr(threads.ctypes, "CDLL", lambda name: object())
+    assert not threads.give_back_arrays(10_000_000)

@@ -94,7 +94,10 @@ class AuditCertifier:
             max_wrong = _fixed(auditor, spec, size)
         certificate = _certificate(n_rated(ledger), spec, auditor, max_wrong)
         note = None if certificate.reached else impossible
-        ledger = auditor.corrected(ledger, round) if auditor else ledger
+        if auditor and auditor.asked:
+            index, answer = auditor.answers()
+            del auditor  # larger than the ledger, of which there are three for a moment
+            ledger = ledger.revoke(index).answered(index, answer, Source.AUDIT, round)
         return ledger, replace(certificate, note=note)
 
 

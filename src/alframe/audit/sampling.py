@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from alframe.audit.betting import Floats, Trace, draws_to_reject, most_wrong_so_far, rejected
-from alframe.core.ledger import LabelLedger, Source
+from alframe.core.ledger import LabelLedger
 from alframe.core.protocols import Oracle
 
 Ranks = NDArray[np.int64]
@@ -44,7 +44,8 @@ def draw_order(weight_A: Floats, generator: torch.Generator) -> Ranks:
     clock to ring among the others is i with probability weight_i / (sum of the others' weights).
     """
     clock_A = torch.empty(len(weight_A), dtype=torch.float64).exponential_(generator=generator).numpy()
-    return np.argsort(clock_A / weight_A, kind="stable")
+    clock_A /= weight_A
+    return np.argsort(clock_A, kind="stable")
 
 
 def n_rated(ledger: LabelLedger) -> int:
@@ -71,8 +72,9 @@ class Auditor:
         index = ledger.index_auto
         confidence = ledger.log_odds_N[index].nan_to_num(nan=-torch.inf, posinf=torch.inf, neginf=-torch.inf)
         self._index_A = index[confidence.argsort(stable=True)]
-        self._label_A = ledger.label_N[self._index_A].numpy()
-        self._answer_A = np.full(len(index), -1, dtype=np.int64)
+        del confidence  # of millions of labels, each array counts
+        self._label_N = ledger.label_N
+        self._answer_A = np.full(len(index), -1, dtype=np.int32)
         self._oracle = oracle
         self._n_rated = n_rated(ledger)
         self.weight_A = draw_weights(len(index), tail_share)
@@ -141,17 +143,12 @@ class Auditor:
         """Return an upper bound on the wrong labels left, from the draws so far; valid at any moment."""
         return most_wrong_so_far(self.trace, self.found_wrong, self.unanswered, alpha) - self.found_wrong
 
-    def corrected(self, ledger: LabelLedger, round: int) -> LabelLedger:
-        """Return the ledger with every answer of the audit, ascending by index.
-
-        Classes become hand labels. Samples whose answer names no class are set aside.
-        """
-        if self.asked == 0:
-            return ledger
+    def answers(self) -> tuple[Tensor, Tensor]:
+        """Return the samples that were asked about, ascending, and their answers, both int64."""
         asked_A = torch.from_numpy(self.answered_A)
         index, order = self._index_A[asked_A].sort()
-        answer = torch.from_numpy(self._answer_A)[asked_A][order]
-        return ledger.revoke(index).answered(index, answer, Source.AUDIT, round)
+        answer = torch.from_numpy(self._answer_A)[asked_A][order].long()
+        return index, answer
 
     def _upcoming(self, n: int) -> Ranks:
         # Labels that were hand labelled in the meantime are skipped.
@@ -163,7 +160,7 @@ class Auditor:
     def _ask(self, rank_D: Ranks) -> NDArray[np.bool_]:
         index_D: Tensor = self._index_A[torch.from_numpy(rank_D)]
         self._answer_A[rank_D] = self._oracle.label(index_D).numpy() if len(rank_D) else 0
-        wrong_D = self._answer_A[rank_D] != self._label_A[rank_D]
+        wrong_D = self._answer_A[rank_D] != self._label_N[index_D].numpy()
         self.answered_A[rank_D] = True
         self.wrong_A[rank_D] = wrong_D
         self.found_wrong += int(wrong_D.sum())

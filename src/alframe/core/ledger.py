@@ -97,6 +97,8 @@ class LabelLedger:
                 differ; a label is negative; an auto-label has no log-odds.
         """
         self._check_commit(index, label, source, log_odds)
+        if len(index) == 0:
+            return self
         first = int(self.order_N.max()) + 1 if len(self.order_N) else 0
         changed = {
             "label_N": _written(self.label_N, index, label.to(torch.int64)),
@@ -114,6 +116,8 @@ class LabelLedger:
         Raises:
             LedgerError: a sample has no label.
         """
+        if len(index) == 0:
+            return self
         if bool((self.source_N[index] == Source.NONE).any()):
             raise LedgerError("Expected every revoked sample to have a label, but some have none.")
         return replace(

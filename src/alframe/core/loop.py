@@ -36,7 +36,7 @@ class RoundResult:
         ledger: the labels after the round.
         report: the round's figures.
         validation_V: int64, the validation samples still in use.
-        left: scores of the remaining pool after the last round; None after other rounds.
+        left: predictions for the remaining pool after the last round; None after other rounds.
         certificate: of the closing row if one was wanted; else None.
         check: of the auto-labels, in the closing row; None without one.
     """
@@ -65,56 +65,77 @@ def label_dataset(
     """
     clock = clock or Clock()
     if isinstance(start, LabelLedger):
-        # 1. Hand label the seed set and, if one is wanted, the validation set: round 0.
-        ledger, validation_V, note = label_seed_set(components, plan, start)
-        report = report_round(components, plan, clock, None, ledger, kind="seed", round=0)
-        report = replace(report, note=note)
-        start = RoundResult(ledger=ledger, report=report, validation_V=validation_V)
+        start = _seed_round(components, plan, clock, start)
         yield start
-    ledger, report, validation_V, scores = start.ledger, start.report, start.validation_V, start.left
-    if report.kind == "seed":
-        ledger = checked_seed_set(components, plan, ledger)
-        if len(ledger.index_unlabelled) == 0:
-            scores = NO_SCORES  # all was answered, so that there is nothing to learn for
-    while scores is None:
+    result = start
+    del start  # a result has 24 bytes for each sample, so that none is kept longer than it is needed
+    if result.report.kind == "seed":
+        ledger = checked_seed_set(components, plan, result.ledger)
+        # If all was answered, there is nothing to learn for.
+        result = replace(result, ledger=ledger, left=None if len(ledger.index_unlabelled) else NO_SCORES)
+        del ledger
+    while result.left is None:
         clock.next_round()
-        round, stopped, before = report.round + 1, report.stopped_because, ledger
-        ledger = with_current_answers(components, ledger, round)
-        validation_V = validation_V[ledger.label_N[validation_V] >= 0]
-        final = stopped is not None
-        # 2. Train a classifier on the labels so far.
-        log = RoundLog(fit=components.learner.fit(ledger.labelled(), round, final=final))
-        # 3. Softmax-score the pool; under "rejudge" the auto-labels return to it first.
-        if plan.keep == "rejudge":
-            ledger = ledger.revoke(ledger.index_auto)
-        pool, validation = score(components, ledger, validation_V, log)
-        log.validation_errors = error_by_share(validation)
-        # 4. and 5. Auto-label the most confident, hand label the least confident.
-        state = RoundState(ledger=ledger, scores=pool, validation=validation)
-        del ledger, pool, validation  # each step replaces a part of the state, which may be large
-        for pick in picks(components, plan):
-            if pick == "auto":
-                state, log.accepted = auto_label(components, plan, state, round)
-            elif not final:
-                state = ask(components, plan, state, round, log)
-        ledger = state.ledger
-        validation_V = validation_in_use(plan, validation_V, state)
-        # 6. Repeat until little enough is left; then train once more if the plan says so.
-        report = report_round(components, plan, clock, before, ledger, kind="round", round=round, log=log)
-        report = replace(report, stopped_because=stopped or report.stopped_because)
-        if report.stopped_because and (final or not plan.final_fit):
-            scores = state.scores
-        yield RoundResult(ledger=ledger, report=report, validation_V=validation_V, left=scores)
-
-    # 7. Label the remainder, check a sample of the auto-labels and, if a certificate is wanted, audit them.
+        result = _round(components, plan, clock, result)
+        yield result
     clock.next_round()
-    before, round = ledger, report.round + 1
-    ledger = with_current_answers(components, ledger, round)
-    ledger = label_remainder(components, plan, ledger, scores, round)
+    yield _closing(components, plan, clock, result, result.left)
+
+
+def _seed_round(components: Components, plan: LoopPlan, clock: Clock, ledger: LabelLedger) -> RoundResult:
+    # 1. Hand label the seed set and, if one is wanted, the validation set: round 0.
+    ledger, validation_V, note = label_seed_set(components, plan, ledger)
+    report = report_round(components, plan, clock, None, ledger, kind="seed", round=0)
+    return RoundResult(ledger=ledger, report=replace(report, note=note), validation_V=validation_V)
+
+
+def _round(components: Components, plan: LoopPlan, clock: Clock, before: RoundResult) -> RoundResult:
+    round, stopped, validation_V = before.report.round + 1, before.report.stopped_because, before.validation_V
+    ledger = with_current_answers(components, before.ledger, round)
+    validation_V = validation_V[ledger.label_N[validation_V] >= 0]
+    final = stopped is not None
+    # 2. Train a classifier on the labels so far.
+    log = RoundLog(fit=components.learner.fit(ledger.labelled(), round, final=final))
+    # 3. Softmax-score the pool; under "rejudge" the auto-labels return to it first.
+    if plan.keep == "rejudge":
+        ledger = ledger.revoke(ledger.index_auto)
+    pool, validation = score(components, ledger, validation_V, log)
+    log.validation_errors = error_by_share(validation)
+    # 4. and 5. Auto-label the most confident, hand label the least confident.
+    state = RoundState(ledger=ledger, scores=pool, validation=validation)
+    del ledger, pool, validation  # each step replaces parts of the state
+    for pick in picks(components, plan):
+        if pick == "auto":
+            state = auto_label(components, plan, state, round, log)
+        elif not final:
+            state = ask(components, plan, state, round, log)
+    validation_V = validation_in_use(plan, validation_V, state)
+    # 6. Repeat until little enough is left; then train once more if the plan says so.
+    report = report_round(
+        components, plan, clock, before.ledger, state.ledger, kind="round", round=round, log=log
+    )
+    report = replace(report, stopped_because=stopped or report.stopped_because)
+    left = None
+    if report.stopped_because and (final or not plan.final_fit):
+        left = state.scores.predictions()
+    return RoundResult(ledger=state.ledger, report=report, validation_V=validation_V, left=left)
+
+
+def _closing(
+    components: Components, plan: LoopPlan, clock: Clock, before: RoundResult, left: PoolScores
+) -> RoundResult:
+    # 7. Label the remainder, check a sample of the auto-labels and, if a certificate is wanted, audit them.
+    round = before.report.round + 1
+    ledger = with_current_answers(components, before.ledger, round)
+    ledger = label_remainder(components, plan, ledger, left, round)
     ledger, check = check_auto_labels(components, plan, ledger, round)
     ledger, certificate = audit_auto_labels(components, plan, ledger, round)
     ledger = with_current_answers(components, ledger, round, closed=True)
-    report = report_round(components, plan, clock, before, ledger, kind="closing", round=round)
-    yield RoundResult(
-        ledger=ledger, report=report, validation_V=validation_V, certificate=certificate, check=check
+    report = report_round(components, plan, clock, before.ledger, ledger, kind="closing", round=round)
+    return RoundResult(
+        ledger=ledger,
+        report=report,
+        validation_V=before.validation_V,
+        certificate=certificate,
+        check=check,
     )

@@ -25,10 +25,28 @@ from alframe.core.validation_set import thin_like_queries
 
 def ask(components: Components, plan: LoopPlan, state: RoundState, round: int, log: RoundLog) -> RoundState:
     """Return the state with the strategy's question answered, as far as the budget allows."""
-    ledger, scores, query = state.ledger, state.scores, components.query
-    if query is None or len(scores) == 0:
+    if components.query is None or len(state.scores) == 0:
         return state
-    query = _in_force(query, ledger)
+    query = _in_force(components.query, state.ledger)
+    question = _question(components, query, plan, state, round, log)
+    if question is None:
+        return state
+    index_Q, checks_Q, asked_V = question
+    ledger = hand_label(components, state.ledger, index_Q, Source.QUERY, round)
+    spot_checks.learn(components, state.scores, checks_Q, ledger)
+    return replace(state, ledger=ledger, scores=state.scores.without(index_Q), asked_V=asked_V)
+
+
+def _question(
+    components: Components,
+    query: QueryStrategy,
+    plan: LoopPlan,
+    state: RoundState,
+    round: int,
+    log: RoundLog,
+) -> tuple[Tensor, Tensor, Tensor] | None:
+    """Return index_Q, the spot checks among them, and asked_V of the next state; None without a budget."""
+    ledger, scores = state.ledger, state.scores
     asking, rest_P, judged_J = spot_checks.split(components, state)
     n_rest = int(rest_P.sum())
     count = plan.question.first_count if round == 1 else plan.question.count
@@ -37,7 +55,7 @@ def ask(components: Components, plan: LoopPlan, state: RoundState, round: int, l
     wanted = min(wanted - n_checks, n_rest) + n_checks
     n = plan.affordable(wanted, ledger, plan.kept_for_check(ledger))
     if n == 0:
-        return state
+        return None
     checks_Q = spot_checks.draw(plan, judged_J, min(n, n_checks), round)
     rest = replace(asking, scores=scores.at(rest_P & ~among(scores.index_P, checks_Q)))
 
@@ -51,9 +69,7 @@ def ask(components: Components, plan: LoopPlan, state: RoundState, round: int, l
     index_Q = question_of(components, ledger, "query", round, select)
     selected_Q = index_Q[among(index_Q, rest.scores.index_P)]
     asked_V = _thinned(query, rest, selected_Q, derive_generator(plan.seed, round, "validation"))
-    ledger = hand_label(components, ledger, index_Q, Source.QUERY, round)
-    spot_checks.learn(components, scores, checks_Q[among(checks_Q, index_Q)], ledger)
-    return replace(state, ledger=ledger, scores=scores.without(index_Q), asked_V=asked_V)
+    return index_Q, checks_Q[among(checks_Q, index_Q)], asked_V
 
 
 def _in_force(query: QueryStrategy, ledger: LabelLedger) -> QueryStrategy:

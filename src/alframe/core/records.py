@@ -96,6 +96,10 @@ class PoolScores:
     def __len__(self) -> int:
         return len(self.index_P)
 
+    def predictions(self) -> Self:
+        """Return these scores without their optional fields."""
+        return type(self)(index_P=self.index_P, predicted_P=self.predicted_P, log_odds_P=self.log_odds_P)
+
     def without(self, index: Tensor) -> Self:
         """Return these scores without the samples in `index` (int64, any length)."""
         if len(index) == 0 or len(self) == 0:

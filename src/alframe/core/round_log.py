@@ -9,7 +9,6 @@ from alframe.core.components import Components
 from alframe.core.ledger import LabelLedger, Source
 from alframe.core.loop_plan import LoopPlan
 from alframe.core.protocols import SpotChecks
-from alframe.core.records import Accepted
 from alframe.core.reports import FitReport, Kind, RoundReport
 
 
@@ -21,13 +20,14 @@ class RoundLog:
         fit: the report of training, None in rounds without training.
         score_seconds: wall-clock seconds of scoring, None in rounds without scoring.
         validation_errors: as in `RoundReport`.
-        accepted: the predictions that the auto-label policy accepted, or None.
+        threshold, note: of what the auto-label policy accepted, as in `Accepted`.
     """
 
     fit: FitReport | None = None
     score_seconds: float | None = None
     validation_errors: tuple[tuple[float, float], ...] = ()
-    accepted: Accepted | None = None
+    threshold: float | None = None
+    note: str | None = None
 
     @contextmanager
     def time_scoring(self) -> Iterator[None]:
@@ -92,11 +92,11 @@ def report_round(
         unlabelled_before=len((before or ledger).index_unlabelled),
         fit=log.fit,
         score_seconds=log.score_seconds,
-        threshold=log.accepted.threshold if log.accepted else None,
+        threshold=log.threshold,
         test_accuracy=components.evaluator.test_accuracy(predicted_T),
         class_accuracies=components.evaluator.class_accuracies(predicted_T),
         seconds=clock.seconds(),
-        note=log.accepted.note if log.accepted else None,
+        note=log.note,
         cost=plan.cost.total(counts, clock.total_seconds()),
         validation_errors=log.validation_errors,
         kept_for_check=plan.kept_for_check(ledger),

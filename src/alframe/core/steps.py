@@ -59,11 +59,11 @@ def score(
 
 
 def auto_label(
-    components: Components, plan: LoopPlan, state: RoundState, round: int
-) -> tuple[RoundState, Accepted | None]:
-    """Return the state with the accepted predictions as labels, and the policy's `Accepted` or None."""
+    components: Components, plan: LoopPlan, state: RoundState, round: int, log: RoundLog
+) -> RoundState:
+    """Return the state with the predictions that the policy accepts as labels."""
     if components.auto_label is None:
-        return state, None
+        return state
     generator = derive_generator(plan.seed, round, "auto_label")
     # Under hand_first the queried samples have left the pool; similar ones leave the validation set.
     stays_V = ~state.asked_V
@@ -72,13 +72,15 @@ def auto_label(
         validation = validation.at(stays_V)
     policy = components.auto_label
     accepted: Accepted = checked_call("auto_label", policy, "accept", state.scores, validation, generator)
+    log.threshold, log.note = accepted.threshold, accepted.note
     ledger = state.ledger.commit(accepted.index_A, accepted.label_A, Source.AUTO, round, accepted.log_odds_A)
     inside_V = state.inside_V
     if accepted.inside_V is not None and state.validation is not None:
         inside_V = torch.zeros(len(state.validation), dtype=torch.bool)
         inside_V[stays_V if len(stays_V) else slice(None)] = accepted.inside_V
-    scores = state.scores.without(accepted.index_A)
-    return replace(state, ledger=ledger, scores=scores, inside_V=inside_V), accepted
+    del accepted  # as large as the scores
+    scores = state.scores.at(ledger.source_N[state.scores.index_P] == Source.NONE)
+    return replace(state, ledger=ledger, scores=scores, inside_V=inside_V)
 
 
 def validation_in_use(plan: LoopPlan, validation_V: Tensor, state: RoundState) -> Tensor:

@@ -16,7 +16,7 @@ from alframe.core.trial_summary import TrialSummary
 from alframe.data import ImageDataset
 from alframe.data.decoded import Progress, UnreadableImages
 from alframe.learner.compute.device import Compute
-from alframe.learner.compute.threads import keep_large_blocks, limited_threads
+from alframe.learner.compute.threads import give_back_arrays, keep_large_blocks, limited_threads
 from alframe.learner.engines.choose import choose_engine
 from alframe.oracle.answer_store import AnswerStore
 from alframe.tracking import ConsoleTracker, FilesTracker, Tracker, TrialInfo
@@ -144,6 +144,7 @@ def _run(request: _Request, leaves_nothing: Callable[[], bool], left_out: Mappin
     ):
         dataset = given or load_data(settings)
         config = with_chosen_learner(request.config, dataset, state)
+        give_back_arrays(len(dataset))
         settings = with_learner(settings, config)
         dataset = _readable(request, settings, dataset, left_out)
         data = data_of_trial(request.directory, settings, dataset, state, store, in_place=given is not None)

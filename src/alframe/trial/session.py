@@ -60,7 +60,9 @@ class TrialSession:
         trial = self._trial
         try:
             trackers.start(self._info)
-            for result in label_dataset(trial.components, trial.plan, start, self._clock):
+            results = label_dataset(trial.components, trial.plan, start, self._clock)
+            del start  # each result holds all labels, so that none is kept longer than it is needed
+            for result in results:
                 self._keep(result)
                 trackers.log(result.report)
                 if stop_wanted() and result.report.kind != "closing":

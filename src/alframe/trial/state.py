@@ -9,7 +9,7 @@ import hashlib
 import io
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields
 from functools import partial
 from pathlib import Path
 from typing import IO, Any
@@ -110,7 +110,7 @@ def write_state(state: TrialState, file: IO[bytes]) -> None:
     tensors = {
         "ledger": _fields_of(result.ledger),
         "validation_V": result.validation_V,
-        "left": None if result.left is None else _fields_of(replace(result.left, last_layer=None)),
+        "left": None if result.left is None else _fields_of(result.left),
         "rooms": dict(state.components),  # the key in format 1
     }
     sealed = _Sealed(file)

@@ -1,14 +1,17 @@
-"""The number of threads of a trial, and a setting of the memory allocator."""
+"""The number of threads of a trial, and settings of the memory allocator."""
 
 import ctypes
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import torch
 
 from alframe._machine import shared_cores
+
+M_MMAP_THRESHOLD = -3  # of glibc's mallopt; -1 is M_TRIM_THRESHOLD
+MANY_SAMPLES = 4_000_000
 
 
 def keep_large_blocks() -> bool:
@@ -17,12 +20,26 @@ def keep_large_blocks() -> bool:
     By default each large activation is a new mapping that is faulted in page by page. Keeping blocks makes
     training on a CPU 1.2 to 2 times as fast (measured). Without glibc this does nothing.
     """
+    return _of_glibc(lambda libc: libc.mallopt(M_MMAP_THRESHOLD, 2**30) and libc.mallopt(-1, 2**30))
+
+
+def give_back_arrays(n_samples: int) -> bool:
+    """Set glibc to return arrays with a number for each sample to the system when they are freed.
+
+    With `keep_large_blocks` alone, the gaps between arrays of 40 to 80 MB add up: the bookkeeping of ten
+    million samples took 186 bytes a sample instead of 130. It does nothing for fewer than 4 million samples,
+    whose arrays may be smaller than the activations of a network. Return True if glibc accepted it.
+    """
+    if n_samples < MANY_SAMPLES:
+        return False
+    return _of_glibc(lambda libc: libc.mallopt(M_MMAP_THRESHOLD, 4 * n_samples) and libc.malloc_trim(0) >= 0)
+
+
+def _of_glibc(call: Callable[[ctypes.CDLL], object]) -> bool:
     if not sys.platform.startswith("linux"):
         return False
     try:
-        libc = ctypes.CDLL("libc.so.6")
-        m_trim_threshold, m_mmap_threshold, limit = -1, -3, 2**30
-        return bool(libc.mallopt(m_mmap_threshold, limit) and libc.mallopt(m_trim_threshold, limit))
+        return bool(call(ctypes.CDLL("libc.so.6")))
     except (OSError, AttributeError):
         return False
 
