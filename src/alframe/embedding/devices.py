@@ -2,6 +2,7 @@
 
 import logging
 import multiprocessing
+import warnings
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -10,6 +11,7 @@ import lightning_fabric
 import pytorch_lightning
 import torch
 from lightning_fabric import Fabric
+from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 
 # Here, so that the new processes do it too: each would print that it has begun.
 for _package in (lightning_fabric, pytorch_lightning):
@@ -26,7 +28,12 @@ def on_devices(function: Callable[..., None], n: int, device: torch.device, *arg
     Raises:
         Exception: one of the processes has failed; the others are then ended.
     """
-    fabric = Fabric(accelerator=device.type, devices=n, strategy="ddp_spawn")
+    # These processes are on one machine, also on a cluster, so Lightning must not look for a cluster.
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*`srun` command is available.*")
+        fabric = Fabric(
+            accelerator=device.type, devices=n, strategy="ddp_spawn", plugins=[LightningEnvironment()]
+        )
     try:
         fabric.launch(partial(_in_process, function=function, arguments=arguments))
     finally:

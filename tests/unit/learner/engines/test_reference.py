@@ -1,4 +1,5 @@
 import math
+import os
 import signal
 
 import pytest
@@ -96,6 +97,13 @@ def test_a_cap_on_steps_ends_a_fit_before_patience_does_and_the_best_is_restored
     result = fit(module, patience=10, max_steps=6)
     assert (result.epochs, result.steps) == (3, 6)
     assert module.network.steps.item() == 4
+
+
+def test_a_fit_says_nothing_of_slurm_where_slurm_is_installed(engine, two_batches, tmp_path, monkeypatch):
+    (tmp_path / "srun").write_text("#!/bin/sh\n")
+    (tmp_path / "srun").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    assert engine.fit(FitJob(module=Scripted(), batches=two_batches, max_steps=2), lambda *_: None).steps == 2
 
 
 def test_a_fit_trains_in_training_mode_and_validates_in_evaluation_mode(fit):
