@@ -6,7 +6,7 @@ ARGS ?=
 # Three processes on two cores: many tests wait for the processes that they start.
 PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist worksteal
 
-.PHONY: help setup run reproduce quick test lint format docs audits people odd-inputs kills bench growth safety parity lock wheel
+.PHONY: help setup run reproduce quick test lint format docs audits people odd-inputs kills bench growth safety parity gpu-session lock wheel
 help:
 	@echo "Use"
 	@echo "  make setup      make .venv/ with the locked packages (the other targets call it if it is missing)"
@@ -29,6 +29,8 @@ help:
 	@echo "  make bench      training and scoring rates against plain Lightning and raw torch; ARGS=--quick for 3 minutes"
 	@echo "  make safety     the default trial on data that it was not tuned for (hours); ARGS=--quick for a minute"
 	@echo "  make growth     seconds and memory against the sizes of pool and labelled set (long; 5 GB of disk)"
+	@echo "  make gpu-session  what needs a GPU, in order of value, for 30 minutes; the same command continues;"
+	@echo "                  ARGS='--list', '--minutes 9 --out DIR', '--smoke' tries the commands on a processor"
 	@echo "Release"
 	@echo "  make lock       compile requirements.lock from pyproject.toml"
 	@echo "  make wheel      build dist/*.whl"
@@ -86,6 +88,9 @@ safety: $(DONE)
 
 growth: $(DONE)
 	@$(BIN)/python scripts/benchmarks/growth.py $(ARGS)
+
+gpu-session: $(DONE)
+	@$(BIN)/python scripts/gpu_session.py $(ARGS)
 
 # The pins below are what was measured and tested; everything else is the newest that fits them.
 lock: $(DONE)

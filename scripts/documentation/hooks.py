@@ -115,6 +115,12 @@ def _exit_codes(module: str) -> str:
     return table(("exit code", "meaning"), rows)
 
 
+def _gpu_sessions() -> str:
+    pages = sorted((ROOT / "results" / "gpu").glob("*/session.md"), reverse=True)
+    parts = [f"## Session {page.parent.name}\n\n{page.read_text()}" for page in pages]
+    return "\n\n".join(parts) or "No session has been run yet."
+
+
 _PARTS: dict[str, Callable[..., str]] = {
     "fields": _fields,
     "files": _files,
@@ -122,5 +128,6 @@ _PARTS: dict[str, Callable[..., str]] = {
     "exit_codes": _exit_codes,
     "options_of_report": lambda: options_of(report_parser()),
     "trials": lambda folder: trials(conf_directory() / folder),
+    "gpu_sessions": _gpu_sessions,
     "policies": lambda: policies(conf_directory() / "sweep" / "policy"),
 }
