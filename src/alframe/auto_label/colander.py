@@ -6,7 +6,7 @@ Source: Vishwakarma et al., Pearls from pebbles: improved confidence functions f
 2024, arXiv 2404.16188, section 3.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -15,7 +15,7 @@ from torch import Tensor
 
 from alframe.auto_label.accept import check_finite, check_needed
 from alframe.auto_label.calibrated import log_odds_of
-from alframe.auto_label.validated import Learned, ValidatedPolicy, random_mask
+from alframe.auto_label.validated import Learned, ValidatedPolicy, above, random_mask
 from alframe.core.records import PoolScores, Validation
 
 CHUNK = 2**14  # samples whose hidden units are in memory at once
@@ -38,16 +38,19 @@ class ColanderPolicy(ValidatedPolicy):
     """Accepts as `ValidatedPolicy` does, but with a learned confidence g(x)[y] of the predicted class y.
 
     g is learned in each round for a large coverage with few errors. It learns from one half of the validation
-    set, and the other half sets the thresholds; the thresholds learned with g are not used. x are the
-    classifier's log-probabilities, which are its logits up to a constant for each sample, and its features.
-    The labels are recorded with the log-odds of the classifier. The other settings are those of
-    `ValidatedPolicy`.
+    set, and the other half sets the thresholds; the thresholds learned with g are not used. With
+    `choose_every`, that other half also chooses between the states of g during its training, as in the
+    authors' code. x are the classifier's log-probabilities, which are its logits up to a constant for each
+    sample, and its features. The labels are recorded with the log-odds of the classifier. The other settings
+    are those of `ValidatedPolicy`.
 
     Attributes:
         penalty: at least 0, lambda, the weight of the error against the coverage.
         steepness: above 0, alpha, of the smooth step.
         learning_rate: above 0. weight_decay: at least 0. epochs, batch_size: at least 1. All of Adam.
         start_threshold: in [0, 1], the threshold of each class before learning.
+        choose_every: at least 1, the epochs between two states of g of which the one is used that accepts
+            most of the half that sets the thresholds; None uses the last state.
 
     Source: Vishwakarma et al., Pearls from pebbles, NeurIPS 2024, arXiv 2404.16188, section 3.
     """
@@ -59,6 +62,7 @@ class ColanderPolicy(ValidatedPolicy):
     epochs: int
     batch_size: int
     start_threshold: float
+    choose_every: int | None
     needs: frozenset[str] = field(default=frozenset({"log_probs", "features"}), init=False)
 
     def learn(self, validation: Validation, generator: torch.Generator) -> Learned:
@@ -66,16 +70,29 @@ class ColanderPolicy(ValidatedPolicy):
         learns_V = random_mask(len(validation), 0.5, generator)
         scores_V = validation.scores
         wrong_V = scores_V.predicted_P != validation.label_V
-        weights = self._fit(
+        states = self._states(
             self._inputs(scores_V)[learns_V],
             scores_V.predicted_P[learns_V],
             wrong_V[learns_V],
             n_classes=self._n_classes(scores_V),
             generator=generator,
         )
+        weights = self._chosen(states, validation.at(~learns_V))
         return Learned(lambda scores: self._confidence(weights, scores), ~learns_V, is_probability=False)
 
-    def _fit(
+    def _chosen(self, states: Iterable[Weights], judges: Validation) -> Weights:
+        """Return the state that accepts most of the judging samples, the first of equals; or the last one."""
+        if self.choose_every is None:
+            *_, weights = states
+            return weights
+        return max(states, key=lambda weights: self._n_accepted(weights, judges))
+
+    def _n_accepted(self, weights: Weights, judges: Validation) -> int:
+        confidence_V = self._confidence(weights, judges.scores)
+        cuts = self.cuts(confidence_V, judges)
+        return int(above(cuts, confidence_V, judges.scores.predicted_P).sum())
+
+    def _states(
         self,
         inputs_VX: Tensor,
         predicted_V: Tensor,
@@ -83,27 +100,37 @@ class ColanderPolicy(ValidatedPolicy):
         *,
         n_classes: int,
         generator: torch.Generator,
-    ) -> Weights:
+    ) -> Iterator[Weights]:
+        """Yield g after the epochs 1, 1 + choose_every and so on, or after the last epoch only."""
         weights = _start(inputs_VX.shape[1], n_classes, self.start_threshold, generator)
         if len(inputs_VX) == 0:
-            return weights
+            yield weights
+            return
         for weight in weights:
             weight.requires_grad_(True)
         adam = torch.optim.Adam(list(weights), lr=self.learning_rate, weight_decay=self.weight_decay)
+        for epoch in range(self.epochs):
+            for position_B in torch.randperm(len(inputs_VX), generator=generator).split(self.batch_size):
+                self._step(adam, weights, inputs_VX[position_B], predicted_V[position_B], wrong_V[position_B])
+            last = epoch == self.epochs - 1
+            if last if self.choose_every is None else epoch % self.choose_every == 0:
+                yield Weights(*(weight.detach().clone() for weight in weights))
+
+    def _step(
+        self,
+        adam: torch.optim.Optimizer,
+        weights: Weights,
+        inputs_BX: Tensor,
+        predicted_B: Tensor,
+        wrong_B: Tensor,
+    ) -> None:
+        adam.zero_grad()
         with torch.enable_grad():
-            for position_B in _batches(len(inputs_VX), self.batch_size, self.epochs, generator):
-                adam.zero_grad()
-                loss = surrogate_objective(
-                    weights,
-                    inputs_VX[position_B],
-                    predicted_V[position_B],
-                    wrong_V[position_B],
-                    penalty=self.penalty,
-                    steepness=self.steepness,
-                )
-                loss.backward()
-                adam.step()
-        return Weights(*(weight.detach() for weight in weights))
+            loss = surrogate_objective(
+                weights, inputs_BX, predicted_B, wrong_B, penalty=self.penalty, steepness=self.steepness
+            )
+            loss.backward()
+        adam.step()
 
     def _confidence(self, weights: Weights, scores: PoolScores) -> Tensor:
         """Return (P,) float32, the log-odds of g(x)[y], computed in chunks."""
@@ -172,8 +199,3 @@ def _start(n_inputs: int, n_classes: int, threshold: float, generator: torch.Gen
 def _uniform(shape: tuple[int, int], generator: torch.Generator) -> Tensor:
     drawn = torch.rand(shape, generator=generator, dtype=torch.float64)
     return (2 * drawn - 1) / shape[1] ** 0.5
-
-
-def _batches(n: int, size: int, epochs: int, generator: torch.Generator) -> Iterator[Tensor]:
-    for _ in range(epochs):
-        yield from torch.randperm(n, generator=generator).split(size)

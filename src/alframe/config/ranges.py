@@ -163,6 +163,7 @@ RANGES: dict[str, Check] = {
     "auto_label.epochs": whole(1),
     "auto_label.batch_size": whole(1, most=MAX_BATCH),
     "auto_label.start_threshold": number(least=0, most=1),
+    "auto_label.choose_every": whole(1, optional=True),
     "stopping.share": share(zero=True, one=False),
     "stopping.min_rounds": whole(1),
     "stopping.max_rounds": whole(1, optional=True),

@@ -123,6 +123,23 @@ def test_it_is_learned_from_one_half_and_judged_by_the_other() -> None:
     assert torch.equal(learned.confidence(pool), again.confidence(pool))
 
 
+def test_the_state_that_accepts_most_of_the_judging_half_is_chosen() -> None:
+    validation, settings = judged(400, seed=3), {"group": "joint", "tolerance": 0.1, "learning_rate": 0.03}
+
+    def coverage(policy: ColanderPolicy) -> float:
+        learned = policy.learn(validation, torch.Generator().manual_seed(0))
+        judges = validation.at(learned.judges_V)
+        confidence_V = learned.confidence(judges.scores)
+        cuts = policy.cuts(confidence_V, judges)
+        return float((confidence_V > cuts[-1].above).double().mean())
+
+    # With the same seed, a training of n epochs is the beginning of a longer one.
+    one_by_one = [coverage(shipped(epochs=n, choose_every=None, **settings)) for n in (1, 8, 15, 22)]
+    chosen = coverage(shipped(epochs=25, choose_every=7, **settings))
+    assert chosen == max(one_by_one) > min(one_by_one)
+    assert coverage(shipped(epochs=2, choose_every=7, **settings)) == one_by_one[0]
+
+
 def test_the_seed_decides() -> None:
     pool, _ = uninformative(20, seed=4)
 
@@ -170,7 +187,14 @@ def test_very_few_validation_samples_accept_nothing(n: int) -> None:
 
 @pytest.mark.parametrize(
     ("key", "value"),
-    [("penalty", -1), ("steepness", 0), ("epochs", 0), ("batch_size", 0), ("learning_rate", 0)],
+    [
+        ("penalty", -1),
+        ("steepness", 0),
+        ("epochs", 0),
+        ("batch_size", 0),
+        ("learning_rate", 0),
+        ("choose_every", 0),
+    ],
 )
 def test_a_setting_out_of_range_is_named(key: str, value: object) -> None:
     with pytest.raises(ConfigError, match=f"auto_label.{key}: expected"):

@@ -44,6 +44,7 @@ KNOWN = (
     *("variationratios", "threshold_rejudge", "threshold_permanent", "validated_sigma"),
     *("validated_clopper_pearson", "no_query", "probability_margin", "checked"),
     *("alfamix", "bait", "maxherding", "uherding", "dropquery", "tcm", "galaxy", "direct", "refine"),
+    "conformal",
 )
 STYLE: dict[str, Any] = {
     "font.family": "sans-serif",
