@@ -1,9 +1,10 @@
-"""The linear graph of each class: all samples in a row, those that may be of the class first.
+"""The linear graph of each class: all samples in a row, sorted by how likely the class is.
 
-A sample is placed by its margin p_k - max_j p_j for the class k. The classifier is right about the class if
-the row begins with all samples of class k and ends with all others. Labels show where that is not so, and the
-place in between is where the questions of `Galaxy` and `Direct` come from. It is searched for in each class
-alone, so that a rare class gets its share of the questions.
+In the row of class k, samples are sorted by their margin p_k - max_j p_j, the largest first. If the
+classifier is right, all samples of class k come first and all others follow. The place where the class ends
+is then the decision boundary. `Galaxy` and `Direct` use the labels in the row to find this place, and ask
+about samples near it. Each row is searched separately, so that a rare class gets as many questions as a
+common one.
 
 Axes: M the samples of a graph: the pool first, then the hand-labelled; C the classes, P the pool.
 
@@ -26,8 +27,8 @@ class ClassGraphs:
 
     Attributes:
         log_probs_MC: float32, the classifier's.
-        label_M: int64, the class, -1 for samples of the pool. Auto-labels are left out, because nobody has
-            looked at these samples.
+        label_M: int64, the class, -1 for samples of the pool. Auto-labelled samples are not in the graphs,
+            because their labels are only predictions.
     """
 
     log_probs_MC: Tensor

@@ -65,65 +65,90 @@ class Coverage:
 
     def _by_pairs(self, limit_P: Tensor, n: int, taken: list[int]) -> list[int]:
         """Return up to n positions with exact gains, fewer if everything is covered."""
-        pairs = close_pairs(self.x_PD, limit_P)
-        gap_P, weight_P = self.gaps(limit_P.cpu().double()), self.weight_P.cpu().double()
-        gap_E = self.gaps(pairs.squared_E)
-        covered_by, start_P = _starts(pairs.second_E, len(gap_P))
-        _, own_P = _starts(pairs.first_E, len(gap_P))
-        gain_P = torch.zeros(len(gap_P), dtype=torch.float64)
-        for some_E in torch.arange(len(gap_E)).split(2**20):
-            first_S = pairs.first_E[some_E]
-            gain_S = weight_P[first_S] * (gap_P[first_S] - gap_E[some_E])
-            gain_P.index_add_(0, pairs.second_E[some_E], gain_S)
-        gain_P[taken] = 0
+        gains = _ExactGains(self, limit_P)
+        gains.gain_P[taken] = 0
         chosen: list[int] = []
-        least = float(gain_P.max()) * 1e-9
-        while len(chosen) < n and float(gain_P.max()) > least:
-            chosen.append(int(gain_P.argmax()))
-            by_E = covered_by[start_P[chosen[-1]] : start_P[chosen[-1] + 1]]
-            by_E = by_E[gap_E[by_E] < gap_P[pairs.first_E[by_E]]]
-            first_S, new_S = pairs.first_E[by_E], gap_E[by_E].double()
-            size_S = own_P[first_S + 1] - own_P[first_S]
-            lost_E = _ranges(own_P[first_S], size_S)
-            old_E = gap_P[first_S].repeat_interleave(size_S) - gap_E[lost_E]
-            new_E = new_S.repeat_interleave(size_S) - gap_E[lost_E]
-            lost = weight_P[first_S].repeat_interleave(size_S) * (old_E.clamp_min_(0) - new_E.clamp_min_(0))
-            gain_P.index_add_(0, pairs.second_E[lost_E], lost, alpha=-1)
-            gap_P[first_S] = new_S
-            gain_P[chosen] = 0
+        least = float(gains.gain_P.max()) * 1e-9
+        while len(chosen) < n and float(gains.gain_P.max()) > least:
+            chosen.append(int(gains.gain_P.argmax()))
+            gains.cover(chosen[-1])
+            gains.gain_P[chosen] = 0
         return chosen
 
     def _while_many_are_close(
         self, limit_P: Tensor, n: int, generator: torch.Generator
     ) -> tuple[list[int], Tensor]:
-        """Return choices until the pairs fit into memory, and the limits after them.
-
-        Their gains are those for a random part of the samples, as large as MATRIX allows.
-        """
-        n_samples, n_pairs = len(limit_P), len(limit_P) ** 2
-        if n_pairs <= MOST_PAIRS:
+        """Return choices until the pairs fit into memory, and the limits after them."""
+        n_samples = len(limit_P)
+        if n_samples**2 <= MOST_PAIRS:
             return [], limit_P
         some_S = torch.randperm(n_samples, generator=generator)[: MATRIX // n_samples].to(limit_P.device)
         few_S = some_S[:LOOKED_AT]
         close = float32_distances(self.x_PD[few_S], self.x_PD) < limit_P[few_S, None]
-        if float(close.float().mean()) * n_pairs <= MOST_PAIRS:
-            return [], limit_P
+        return self._by_part(limit_P, some_S, n) if _are_many(close, n_samples) else ([], limit_P)
+
+    def _by_part(self, limit_P: Tensor, some_S: Tensor, n: int) -> tuple[list[int], Tensor]:
+        """Return choices by their gains for some samples until the pairs fit, and the limits after them.
+
+        Args:
+            some_S: int64, positions of random samples, as many as MATRIX allows.
+        """
         gap_PS = torch.cat(
             [self.gaps(float32_distances(x, self.x_PD[some_S])) for x in self.x_PD.split(1024)]
         )
         gap_S, weight_S = self.gaps(limit_P[some_S]), self.weight_P[some_S]
         chosen: list[int] = []
         gain_P = torch.full_like(limit_P, torch.inf)
-        while (
-            len(chosen) < n
-            and float((gap_PS[:, :LOOKED_AT] < gap_S[:LOOKED_AT]).float().mean()) * n_pairs > MOST_PAIRS
-        ):
+        while len(chosen) < n and _are_many(gap_PS[:, :LOOKED_AT] < gap_S[:LOOKED_AT], len(limit_P)):
             chosen.append(_best(gain_P, gap_PS, gap_S, weight_S))
             gain_P[chosen] = -torch.inf
             torch.minimum(gap_S, gap_PS[chosen[-1]], out=gap_S)
             squared_P = float32_distances(self.x_PD, self.x_PD[chosen[-1], None])[:, 0]
             limit_P = torch.minimum(limit_P, squared_P)
         return chosen, limit_P
+
+
+class _ExactGains:
+    """The gain of each sample, from the pairs of close samples.
+
+    Attributes:
+        gain_P: (P,) float64 on the CPU, what each sample would add to the coverage.
+    """
+
+    def __init__(self, coverage: Coverage, limit_P: Tensor) -> None:
+        """Find the pairs that are closer than the limits, (P,) float32, squared distances."""
+        pairs = close_pairs(coverage.x_PD, limit_P)
+        self._first_E, self._second_E = pairs.first_E, pairs.second_E
+        self._gap_E = coverage.gaps(pairs.squared_E)
+        self._gap_P = coverage.gaps(limit_P.cpu().double())
+        self._weight_P = coverage.weight_P.cpu().double()
+        self._covered_by, self._start_P = _starts(self._second_E, len(limit_P))
+        _, self._own_P = _starts(self._first_E, len(limit_P))
+        self.gain_P = torch.zeros(len(limit_P), dtype=torch.float64)
+        for some_E in torch.arange(len(self._gap_E)).split(2**20):
+            first_S = self._first_E[some_E]
+            gain_S = self._weight_P[first_S] * (self._gap_P[first_S] - self._gap_E[some_E])
+            self.gain_P.index_add_(0, self._second_E[some_E], gain_S)
+
+    def cover(self, position: int) -> None:
+        """Choose a sample: lower the gaps of those that it covers, and the gains of all that cover these."""
+        by_E = self._covered_by[self._start_P[position] : self._start_P[position + 1]]
+        by_E = by_E[self._gap_E[by_E] < self._gap_P[self._first_E[by_E]]]
+        first_S, new_S = self._first_E[by_E], self._gap_E[by_E].double()
+        size_S = self._own_P[first_S + 1] - self._own_P[first_S]
+        lost_E = _ranges(self._own_P[first_S], size_S)
+        old_E, new_E = (
+            (gap_S.repeat_interleave(size_S) - self._gap_E[lost_E]).clamp_min_(0)
+            for gap_S in (self._gap_P[first_S], new_S)
+        )
+        lost = self._weight_P[first_S].repeat_interleave(size_S) * (old_E - new_E)
+        self.gain_P.index_add_(0, self._second_E[lost_E], lost, alpha=-1)
+        self._gap_P[first_S] = new_S
+
+
+def _are_many(close: Tensor, n_samples: int) -> bool:
+    """Return True if the close pairs do not fit into memory; `close`, bool, tells which of some are."""
+    return float(close.float().mean()) * n_samples**2 > MOST_PAIRS
 
 
 def _best(gain_P: Tensor, gap_PS: Tensor, gap_S: Tensor, weight_S: Tensor) -> int:

@@ -1,12 +1,12 @@
-"""DIRECT: questions around the place that best separates each class from the others.
+"""DIRECT: samples near the place where each class ends in a row of all samples.
 
 Axes: M the samples of a graph, P the pool, which comes first among them, C the classes, O the places of a row
 without a label.
 
 Source: Nuggehalli, Zhang, Jain & Nowak, Improved algorithm for deep active learning under imbalance via
 optimal separation, ICML 2025 (arXiv 2312.09196), algorithms 1 and 2, and the authors' code (LabelBench).
-There the answers come one after another, or a few at a time. Here all answers come together. Until then, an
-asked sample counts as of its predicted class.
+There, samples are labelled one after another, or a few at a time. Here all answers to a question come
+together. Until then, a selected sample counts as labelled with its predicted class.
 """
 
 import math
@@ -24,11 +24,13 @@ from alframe.query.pool_ranking import Subset
 
 @dataclass(frozen=True, kw_only=True)
 class Direct(Subset):
-    """Asks samples where a class ends in its row of samples. For classes of unequal size, and wrong labels.
+    """Asks samples near the end of a class in its row. For classes of unequal size, and wrong labels.
 
-    Half of a question narrows, for each class, the interval that the class ends in, one sample after another.
-    The other half is nearest to the end that agrees with most labels. If a half cannot be divided by the
-    classes, those with the fewest labels get one more.
+    The row of a class has all samples, the most likely ones of the class first (`class_graphs`). The class
+    ends where the other classes begin. One half of the samples searches for this place: they are drawn from
+    the interval that contains it, which shrinks after each sample. The other half are the samples nearest to
+    the place that agrees with most labels. In each half, every class gets the same number of samples. If the
+    number cannot be divided by the classes, those with the fewest labels get one more.
 
     Attributes:
         max_candidates: at least 1, the size of the random part of the pool that is looked at; None takes all.
@@ -72,12 +74,12 @@ def _signs(label_M: Tensor, k: int) -> Tensor:
 def narrowing(sign_M: Tensor, answer_M: Tensor, n: int, generator: torch.Generator) -> Tensor:
     """Return up to n places without a label, in the order of the choice: fewer if the interval has fewer.
 
-    Each is a random one of the interval in which the class ends. After each, the interval is narrowed by the
-    same factor at most, so that one place could be left after the last.
+    Each place is drawn from the interval in which the class ends. After each draw the interval shrinks, at
+    most by the factor after which n draws leave one place.
 
     Args:
         sign_M: (M,) int64, the row: 1 for a label of the class, -1 for another label, 0 without a label.
-        answer_M: (M,) int64, what a place counts as once it is asked.
+        answer_M: (M,) int64, what a place counts as after it is selected.
     """
     sign_M, left_O = sign_M.clone(), interval(sign_M)
     factor = len(left_O) ** (1 / max(n, 1))
@@ -93,8 +95,9 @@ def narrowing(sign_M: Tensor, answer_M: Tensor, n: int, generator: torch.Generat
 def interval(sign_M: Tensor) -> Tensor:
     """Return (O,) int64, the places without a label in the interval in which the class ends.
 
-    The interval is from the last label of the class before all other labels to the first other label after
-    all those of the class; without such a label, from the first place or to the last.
+    The interval begins at the last label of the class that comes before all other labels. It ends at the
+    first other label that comes after all labels of the class. If there is no such label, the interval
+    begins at the first place, or ends at the last.
 
     >>> interval(torch.tensor([0, 1, 0, -1, 0, 1, 0, -1, 0])).tolist()
     [2, 4, 6]
@@ -107,10 +110,11 @@ def interval(sign_M: Tensor) -> Tensor:
 
 
 def likeliest_part(sign_M: Tensor, left_O: Tensor, n: int) -> Tensor:
-    """Return at least n neighbours among the places that are left, without the less likely ends of the class.
+    """Return at least n consecutive places of those that are left: the most likely ends of the class.
 
-    The first or the last place is dropped, whichever agrees with fewer labels as an end of the class, until n
-    are left or both agree with as many as any. In the authors' code, one of the two is then drawn.
+    Of the first and the last place, the one that agrees with fewer labels as an end of the class is dropped,
+    again and again, until n are left. If no place agrees with more labels than both of them, none is dropped;
+    the authors' code then drops one of the two at random.
 
     Args:
         sign_M: as in `narrowing`. left_O: (O,) int64, ascending, without a label. n: at most O.
@@ -127,9 +131,10 @@ def likeliest_part(sign_M: Tensor, left_O: Tensor, n: int) -> Tensor:
 
 
 def nearest_to_end(sign_M: Tensor, n: int) -> Tensor:
-    """Return the n places without a label nearest to the end of the class, in turns before and after it.
+    """Return the n places without a label that are nearest to the end of the class, on both sides in turn.
 
-    Of several equally good ends, the middle one is taken; in the authors' code it is the first.
+    If several ends agree with equally many labels, the middle one is taken. The authors' code takes the
+    first.
 
     >>> nearest_to_end(torch.tensor([1, 0, 0, 0, 0, -1]), 3).tolist()
     [2, 3, 1]
@@ -140,9 +145,10 @@ def nearest_to_end(sign_M: Tensor, n: int) -> Tensor:
 
 
 def agreement(sign_M: Tensor) -> Tensor:
-    """Return (M + 1,) int64, how many labels agree with an end after 0 to M places, up to a constant.
+    """Return (M + 1,) int64: how many labels agree if the class ends after 0, 1, ... M places.
 
-    A label agrees if it is of the class and before the end, or if it is another one and after the end.
+    A label agrees if it is a label of the class before the end, or another label after the end. A constant is
+    left out of all counts.
     """
     return torch.cat([sign_M.new_zeros(1), sign_M.cumsum(0)])
 

@@ -1,11 +1,12 @@
-"""GALAXY: bisection between labels of a class and other labels, in a row of all samples for each class.
+"""GALAXY: for each class, samples half way between labels of this class and labels of other classes.
 
 Axes: M the samples of a graph, P the pool, which comes first among them, C the classes, A the samples with an
 answer, R the ends of runs of samples without one.
 
 Source: Zhang, Katz-Samuels & Nowak, GALAXY: graph-based active learning at the extreme, ICML 2022, algorithm
-2, and the authors' code (LabelBench). There the answer to each question is known before the next one is
-chosen. Here all answers come together. Until then, an asked sample counts as of its predicted class.
+2, and the authors' code (LabelBench). There, each sample is labelled before the next one is selected. Here
+all answers to a question come together. Until then, a selected sample counts as labelled with its predicted
+class.
 """
 
 from dataclasses import dataclass, field
@@ -23,9 +24,11 @@ from alframe.query.pool_ranking import Subset
 class Galaxy(Subset):
     """Asks samples half way between labels of a class and other labels. For classes of unequal size.
 
-    For each question, a class is drawn. In its row of samples, the shortest run of unlabelled samples between
-    two labels, of which one is of the class and the other is not, is halved. If there is none, the sample
-    nearest to both kinds of labels is asked; if one kind is missing, a random one.
+    For each sample to ask, a class is drawn at random. Its row has all samples, the most likely ones of the
+    class first (`class_graphs`). The strategy takes the shortest run of unlabelled samples between a label of
+    the class and another label, and asks the sample in its middle. If there is no such run, it asks the
+    sample that is nearest to labels of both kinds. If there are labels of one kind only, it asks a random
+    sample.
 
     Attributes:
         max_candidates: at least 1, the size of the random part of the pool that is looked at; None takes all.
@@ -50,9 +53,9 @@ def bisections(
     """Return (len(classes),) int64 positions, in the order of the choice.
 
     Args:
-        graphs: the rows of the classes. classes: the class whose row is looked at, for each question.
-        answer_P: (P,) int64, the class that a sample counts as once it is asked.
-        generator: draws a sample where no bisection is possible.
+        graphs: the rows of the classes. classes: the class whose row is used, for each sample to ask.
+        answer_P: (P,) int64, the class that a sample counts as after it is selected.
+        generator: draws a sample if the labels are of one kind only.
     """
     place_of = {k: _places(graphs.order(k)) for k in set(classes)}
     known_A = torch.cat([(graphs.label_M >= 0).nonzero().flatten(), torch.zeros(len(classes)).long()])
@@ -81,9 +84,9 @@ def _places(order_M: Tensor) -> tuple[Tensor, Tensor]:
 def next_place(place_A: Tensor, of_class_A: Tensor, n_places: int) -> int | None:
     """Return the place to ask about, or None if all answers are of one kind.
 
-    It is the middle of the shortest run without answers between answers of both kinds. If there is no such
-    run, it is the place nearest to both kinds: the one whose distance to the farther of the nearest two is
-    the smallest. Ties go to the lowest place.
+    It is the middle of the shortest run of places without an answer between two answers of different kinds.
+    If there is no such run, each free place beside an answer has a distance to the nearest answer of each
+    kind, and the place whose larger distance is the smallest is returned. Ties go to the lowest place.
 
     Args:
         place_A: (A,) int64 in [0, n_places), ascending, the places with an answer; not all places.

@@ -1,11 +1,12 @@
-"""Refine: filter the pool by several strategies, several times, then cover what is left.
+"""Refine: several strategies filter the pool, and a last strategy selects from what is left.
 
 Axes: P the pool, R the samples that the filter keeps, Q the queried.
 
 Source: Huseljic, Herde, Rauch, Hahn & Sick, Cleaning the pool: progressive filtering of unlabeled pools in
-deep active learning, CVPR 2026 (arXiv 2511.22344), and the authors' code (dal-toolbox). In each round of the
-filter, each strategy asks several questions, each of another random part of the pool. The pool of the next
-round is the union of these questions. A strategy for coverage asks the last question.
+deep active learning, CVPR 2026 (arXiv 2511.22344), and the authors' code (dal-toolbox). The pool is filtered
+several times. Each time, each strategy selects several batches, each from another random part of the pool.
+The union of these batches is the pool for the next time. At the end, a strategy for coverage selects the
+samples to ask.
 """
 
 from collections.abc import Sequence
@@ -23,17 +24,17 @@ from alframe.query.pool_ranking import Subset
 
 @dataclass(frozen=True, kw_only=True)
 class Refine(Subset):
-    """Asks as a covering strategy does, of the samples that several other strategies would ask.
+    """Asks the samples that one strategy selects from those that several other strategies have selected.
 
     Attributes:
         max_candidates: at least 1, the size of the random part of the pool that is looked at; None takes all.
-        strategies: one or more, each of which judges what is worth keeping.
-        cover: the strategy that asks the question.
+        strategies: one or more that filter the pool.
+        cover: the strategy that selects the samples to ask.
         rounds: at least 1, how many times the pool is filtered.
-        batches: at least 1, how many questions each strategy asks in a round of the filter.
-        first_drawn: at least 1, the size of the random part that a question is asked of in the first round.
-        drawn_share: in (0, 1], this size in later rounds, as a share of the samples that are left.
-        max_kept: at least 1; more samples than this are reduced to so many random ones.
+        batches: at least 1, how many batches each strategy selects each time.
+        first_drawn: at least 1, the size of a random part of the pool the first time.
+        drawn_share: in (0, 1], this size the other times, as a share of the samples that are left.
+        max_kept: at least 1; if the batches have more samples, so many random ones of them are kept.
         device: where distances are computed; the trial passes it.
 
     Source: Huseljic, Herde, Rauch, Hahn & Sick, CVPR 2026, arXiv 2511.22344.
