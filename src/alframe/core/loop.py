@@ -1,4 +1,7 @@
-"""The loop: the seven steps of labelling a data set with active learning."""
+"""The loop: the seven steps of labelling a data set with active learning.
+
+`label_dataset` is the loop. `_seed_round` has step 1, `_round` has steps 2 to 6, and `_closing` has step 7.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -65,7 +68,7 @@ def label_dataset(
     """
     clock = clock or Clock()
     if isinstance(start, LabelLedger):
-        start = _seed_round(components, plan, clock, start)
+        start = _seed_round(components, plan, clock, start)  # step 1
         yield start
     result = start
     del start  # a result has 24 bytes for each sample, so that none is kept longer than it is needed
@@ -74,15 +77,16 @@ def label_dataset(
         # If all was answered, there is nothing to learn for.
         result = replace(result, ledger=ledger, left=None if len(ledger.index_unlabelled) else NO_SCORES)
         del ledger
-    while result.left is None:
+    while result.left is None:  # steps 2 to 6, until little enough is left
         clock.next_round()
         result = _round(components, plan, clock, result)
         yield result
     clock.next_round()
-    yield _closing(components, plan, clock, result, result.left)
+    yield _closing(components, plan, clock, result, result.left)  # step 7
 
 
 def _seed_round(components: Components, plan: LoopPlan, clock: Clock, ledger: LabelLedger) -> RoundResult:
+    """Return round 0: the hand labels of the seed set."""
     # 1. Hand label the seed set and, if one is wanted, the validation set: round 0.
     ledger, validation_V, note = label_seed_set(components, plan, ledger)
     report = report_round(components, plan, clock, None, ledger, kind="seed", round=0)
@@ -90,6 +94,7 @@ def _seed_round(components: Components, plan: LoopPlan, clock: Clock, ledger: La
 
 
 def _round(components: Components, plan: LoopPlan, clock: Clock, before: RoundResult) -> RoundResult:
+    """Return the next round: a fit, its auto-labels and its question; `left` is set if it is the last one."""
     round, stopped, validation_V = before.report.round + 1, before.report.stopped_because, before.validation_V
     ledger = with_current_answers(components, before.ledger, round)
     validation_V = validation_V[ledger.label_N[validation_V] >= 0]
@@ -124,6 +129,7 @@ def _round(components: Components, plan: LoopPlan, clock: Clock, before: RoundRe
 def _closing(
     components: Components, plan: LoopPlan, clock: Clock, before: RoundResult, left: PoolScores
 ) -> RoundResult:
+    """Return the closing row. `left` has the predictions for the remaining pool."""
     # 7. Label the remainder, check a sample of the auto-labels and, if a certificate is wanted, audit them.
     round = before.report.round + 1
     ledger = with_current_answers(components, before.ledger, round)
