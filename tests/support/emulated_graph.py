@@ -41,24 +41,36 @@ class EmulatedGraph:
         with _Recorder() as recorder:
             work()
 
+        steps = [step for op in recorder.ops if (step := _step(*op)) is not None]
+
         def replay() -> None:
             with torch.no_grad():
-                for func, args, kwargs, out in recorder.ops:
-                    _replay(func, args, kwargs, out)
+                for step in steps:
+                    step()
 
         return replay
 
 
-def _replay(func: Any, args: Any, kwargs: Any, out: Any) -> None:
-    outs = [leaf for leaf in pytree.tree_leaves(out) if isinstance(leaf, torch.Tensor)]
-    ins = {_storage(leaf) for leaf in pytree.tree_leaves((args, kwargs)) if isinstance(leaf, torch.Tensor)}
-    written = func._schema.is_mutable
-    if outs and not written and all(_storage(leaf) in ins for leaf in outs):
-        return  # views of their base, which has the new values
-    news = [leaf for leaf in pytree.tree_leaves(func(*args, **kwargs)) if isinstance(leaf, torch.Tensor)]
-    for old, new in zip(outs, news, strict=True):
-        if _storage(old) not in ins:
-            old.copy_(new)
+def _step(func: Any, args: Any, kwargs: Any, out: Any) -> Callable[[], None] | None:
+    """Return a function that runs an operation again; None if its results are views, which need no run."""
+    outs = _tensors(out)
+    ins = {_storage(tensor) for tensor in _tensors((args, kwargs))}
+    if outs and not func._schema.is_mutable and all(_storage(tensor) in ins for tensor in outs):
+        return None  # views of their base, which has the new values
+    is_new = [_storage(tensor) not in ins for tensor in outs]
+
+    def step() -> None:
+        found = func(*args, **kwargs)
+        news = [found] if isinstance(found, torch.Tensor) else _tensors(found)
+        for old, new, copied in zip(outs, news, is_new, strict=True):
+            if copied:
+                old.copy_(new)
+
+    return step
+
+
+def _tensors(tree: Any) -> list[torch.Tensor]:
+    return [leaf for leaf in pytree.tree_leaves(tree) if isinstance(leaf, torch.Tensor)]
 
 
 def _storage(tensor: torch.Tensor) -> int:
