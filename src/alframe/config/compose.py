@@ -15,7 +15,7 @@ from omegaconf.errors import InterpolationResolutionError, MissingMandatoryValue
 
 from alframe._text import one_line
 from alframe.config.moved_keys import check_moved_key
-from alframe.config.ranges import RANGES
+from alframe.config.ranges import OF_EMBED, RANGES
 from alframe.config.validate import GROUPS, conf_directory
 from alframe.core.errors import ConfigError, UserError
 
@@ -96,21 +96,23 @@ def composed_whole(overrides: list[str]) -> tuple[dict[str, Any], DictConfig]:
             raise ConfigError(missing, "a value", "none", f"Write {missing}=VALUE.") from error
         raise UserError(f"{error.full_key}: {first_line(error)}") from error
     except (HydraException, OmegaConfBaseException, ValueError, yaml.YAMLError) as error:
-        raise _unknown_key(error) from error
-    _check_top_level(trial)
+        raise _unknown_key(error, overrides) from error
+    _check_top_level(trial, is_embed="hydra/command" in node.hydra.runtime.choices)
     assert isinstance(config, dict)
     return {str(key): value for key, value in config.items()}, node.hydra
 
 
-def _check_top_level(trial: DictConfig) -> None:
+def _check_top_level(trial: DictConfig, *, is_embed: bool) -> None:
     """Raise `UserError` for a key beside the known ones that no value refers to: it would have no effect."""
     known = {"experiment", *GROUPS, *(key.partition(".")[0] for key in RANGES)}
+    known -= set() if is_embed else set(OF_EMBED)
     others = [str(key) for key in trial if key not in known]
     if others:
         text = OmegaConf.to_yaml(trial)
         for key in others:
             if not re.search(rf"\${{(oc\.select:)?{re.escape(key)}\b", text):
-                raise UserError(f"{key}: no such key or group. {_closest(key, _known_keys())}")
+                hint = "alframe-embed has it." if key in OF_EMBED else _closest(key, _known_keys([]))
+                raise UserError(f"{key}: no such key or group. {hint}")
 
 
 def _unknown_option(error: MissingConfigException) -> UserError:
@@ -138,15 +140,17 @@ def options_of(group: str) -> list[str]:
     return sorted(path.stem for path in (conf_directory() / group).glob("*.yaml"))
 
 
-def _unknown_key(error: Exception) -> UserError:
+def _unknown_key(error: Exception, overrides: Sequence[str]) -> UserError:
     """Return the closest known key if Hydra names a key that it could not override, else Hydra's own text."""
     found = re.search(r"Could not override '([^']+)'", str(error))
     if found:
         check_moved_key(found.group(1))
-        key, existing = found.group(1), _known_keys()
-        if key in existing:
-            group = key.partition(".")[0]
-            return UserError(f"{key}: the choice made for {group} has no such key; another choice has.")
+        key, existing = found.group(1), _known_keys(overrides)
+        if key in RANGES or key in _known_keys([]):
+            group, _, name = key.partition(".")
+            deeper = [each for each in existing if each.startswith(f"{group}.") and each.endswith(f".{name}")]
+            hint = f" Did you mean {deeper[0]}?" if deeper else ""
+            return UserError(f"{key}: the choice made for {group} has no such key; another choice has.{hint}")
         return UserError(f"{key}: no such key or group. {_closest(key, existing)}")
     twice = re.search(r"Multiple values for ([\w/@.]+)\.", str(error))
     if twice:
@@ -167,14 +171,20 @@ def _closest(name: str, existing: list[str]) -> str:
 
 
 def _likeness(given: str, key: str) -> float:
-    """Return the similarity of two keys in [0, 1]: that of the keys or of their last parts."""
+    """Return the similarity of two keys: that of the keys or of their last parts, in [0, 1].
+
+    Keys with as many parts as the given one come before other keys: they get 0.2 more.
+    """
     pairs = ((given, key), (given.rpartition(".")[2], key.rpartition(".")[2]))
-    return max(difflib.SequenceMatcher(None, a, b).ratio() for a, b in pairs)
+    likeness = max(difflib.SequenceMatcher(None, a, b).ratio() for a, b in pairs)
+    return likeness + (0.2 if likeness >= 0.6 and given.count(".") == key.count(".") else 0)
 
 
-def _known_keys() -> list[str]:
+def _known_keys(overrides: Sequence[str]) -> list[str]:
+    """Return the groups, and the keys of the options that some overrides choose."""
     groups = [path.name for path in conf_directory().iterdir() if path.is_dir() and path.name != "hydra"]
-    return groups + _flat_keys(composed_whole([])[0])
+    chosen = [text for text in overrides if text.lstrip("+").partition("=")[0] in groups]
+    return groups + _flat_keys(composed_whole(chosen)[0])
 
 
 def _flat_keys(node: dict[str, Any], prefix: str = "") -> list[str]:

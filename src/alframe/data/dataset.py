@@ -145,12 +145,15 @@ def numbered(
     test_labels: Any,
     class_names: Sequence[str] | None,
     sizes: tuple[int, int],
+    *,
+    hint: str = "Give class_names.",
 ) -> tuple[Tensor | None, Tensor | None, tuple[str, ...]]:
     """Return the class numbers of samples, int64 or None if unknown, those of a test set, and class names.
 
     Args:
         name, labels, test_labels, class_names: as in `ImageDataset.from_arrays`.
         sizes: the number of samples and of test samples; 0 if there is no test set.
+        hint: what to do if there are neither labels nor class names.
 
     Raises:
         DataError: as `ImageDataset.from_arrays` does for labels.
@@ -162,7 +165,7 @@ def numbered(
         test = Columns(images=None, labels=read_labels(name, "test labels", test_labels, sizes[1]))
         if test.labels is None:
             raise DataError(f"{name}: expected test labels, got none that is known. Leave out the test set.")
-    return _classes(name, given, test, class_names)
+    return _classes(name, given, test, class_names, hint)
 
 
 def _columns(name: str, images: Any, labels: Any, kind: str = "") -> Columns:
@@ -187,14 +190,14 @@ def _half_a_test_set(name: str) -> DataError:
 
 
 def _classes(
-    name: str, given: Columns, test: Columns | None, class_names: Any
+    name: str, given: Columns, test: Columns | None, class_names: Any, hint: str = "Give class_names."
 ) -> tuple[Tensor | None, Tensor | None, tuple[str, ...]]:
     """Return the classes of the samples and of the test set, and the class names."""
     by_name = class_names is None
     if class_names is not None:
         names = read_class_names(name, class_names)
     elif given.labels is None:
-        raise DataError(f"{name}: expected class names or labels, got neither. Give class_names.")
+        raise DataError(f"{name}: expected class names or labels, got neither. {hint}")
     else:
         labels = given.labels if test is None else test.labels
         if labels.dtype.kind != given.labels.dtype.kind:

@@ -4,7 +4,7 @@ Their libraries are not imported: a data set is known by its attributes.
 """
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -109,6 +109,14 @@ def feature_columns(features: Mapping[str, Any]) -> tuple[list[str], list[str]]:
     return (
         image or [key for key in IMAGE_COLUMNS if key in features],
         label or [key for key in LABEL_COLUMNS if key in features],
+    )
+
+
+def without_labels(columns: Sequence[str]) -> str:
+    """Return what to do if no column of labels is found among the columns of a data set."""
+    return (
+        f"The columns are {', '.join(columns)}. Write data.label_column=NAME; or, if no labels are known, "
+        "data.class_names=[cat,dog] oracle=files."
     )
 
 

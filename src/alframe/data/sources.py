@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from alframe.core.errors import DataError
 from alframe.data.array_files import load_arrays
 from alframe.data.damaged_data import damage_as_data_error
 from alframe.data.dataset import ImageDataset
@@ -54,11 +55,17 @@ def arrays(
     where = find(path, data_dir, "data.path", "an .npz file or a folder of .npy files", Path.exists)
     with damage_as_data_error(name, where, "Save it again with numpy."):
         content = load_arrays(name, where, in_memory)
+    names = content.get("class_names") if class_names is None else class_names
+    if names is None and "labels" not in content:
+        raise DataError(
+            f"{name}: expected class names or labels, got neither in {where}. Write "
+            "data.class_names=[cat,dog] oracle=files, or save labels there too."
+        )
     return ImageDataset.from_arrays(
         name,
         content["images"],
         content.get("labels"),
         test_images=content.get("test_images"),
         test_labels=content.get("test_labels"),
-        class_names=content.get("class_names") if class_names is None else class_names,
+        class_names=names,
     )

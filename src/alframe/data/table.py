@@ -11,7 +11,7 @@ from alframe._text import counted
 from alframe.core.errors import DataError
 from alframe.data.dataset import ImageDataset, numbered
 from alframe.data.image_files import FileList, Reading, dataset_of_files
-from alframe.data.labelled_pairs import LABEL_COLUMNS, NONE
+from alframe.data.labelled_pairs import LABEL_COLUMNS, NONE, without_labels
 from alframe.data.path_text import shown_path, utf8_name
 from alframe.data.places import find
 from alframe.data.splits import TEST, TRAIN
@@ -81,7 +81,10 @@ def table(
     entries = _there(_entries(rows, file.parent, image, label, split), file, notes)
     pool, test = _divided(entries, notes)
     labels, test_labels = _labels(pool, test)
-    truth, test_truth, names = numbered(name, labels, test_labels, class_names, (len(pool), len(test)))
+    sizes = len(pool), len(test)
+    truth, test_truth, names = numbered(
+        name, labels, test_labels, class_names, sizes, hint=without_labels(rows.names)
+    )
     return dataset_of_files(
         name,
         FileList(paths=[each.path for each in pool], names=[each.name for each in pool], truth=truth),

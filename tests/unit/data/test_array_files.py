@@ -66,7 +66,7 @@ def test_a_missing_file_is_refused_with_the_expected_path(tmp_path):
 
 ERRORS = {
     "images": r"arrays named images and perhaps labels, got \['labels'\]",
-    "labels": "expected class names or labels, got neither",
+    "labels": r"got neither in .* Write data.class_names=\[cat,dog\]",
 }
 
 

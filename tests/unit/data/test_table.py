@@ -51,6 +51,13 @@ def test_delimiters_quotes_and_named_columns(folder, delimiter):
         load(folder, text, image_column="where", label_column="breed")
 
 
+def test_without_labels_and_class_names_the_message_names_the_keys(folder):
+    with pytest.raises(
+        DataError, match=r"columns are path, breed. Write data.label_column=NAME; .* data.class_names=\[cat"
+    ):
+        load(folder, "path,breed\n1.png,a\n2.png,b\n")
+
+
 def test_whole_numbers_are_positions_in_class_names(folder):
     data = load(folder, "path,class\n1.png,1\n2.png,0\n", class_names=["cat", "dog"])
     assert data.truth_N.tolist() == [1, 0]
