@@ -128,6 +128,27 @@ def test_the_command_encodes_parts_one_by_one_or_on_several_devices(
     assert locks == ["shard-0-of-2.lock", "shard-1-of-2.lock"]
 
 
+def test_without_an_image_that_can_be_read_the_command_fails(photos: Path) -> None:
+    for file in (photos / "photos").rglob("*.png"):
+        file.write_bytes(file.read_bytes()[:200])
+    done = embed(cwd=photos)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("alframe-embed: 14 of 14 image files cannot be read: ")
+    assert done.stderr.count("\n") == 1
+
+
+def test_vectors_that_are_given_need_no_encoding(photos: Path) -> None:
+    np.save(photos / "own.npy", np.zeros((14, 3), np.float32))
+    done = run_command(
+        main, "data=folder", "data.path=photos", "encoder=vectors", "encoder.path=own.npy", cwd=photos
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        "alframe-embed: encoder: expected an encoder that turns images into vectors, got 'vectors'. These "
+        "vectors are given and need no encoding: give alframe the same keys, which reads them.\n"
+    )
+
+
 @pytest.mark.parametrize(
     ("typed", "message"),
     [

@@ -10,6 +10,7 @@ from PIL import Image
 
 from alframe import label
 from alframe.core.errors import ConfigError, TrialNotice
+from alframe.core.optional_package import MissingPackage
 from alframe.trial import run
 from alframe.trial.run import run_trial
 from tests.support import encoders
@@ -67,15 +68,20 @@ def test_a_second_trial_encodes_nothing(tmp_path, monkeypatch):
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.filterwarnings("ignore:data. 1 of 24 image files cannot be read")
-def test_a_damaged_photograph_leaves_a_simulated_trial_before_its_first_label(tmp_path):
+def test_damaged_photographs_leave_a_simulated_trial_before_its_first_label(tmp_path):
     pictures = write_pictures(tmp_path / "pictures", 12) / "train"
     cut = pictures / "red" / "003.png"
     cut.write_bytes(cut.read_bytes()[:900])
+    (pictures / "red" / "004.png").write_bytes(b"no image")
     command = ["data=folder", f"data.path={pictures}", "data.size=[20,30]", *TINY, "hydra.run.dir=trial"]
-    done = alframe(*command, cwd=tmp_path)
+    with encoders.notices() as told:
+        done = alframe(*command, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert json.loads((tmp_path / "trial" / "summary.json").read_text())["n_samples"] == 23
+    assert json.loads((tmp_path / "trial" / "summary.json").read_text())["n_samples"] == 22
+    lines = [
+        str(each.message).partition(" image")[0] for each in told if "cannot be read" in str(each.message)
+    ]
+    assert lines == ["data.path: 1 of 24", "data: 1 of 23"]
 
 
 def test_a_folder_without_a_whole_photograph_is_refused_and_nothing_stays(tmp_path):
@@ -114,11 +120,16 @@ def test_vectors_of_the_user_s_own(tmp_path):
     done = alframe(*command, "hydra.run.dir=other", cwd=tmp_path)
     assert done.returncode == 2
     assert "1,797 vectors, one for each image, got '100'" in done.stderr
+    np.save(tmp_path / "emb.npy", vectors)
+    done = alframe(*command, "encoder.test_path=emb.npy", "hydra.run.dir=other", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "encoder.test_path: expected null, since the data set has no test set, got '1,797" in done.stderr
 
 
 def test_a_head_without_an_encoder_and_an_encoder_without_a_head_are_refused(tmp_path):
     done = alframe("data=digits", "learner=head", cwd=tmp_path)
-    assert (done.returncode, "encoder=efficientnet_lite0" in done.stderr) == (2, True)
+    assert done.returncode == 2
+    assert "got 'auto, which takes none for small grey images'. Write encoder=efficientnet" in done.stderr
     done = alframe("data=digits", *TINY[:2], "learner=supervised", cwd=tmp_path)
     assert (done.returncode, "learner=head" in done.stderr) == (2, True)
     assert not (tmp_path / "outputs").exists()
@@ -140,6 +151,12 @@ def test_photographs_get_an_encoder_by_default(n_channels, side, encoded):
     assert ("network" in choice.learner) == encoded
 
 
+def test_a_head_gets_an_encoder_by_default():
+    choice = chosen("learner=head", "learner.steps=7")
+    assert choice.encoder["_target_"] == "alframe.embedding.efficientnet_lite0"
+    assert choice.learner["steps"] == 7
+
+
 def test_an_encoder_alone_brings_the_head():
     assert "network" in chosen("encoder=efficientnet_lite0", n_channels=1).learner
 
@@ -158,11 +175,16 @@ def test_a_network_beside_a_head_is_refused():
 
 def test_without_an_encoder_photographs_are_learned_from_pixels_and_a_line_says_so(monkeypatch):
     def missing(*arguments: object, **settings: object) -> None:
-        raise ConfigError("encoder", "a package")
+        raise MissingPackage("encoder", "a package")
 
     monkeypatch.setattr("alframe.trial.learner_choice.instantiate", missing)
     with pytest.warns(TrialNotice, match=r"encoder-small"):
         assert chosen().encoder is None
+
+
+def test_an_encoder_that_is_installed_and_broken_is_not_taken_for_a_missing_one(monkeypatch):
+    with pytest.raises(ConfigError, match=r"encoder.size: expected a multiple of 32, got 100"):
+        chosen("encoder.photographs.size=100")
 
 
 def test_the_encoder_can_be_the_network_and_is_trained_from_pixels(tmp_path):

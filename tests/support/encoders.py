@@ -13,6 +13,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from alframe.embedding.encoder import Encoder, Preprocessing
+from alframe.embedding.prepare import normalise, scale
 
 D = 6
 CPU = torch.device("cpu")
@@ -62,6 +63,11 @@ def tiny_encoder(**changes: Any) -> Encoder:
 def tiny(*, mirrored: bool, **settings: Any) -> Encoder:
     """The encoder for a command; its other settings have no effect."""
     return tiny_encoder(mirrored=mirrored)
+
+
+def network_input(image_B: Tensor, settings: Preprocessing) -> Tensor:
+    """Return the input of a network for (B, 1 or 3, H, W) uint8 images: (B, 3, height, width) float32."""
+    return normalise(scale(image_B, settings), settings)
 
 
 def write_images(folder: Path, n: int, first: int = 0, size: tuple[int, int] = (40, 30)) -> list[Path]:

@@ -21,8 +21,7 @@ ALLOWED = {
         "learner/engines/replay_checks.py",
     },
     "hydra": {
-        "cli/main.py",
-        "cli/embed.py",
+        "cli/hydra_command.py",
         "cli/embed_job.py",
         "cli/exit_codes.py",
         "config/command_line.py",

@@ -22,8 +22,8 @@ from alframe.cli.sweep import Launch
 from alframe.core.errors import AlframeError, ConfigError, DataWarning, TrialNotice
 from alframe.core.file_names import shown
 from alframe.data import ImageDataset, Images
-from alframe.data.decoded import Progress, unreadable_line
-from alframe.embedding import Encoder, Filled, fill
+from alframe.data.decoded import Progress, UnreadableImages, unreadable_line
+from alframe.embedding import Encoder, Filled, GivenVectors, fill
 from alframe.embedding.export import check_target, export
 from alframe.embedding.store import Store, store_folder
 from alframe.embedding.store_writer import Shard
@@ -31,7 +31,7 @@ from alframe.learner.compute.device import Compute
 from alframe.learner.compute.threads import limited_threads
 from alframe.tracking import ConsoleTracker
 from alframe.trial.assemble import load_data, members
-from alframe.trial.instantiate import instantiate
+from alframe.trial.encoding import make_encoder
 from alframe.trial.settings import read_settings
 
 Config = dict[str, Any]
@@ -41,7 +41,7 @@ def run_embed_job(node: DictConfig, launch: Launch) -> None:
     """Encode the images of a composed config and print what was done.
 
     Raises:
-        AlframeError: as `fill`; or `out` cannot be written.
+        AlframeError: as `fill`; or no image can be read; or `out` cannot be written.
     """
     warnings.formatwarning = format_warning
     is_command = HydraConfig.get().mode != RunMode.MULTIRUN or launch.in_this_process()
@@ -113,11 +113,14 @@ class Work:
         """
         settings = read_settings(config)
         node = _encoder_node(config)
-        encoder = instantiate(
-            "encoder", {key: node[key] for key in node if key != "runtime"}, settings.trusted
-        )
-        if not isinstance(encoder, Encoder):
-            raise ConfigError("encoder", "a network that encodes images", type(encoder).__name__)
+        encoder = make_encoder(node, settings)
+        if isinstance(encoder, GivenVectors):
+            raise ConfigError(
+                "encoder",
+                "an encoder that turns images into vectors",
+                "vectors",
+                "These vectors are given and need no encoding: give alframe the same keys, which reads them.",
+            )
         dataset = load_data(settings)
         number, n = map(int, (config["shard"] or "0/1").split("/"))
         return cls(
@@ -156,16 +159,23 @@ class Work:
         ]
 
     def report(self, filled: list[Filled], n_new: int, seconds: float) -> Iterator[str]:
-        """Yield lines that say what was done."""
+        """Yield lines that say what was done.
+
+        Raises:
+            UnreadableImages: no image can be read.
+        """
         n = sum(len(each.row_Q) for each in filled)
+        n_left_out = sum(int((each.row_Q < 0).sum()) for each in filled)
         reasons = {path: reason for each in filled for path, reason in each.reasons.items()}
+        if reasons and n_left_out == n:
+            raise UnreadableImages(reasons, len(reasons))
         if reasons:
             print_error(f"alframe-embed: {unreadable_line(reasons, n)}")
         rate = f" in {duration(seconds)} ({n_new / seconds:.1f} a second)" if n_new else ""
-        left_out = f", {len(reasons):,} left out" if reasons else ""
+        left_out = f", {n_left_out:,} left out" if n_left_out else ""
         yield (
             f"{counted(n, 'image')} of {self.dataset.name} by {self.encoder.name}: {n_new:,} encoded{rate}, "
-            f"{n - n_new - len(reasons):,} were there or are copies{left_out}"
+            f"{n - n_new - n_left_out:,} were there or are copies{left_out}"
         )
         yield f"{self.encoder.n_features:,} features of each in {shown(filled[0].store.folder)}"
 

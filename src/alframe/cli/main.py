@@ -3,31 +3,24 @@
 Exit codes: 0 finished; 1 a trial failed; 2 a mistake in the command or its settings; 130 Ctrl-C; 143 SIGTERM.
 """
 
-import os
-import signal
 import sys
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
-from importlib import metadata
 from pathlib import Path
 from typing import Any
-
-import hydra
-from omegaconf import DictConfig
 
 from alframe._text import counted
 from alframe.cli import optuna_search, sweep
 from alframe.cli.exit_codes import exit_code, print_error
+from alframe.cli.hydra_command import begin_command, run_hydra, run_hydra_alone
 from alframe.cli.interrupts import SWEEP, two_step_interrupts
-from alframe.cli.job import Objective, run_job, short_summary
+from alframe.cli.job import run_job, short_summary
 from alframe.cli.output_directory import RunTarget, run_target
-from alframe.cli.sweep import Job, Launch
+from alframe.cli.sweep import Job
 from alframe.config.command_line import check_command_line, with_overrides
-from alframe.config.compose import first_line
-from alframe.config.validate import conf_directory
 from alframe.core.errors import Terminated, UserError
 from alframe.core.file_names import ANSWER_STORE, ANSWERS, LABELS, shown, sync_line
 from alframe.trial.directory import drop_leftovers, finished_summary
@@ -37,29 +30,17 @@ _SHOWN_IF_ANY = ("interrupted", "waiting", "running", "not begun")  # statuses; 
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit the process with its code."""
-    arguments = sys.argv[1:] if arguments is None else arguments
-    if "--version" in arguments:
-        print(f"alframe {metadata.version('alframe')}")
-        sys.exit(0)
-    signal.signal(signal.SIGTERM, terminate)
-    sys.exit(_run(arguments))
-
-
-def terminate(number: int, frame: Any) -> None:
-    """Raise `Terminated`: the handler of SIGTERM."""
-    raise Terminated
+    sys.exit(_run(begin_command("alframe", arguments)))
 
 
 def _run(arguments: list[str]) -> int:
     """Run the command line and return the exit code."""
-    # Hydra then raises a trial's error; otherwise it would print the error and exit.
-    os.environ["HYDRA_FULL_ERROR"] = "1"
     sys.argv[1:] = arguments
     begun: list[str] = []
     try:
         line = check_command_line(arguments)
         if line is None:
-            return _hydra_alone(with_overrides(arguments, []), begun)
+            return run_hydra_alone(with_overrides(arguments, []), run_job, begun)
         target = run_target(line)
         whole = with_overrides(arguments, target.overrides)
         if target.sweep is not None:
@@ -69,38 +50,6 @@ def _run(arguments: list[str]) -> int:
         _single(target, whole, begun)
     except BaseException as error:
         return exit_code(error, bool(begun))
-    return 0
-
-
-def _hydra(arguments: list[str], begun: list[str], n_trials: int | None = None) -> None:
-    """Pass a command line to Hydra; `begun` gets an entry when a trial begins."""
-    sys.argv[1:] = arguments
-    launch = Launch(arguments=tuple(arguments), n_trials=n_trials)
-    failure: list[Exception] = []
-
-    def task(node: DictConfig) -> Objective:
-        begun.append("trial")
-        try:
-            return run_job(node, launch)
-        except Exception as error:
-            failure.append(error)  # Hydra would print another line about it
-            return None
-
-    hydra.main(version_base="1.3", config_path=str(conf_directory()), config_name="config")(task)()
-    if failure:
-        raise failure[0]
-
-
-def _hydra_alone(arguments: list[str], begun: list[str]) -> int:
-    """Pass a command line with flags such as --cfg to Hydra and return the exit code."""
-    try:
-        _hydra(arguments, begun)
-    except SystemExit as error:
-        return 2 if error.code else 0
-    except ValueError as error:  # Hydra's own errors for such flags
-        if begun:
-            raise
-        raise UserError(first_line(error)) from error
     return 0
 
 
@@ -132,7 +81,7 @@ def _finished_before(directory: Path, config: dict[str, Any]) -> bool:
 def _single(target: RunTarget, arguments: list[str], begun: list[str]) -> None:
     """Run one trial. If it is refused, remove the directories above it that are new and empty."""
     try:
-        _hydra(arguments, begun)
+        run_hydra(arguments, run_job, begun)
     except UserError:
         with suppress(OSError):  # not empty
             for parent in target.new:
@@ -162,7 +111,7 @@ def _launch(target: RunTarget, directory: Path, arguments: list[str]) -> int:
     """Pass a sweep to Hydra. Return the exit code, which failed trials may still change."""
     try:
         with two_step_interrupts(SWEEP, partial(sweep.request_stop, directory)):
-            _hydra(arguments, [], target.n_trials)
+            run_hydra(arguments, run_job, [], target.n_trials)
     except (KeyboardInterrupt, Terminated) as error:
         sweep.request_stop(directory)
         return exit_code(error, True)

@@ -50,7 +50,8 @@ def unreadable_line(reasons: dict[Path, str], n: int, named: int = 3) -> str:
     more = f"; and {len(reasons) - named:,} more" if len(reasons) > named else ""
     large = sum("data.max_megapixels" in reason for reason in reasons.values())
     what = "cannot be read" if large == 0 else "are too large" + " or cannot be read" * (large < len(reasons))
-    return f"{len(reasons):,} of {n:,} image files {what} and are left out: {some}{more}."
+    left_out = " and are left out" if len(reasons) < n else ""
+    return f"{len(reasons):,} of {n:,} image files {what}{left_out}: {some}{more}."
 
 
 @dataclass(eq=False)

@@ -10,11 +10,12 @@ from torch import Tensor
 
 from alframe._text import one_line
 from alframe.core.errors import ConfigError, DataError
+from alframe.core.optional_package import require
 from alframe.data.dataset import ImageDataset, numbered
 from alframe.data.embedded_images import small_images, written_files
 from alframe.data.hugging_face_rows import Embedded, content_of
 from alframe.data.image_files import FileList, Reading, dataset_of_files
-from alframe.data.labelled_pairs import NONE, Columns
+from alframe.data.labelled_pairs import NONE, Columns, without_labels
 from alframe.data.path_text import shown_path
 from alframe.data.places import find
 
@@ -55,7 +56,7 @@ def hugging_face(
         download: ignored.
 
     Raises:
-        ConfigError: there is no such split, or `datasets` is not installed.
+        ConfigError: there is no such split, or `datasets` is not installed or cannot be imported.
         DataError: the directory holds no such data set.
     """
     root = find(path, data_dir, "data.path", "a directory with a data set of Hugging Face", Path.is_dir)
@@ -72,7 +73,11 @@ def hugging_face(
         labels = {"test_labels": test.labels} if test else {}
         return ImageDataset.from_arrays(name, labels=pool.labels, class_names=names, **arrays, **labels)
     sizes = len(pool.images), len(test.images) if test else 0
-    truth, test_truth, names = numbered(name, pool.labels, test.labels if test else None, names, sizes)
+    test_labels = test.labels if test else None
+    there = splits[wanted[0]].column_names
+    truth, test_truth, names = numbered(
+        name, pool.labels, test_labels, names, sizes, hint=without_labels(there)
+    )
     return dataset_of_files(
         name,
         _listed(pool, own, root, truth),
@@ -86,13 +91,7 @@ def hugging_face(
 
 def _opened(root: Path, cache: Path) -> dict[str, Any]:
     """Return the splits of a directory by name."""
-    try:
-        import datasets
-    except ImportError as error:
-        raise ConfigError(
-            "data", "the library datasets for data=huggingface, which is not installed",
-            hint="Write pip install 'alframe[huggingface]'.",
-        ) from error  # fmt: skip
+    datasets = require("datasets", key="data", use="data=huggingface", install="alframe[huggingface]")
     saved = [(root / file).is_file() for file in ("dataset_dict.json", "state.json")]
     try:
         found = datasets.load_from_disk(str(root)) if any(saved) else None

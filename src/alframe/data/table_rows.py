@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from alframe.core.errors import DataError
+from alframe.core.optional_package import require
 from alframe.data.path_text import shown_path
 
 PARQUET = (".parquet", ".pq")
@@ -32,6 +33,7 @@ def read_rows(file: Path) -> Rows:
 
     Raises:
         DataError: it is no table, or cannot be read.
+        ConfigError: it is a Parquet file, and pyarrow is not installed or cannot be imported.
     """
     try:
         return _parquet(file) if file.suffix.lower() in PARQUET else _csv(file)
@@ -63,13 +65,9 @@ def _csv(file: Path) -> Rows:
 
 
 def _parquet(file: Path) -> Rows:
-    try:
-        from pyarrow import parquet
-    except ImportError as error:
-        raise DataError(
-            "data.path: expected a CSV file, since pyarrow, which reads Parquet files, is not installed. "
-            "Write pip install pyarrow."
-        ) from error
+    parquet = require(
+        "pyarrow", module="pyarrow.parquet", key="data.path", use="Parquet files", install="pyarrow"
+    )
     names = parquet.read_schema(file).names
     columns = parquet.read_table(file).to_pydict()
     places = [f"row {k}" for k in range(1, 1 + max(map(len, columns.values()), default=0))]

@@ -13,7 +13,7 @@ from alframe.core.errors import ConfigError
 from alframe.embedding.encoder import Encoder, Precision, Preprocessing
 from alframe.embedding.timm_models import build_timm
 from alframe.embedding.torchvision_models import build_torchvision
-from alframe.embedding.weights import require, sha256
+from alframe.embedding.weights import require_package, sha256
 
 _NESTED = ("state_dict", "model", "model_state_dict")  # entries of a checkpoint that hold the weights
 
@@ -120,7 +120,7 @@ def _build(architecture: str) -> nn.Module:
     library, _, name = architecture.partition("/")
     network: nn.Module | None = None
     if library == "timm":
-        require("checkpoint", "timm", "timm")
+        require_package("checkpoint", "timm", "timm")
         import timm
 
         network = build_timm(name) if timm.is_model(name) else None

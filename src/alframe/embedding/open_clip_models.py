@@ -8,7 +8,9 @@ from torch import Tensor, nn
 
 from alframe.core.errors import ConfigError
 from alframe.embedding.encoder import Encoder, Precision, Preprocessing
-from alframe.embedding.weights import not_obtained, require, sha256
+from alframe.embedding.weights import hub_file, not_obtained, require_package, sha256
+
+_DEFAULT_FILE = "open_clip_pytorch_model.bin"
 
 
 class ImageTower(nn.Module):
@@ -38,14 +40,14 @@ def open_clip_model(
         ConfigError: open_clip_torch is not installed, has no such weights, or they cannot be
             downloaded.
     """
-    require("open_clip", "open_clip", "open-clip")
+    require_package("open_clip", "open_clip", "open-clip")
     network, tag = _published(name, pretrained)
     own = network["vision_cfg"].get("image_size", 224)
     path = _weights(f"{name} {pretrained}", tag)
     quick = bool(tag.get("quick_gelu", False))
     return Encoder(
         name=f"open_clip.{name}.{pretrained}",
-        load=partial(_load, name, pretrained, size, quick),
+        load=partial(_load, name, path, size, quick),
         n_features=network["embed_dim"],
         preprocessing=_preprocessing(tag, size or own),
         weights_digest=sha256(path),
@@ -72,6 +74,9 @@ def _published(name: str, pretrained: str) -> tuple[dict[str, Any], dict[str, An
 def _weights(name: str, tag: dict[str, Any]) -> Path:
     import open_clip
 
+    if tag.get("hf_hub") and "file" not in tag:
+        repository, _, file = tag["hf_hub"].rpartition("/")
+        return hub_file(repository, _files(file), "encoder.pretrained", name)
     try:
         return Path(open_clip.download_pretrained(tag))
     except Exception as error:
@@ -79,11 +84,22 @@ def _weights(name: str, tag: dict[str, Any]) -> Path:
         raise not_obtained("encoder.pretrained", name, how, error) from error
 
 
-def _load(name: str, pretrained: str, size: int | None, quick_gelu: bool) -> nn.Module:
+def _files(named: str) -> list[str]:
+    """Return the files that may hold weights, in the order in which OpenCLIP looks for them.
+
+    >>> _files("open_clip_pytorch_model.bin"), _files("ViT-B-32.pth")
+    (['open_clip_model.safetensors', 'open_clip_pytorch_model.bin'], ['ViT-B-32.safetensors', 'ViT-B-32.pth'])
+    """
+    named = named or _DEFAULT_FILE
+    safe = "open_clip_model" if named == _DEFAULT_FILE else named[:-4]
+    return [f"{safe}.safetensors", named] if named.endswith((".bin", ".pth")) else [named]
+
+
+def _load(name: str, path: Path, size: int | None, quick_gelu: bool) -> nn.Module:
     import open_clip
 
     model = open_clip.create_model(
-        name, pretrained=pretrained, force_image_size=size, force_quick_gelu=quick_gelu
+        name, pretrained=str(path), force_image_size=size, force_quick_gelu=quick_gelu
     )
     return ImageTower(model.visual).eval()
 

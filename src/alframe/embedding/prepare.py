@@ -9,16 +9,6 @@ from torch import Tensor
 from alframe.embedding.encoder import Preprocessing
 
 
-def prepare(image_B: Tensor, preprocessing: Preprocessing) -> Tensor:
-    """Return the network's input, (B, 3, height, width) float32, on the device of the images.
-
-    Args:
-        image_B: (B, 1 or 3, H, W) uint8, of one size; grey images are repeated in three channels.
-        preprocessing: of the encoder.
-    """
-    return normalise(scale(image_B, preprocessing).to(image_B.device), preprocessing)
-
-
 def scale(image_B: Tensor, preprocessing: Preprocessing) -> Tensor:
     """Return the pixels of the input, (B, 3, height, width) uint8, on the CPU.
 
@@ -26,7 +16,8 @@ def scale(image_B: Tensor, preprocessing: Preprocessing) -> Tensor:
     levels at sharp edges: features of EfficientNet-Lite0 would differ by a tenth.
 
     Args:
-        image_B: as for `prepare`. preprocessing: of the encoder.
+        image_B: (B, 1 or 3, H, W) uint8, of one size; grey images are repeated in three channels.
+        preprocessing: of the encoder.
     """
     from torchvision.transforms import InterpolationMode
     from torchvision.transforms.v2 import functional as vision

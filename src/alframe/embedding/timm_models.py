@@ -13,7 +13,7 @@ from torch import nn
 from alframe._text import one_line
 from alframe.core.errors import ConfigError
 from alframe.embedding.encoder import Encoder, Precision, Preprocessing
-from alframe.embedding.weights import hub_file, require, sha256, torch_hub_file, without_weights
+from alframe.embedding.weights import hub_file, require_package, sha256, torch_hub_file, without_weights
 
 
 def timm_model(*, name: str, size: int | None, mirrored: bool, precision: Precision) -> Encoder:
@@ -28,7 +28,7 @@ def timm_model(*, name: str, size: int | None, mirrored: bool, precision: Precis
         ConfigError: timm is not installed, or has no such weights; or they cannot be downloaded; or the
             network takes no such size.
     """
-    require("timm", "timm", "timm")
+    require_package("timm", "timm", "timm")
     published = _published(name)
     overlay = {} if size is None else {"input_size": (3, size, size)}
     preprocessing = _preprocessing(published | overlay)

@@ -25,7 +25,7 @@ class GivenVectors:
     """Vectors in files, one row for each image, in the order of the data set.
 
     Attributes:
-        stored_ND: (N, D) float16, float32 or float64, a memory map.
+        stored_ND: (N, D) float16, float32 or float64 in either byte order, a memory map.
         test_TD: the same of the test set, or None.
         names_N: the image file of each row, or None.
     """
@@ -101,8 +101,8 @@ def _mapped(key: str, path: str) -> Array:
         stored = np.load(file, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError) as error:
         raise ConfigError(key, f"a .npy file of vectors: {one_line(error)}", path) from error
-    kinds = (np.float16, np.float32, np.float64)
-    if not isinstance(stored, np.ndarray) or stored.ndim != 2 or stored.dtype not in kinds or not stored.size:
+    is_table = isinstance(stored, np.ndarray) and stored.ndim == 2 and bool(stored.size)
+    if not is_table or stored.dtype.newbyteorder("=") not in (np.float16, np.float32, np.float64):
         shape = " x ".join(map(str, getattr(stored, "shape", ())))
         expected = "(images, features) of float16, float32 or float64"
         raise ConfigError(key, expected, f"{shape} {getattr(stored, 'dtype', 'in an .npz file')}".strip())

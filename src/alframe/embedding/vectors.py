@@ -42,8 +42,8 @@ class Vectors:
         """Read the vectors into memory if they take at most 1 GiB.
 
         Args:
-            stored: (n, D) float16 or float32, a memory map or an array in memory; or several of them, whose
-                rows are counted as if they were one array.
+            stored: (n, D) float16, float32 or float64 in either byte order, a memory map or an array in
+                memory; or several of them, whose rows are counted as if they were one array.
             row_N: (N,) int64, the row of each sample, -1 for a vector of zeros; None for all rows in order.
             named: returns a row's name for the error. Each row is checked when it is first read. None if
                 all values are known to be finite numbers of float16.
@@ -95,7 +95,8 @@ class Vectors:
             at = ((part_B == k) & (row_B >= 0)).nonzero().flatten()
             within = row_B[at] - (self._ends[k] - len(part))
             for start, rows in part.read(within) if isinstance(part, MappedRows) else [(0, part[within])]:
-                flat_B[at[start : start + len(rows)]] = torch.from_numpy(rows).to(self.dtype)
+                native = rows.astype(rows.dtype.newbyteorder("="), copy=False)
+                flat_B[at[start : start + len(rows)]] = torch.from_numpy(native).to(self.dtype)
         flat_B[row_B < 0] = 0
         self._check(flat_B, index_B)
 

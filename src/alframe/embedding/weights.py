@@ -2,25 +2,30 @@
 
 import hashlib
 import re
+import urllib.request
+import warnings
 from collections.abc import Callable
-from importlib.util import find_spec
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import nn
 
 from alframe._text import one_line
-from alframe.core.errors import ConfigError
+from alframe.core.errors import ConfigError, TrialNotice
+from alframe.core.optional_package import require
 
 T = TypeVar("T")
+WAIT_SECONDS = 10.0  # for the first answer of a server; the libraries wait and repeat for minutes
 
 
-def require(option: str, package: str, extra: str) -> None:
-    """Raise `ConfigError` if the package of an option of encoder/ is not installed."""
-    if find_spec(package) is None:
-        hint = f"Install it with pip install 'alframe[{extra}]'."
-        raise ConfigError("encoder", f"an encoder whose package {package} is installed", option, hint)
+def require_package(option: str, package: str, extra: str) -> Any:
+    """Return the imported package of an option of encoder/.
+
+    Raises:
+        ConfigError: it is not installed, or cannot be imported.
+    """
+    return require(package, key="encoder", use=f"encoder={option}", install=f"alframe[{extra}]")
 
 
 def sha256(path: Path) -> str:
@@ -43,6 +48,8 @@ def torch_hub_file(url: str, key: str, name: str) -> Path:
     if not path.is_file():
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
+            urllib.request.urlopen(urllib.request.Request(url, method="HEAD"), timeout=WAIT_SECONDS).close()
+            _tell_download(key, name)
             torch.hub.download_url_to_file(url, str(path))
         except Exception as error:
             raise not_obtained(key, name, f"Put the file {path.name} into {path.parent}.", error) from error
@@ -63,22 +70,38 @@ def hub_file(repository: str, names: list[str], key: str, name: str) -> Path:
     Raises:
         ConfigError: none of the files is in the cache, and none can be downloaded.
     """
-    from huggingface_hub import hf_hub_download, try_to_load_from_cache
+    from huggingface_hub import (
+        get_hf_file_metadata,
+        hf_hub_download,
+        hf_hub_url,
+        try_to_load_from_cache,
+    )
+    from huggingface_hub.errors import EntryNotFoundError
 
     owned, _, revision = repository.partition("@")
     for file in names:
         cached = try_to_load_from_cache(owned, file, revision=revision or None)
         if isinstance(cached, str):
             return Path(cached)
+    reason: Exception = FileNotFoundError(f"{owned} has none of {', '.join(names)}")
     for file in names:
         try:
+            get_hf_file_metadata(hf_hub_url(owned, file, revision=revision or None), timeout=WAIT_SECONDS)
+            _tell_download(key, name)
             return Path(hf_hub_download(owned, file, revision=revision or None))
+        except EntryNotFoundError:
+            continue
         except Exception as error:
             reason = error
+            break
     how = (
         f"Where there is a network, type hf download {owned} {names[0]}, and copy the cache of Hugging Face."
     )
     raise not_obtained(key, name, how, reason) from reason
+
+
+def _tell_download(key: str, name: str) -> None:
+    warnings.warn(f"{key}: the weights of {name} are downloaded.", TrialNotice, stacklevel=3)
 
 
 def not_obtained(key: str, name: str, how: str, error: Exception) -> ConfigError:

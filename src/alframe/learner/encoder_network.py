@@ -71,7 +71,7 @@ class EncoderNetwork(nn.Module):
         return logits
 
     def _scaled(self, image_B: Tensor) -> Tensor:
-        """Return (B, 3, *size): as `prepare`, but on the device of the images and without rounding."""
+        """Return (B, 3, *size): as `prepare.scale`, but on the device of the images and without rounding."""
         height, width = self._preprocessing.size
         size = scaled_size(image_B.shape[2], image_B.shape[3], self._preprocessing)
         mode = self._preprocessing.interpolation

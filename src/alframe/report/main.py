@@ -9,11 +9,11 @@ import shutil
 import sys
 from collections.abc import Sequence
 from importlib import metadata
-from importlib.util import find_spec
 from pathlib import Path
 from typing import NoReturn
 
-from alframe.core.errors import AlframeError, UserError
+from alframe.core.errors import AlframeError, ConfigError, UserError
+from alframe.core.optional_package import require
 from alframe.report.build import comparison_sections, prefixed, report_of, waiting_report
 from alframe.report.document import Picture, Report, Section, Table
 from alframe.report.load.trials import FinishedTrial, Found, find_trials
@@ -172,10 +172,10 @@ def _logged(report: Report, naming: Naming, directory: Path, folder: Path, typed
 def _can_draw(unwanted: bool) -> bool:
     if unwanted:
         return False
-    if find_spec("matplotlib") is None:
-        _print_error(
-            "no pictures: expected matplotlib, which is not installed. Run pip install 'alframe[report]'."
-        )
+    try:
+        require("matplotlib", key="no pictures", use="pictures", install="alframe[report]")
+    except ConfigError as error:
+        _print_error(str(error))
         return False
     return True
 

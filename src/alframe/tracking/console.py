@@ -62,7 +62,7 @@ class ConsoleTracker:
             f"alframe: labelling {info.n_samples:,} images of {info.data}, seed {info.seed}, "
             f"on {chosen['device']} ({chosen['precision']}, {chosen['engine']} engine)"
         )
-        if chosen.get("learner"):
+        if chosen.get("learner") or chosen.get("encoder"):
             self._print(f"  chosen by the data: {_encoder(info)}")
         if chosen.get("recipe"):
             self._print(f"  chosen by the data: {_recipe(chosen['recipe'])}")
@@ -180,10 +180,12 @@ def _resumed(info: TrialInfo) -> str:
 
 
 def _encoder(info: TrialInfo) -> str:
-    """Return the learner that was chosen, and the encoder if it was chosen too."""
+    """Return the learner and the encoder that were chosen."""
     if "encoder" not in info.chosen:
         return "learner=head, since there is an encoder"
     name = str(info.chosen["encoder"]["_target_"]).rpartition(".")[2]
+    if "learner" not in info.chosen:
+        return f"encoder={name}"
     return f"encoder={name} learner=head; encoder=none learns from the pixels"
 
 

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from alframe.audit.reliability import most_confident
-from alframe.core.errors import UserError
 from alframe.core.file_names import TENSORBOARD
+from alframe.core.optional_package import require
 from alframe.core.reports import RoundReport
 from alframe.tracking.base import Outcome, TrialInfo
 from alframe.tracking.round_metrics import metrics
@@ -23,7 +23,7 @@ class TensorBoardTracker:
         max_images: the most mislabelled images that are shown, the most confident first.
 
     Raises:
-        UserError: the package `tensorboard` is missing.
+        ConfigError: the package `tensorboard` is not installed or cannot be imported.
     """
 
     def __init__(self, *, max_images: int = 50) -> None:
@@ -114,11 +114,11 @@ def as_markdown(found: Mapping[str, Fact]) -> str:
 
 
 def _summary_writer() -> Any:
-    try:
-        from torch.utils.tensorboard import SummaryWriter
-    except ImportError as error:
-        raise UserError(
-            "tracker=tensorboard: expected the package tensorboard, which is not installed. "
-            "Write pip install 'alframe[tensorboard]'."
-        ) from error
-    return SummaryWriter
+    module = require(
+        "tensorboard",
+        module="torch.utils.tensorboard",
+        key="tracker",
+        use="tracker=tensorboard",
+        install="alframe[tensorboard]",
+    )
+    return module.SummaryWriter

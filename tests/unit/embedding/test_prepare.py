@@ -7,7 +7,8 @@ from torchvision.transforms._presets import ImageClassification
 from torchvision.transforms.functional import to_pil_image
 
 from alframe.embedding import Preprocessing
-from alframe.embedding.prepare import normalise, prepare, scale
+from alframe.embedding.prepare import normalise, scale
+from tests.support.encoders import network_input
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
@@ -46,7 +47,7 @@ def test_agrees_with_torchvision_on_pillow_images(size: tuple[int, int], interpo
     theirs = ImageClassification(
         crop_size=64, resize_size=73, mean=MEAN, std=STD, interpolation=InterpolationMode(interpolation)
     )
-    ours = prepare(image_1, preprocessing(interpolation=interpolation))
+    ours = network_input(image_1, preprocessing(interpolation=interpolation))
     assert_close(ours, theirs(to_pil_image(image_1[0]))[None])
 
 
@@ -57,13 +58,13 @@ def test_agrees_with_timm(mode: str) -> None:
     theirs = data.create_transform(
         (3, 64, 64), interpolation="bicubic", mean=MEAN, std=STD, crop_pct=0.875, crop_mode=mode
     )
-    ours = prepare(image_1, preprocessing(keep_shape=mode == "center"))
+    ours = network_input(image_1, preprocessing(keep_shape=mode == "center"))
     assert_close(ours, theirs(to_pil_image(image_1[0]))[None])
 
 
 def test_sides_may_differ_and_the_image_covers_the_input() -> None:
     for size in [(50, 50), (300, 20), (20, 300)]:
-        input_1 = prepare(photograph(*size), preprocessing(size=(32, 96), crop_share=1.0))
+        input_1 = network_input(photograph(*size), preprocessing(size=(32, 96), crop_share=1.0))
         assert input_1.shape == (1, 3, 32, 96)
         assert (input_1 > -2.2).all()  # black padding would be below
 
@@ -71,7 +72,7 @@ def test_sides_may_differ_and_the_image_covers_the_input() -> None:
 def test_grey_images_have_three_channels() -> None:
     grey_1 = photograph(50, 60, n_channels=1)
     assert torch.equal(
-        prepare(grey_1, preprocessing()), prepare(grey_1.expand(-1, 3, -1, -1), preprocessing())
+        network_input(grey_1, preprocessing()), network_input(grey_1.expand(-1, 3, -1, -1), preprocessing())
     )
 
 

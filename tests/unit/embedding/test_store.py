@@ -20,7 +20,6 @@ from alframe.data.decoded import UnreadableImages
 from alframe.data.identity import array_digest
 from alframe.embedding import embed, file_source, segment, store_writer, vectors
 from alframe.embedding.embed import embedded, fill
-from alframe.embedding.prepare import prepare
 from alframe.embedding.store import Store, store_folder
 from alframe.embedding.store_writer import writing
 from alframe.embedding.vectors import Vectors
@@ -28,6 +27,7 @@ from tests.support.encoders import (
     CPU,
     D,
     Tiny,
+    network_input,
     notices,
     preprocessing,
     random_images,
@@ -88,7 +88,7 @@ def all_of(found: Vectors) -> Tensor:
 
 def expected(image_N: Tensor) -> Tensor:
     with torch.inference_mode():
-        return Tiny()(prepare(image_N, tiny_encoder().preprocessing)).half()
+        return Tiny()(network_input(image_N, tiny_encoder().preprocessing)).half()
 
 
 def test_vectors_are_those_of_the_encoder_and_are_made_once(tmp_path: Path, encoder: Counting) -> None:

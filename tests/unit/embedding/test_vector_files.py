@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from alframe.core.errors import ConfigError, DataError
-from alframe.embedding import GivenVectors, given_vectors
+from alframe.embedding import GivenVectors, given_vectors, vectors
 
 VALUES = np.random.default_rng(0).normal(size=(6, 3))
 
@@ -18,12 +18,17 @@ def given(folder: Path, values: np.ndarray = VALUES, **others: str) -> GivenVect
     return given_vectors(path=str(folder / "emb.npy"), **paths)
 
 
-@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
-def test_vectors_are_read_as_float16(dtype: type, tmp_path: Path) -> None:
+@pytest.mark.parametrize("dtype", ["<f2", "<f4", "<f8", ">f2", ">f4", ">f8"])
+@pytest.mark.parametrize("in_memory", [True, False])
+def test_vectors_are_read_as_float16(
+    dtype: str, in_memory: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(vectors, "IN_MEMORY_BYTES", 10**6 if in_memory else 0)
     encoder = given(tmp_path, VALUES.astype(dtype))
     assert encoder.n_features == 3
-    vectors = encoder.vectors(6, is_test=False)
-    assert torch.equal(vectors.take(torch.tensor([4, 1])), torch.tensor(VALUES[[4, 1]]).half())
+    read = encoder.vectors(6, is_test=False)
+    assert read.in_memory == in_memory
+    assert torch.equal(read.take(torch.tensor([4, 1])), torch.tensor(VALUES[[4, 1]]).half())
 
 
 def test_the_identity_is_that_of_the_values(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from alframe.core.errors import UserError
+from alframe.core.optional_package import require
 from alframe.report.document import Picture
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ def in_style() -> Iterator[None]:
     """Draw in the report's style, without the user's matplotlibrc; as a decorator or in a `with`.
 
     Raises:
-        UserError: matplotlib is not installed.
+        ConfigError: matplotlib is not installed or cannot be imported.
     """
     _require_matplotlib()
     from matplotlib import style
@@ -142,7 +142,7 @@ def figure(width: float = WIDTH, height: float = 3.2) -> "Figure":
     Text of 9 points is readable on a phone at `WIDTH`.
 
     Raises:
-        UserError: matplotlib is not installed.
+        ConfigError: matplotlib is not installed or cannot be imported.
     """
     _require_matplotlib()
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -173,9 +173,4 @@ def picture(figure: "Figure", *, name: str, title: str, description: str, note: 
 
 
 def _require_matplotlib() -> None:
-    try:
-        import matplotlib  # noqa: F401
-    except ImportError:
-        raise UserError(
-            "Pictures: expected matplotlib, which is not installed. Run pip install 'alframe[report]'."
-        ) from None
+    require("matplotlib", key="pictures", use="pictures", install="alframe[report]")
