@@ -83,7 +83,7 @@ def test_rows_without_labels_are_for_people_all_or_none(folder):
     with pytest.raises(DataError, match=r"2 rows of 4 have none: line 3 \(2\.png\), line 5 \(4\.png\)\. "):
         load(folder, some)
     assert load(folder, some, label_column="none", class_names=["cat", "dog"]).truth_N is None
-    with pytest.raises(DataError, match=r"Give class_names"):
+    with pytest.raises(DataError, match=r"data\.label_column=NAME; .*data\.class_names="):
         load(folder, "path\n1.png\n2.png\n")
     with pytest.raises(DataError, match=r"1 row of 1 has none: line 4 .* of the test set"):
         load(folder, "path,label,split\n1.png,a,train\n2.png,b,train\n3.png,,test")
