@@ -169,12 +169,17 @@ def photographs(**options):
     return PhotographRecipe(**(settings | options))
 
 
-def run_rounds(engine, recipe, network, compute, sizes=(70, 83)):
+def make_bank(recipe, device="cpu"):
+    image_N, _ = make_images(channels=3 if isinstance(recipe, PhotographRecipe) else 1)
+    return ImageBank(image_N.to(device))
+
+
+def run_rounds(engine, recipe, network, compute, sizes=(70, 83), *, seed=0, bank=None):
     """Fit a recipe for some rounds as a learner does, and return the results and modules."""
-    image_N, label_N = make_images(channels=3 if isinstance(recipe, PhotographRecipe) else 1)
-    bank, done = ImageBank(image_N.to(compute.device)), []
+    bank, done = bank or make_bank(recipe, compute.device), []
+    _, label_N = make_images()
     for round, n in enumerate(sizes, 1):
-        with compute.seeded(round):
+        with compute.seeded(round + 1000 * seed):
             inputs = FitInputs(
                 bank=bank,
                 normalize=recipe.normalize(bank, torch.arange(N)).to(compute.device),
@@ -185,8 +190,8 @@ def run_rounds(engine, recipe, network, compute, sizes=(70, 83)):
                     pool_P=torch.arange(n, N),
                 ),
                 round=round,
-                batches_seed=round,
-                augment_seed=100 + round,
+                batches_seed=round + 1000 * seed,
+                augment_seed=100 + round + 1000 * seed,
             )
             made = network().to(compute.device).to(memory_format=torch.channels_last)
             job = recipe.job(made, inputs)

@@ -1,7 +1,7 @@
 """Device and precision of a trial. `auto` is resolved once and written into the trial's config."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,8 +48,7 @@ class Compute:
         Inside the block cuDNN uses only algorithms that give the same bits each time.
         """
         devices = [self.device] if self.device.type == "cuda" else []
-        same = torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True)
-        with torch.random.fork_rng(devices=devices), same:
+        with torch.random.fork_rng(devices=devices), same_bits():
             torch.manual_seed(seed)
             yield
 
@@ -63,6 +62,14 @@ class Compute:
             "precision": "bf16-mixed" if self.precision == "bfloat16" else "32-true",
             "benchmark": False,
         }
+
+
+def same_bits() -> AbstractContextManager[None]:
+    """Return a block in which cuDNN uses only algorithms that give the same bits each time."""
+    flags: AbstractContextManager[None] = torch.backends.cudnn.flags(
+        enabled=True, benchmark=False, deterministic=True
+    )
+    return flags
 
 
 def _device(name: str) -> torch.device:

@@ -33,6 +33,11 @@ class Capture(Protocol):
         ...
 
 
+def as_it_is(work: Callable[[], None], generators: Sequence[torch.Generator], device: torch.device) -> Replay:
+    """Return `work`: where launching an operation costs little, nothing is recorded."""
+    return work
+
+
 def cuda_graph(
     work: Callable[[], None], generators: Sequence[torch.Generator], device: torch.device
 ) -> Replay:

@@ -43,7 +43,7 @@ class FlatParameters:
     """
 
     def __init__(self, module: nn.Module) -> None:
-        mine = [parameter for parameter in module.parameters() if _can_move(parameter)]
+        mine = [parameter for parameter in module.parameters() if can_move(parameter)]
         mine = [each for each in mine if (each.dtype, each.device) == (mine[0].dtype, mine[0].device)]
         self._pieces: dict[nn.Parameter, _Piece] = {}
         self._runs: list[_Run] = []
@@ -109,7 +109,8 @@ def _parts(run: _Run) -> list[Tensor]:
     return parts
 
 
-def _can_move(parameter: nn.Parameter) -> bool:
+def can_move(parameter: nn.Parameter) -> bool:
+    """Return True if a parameter is trained and fills a stretch of memory without gaps."""
     return (
         parameter.requires_grad
         and parameter.is_floating_point()

@@ -1,11 +1,12 @@
 """Tables of integers on the device, with a counter there that selects the next row."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from alframe.learner.batches import BatchTable
+from alframe.learner.batches import BatchTable, TabledBatches
 
 TABLE_ROWS = 1024  # rows of a table on the device; longer tables are split
 
@@ -37,3 +38,9 @@ def move(source: Tensor, target: Tensor) -> None:
     if target.device.type == "cuda":
         source = source.pin_memory()
     target.copy_(source, non_blocking=True)
+
+
+def load_last_row(batches: TabledBatches, table: BatchTable) -> Any:
+    """Return the batch of a table's last row, without its padding."""
+    row = (column[-1, : table.last] for column in table.columns)
+    return batches.load(*(part.to(batches.bank.index_device) for part in row))

@@ -59,7 +59,7 @@ class ReferenceEngine:
         """
         watch = _LossWatch(job, progress)
         stop = None if job.patience is None else StopEarly(job.patience)
-        with _quiet_lightning(), _interrupts_raised(), _threads(1 if job.one_thread else None):
+        with quiet_lightning(), _interrupts_raised(), _threads(1 if job.one_thread else None):
             trainer = pl.Trainer(
                 **{**self._compute.trainer_options(), **(options or {})},
                 max_steps=job.max_steps,
@@ -164,7 +164,7 @@ class _LossWatch(Callback):
 
 
 @contextmanager
-def _quiet_lightning() -> Iterator[None]:
+def quiet_lightning() -> Iterator[None]:
     """Silence Lightning's banners, and its advice that does not apply to data on the device."""
     logger = logging.getLogger("pytorch_lightning")
     utilities = logging.getLogger("lightning.pytorch")

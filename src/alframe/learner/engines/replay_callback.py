@@ -6,8 +6,8 @@ reference engine. But each of its batches is a table of steps, which runs on the
 
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, Protocol
 
 import pytorch_lightning as pl
 import torch
@@ -18,7 +18,8 @@ from torch import Tensor
 from alframe.learner.batches import BatchTable, TabledBatches
 from alframe.learner.engines.index_table import TABLE_ROWS
 from alframe.learner.engines.replay_checks import check_optimizers, counts_in_place, may_be_padded
-from alframe.learner.engines.step_program import RecordedStep
+from alframe.learner.engines.step_program import MakeOptimizer
+from alframe.learner.engines.value_tables import LogTable
 from alframe.learner.interfaces import FitJob
 from alframe.learner.module import Classifier
 
@@ -47,6 +48,20 @@ class _TableLoader:
                 yield _TableBatch(part)
 
 
+class Steps(Protocol):
+    """The recorded steps of a fit; `RecordedStep` describes the methods."""
+
+    log: LogTable
+
+    def tie(self, module: Classifier) -> Callable[[bool], None]: ...  # noqa: D102
+    def prepare(  # noqa: D102
+        self, module: Classifier, table: BatchTable, make_optimizer: MakeOptimizer, scheduled: bool
+    ) -> None: ...
+    def autocast(self) -> AbstractContextManager[None]: ...  # noqa: D102
+    def train(self, module: Classifier, table: BatchTable, rate_SG: Tensor, padded: bool) -> Tensor: ...  # noqa: D102
+    def validate(self, module: Classifier, table: BatchTable, padded: bool) -> None: ...  # noqa: D102
+
+
 class Replayer(Callback):
     """Replaces a module's steps during one fit, and counts them for the Trainer.
 
@@ -54,7 +69,7 @@ class Replayer(Callback):
         job: the fit. recorded: its steps.
     """
 
-    def __init__(self, job: FitJob, recorded: RecordedStep) -> None:
+    def __init__(self, job: FitJob, recorded: Steps) -> None:
         self._job, self._module, self._recorded = job, job.module, recorded
         self._padded = may_be_padded(job.module)
         self._scheduler: LRSchedulerConfig | None = None

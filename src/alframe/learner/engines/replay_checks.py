@@ -45,6 +45,15 @@ def check_replayable(job: FitJob) -> None:
             raise NotReplayable(f"the module has a {name} of its own")
 
 
+def check_stackable(job: FitJob) -> None:
+    """Raise `NotReplayable` if the steps of a job cannot be taken together with those of other fits."""
+    if job.program is None:
+        raise NotReplayable("it is not certain that the steps of two trials are the same")
+    for name in ("on_after_backward", "on_before_optimizer_step"):
+        if getattr(type(job.module), name) is not getattr(pl.LightningModule, name):
+            raise NotReplayable(f"the module has a {name} of its own")
+
+
 def check_optimizers(trainer: pl.Trainer) -> None:
     """Raise `NotReplayable` for optimizers or schedules that a recorded step cannot follow."""
     if len(trainer.optimizers) != 1 or len(trainer.lr_scheduler_configs) > 1:

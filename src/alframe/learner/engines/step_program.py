@@ -28,9 +28,10 @@ from alframe.learner.engines.capture import (
     run_aside,
 )
 from alframe.learner.engines.flat_parameters import FlatParameters
-from alframe.learner.engines.index_table import TABLE_ROWS, IndexTable
+from alframe.learner.engines.index_table import TABLE_ROWS, IndexTable, load_last_row
 from alframe.learner.engines.memory_sharing import copy_modes, tie, undone, zero_state
 from alframe.learner.engines.tensor_slots import NoBatchIndex, find_generators, private_copy
+from alframe.learner.engines.validation_step import RecordedValidation
 from alframe.learner.engines.value_tables import LogTable, RateTable
 from alframe.learner.module import Classifier
 
@@ -70,15 +71,18 @@ class RecordedStep:
         # A hook that gets the optimizer would look up the module's own parameters in it.
         untouched = type(module).on_before_optimizer_step is Classifier.on_before_optimizer_step
         self._flat = FlatParameters(self._module) if untouched else None
-        self._batches, self._validation = batches, validation
+        self._batches = batches
         self._compute, self._capture = compute, capture
         self._generators = find_generators(self._module)
         self._optimizer: torch.optim.Optimizer | None = None
-        self._tables: dict[str, IndexTable] = {}
+        self._table = IndexTable([], compute.device)
         self._replays: dict[str, Replay] = {}
         self._loss_S = torch.zeros(TABLE_ROWS, device=compute.device)
         self._rates = RateTable(compute.device)
         self.log = LogTable(compute.device)
+        self._validation = (
+            None if validation is None else RecordedValidation(self._module, validation, compute, capture)
+        )
 
     # A fit begins.
 
@@ -108,7 +112,7 @@ class RecordedStep:
                     group["capturable"] = True
             if scheduled:
                 self._rates.attach(self._optimizer)
-            self._record("train", self._step, table)
+            self._record(table)
         zero_state(self._optimizer)
 
     def autocast(self) -> AbstractContextManager[None]:
@@ -128,7 +132,7 @@ class RecordedStep:
         """
         n = len(table)
         cut = table.last < self._batches.batch_size and not padded
-        self._tables["train"].fill(table)
+        self._table.fill(table)
         self._rates.fill(rate_SG)
         whole = n - cut
         for _ in range(whole // CHUNK_STEPS):
@@ -143,21 +147,12 @@ class RecordedStep:
     def validate(self, module: Classifier, table: BatchTable, padded: bool) -> None:
         """Run the validation step on each row; it counts in the tied module. `padded` as for `train`."""
         assert self._validation is not None
-        cut = table.last < self._validation.batch_size and not padded
-        if "validate" not in self._replays:
-            copy_modes(module, self._module)
-            self._record("validate", self._validation_step, table)
-        self._tables["validate"].fill(table)
-        for _ in range(len(table) - cut):
-            self._replays["validate"]()
-        if cut:
-            copy_modes(module, self._module)
-            self._validate_on(self._last_row(self._validation, table))
+        self._validation.run(module, table, padded)
 
     # The work that is recorded.
 
     def _step(self) -> None:
-        table = self._tables["train"]
+        table = self._table
         self._rates.load(table.at)
         self._train_on(self._batches.load(*table.row()), table.at)
         table.at += 1
@@ -178,45 +173,27 @@ class RecordedStep:
         module.on_train_batch_end({"loss": loss}, batch, 0)
         self._loss_S.index_copy_(0, at, loss.detach().float().reshape(1))
 
-    def _validation_step(self) -> None:
-        assert self._validation is not None
-        table = self._tables["validate"]
-        self._validate_on(self._validation.load(*table.row()))
-        table.at += 1
-
-    def _validate_on(self, batch: Any) -> None:
-        with torch.no_grad(), self._compute.autocast():
-            self._module.validation_step(batch, 0)
-
-    def _last_row(self, batches: TabledBatches, table: BatchTable) -> Any:
-        """Return the batch of a table's last row, without its padding."""
-        row = (column[-1, : table.last] for column in table.columns)
-        return batches.load(*(part.to(batches.bank.index_device) for part in row))
-
     def _cut_step(self, table: BatchTable) -> None:
         """Run the last row without its padding, eagerly: its shape is not the recorded one."""
-        at = self._tables["train"].at
+        at = self._table.at
         self._rates.load(at)
         with self.log.in_place_of_log(self._module, at), outside_a_capture():
-            self._train_on(self._last_row(self._batches, table), at)
+            self._train_on(load_last_row(self._batches, table), at)
 
     # Recording.
 
-    def _record(self, name: str, work: Callable[[], None], table: BatchTable) -> None:
-        device = self._compute.device
-        self._tables[name] = IndexTable([column.shape[1] for column in table.columns], device)
+    def _record(self, table: BatchTable) -> None:
+        device, work = self._compute.device, self._step
+        self._table = IndexTable([column.shape[1] for column in table.columns], device)
         # `_undone` takes back what the warm-up does.
-        with self._undone(), self.log.in_place_of_log(self._module, self._tables["train"].at):
+        with self._undone(), self.log.in_place_of_log(self._module, self._table.at):
             try:
-                self._tables[name].fill(table.first(1))
+                self._table.fill(table.first(1))
                 run_aside(work, WARM_UP, device)
-                if name != "train":
-                    self._replays[name] = self._capture(work, self._generators, device)
-                else:
-                    self._replays["step"] = self._capture(work, self._generators, device)
-                    chunk = partial(repeat, work, CHUNK_STEPS)
-                    self._replays["chunk"] = self._capture(chunk, self._generators, device)
-                    self._check(work, table)
+                self._replays["step"] = self._capture(work, self._generators, device)
+                chunk = partial(repeat, work, CHUNK_STEPS)
+                self._replays["chunk"] = self._capture(chunk, self._generators, device)
+                self._check(work, table)
             except (RuntimeError, TypeError, ValueError, AttributeError) as error:
                 self._replays.clear()
                 raise CaptureError(reason_of(error)) from error
@@ -232,7 +209,7 @@ class RecordedStep:
         for step in (work, self._replays["step"]):
             with self._undone():
                 zero_state(self._optimizer)
-                self._tables["train"].fill(table.first(CHECKED_STEPS))
+                self._table.fill(table.first(CHECKED_STEPS))
                 with outside_a_capture():
                     repeat(step, n)
                 losses.append(self._loss_S[:n].clone())
