@@ -12,7 +12,9 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
+from alframe.cli.export import argument_parser as export_parser
 from alframe.config.validate import conf_directory
+from alframe.exchange.tables import COLUMNS
 from alframe.report.main import argument_parser as report_parser
 from command_options import options_of
 from config_pages import config_pages, options
@@ -127,6 +129,8 @@ _PARTS: dict[str, Callable[..., str]] = {
     "logged": _logged,
     "exit_codes": _exit_codes,
     "options_of_report": lambda: options_of(report_parser()),
+    "options_of_export": lambda: options_of(export_parser()),
+    "export_columns": lambda: table(("column", "meaning"), [(f"`{k}`", v) for k, v in COLUMNS.items()]),
     "trials": lambda folder: trials(conf_directory() / folder),
     "gpu_sessions": _gpu_sessions,
     "policies": lambda: policies(conf_directory() / "sweep" / "policy"),

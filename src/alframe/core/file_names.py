@@ -10,6 +10,7 @@ ROUNDS = "rounds.csv"  # one row per round
 LABELS = "labels.csv"  # one row per sample
 LABELS_BY_NAME = "labels_by_name.csv"  # labels for people, only if classes or images have names
 FILES = "files.csv"  # the file of each index, only if each image is a file
+DATA = "data.json"  # the class names by number, and the folder of the image files
 SUMMARY = "summary.json"  # the figures of the trial, only if it is finished
 FAILURE = "failure.json"  # status and reason, only if it failed, was interrupted or waits for answers
 DIAGNOSIS = "diagnosis.json"  # confusion matrix and reliability of the auto-labels, null without the truth
@@ -37,8 +38,8 @@ OFFLINE_RUNS = f"{WANDB}/offline-run-*"  # a folder for each process that logged
 MARKS = (SUMMARY, ROUNDS, FAILURE, LABELS)
 # Everything that a trial writes, with the exception of what people were asked and have answered.
 OF_A_TRIAL = (
-    *(CONFIG, ROUNDS, LABELS, LABELS_BY_NAME, FILES, SUMMARY, FAILURE, DIAGNOSIS, MISLABELLED, SUSPECTS),
-    *(STATE, WANDB, TENSORBOARD),
+    *(CONFIG, ROUNDS, LABELS, LABELS_BY_NAME, FILES, DATA, SUMMARY, FAILURE, DIAGNOSIS, MISLABELLED),
+    *(SUSPECTS, STATE, WANDB, TENSORBOARD),
 )
 
 

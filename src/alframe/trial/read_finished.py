@@ -84,7 +84,7 @@ def parse_file(file: Path, parse: Callable[[str], T]) -> T:
     """
     name = "/".join(file.parts[-2:]) if file.parent.name == HYDRA else file.name
     try:
-        return parse(file.read_text(encoding="utf-8"))
+        return parse(file.read_bytes().decode("utf-8"))  # read_text would change line ends inside cells
     except FileNotFoundError:
         raise Damaged(f"{name} is missing") from None
     except OSError as error:

@@ -11,7 +11,7 @@ from alframe._files import replace_file
 from alframe.config.by_data import with_choices
 from alframe.config.trial_identity import identity
 from alframe.config.validate import check
-from alframe.core.file_names import FILES
+from alframe.core.file_names import DATA, FILES
 from alframe.core.round_log import Clock
 from alframe.core.trial_summary import TrialSummary
 from alframe.data import ImageDataset
@@ -29,6 +29,7 @@ from alframe.trial.assemble import Trial, assemble, build_tracker, load_data
 from alframe.trial.checks import warn_of_certificate, warn_of_oracle_errors, warn_of_permanent_errors
 from alframe.trial.compute_plan import check_memory
 from alframe.trial.data import TrialData, data_of_trial, open_store
+from alframe.trial.data_file import data_file_text
 from alframe.trial.directory import occupied
 from alframe.trial.encoding import check_encoder, encode_now
 from alframe.trial.instantiate import check_targets, is_simulated
@@ -162,6 +163,7 @@ def _run(request: _Request, leaves_nothing: Callable[[], bool], left_out: Mappin
             encode_now(*trial.banks)  # a simulation has no label yet that an unreadable file could disturb
         if trial.dataset.files_N is not None:
             replace_file(request.directory / FILES, file_lines(trial.dataset.files_N))
+        replace_file(request.directory / DATA, data_file_text(trial.dataset, data.fingerprint))
         by_data = {"recipe": keys, **chosen_nodes(request.config, config)}
         session = TrialSession(
             trial=trial,

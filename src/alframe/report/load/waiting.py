@@ -5,7 +5,7 @@ import io
 import json
 import sqlite3
 from collections.abc import Mapping
-from contextlib import closing, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 from alframe.core.file_names import ANSWER_STORE, ANSWERS, FAILURE, QUESTIONS, ROUNDS, TO_LABEL
 from alframe.core.reports import RoundRow
 from alframe.report.load.csv_json import read_rounds
+from alframe.trial.read_answers import read_only
 from alframe.trial.read_finished import Damaged, parse_file, read_config
 
 
@@ -105,10 +106,7 @@ def _from_store(file: Path) -> dict[str, Any]:
     """Return the newest question of the store and its numbers, empty without a store that can be read."""
     if not file.exists():
         return {}
-    # Without a journal the file is whole, and SQLite then makes no files beside it.
-    journal = file.with_name(f"{file.name}-wal").exists()
-    address = f"{file.absolute().as_uri()}?{'mode=ro' if journal else 'immutable=1'}"
-    with suppress(sqlite3.Error), closing(sqlite3.connect(address, uri=True)) as db:
+    with suppress(sqlite3.Error), read_only(file) as db:
         known = frozenset(sample for (sample,) in db.execute("SELECT sample FROM answers"))
         newest = db.execute("SELECT source, round FROM questions ORDER BY id DESC LIMIT 1").fetchone()
         if newest is None:

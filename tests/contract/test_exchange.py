@@ -1,0 +1,137 @@
+"""Every format of alframe-export keeps each label and its provenance, read back without our own code."""
+
+import csv
+import importlib.util
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from alframe.core.ledger import Source
+from alframe.exchange.export import FORMATS, ExportRequest, export
+from tests.support.labelled_trial import CLASSES, LABELS, leave, photos
+
+Facts = dict[
+    int, tuple[Any, ...]
+]  # by index: kind, class name, source, round, confidence, person, has a time
+needs_pyarrow = pytest.mark.skipif(
+    importlib.util.find_spec("pyarrow") is None, reason="needs pip install 'alframe[export]'"
+)
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+
+
+def expected(kinds: set[str]) -> Facts:
+    found = {}
+    for index, (kind, label, source, round, odds, who) in enumerate(LABELS):
+        if kind in kinds:
+            name = CLASSES[label] if label >= 0 else None
+            confidence = None if odds is None else 1 / (1 + math.exp(-odds))
+            by = f"trial round {round}" if kind == "auto" else who or None
+            is_none = source is Source.NONE
+            facts = (source.name.lower(), None if is_none else round, confidence, by)
+            found[index] = (kind, name, *facts, kind not in ("auto", "none"))
+    return found
+
+
+def of_row(row: dict[str, Any]) -> tuple[Any, ...]:
+    by = row.get("by") or None
+    if row["kind"] == "auto":
+        assert by.startswith("alframe ")
+        by = by.split(maxsplit=2)[2]
+    number = row.get("round")
+    confidence = row.get("confidence")
+    return (
+        row["kind"],
+        row.get("label") or None,
+        row["source"],
+        None if number in (None, "") else int(number),
+        None if confidence in (None, "") else pytest.approx(float(confidence), abs=1e-6),
+        by,
+        bool(row.get("at")),
+    )
+
+
+def read_csv(folder: Path) -> Facts:
+    with (folder / "metadata.csv").open(newline="", encoding="utf-8") as file:
+        return {int(row["index"]): of_row(row) for row in csv.DictReader(file)}
+
+
+def read_image_folder(folder: Path) -> Facts:
+    """Return the labels that the class folders give, with the provenance from the table."""
+    rows = [json.loads(line) for line in (folder / "metadata.jsonl").read_text().split("\n") if line]
+    for row in rows:
+        assert pixel(folder / row["file_name"]) == 20 * row["index"]
+    class_of = {Path(row["file_name"]).parts[0]: row["label"] for row in rows}
+    assert len(class_of) == len({row["label"] for row in rows})
+    return {row["index"]: of_row(row | {"label": class_of[row["file_name"].split("/")[0]]}) for row in rows}
+
+
+def read_parquet(folder: Path) -> Facts:
+    from pyarrow import parquet
+
+    rows = parquet.read_table(folder / "labels.parquet").to_pylist()
+    return {row["index"]: of_row(row) for row in rows}
+
+
+def read_label_studio(folder: Path) -> Facts:
+    """Return kind, class, person and confidence from annotations and predictions, the rest from `meta`."""
+    found = {}
+    for task in json.loads((folder / "tasks.json").read_text()):
+        (given,) = [*task["annotations"], *task["predictions"]] or [{"result": []}]
+        choices = [each["value"]["choices"] for each in given["result"]]
+        kind = "none" if not task["annotations"] else "hand" if choices else "no_class"
+        kind = "auto" if task["predictions"] else "cannot_tell" if given.get("was_cancelled") else kind
+        meta = task["meta"]
+        by = given.get("model_version") or given.get("completed_by", {}).get("email") or meta.get("by")
+        row = {"kind": kind, "source": meta["source"], "round": meta.get("round"), "at": meta.get("at")}
+        row |= {"label": choices[0][0] if choices else None, "confidence": given.get("score"), "by": by}
+        found[task["data"]["index"]] = of_row(row)
+    return found
+
+
+def read_data_set(folder: Path) -> Facts:
+    from pyarrow import parquet
+
+    rows = parquet.read_table(folder / "data" / "train-00000.parquet").to_pylist()
+    for row in rows:
+        row["label"] = None if row["label"] is None else CLASSES[row["label"]]
+    return {row["index"]: of_row(row) for row in rows}
+
+
+READERS: dict[str, Callable[[Path], Facts]] = {
+    "imagefolder": read_image_folder,
+    "csv": read_csv,
+    "parquet": read_parquet,
+    "label-studio": read_label_studio,
+    "huggingface": read_data_set,
+}
+
+
+def pixel(file: Path) -> int:
+    with Image.open(file) as image:
+        return int(image.getpixel((0, 0))[0])
+
+
+@pytest.fixture(scope="module")
+def trial(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("exchange")
+    return leave(root / "trial", photos(root / "photos"))
+
+
+def test_each_format_has_a_reader() -> None:
+    assert set(READERS) == set(FORMATS)
+
+
+@pytest.mark.parametrize(
+    "to",
+    [pytest.param(to, marks=needs_pyarrow) if to in ("parquet", "huggingface") else to for to in FORMATS],
+)
+def test_each_label_keeps_its_provenance(to: str, trial: Path, tmp_path: Path) -> None:
+    labels, folder, _ = export(ExportRequest(directory=trial, to=to, out=tmp_path / "out"))
+    kinds = {"hand", "auto"} if to == "imagefolder" else {"hand", "auto", "cannot_tell", "no_class", "none"}
+    assert labels.notes == []
+    assert READERS[to](folder) == expected(kinds)
