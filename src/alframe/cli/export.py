@@ -4,15 +4,13 @@ Exit codes: 0 done; 1 the export could not be written; 2 a mistake in the comman
 """
 
 import argparse
-import signal
 import sys
-from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import NoReturn
 
 from alframe.cli.exit_codes import exit_code
-from alframe.cli.main import terminate
+from alframe.cli.hydra_command import begin_command
 from alframe.core.errors import UserError
 from alframe.exchange.export import DEFAULT, FORMATS, ExportRequest, export
 
@@ -31,11 +29,10 @@ class _Parser(argparse.ArgumentParser):
         raise UserError(f"{message}. See {COMMAND} --help.")
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
+def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit the process with its code."""
-    signal.signal(signal.SIGTERM, terminate)
     try:
-        _run(argument_parser().parse_args(arguments))
+        _run(argument_parser().parse_args(begin_command(COMMAND, arguments)))
     except BaseException as error:
         sys.exit(exit_code(error, started=True, command=COMMAND))
     sys.exit(0)
