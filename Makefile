@@ -6,7 +6,7 @@ ARGS ?=
 # Three processes on two cores: many tests wait for the processes that they start.
 PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist worksteal
 
-.PHONY: help setup run reproduce quick test lint format docs audits people odd-inputs kills bench growth safety parity gpu-session lock wheel
+.PHONY: help setup run reproduce quick test lint format docs audits people odd-inputs kills test-slurm bench growth safety parity gpu-session lock wheel
 help:
 	@echo "Use"
 	@echo "  make setup      make .venv/ with the locked packages (the other targets call it if it is missing)"
@@ -24,6 +24,7 @@ help:
 	@echo "  make odd-inputs 1,000 generated folders with odd names, links, formats and damage (2 minutes)"
 	@echo "  make people     300 random sequences of what people do with images and answers (30 minutes)"
 	@echo "  make kills      240 trials killed at random moments and continued: same labels? (20 minutes)"
+	@echo "  make test-slurm  sweeps on a Slurm cluster that is started here (root; 10 minutes)"
 	@echo "  make parity     trials computed two ways over seeds: the same but for chance?"
 	@echo "Measure"
 	@echo "  make bench      training and scoring rates against plain Lightning and raw torch; ARGS=--quick for 3 minutes"
@@ -76,6 +77,12 @@ people: $(DONE)
 
 kills: $(DONE)
 	@ALFRAME_ALL_KILLS=1 $(PYTEST) tests/integration/test_resume.py -k killed $(ARGS)
+
+# Debian's packages; where they cannot be installed or started, the tests are skipped with the reason.
+test-slurm: $(DONE)
+	@command -v slurmctld >/dev/null || (apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y \
+	  --no-install-recommends slurmctld slurmd munge slurm-client) >/dev/null 2>&1 || true
+	@ALFRAME_TEST_SLURM=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 0 tests/slurm $(ARGS)
 
 parity: $(DONE)
 	@$(BIN)/python scripts/benchmarks/parity.py $(ARGS)

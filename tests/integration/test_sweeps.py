@@ -13,6 +13,7 @@ import joblib
 import pytest
 import yaml
 
+from alframe._text import counted
 from alframe.cli import sweep
 from tests.support.helpers import UNMEASURED, Done, alframe, alframe_process, read_rows
 
@@ -139,8 +140,26 @@ def test_a_search_continues_after_a_bad_trial_and_repeats_its_best(tmp_path: Pat
     assert f"best mislabelled_share={min(shares.values()):.6g}: auto_label.threshold=" in done.stdout
     assert all(line.startswith("  ") for line in done.stderr.splitlines())  # no words of Optuna's own
     again = alframe(*line, cwd=tmp_path)
-    assert again.stdout.count("finished before") == 4 - n_failed
+    assert f"\n{counted(4 - n_failed, 'trial')} finished before\n" in again.stdout
+    assert statuses_in(directory) == statuses
     assert yaml.safe_load((directory / "optimization_results.yaml").read_text()) == best
+
+
+def test_a_search_ends_a_trial_that_does_badly_after_its_round(tmp_path: Path) -> None:
+    line = [
+        *SEARCH,
+        "hydra.sweeper.n_trials=1",
+        f"hydra.sweep.dir={tmp_path}",
+        "+hydra.sweeper.pruner.upper=-1",
+    ]
+    line += ["hydra.sweeper.pruner._target_=optuna.pruners.ThresholdPruner"]
+    done = alframe(*line, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "0 trials finished, 0 failed, 1 pruned" in done.stdout
+    assert [row["kind"] for row in read_rows(tmp_path / "0" / "rounds.csv")] == ["seed", "round"]
+    again = alframe(*line, cwd=tmp_path)
+    assert "0 trials finished, 0 failed, 1 pruned" in again.stdout
+    assert statuses_in(tmp_path) == ["pruned"]
 
 
 def test_a_search_for_two_figures_with_two_trials_at_a_time(tmp_path: Path) -> None:

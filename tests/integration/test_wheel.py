@@ -20,6 +20,7 @@ def test_a_wheel_works_outside_the_checkout(tmp_path: Path) -> None:
     site = tmp_path / "site"
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(site)
+    assert (site / "hydra_plugins" / "alframe_plugins" / "search_sweeper.py").exists()
     shipped = {str(path.relative_to(ROOT / "conf")) for path in (ROOT / "conf").rglob("*.yaml")}
     assert shipped == {
         str(path.relative_to(site / "alframe" / "conf")) for path in site.glob("alframe/conf/**/*.yaml")

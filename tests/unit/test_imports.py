@@ -27,6 +27,9 @@ ALLOWED = {
         "config/command_line.py",
         "config/compose.py",
         "cli/job.py",
+        "cli/search_loop.py",
+        "cli/search_space.py",
+        "cli/slurm.py",
         "config/overrides.py",
         "trial/instantiate.py",
     },
@@ -42,7 +45,7 @@ ALLOWED = {
         "report/plots/draw_rounds.py",
         "report/plots/style.py",
     },
-    "optuna": {"cli/optuna_search.py"},
+    "optuna": {"cli/search_loop.py", "cli/search_space.py", "cli/search_study.py"},
     "wandb": {
         "report/output/wandb.py",
         "tracking/wandb.py",

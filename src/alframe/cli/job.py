@@ -10,7 +10,6 @@ import traceback
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from omegaconf import DictConfig, OmegaConf
 from alframe._text import counted, duration, one_line, percent
 from alframe.cli import sweep
 from alframe.cli.interrupts import end_with_parent, two_step_interrupts
+from alframe.cli.pruning import PruningTracker
 from alframe.cli.sweep import Job, Launch, Status
 from alframe.config.compose import named_choices
 from alframe.core.errors import AlframeError, AnswersNeeded, Terminated, TrialError, TrialNotice, UserError
@@ -66,14 +66,20 @@ def _job_of_sweep(node: DictConfig, sweep_directory: Path, directory: Path, laun
         set_status("not begun")
         return None
     title = f"[{launch.position(number)}] {set_status('running')}"
+    pruning: PruningTracker | None = None
     try:
-        summary = _trial_of_sweep(node, sweep_directory, directory, title, launch)
+        pruning = _pruning(node, sweep_directory, number)
+        summary = _trial_of_sweep(node, sweep_directory, directory, title, launch, pruning)
         found = _objective(node, summary)
     except AnswersNeeded as error:
         set_status("waiting", one_line(error))
         print(f"{title}: {one_line(error).partition('. ')[0]}", flush=True)
         return None
     except (KeyboardInterrupt, Terminated) as error:
+        if pruning is not None and pruning.pruned:
+            set_status("pruned")
+            print(f"{title}: pruned", flush=True)
+            return None
         set_status("interrupted")
         sweep.request_stop(sweep_directory)
         if isinstance(error, Terminated):
@@ -90,8 +96,24 @@ def _job_of_sweep(node: DictConfig, sweep_directory: Path, directory: Path, laun
     return found
 
 
+def _pruning(node: DictConfig, sweep_directory: Path, number: int) -> PruningTracker | None:
+    """Return what ends the trial if it does worse than others of its search, or None."""
+    sweeper = HydraConfig.get().sweeper
+    if sweeper.get("pruner") is None:
+        return None
+    settings = OmegaConf.to_container(sweeper, resolve=True)
+    assert isinstance(settings, dict)
+    by_key = {str(key): value for key, value in settings.items()}
+    return PruningTracker.of(by_key, node.get("objective"), sweep_directory, number)
+
+
 def _trial_of_sweep(
-    node: DictConfig, sweep_directory: Path, directory: Path, title: str, launch: Launch
+    node: DictConfig,
+    sweep_directory: Path,
+    directory: Path,
+    title: str,
+    launch: Launch,
+    pruning: PruningTracker | None,
 ) -> TrialSummary:
     summary = finished_summary(directory, config_of(node))
     if summary is not None:
@@ -101,9 +123,19 @@ def _trial_of_sweep(
     (directory / FAILURE).unlink(missing_ok=True)
     bar = None if launch.in_this_process() else False  # the bars of several trials at once would mix
     overrides = HydraConfig.get().overrides.task
-    stop_wanted = partial(sweep.stop_requested, sweep_directory)
+
+    def stop_wanted() -> bool:
+        return sweep.stop_requested(sweep_directory) or (pruning is not None and pruning.pruned)
+
     summary = _trial(
-        node, directory, overrides, stop_wanted, group=sweep_directory.name, title=title, bar=bar
+        node,
+        directory,
+        overrides,
+        stop_wanted,
+        group=sweep_directory.name,
+        title=title,
+        bar=bar,
+        trackers=[] if pruning is None else [pruning],
     )
     print(f"{title}: {short_summary(summary)}", flush=True)
     return summary
@@ -118,6 +150,7 @@ def _trial(
     group: str | None = None,
     title: str | None = None,
     bar: bool | None = None,
+    trackers: Sequence[PruningTracker] = (),
 ) -> TrialSummary:
     from alframe.tracking import ConsoleTracker  # imports torch, which --help must not load
     from alframe.trial.run import Replacements, run_trial
@@ -132,7 +165,7 @@ def _trial(
         group=group,
         choices=named_choices(HydraConfig.get().runtime.choices, overrides),
         stop_wanted=stop_wanted,
-        replacements=Replacements(console=ConsoleTracker(bar=bar, title=title)),
+        replacements=Replacements(console=ConsoleTracker(bar=bar, title=title), trackers=trackers),
     )
 
 

@@ -25,7 +25,8 @@ from alframe.core.errors import Terminated, UserError
 from alframe.core.file_names import ANSWER_STORE, ANSWERS, LABELS, shown, sync_line
 from alframe.trial.directory import drop_leftovers, finished_summary
 
-_SHOWN_IF_ANY = ("interrupted", "waiting", "running", "not begun")  # statuses; the others are always shown
+# Statuses that are shown only if there are any.
+_SHOWN_IF_ANY = ("pruned", "interrupted", "waiting", "running", "not begun")
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -93,8 +94,6 @@ def _sweep(target: RunTarget, directory: Path, arguments: list[str]) -> int:
     """Run the trials of a sweep, print their statuses and return the exit code."""
     try:
         with sweep.launching(directory):
-            if target.objective:
-                optuna_search.prepare_search(directory)
             trials = "Trials" if target.n_trials is None else counted(target.n_trials, "trial")
             together = "" if target.at_a_time is None else f", {target.at_a_time} at a time"
             print(f"{trials} in {shown(directory)}{together}", flush=True)
@@ -116,15 +115,13 @@ def _launch(target: RunTarget, directory: Path, arguments: list[str]) -> int:
         sweep.request_stop(directory)
         return exit_code(error, True)
     except BaseException as error:
-        return 1 if _explained(error, sweep.read_statuses(directory)) else exit_code(error, True)
+        return 1 if _explained(sweep.read_statuses(directory)) else exit_code(error, True)
     return 0
 
 
-def _explained(error: BaseException, jobs: Sequence[Job]) -> bool:
-    """Return True if an error of a launcher or sweeper follows from the trials' own failures."""
-    killed = any(job.reason == sweep.KILLED for job in jobs)
-    search_without_result = isinstance(error, ValueError) and all(job.status != "finished" for job in jobs)
-    return killed or (bool(jobs) and search_without_result)
+def _explained(jobs: Sequence[Job]) -> bool:
+    """Return True if an error of a launcher follows from killed trials, which are reported."""
+    return any(job.reason == sweep.KILLED for job in jobs)
 
 
 def _report(directory: Path, n_trials: int | None, code: int) -> int:

@@ -22,7 +22,7 @@ FOLDER = ".jobs"
 _STOP = "stop"
 KILLED = "its process was killed (memory may be full) or could not write its status (the disk may be full)"
 
-Status = Literal["running", "finished", "failed", "interrupted", "waiting", "not begun"]
+Status = Literal["running", "finished", "pruned", "failed", "interrupted", "waiting", "not begun"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +31,7 @@ class Job:
 
     Attributes:
         directory: of its trial, below the sweep's directory.
-        status: "waiting" means that the trial waits for answers from people.
+        status: "waiting" means that the trial waits for answers from people, "pruned" that a search ended it.
         overrides: those that differ between the jobs, as on a command line.
         reason: why it did not finish, in one line; empty if it finished.
     """
@@ -125,6 +125,12 @@ def write_status(directory: Path, number: int, job: Job) -> None:
     """Write the status of a job in place of its earlier one."""
     (directory / FOLDER).mkdir(parents=True, exist_ok=True)
     replace_file(directory / FOLDER / f"{number:06d}.json", json.dumps(asdict(job)) + "\n")
+
+
+def read_status(directory: Path, number: int) -> Job | None:
+    """Return the status that a job has written, or None if it has not begun since the sweep was launched."""
+    file = directory / FOLDER / f"{number:06d}.json"
+    return Job(**json.loads(file.read_text())) if file.is_file() else None
 
 
 def read_statuses(directory: Path, patience_seconds: float = 2.0) -> list[Job]:

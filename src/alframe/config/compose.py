@@ -26,8 +26,6 @@ _PLUGINS = {
     ("hydra/launcher", "joblib"): "joblib",
     ("hydra/launcher", "submitit_slurm"): "submitit",
     ("hydra/launcher", "submitit_local"): "submitit",
-    ("hydra/sweeper", "optuna"): "optuna",
-    ("hydra/sweeper/sampler", "tpe"): "optuna",
 }
 
 

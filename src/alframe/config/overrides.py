@@ -42,9 +42,9 @@ class CommandOverride:
         return key.startswith("hydra/") or (conf_directory() / key).is_dir() or "/" in key
 
 
-def parse(text: str) -> Override:
-    """Return Hydra's own form of an override."""
-    return OverridesParser.create().parse_override(text)
+def parse(text: str, config_loader: Any = None) -> Override:
+    """Return Hydra's own form of an override. Its values need Hydra's config loader if it is a glob(*)."""
+    return OverridesParser.create(config_loader).parse_override(text)
 
 
 def read_override(text: str, *, multirun: bool) -> CommandOverride:
@@ -161,7 +161,7 @@ def check_launch(node: DictConfig, overrides: Sequence[CommandOverride]) -> None
             if override.ends:
                 raise UserError(
                     f"{override.text}: expected values such as {override.key}=1,2, got an interval, which is "
-                    "for a search. Write hydra/sweeper=optuna or +sweep=search."
+                    "for a search. Write hydra/sweeper=search or +sweep=search."
                 )
 
 

@@ -92,7 +92,7 @@ from tests.support.helpers import alframe as alframe_command
         (["-m", "+sweep=search", "hydra.sweeper.n_trials=0"], "hydra.sweeper.n_trials: expected a whole"),
         (
             ["-m", "+sweep=search", "hydra.sweeper.n_trials=x"],
-            "override hydra.sweeper.n_trials=x: Value 'x' of",
+            "hydra.sweeper.n_trials: expected a whole number of at least 1, got 'x'",
         ),
         (["-m", "+sweep=search", "hydra.sweeper.direction=up"], "expected minimize, maximize or a list"),
         (["+sweep=search", "seed=1"], "Write alframe -m +sweep=search seed=1."),
@@ -115,7 +115,7 @@ def test_a_mistake_on_the_command_line_is_answered_with_the_existing_names(typed
         ["-m", "seed=1,2", "query=random,margin"],
         ["-m", "seed=range(3)"],
         ["-m", "query=glob(*)"],
-        ["-m", "hydra/sweeper=optuna", "objective=cost", "auto_label.threshold=interval(0.5,0.9)"],
+        ["-m", "hydra/sweeper=search", "objective=cost", "auto_label.threshold=interval(0.5,0.9)"],
         ["-m", "+sweep=search", "query.num=int(interval(3,9))"],
         ["-m", "query.num=10", "query.share=null,0.1"],  # in conflict in its own trial alone
         ["-m", "query.num=10", "query.share=0.1,null"],
@@ -221,7 +221,6 @@ EXTRAS = {
     "hydra/launcher=cores": "joblib",
     "hydra/launcher=slurm": "submitit",
     "hydra/launcher=submitit_local": "submitit",
-    "+sweep=search": "optuna",
 }
 
 
@@ -241,10 +240,10 @@ def test_a_missing_extra_is_answered_with_how_to_install_it(
 ) -> None:
     composed([])  # by which Hydra's plug-ins are registered
     repo = ConfigStore.instance().repo["hydra"]
-    for group, names in {"launcher": ("joblib", "submitit"), "sweeper": ("optuna",)}.items():
-        kept = {file: node for file, node in repo[group].items() if not file.startswith(names)}
-        assert len(kept) < len(repo[group])
-        monkeypatch.setitem(repo, group, kept)
+    names = ("joblib", "submitit")
+    kept = {file: node for file, node in repo["launcher"].items() if not file.startswith(names)}
+    assert len(kept) < len(repo["launcher"])
+    monkeypatch.setitem(repo, "launcher", kept)
     with pytest.raises(UserError) as caught:
         check_command_line(["-m", typed, "seed=1,2"])
     assert str(caught.value).endswith(f"Write pip install 'alframe[{extra}]'.")

@@ -1,0 +1,1 @@
+"""The plug-ins that alframe adds to Hydra, which looks for plug-ins in the namespace `hydra_plugins`."""
