@@ -6,7 +6,7 @@ ARGS ?=
 # Three processes on two cores: many tests wait for the processes that they start.
 PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist worksteal
 
-.PHONY: help setup run reproduce quick test lint format docs audits people odd-inputs kills test-slurm bench growth safety parity gpu-session lock wheel
+.PHONY: help setup run reproduce quick test lint format docs audits people odd-inputs kills test-slurm bench peers growth safety parity gpu-session lock wheel
 help:
 	@echo "Use"
 	@echo "  make setup      make .venv/ with the locked packages (the other targets call it if it is missing)"
@@ -28,12 +28,14 @@ help:
 	@echo "  make parity     trials computed two ways over seeds: the same but for chance?"
 	@echo "Measure"
 	@echo "  make bench      training and scoring rates against plain Lightning and raw torch; ARGS=--quick for 3 minutes"
+	@echo "  make peers      the same experiments with scikit-activeml, modAL, baal and plain Lightning, which get an"
+	@echo "                  environment of their own in build/peers/ (hours); ARGS='--quick --json FILE' for 5 minutes"
 	@echo "  make safety     the default trial on data that it was not tuned for (hours); ARGS=--quick for a minute"
 	@echo "  make growth     seconds and memory against the sizes of pool and labelled set (long; 5 GB of disk)"
 	@echo "  make gpu-session  what needs a GPU, in order of value, for 30 minutes; the same command continues;"
 	@echo "                  ARGS='--list', '--minutes 9 --out DIR', '--smoke' tries the commands on a processor"
 	@echo "Release"
-	@echo "  make lock       compile requirements.lock from pyproject.toml"
+	@echo "  make lock       compile requirements.lock from pyproject.toml, and requirements-peers.lock"
 	@echo "  make wheel      build dist/*.whl"
 
 setup: $(DONE)
@@ -90,6 +92,15 @@ parity: $(DONE)
 bench: $(DONE)
 	@$(BIN)/python scripts/benchmarks/bench.py $(ARGS)
 
+PEERS := build/peers/.alframe-peers-done
+$(PEERS): requirements-peers.lock $(DONE)
+	@export UV_PYTHON_DOWNLOADS=never; UV=$$(command -v uv || echo build/uv/bin/uv); \
+	  $$UV venv --quiet --allow-existing --python $(BIN)/python build/peers && \
+	  $$UV pip sync --quiet --python build/peers/bin/python --require-hashes requirements-peers.lock && touch $@
+
+peers: $(DONE) $(PEERS)
+	@PYTHONPATH=scripts:scripts/benchmarks:$$PYTHONPATH $(BIN)/python -m peers $(ARGS)
+
 safety: $(DONE)
 	@$(BIN)/python scripts/benchmarks/safety.py $(ARGS)
 
@@ -105,6 +116,12 @@ lock: $(DONE)
 	@UV=$$(command -v uv || echo build/uv/bin/uv); $$UV pip compile --quiet --universal --python-version 3.11 \
 	  --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock" --extra dev \
 	  --constraint build/pins.txt --upgrade pyproject.toml -o requirements.lock
+	@# modAL asks for skorch 0.9.0, which does not run with today's scikit-learn; it works with the current one.
+	@printf 'skorch>=1.4\n' > build/overrides.txt
+	@UV=$$(command -v uv || echo build/uv/bin/uv); $$UV pip compile --quiet --universal --python-version 3.11 \
+	  --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock" \
+	  --constraint build/pins.txt --override build/overrides.txt --upgrade scripts/peers/requirements.in \
+	  -o requirements-peers.lock
 
 wheel: $(DONE)
 	@$(BIN)/python -m hatchling build -t wheel

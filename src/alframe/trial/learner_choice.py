@@ -47,14 +47,12 @@ def choose_learner(config: Mapping[str, Any], dataset: ImageDataset) -> LearnerC
     node, learner = config["encoder"], config["learner"]
     if config["network"]["_target_"] == ENCODER_NETWORK:
         return LearnerChoice(encoder=trained_encoder(node), learner=learner)
-    is_default = all(
-        _own_settings(config[part]) == _own_settings(_composed()[part]) for part in ("learner", "network")
-    )
     wanted: Node | None = None if node["_target_"] is None else node
     offered: Node | None = node.get(ENCODER_OF_AUTO)
     if wanted is None and offered and _are_photographs(dataset, node["least_side"]):
-        wanted = offered if _is_head(learner) or (is_default and _is_installed(offered)) else None
-    if wanted is not None and is_default:
+        with_encoder = _is_head(learner) or (_is_default(config) and _is_installed(offered))
+        wanted = offered if with_encoder else None
+    if wanted is not None and _is_default(config):
         learner = _composed("learner=head")["learner"]
     _check_fit(wanted, learner, is_auto=offered is not None)
     if wanted is not None and _own_settings(config["network"]) != _own_settings(_composed()["network"]):
@@ -65,6 +63,13 @@ def choose_learner(config: Mapping[str, Any], dataset: ImageDataset) -> LearnerC
             "Leave it out. learner.network._target_ names another network of the head.",
         )
     return LearnerChoice(encoder=wanted, learner=learner)
+
+
+def _is_default(config: Mapping[str, Any]) -> bool:
+    """Return whether learner and network are those of the plain command."""
+    return all(
+        _own_settings(config[part]) == _own_settings(_composed()[part]) for part in ("learner", "network")
+    )
 
 
 def _own_settings(node: Node) -> Node:

@@ -3,7 +3,7 @@
 import difflib
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -62,14 +62,18 @@ def as_of_call() -> Iterator[None]:
 
 @contextmanager
 def plain_torch() -> Iterator[None]:
-    """Run with torch's defaults: float32, the CPU, gradients, no autocast; restore the caller's settings."""
+    """Run with torch's defaults: float32, the CPU, gradients, no autocast; restore the caller's settings.
+
+    A device as a context sends each call of torch through Python, so it is set only if needed.
+    """
     dtype = torch.get_default_dtype()
     torch.set_default_dtype(torch.float32)
+    cpu = torch.device("cpu")
     try:
         with (
             torch.inference_mode(False),
             torch.enable_grad(),
-            torch.device("cpu"),
+            nullcontext() if torch.get_default_device() == cpu else cpu,
             torch.autocast("cpu", enabled=False),
             torch.autocast("cuda", enabled=False),
         ):
