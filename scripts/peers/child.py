@@ -4,7 +4,6 @@ import importlib
 import json
 import logging
 import os
-import resource
 import sys
 import time
 import warnings
@@ -14,6 +13,7 @@ import numpy as np
 import torch
 
 from peers.job import Job
+from peers.memory import peak_mb
 from peers.mnist import mnist
 
 
@@ -51,12 +51,6 @@ def figures(peer: str, job: Job) -> dict[str, Any]:
         "rounds": labels.n_rounds,
         **labels.extra,
     }
-
-
-def peak_mb() -> float:
-    """Return the largest resident memory of this process so far, in MB of 2^20 bytes."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / (2**20 if sys.platform == "darwin" else 2**10)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from peers.child import peak_mb
+from peers.memory import peak_mb
 from peers.pool import Pool
 
 CLASSES, FEATURES, MEMBERS, LABELLED = 10, 576, 10, 1_000
