@@ -6,7 +6,7 @@ ARGS ?=
 # Three processes on two cores: many tests wait for the processes that they start.
 PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist worksteal
 
-.PHONY: help setup run reproduce quick test lint format docs audits people odd-inputs kills test-slurm bench peers growth safety parity gpu-session lock wheel
+.PHONY: help setup run reproduce quick test lint format docs audits people odd-inputs kills test-slurm test-label-studio bench peers growth safety parity gpu-session lock wheel
 help:
 	@echo "Use"
 	@echo "  make setup      make .venv/ with the locked packages (the other targets call it if it is missing)"
@@ -25,6 +25,7 @@ help:
 	@echo "  make people     300 random sequences of what people do with images and answers (30 minutes)"
 	@echo "  make kills      240 trials killed at random moments and continued: same labels? (20 minutes)"
 	@echo "  make test-slurm  sweeps on a Slurm cluster that is started here (root; 10 minutes)"
+	@echo "  make test-label-studio  its own package reads our tasks, and we read its exports (1 minute, 400 MB)"
 	@echo "  make parity     trials computed two ways over seeds: the same but for chance?"
 	@echo "Measure"
 	@echo "  make bench      training and scoring rates against plain Lightning and raw torch; ARGS=--quick for 3 minutes"
@@ -85,6 +86,15 @@ test-slurm: $(DONE)
 	@command -v slurmctld >/dev/null || (apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y \
 	  --no-install-recommends slurmctld slurmd munge slurm-client) >/dev/null 2>&1 || true
 	@ALFRAME_TEST_SLURM=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 0 tests/slurm $(ARGS)
+
+# The package gets an environment of its own: it needs many others.
+LABEL_STUDIO := build/label-studio
+test-label-studio: $(DONE)
+	@UV=$$(command -v uv || echo build/uv/bin/uv); test -x $(LABEL_STUDIO)/bin/python \
+	  || { $$UV venv --quiet --python $(BIN)/python $(LABEL_STUDIO) \
+	  && $$UV pip install --quiet --python $(LABEL_STUDIO)/bin/python 'label-studio-sdk>=2'; }
+	@ALFRAME_LABEL_STUDIO_PYTHON=$(LABEL_STUDIO)/bin/python $(BIN)/python -m pytest -q \
+	  tests/integration/test_label_studio.py $(ARGS)
 
 parity: $(DONE)
 	@$(BIN)/python scripts/benchmarks/parity.py $(ARGS)

@@ -42,6 +42,7 @@ COMPANIONS = {
     "learner.weak.flip=0": ["learner=consistency_rgb"],
     "network=encoder": ["learner=consistency_rgb", "learner.inputs=unit"],
     "oracle.answers_from=DIRECTORY": ["oracle=files"],
+    "oracle.answers_from=FILE": ["oracle=files"],
     "oracle.answers_from=my_labels": ["oracle=files"],
     "oracle.rate=0.05": ["oracle=noisy"],
     "query=none": ["auto_label=threshold"],

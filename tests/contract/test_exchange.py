@@ -8,11 +8,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 
+from alframe.core.errors import UserError
 from alframe.core.ledger import Source
+from alframe.data import ImageDataset
 from alframe.exchange.export import FORMATS, ExportRequest, export
+from alframe.oracle.answer_store import AnswerStore
+from alframe.trial.import_answers import import_answers_of
 from tests.support.labelled_trial import CLASSES, LABELS, leave, photos
 
 Facts = dict[
@@ -102,6 +107,14 @@ def read_data_set(folder: Path) -> Facts:
     return {row["index"]: of_row(row) for row in rows}
 
 
+# The file of each format that oracle.answers_from takes.
+ANSWERS = {
+    "imagefolder": "metadata.jsonl",
+    "csv": "metadata.csv",
+    "parquet": "labels.parquet",
+    "label-studio": "tasks.json",
+    "huggingface": "data/train-00000.parquet",
+}
 READERS: dict[str, Callable[[Path], Facts]] = {
     "imagefolder": read_image_folder,
     "csv": read_csv,
@@ -117,21 +130,88 @@ def pixel(file: Path) -> int:
 
 
 @pytest.fixture(scope="module")
-def trial(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("exchange")
-    return leave(root / "trial", photos(root / "photos"))
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> ImageDataset:
+    return photos(tmp_path_factory.mktemp("exchange") / "photos")
+
+
+@pytest.fixture(scope="module")
+def trial(dataset: ImageDataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return leave(tmp_path_factory.mktemp("exchange") / "trial", dataset)
+
+
+each_format = pytest.mark.parametrize(
+    "to",
+    [pytest.param(to, marks=needs_pyarrow) if to in ("parquet", "huggingface") else to for to in (*FORMATS,)],
+)
+
+
+def request(trial: Path, to: str, folder: Path) -> ExportRequest:
+    images = to == "label-studio"  # which cannot serve a path that is not UTF-8
+    return ExportRequest(directory=trial, to=to, out=folder / "out", images=images)
 
 
 def test_each_format_has_a_reader() -> None:
-    assert set(READERS) == set(FORMATS)
+    assert set(READERS) == set(ANSWERS) == set(FORMATS)
 
 
-@pytest.mark.parametrize(
-    "to",
-    [pytest.param(to, marks=needs_pyarrow) if to in ("parquet", "huggingface") else to for to in FORMATS],
-)
+@each_format
 def test_each_label_keeps_its_provenance(to: str, trial: Path, tmp_path: Path) -> None:
-    labels, folder, _ = export(ExportRequest(directory=trial, to=to, out=tmp_path / "out"))
-    kinds = {"hand", "auto"} if to == "imagefolder" else {"hand", "auto", "cannot_tell", "no_class", "none"}
+    labels, folder, _ = export(request(trial, to, tmp_path))
+    kinds = {"hand", "auto"}
+    if to != "imagefolder":
+        kinds |= {"cannot_tell", "no_class", "none"}
     assert labels.notes == []
     assert READERS[to](folder) == expected(kinds)
+
+
+def answers_taken(dataset: ImageDataset, other: Path, directory: Path) -> tuple[Facts, str]:
+    """Return the answers that another trial takes over: number, person and time by index; and the line."""
+    with AnswerStore(directory) as store:
+        line = import_answers_of(store, dataset, other)
+        assert all(each.way == f"answers_from {other.name}" for each in store.history())
+        return {index: (each.answer, each.who, each.at) for index, each in store.answers().items()}, line
+
+
+def test_a_number_that_is_a_name_of_another_class_is_no_answer(tmp_path: Path) -> None:
+    arrays = np.arange(3 * 64, dtype=np.uint8).reshape(3, 8, 8)
+    (tmp_path / "a.jsonl").write_text('{"index": 2, "label": 0}\n')
+    for names, answer in ((["a", "b"], 0), (["0", "1"], 0), (["1", "0"], None)):
+        data = ImageDataset.from_arrays("mine", arrays, class_names=names)
+        if answer is None:
+            with pytest.raises(UserError, match=r"expected one of 1, 0, .*, got '0' in line 1"):
+                answers_taken(data, tmp_path / "a.jsonl", tmp_path)
+        else:
+            assert answers_taken(data, tmp_path / "a.jsonl", tmp_path)[0].keys() == {2}
+
+
+def test_what_is_no_answer_is_told(dataset: ImageDataset, tmp_path: Path) -> None:
+    file = tmp_path / "mine.csv"
+    file.write_text("path,label\nnone.png,cat\none/same.png,cat\n")
+    assert answers_taken(dataset, file, tmp_path)[1] == (
+        f"1 answer of {file} (not those to 1 image that are not in the data, such as none.png)"
+    )
+    file.write_text("path,label\none/same.png,cow\n")
+    with pytest.raises(
+        UserError, match=r"oracle\.answers_from: expected one of cat, .*, got 'cow' in line 2"
+    ):
+        answers_taken(dataset, file, tmp_path)
+    file.write_text("path,breed\none/same.png,cow\n")
+    with pytest.raises(UserError, match=r"expected a column of labels in .*, got path, breed"):
+        answers_taken(dataset, file, tmp_path)
+    with pytest.raises(UserError, match=r"or a table with labels, got .*nothing"):
+        answers_taken(dataset, tmp_path / "nothing", tmp_path)
+
+
+@each_format
+def test_answers_are_taken_over_with_person_and_time(
+    to: str, trial: Path, dataset: ImageDataset, tmp_path: Path
+) -> None:
+    folder = export(request(trial, to, tmp_path))[1]
+    (tmp_path / "new").mkdir()
+    found, line = answers_taken(dataset, folder / ANSWERS[to], tmp_path / "new")
+    wanted, _ = answers_taken(dataset, trial, tmp_path / "new")
+    if to == "imagefolder":
+        wanted = {index: answer for index, answer in wanted.items() if answer[0] >= 0}
+    assert found == wanted
+    assert {who for _, who, _ in found.values()} >= {"", "Bob", "ann@example.org"}
+    assert line == f"{len(wanted)} answers of {folder / ANSWERS[to]}"

@@ -1,4 +1,4 @@
-"""Image files and labels listed in a table: a CSV or a Parquet file."""
+"""Image files and labels listed in a table."""
 
 import math
 import os
@@ -15,10 +15,9 @@ from alframe.data.labelled_pairs import LABEL_COLUMNS, NONE, without_labels
 from alframe.data.path_text import shown_path, utf8_name
 from alframe.data.places import find
 from alframe.data.splits import TEST, TRAIN
-from alframe.data.table_rows import Rows, read_rows
+from alframe.data.table_rows import FILE_NAMES, Rows, read_rows
 
-FILE_NAMES = ("path", "file", "filename", "file_name", "filepath", "file_path", "image", "image_path")
-LABEL_NAMES = (*LABEL_COLUMNS, "class", "class_name", "category")
+LABEL_NAMES = (*LABEL_COLUMNS, "class", "class_name", "category", "choice")
 SPLIT_NAMES = ("split",)
 NAMED = 3  # rows that a line names
 
@@ -55,8 +54,7 @@ def table(
 
     Args:
         name: the name of the data set.
-        path: a CSV file in UTF-8 with the names of its columns in the first line, or a Parquet file, looked
-            up in `data_dir` first, then in the current directory.
+        path: a table as `read_rows` reads it, looked up in `data_dir` first, then in the current directory.
         image_column: paths, relative to the folder of the table; None takes a column with a usual name.
         label_column: labels; None takes a column with a usual name, "none" takes no labels.
         split_column: train, val or test for each row; None takes a column split, "none" takes none.
@@ -67,17 +65,23 @@ def table(
     Raises:
         DataError: it is no table, lacks a column, or has labels for a part of its rows.
     """
-    file = find(path, data_dir, "data.path", "a CSV or Parquet file", Path.is_file)
+    file = find(
+        path,
+        data_dir,
+        "data.path",
+        "a table (CSV, JSON Lines, Parquet, a list of paths or tasks of Label Studio)",
+        Path.is_file,
+    )
     rows, notes = read_rows(file), list[str]()
-    image = _column(rows, "image", image_column, FILE_NAMES)
+    image = column_named(rows, "image", image_column, FILE_NAMES)
     if image is None:
         there = ", ".join(rows.names) or "none"
         raise DataError(
             f"data.image_column: expected a column of paths, such as path, got {there}. Write "
             "data.image_column=NAME."
         )
-    label = _column(rows, "label", label_column, LABEL_NAMES)
-    split = _column(rows, "split", split_column, SPLIT_NAMES)
+    label = column_named(rows, "label", label_column, LABEL_NAMES)
+    split = column_named(rows, "split", split_column, SPLIT_NAMES)
     entries = _there(_entries(rows, file.parent, image, label, split), file, notes)
     pool, test = _divided(entries, notes)
     labels, test_labels = _labels(pool, test)
@@ -99,8 +103,15 @@ def table(
     )
 
 
-def _column(rows: Rows, kind: str, given: str | None, usual: Sequence[str]) -> str | None:
-    """Return the name of a column, or None if there is none."""
+def column_named(rows: Rows, kind: str, given: str | None, usual: Sequence[str]) -> str | None:
+    """Return the name of a column, or None if there is none.
+
+    Args:
+        kind: image, label or split. given: the name that a key gives, or None. usual: names to look for.
+
+    Raises:
+        DataError: the given one is missing, or several have usual names.
+    """
     key = f"data.{kind}_column"
     if given == NONE and NONE not in rows.names:
         return None
@@ -195,7 +206,10 @@ def _labels(pool: Sequence[Entry], test: Sequence[Entry]) -> tuple[list[Any] | N
     for part, may_be_unknown in ((pool, True), (test, False)):
         empty = [entry for entry in part if entry.label == ""]
         if empty and (len(empty) < len(part) or not may_be_unknown):
-            way_out = "or write data.label_column=none and let people answer (oracle=files)"
+            way_out = (
+                "or write data.label_column=none and let people answer (oracle=files; "
+                "oracle.answers_from=FILE takes over the labels that are there)"
+            )
             raise DataError(
                 f"data.label_column: expected a label in every row, but {counted(len(empty), 'row')} of "
                 f"{len(part):,} {'has' if len(empty) == 1 else 'have'} none: {_some(empty)}. Leave them out"

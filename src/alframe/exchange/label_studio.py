@@ -13,10 +13,11 @@ from typing import Any
 from urllib.parse import quote
 from xml.sax.saxutils import quoteattr
 
+from alframe._text import counted
 from alframe.exchange.images import Images
 from alframe.exchange.records import LabelRow, TrialLabels
 from alframe.exchange.table_files import write_images
-from alframe.exchange.tables import cells
+from alframe.exchange.tables import cells, utf8
 
 TASKS = "tasks.json"
 LABEL_CONFIG = "label_config.xml"
@@ -38,15 +39,22 @@ def write_tasks(
         paths = {index: f"{home.absolute()}/{name}" for index, name in names.items()}
     else:
         paths = {row.index: row.path for row in labels.rows if row.path is not None}
+    served = {index: path for index, path in paths.items() if utf8(path) == path}
+    n_left_out, paths = len(paths) - len(served), served
     root = _document_root(list(paths.values()))
     rows = [row for row in labels.rows if row.index in paths]
     with (folder / TASKS).open("w", encoding="utf-8") as file:
         file.writelines(_json_array(task(row, _address(paths[row.index], root)) for row in rows))
     (folder / LABEL_CONFIG).write_text(label_config(labels.class_names), encoding="utf-8")
+    left_out = (
+        f"{counted(n_left_out, 'image')} left out: Label Studio cannot serve a path that is not UTF-8. Add "
+        "--images to copy the files."
+    )
     return [
+        *([left_out] if n_left_out else []),
         "Start Label Studio with LABEL_STUDIO_LOCAL_FILES_SERVING_ENABLED=true and "
         f"LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT={root}, paste {LABEL_CONFIG} as the labelling interface, "
-        f"add the folder of the images as local storage, and import {TASKS}."
+        f"add the folder of the images as local storage, and import {TASKS}.",
     ]
 
 

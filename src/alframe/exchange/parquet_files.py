@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from alframe.core.errors import ConfigError
+from alframe.core.optional_package import require
 from alframe.exchange.images import Images
 from alframe.exchange.records import LabelRow, TrialLabels
 from alframe.exchange.table_files import escaped_names
@@ -57,13 +57,7 @@ def write_data_set(labels: TrialLabels, images: Images, folder: Path) -> list[st
 
 def check_installed() -> None:
     """Raise `ConfigError` if the library that writes Parquet files is not installed."""
-    try:
-        import pyarrow.parquet  # noqa: F401
-    except ImportError as error:
-        raise ConfigError(
-            "--to", "csv, imagefolder or label-studio, since pyarrow is not installed",
-            hint="Or write pip install 'alframe[export]'.",
-        ) from error  # fmt: skip
+    require("pyarrow", module="pyarrow.parquet", key="--to", use="Parquet files", install="alframe[export]")
 
 
 def _row(row: LabelRow, images: Images, with_image: bool) -> dict[str, Any]:

@@ -45,7 +45,8 @@ class PresentFiles:
         self._replaced: list[str] = []
         self._data, self._moved = data, None if folder is None else os.path.abspath(folder)
         self.folder = self._moved or (data.folder if data else None)
-        if not names:
+        relative = [index for index, name in names.items() if not name.startswith("/")]
+        if not relative:
             return
         if self.folder is None and not (data and data.paths):
             raise UserError(
@@ -90,7 +91,7 @@ class PresentFiles:
         if self._moved is None:
             return data.path_of(index, name) if data else None
         if data is None or index not in data.paths:
-            return f"{self._moved}/{name}"
+            return os.path.join(self._moved, name)
         if data.folder is not None and data.paths[index].startswith(f"{data.folder}/"):
             return self._moved + data.paths[index].removeprefix(data.folder)
         return data.paths[index]

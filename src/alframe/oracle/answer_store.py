@@ -162,14 +162,15 @@ class AnswerStore:
         rows = self._db.execute("SELECT id, sample, answer, way, who, at FROM answers ORDER BY id")
         return [_answer(row) for row in rows]
 
-    def put_answers(self, answers: Mapping[int, int], way: str, who: str = "") -> None:
+    def put_answers(self, answers: Mapping[int, int], way: str, who: str = "", at: str | None = None) -> None:
         """Add answers, as one transaction that is on the disk when this returns.
 
         Args:
             answers: class numbers, `CANNOT_TELL` or `NO_CLASS`, by sample.
             way: how they were given. who: the person's name.
+            at: when they were given, in UTC, ISO 8601; None for now.
         """
-        at = _now()
+        at = at or _now()
         with self._transaction():
             self._db.executemany(
                 "INSERT INTO answers(sample, digest, answer, way, who, at) "

@@ -1,6 +1,7 @@
 """data.json: what the indices and the class numbers of a trial's labels mean. Imports no torch."""
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,7 +41,11 @@ class DataFile:
         """
         if index in self.paths:
             return self.paths[index]
-        return None if self.folder is None or not name else f"{self.folder}/{name}"
+        return (
+            None
+            if not name or (self.folder is None and not name.startswith("/"))
+            else _joined(self.folder, name)
+        )
 
 
 def data_file_text(dataset: "ImageDataset", fingerprint: str) -> str:
@@ -51,7 +56,7 @@ def data_file_text(dataset: "ImageDataset", fingerprint: str) -> str:
     others = {
         index: path
         for index, (path, name) in enumerate(zip(paths, names, strict=bool(names)))
-        if path != f"{folder}/{name}" and path.startswith("/")
+        if path != _joined(folder, name) and path.startswith("/")
     }
     content = {
         "name": dataset.name,
@@ -61,6 +66,11 @@ def data_file_text(dataset: "ImageDataset", fingerprint: str) -> str:
         "fingerprint": fingerprint,
     }
     return json.dumps(content, indent=2) + "\n"  # in ASCII: a path may not be UTF-8
+
+
+def _joined(folder: str | None, name: str) -> str:
+    """Return the path of a name that is relative to a folder, or absolute."""
+    return os.path.normpath(os.path.join(folder or "/", name))
 
 
 def _folder(paths: Sequence[str], names: Sequence[str]) -> str | None:

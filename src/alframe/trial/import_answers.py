@@ -17,6 +17,7 @@ from alframe.oracle.answer_store import BEFORE, AnswerStore
 from alframe.oracle.class_names import class_of_name, expected, match_answer
 from alframe.oracle.number_text import whole_number
 from alframe.oracle.sample_matching import match
+from alframe.trial.answers_in_tables import GivenAnswer, answers_in_table
 from alframe.trial.matched_data import image_now
 from alframe.trial.state import state_files
 
@@ -74,21 +75,33 @@ def _set_aside(directory: Path, sheets: Sequence[Path]) -> None:
 
 
 def import_answers_of(store: AnswerStore, dataset: ImageDataset, other: Path) -> str:
-    """Take the answers of another trial to the same images into a new store, and return how many in words.
+    """Take answers to the same images into a new store, and return how many in words.
+
+    The names of the people and the times stay.
+
+    Args:
+        other: the directory of a trial, or a table with labels.
 
     Raises:
-        UserError: there is no trial with answers, or a class is not known here.
+        UserError: there are no answers, or a class is not known here.
     """
     if (other / ANSWER_STORE).exists():
         found, gone = _from_store(dataset, other)
     elif (other / ANSWERS).exists():
-        found, gone = _from_sheet(dataset, other, other / ANSWERS)
+        given, gone = _from_sheet(dataset, other, other / ANSWERS)
+        found = {index: GivenAnswer(answer=answer) for index, answer in given.items()}
+    elif other.is_file():
+        found, gone = answers_in_table(dataset, other)
     else:
         raise UserError(
             f"oracle.answers_from: expected the directory of a trial that people answered, with "
-            f"{ANSWER_STORE} or {ANSWERS} in it, got {other}."
+            f"{ANSWER_STORE} or {ANSWERS} in it, or a table with labels, got {other}."
         )
-    store.put_answers(found, f"answers_from {other.name}")
+    groups: dict[tuple[str, str | None], dict[int, int]] = {}
+    for index, each in found.items():
+        groups.setdefault((each.who, each.at), {})[index] = each.answer
+    for (who, at), answers in sorted(groups.items(), key=lambda group: group[0][1] or ""):
+        store.put_answers(answers, f"answers_from {other.name}", who, at)
     store.put_digests({index: content_digest(dataset, index) for index in found})
     text = f"{counted(len(found), 'answer')} of {other}"
     if not gone:
@@ -120,7 +133,7 @@ def _identity(sample: Sample) -> tuple[Hashable, ...]:
     return (sample.digest,) if sample.name is None else (sample.name, sample.size)
 
 
-def _from_store(dataset: ImageDataset, other: Path) -> tuple[dict[int, int], list[str]]:
+def _from_store(dataset: ImageDataset, other: Path) -> tuple[dict[int, GivenAnswer], list[str]]:
     """Return the answers by index, and the images that are not in the data."""
     with AnswerStore(other) as theirs:
         names, answers, samples = theirs.classes(), theirs.answers(), theirs.samples()
@@ -134,7 +147,9 @@ def _from_store(dataset: ImageDataset, other: Path) -> tuple[dict[int, int], lis
             f"{other} name {', '.join(unknown)}. Add them as names in data.class_names or as subfolders."
         )
     found = {
-        positions[sample]: each.answer if each.answer < 0 else number[each.answer] or 0
+        positions[sample]: GivenAnswer(
+            answer=each.answer if each.answer < 0 else number[each.answer] or 0, who=each.who, at=each.at
+        )
         for sample, each in answers.items()
         if positions[sample] >= 0
     }

@@ -1,6 +1,7 @@
 """Tables of image files and labels: columns found or named, splits, and rows that are not right."""
 
 import importlib.util
+import json
 
 import pytest
 from PIL import Image
@@ -136,7 +137,7 @@ def test_what_is_no_table_is_refused_in_one_line(folder, text, message):
 
 def test_a_table_that_is_not_there_or_no_text_is_refused(folder):
     with pytest.raises(
-        DataError, match=r"data\.path: expected a CSV or Parquet file at .*none\.csv, found none"
+        DataError, match=r"data\.path: expected a table \(CSV, .*\) at .*none\.csv, found none"
     ):
         table(**SETTINGS, path=str(folder / "none.csv"))
     with pytest.raises(DataError, match=r"but it is no text in UTF-8"):
@@ -168,3 +169,75 @@ def test_a_parquet_file_is_read(folder):
     (folder / "labels.parquet").write_bytes(b"PAR1 damaged")
     with pytest.raises(DataError, match=r"expected a table in .*labels\.parquet, but "):
         table(**SETTINGS, path=str(folder / "labels.parquet"))
+
+
+def test_json_lines_are_a_table(folder):
+    lines = '{"file_name": "1.png", "label": "dog", "more": 1}\n\n{"file_name": "0.png", "label": "cat"}\n'
+    data = load(folder, lines, "metadata.jsonl")
+    assert data.files_N == ("1.png", "0.png")
+    assert data.truth_N.tolist() == [1, 0]
+    for wrong, message in (("x", "line 3 is no JSON"), ("[1]", "line 3 is no JSON object")):
+        with pytest.raises(DataError, match=rf"data\.path: expected a table in .*, but {message}"):
+            load(folder, lines.replace('{"file_name": "0.png", "label": "cat"}', wrong), "metadata.jsonl")
+
+
+def test_a_list_of_paths_has_no_labels(folder):
+    text = f"2.png\n\n{folder / '1.png'}\r\n0.png"
+    data = load(folder, text, "list.txt", class_names=["cat", "dog"])
+    assert data.files_N == ("2.png", str(folder / "1.png"), "0.png")
+    assert data.truth_N is None
+    assert load(folder, "path;label\n1.png;a\n2.png;b", "table.txt").truth_N.tolist() == [0, 1]
+    assert load(folder, "path\n1.png\n2.png", "table.txt", class_names=["a", "b"]).files_N == (
+        "1.png",
+        "2.png",
+    )
+
+
+def task(image, *annotations, **more):
+    return {"data": {"image": image}, "annotations": list(annotations), **more}
+
+
+def annotation(*names, **facts):
+    result = [{"from_name": "x", "to_name": "image", "type": "choices", "value": {"choices": list(names)}}]
+    return {"result": result if names else [], **facts}
+
+
+def test_the_newest_annotation_of_a_task_is_its_label(folder, monkeypatch):
+    (folder / "deep").mkdir()
+    monkeypatch.setenv("LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT", str(folder.parent))
+    predicted = {"predictions": [annotation("cat", score=0.9)]}
+    tasks = [
+        task("1.png", annotation("dog", created_at="2026-02-01"), annotation("cat", created_at="2026-01-01")),
+        task(f"/data/local-files/?d={folder.name}/2.png", annotation("cat"), **predicted),
+        task("/data/upload/7/a1b2c3d4-3.png", annotation("dog")),
+        task(f"file://{folder}/4.png", annotation("dog")),
+        task("https://example.org/5.png", annotation("dog")),
+    ]
+    with pytest.warns(DataWarning, match=r"1 row of 5 with no file that is there, left out: task 5 \(https"):
+        data = load(folder, json.dumps(tasks), "tasks.json")
+    assert [path.name for path in data.paths_N] == ["1.png", "2.png", "3.png", "4.png"]
+    assert [data.class_names[k] for k in data.truth_N] == ["dog", "cat", "dog", "dog"]
+    monkeypatch.delenv("LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT")  # then in a folder above the tasks
+    assert len(load(folder, json.dumps(tasks[:4]), "tasks.json")) == 4
+
+
+def test_tasks_without_an_annotation_are_for_people(folder):
+    tasks = [task("1.png", annotation("dog")), task("2.png", annotation(was_cancelled=True)), task("3.png")]
+    with pytest.raises(
+        DataError, match=r"2 rows of 3 have none: task 2 .*oracle\.answers_from=FILE takes over"
+    ):
+        load(folder, json.dumps(tasks), "tasks.json")
+    data = load(folder, json.dumps(tasks), "tasks.json", label_column="none", class_names=["cat", "dog"])
+    assert (len(data), data.truth_N) == (3, None)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({"data": {}}, "it is no list of tasks of Label Studio"),
+        ([task("1.png", annotation("cat", "dog"))], "an annotation names the classes cat, dog"),
+    ],
+)
+def test_json_that_is_no_list_of_tasks_is_refused(folder, content, message):
+    with pytest.raises(DataError, match=message):
+        load(folder, json.dumps(content), "tasks.json")
