@@ -28,6 +28,7 @@ TINY = [
     "query.num=10",
 ]
 CORES = ["hydra/launcher=cores", "hydra.launcher.n_jobs=2"]
+PACKED = ["hydra/launcher=packed", "hydra.launcher.n_jobs=2"]
 GRID = ["-m", *TINY, "threads=1", "seed=1,2", "query.share=null,0.1"]  # beside query.num=10
 
 
@@ -46,16 +47,16 @@ def statuses_in(directory: Path) -> list[str]:
 
 @pytest.fixture(scope="module")
 def launched(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, Done]]:
-    """The same sweep by two launchers, half of its trials impossible."""
+    """The same sweep by three launchers, half of its trials impossible."""
     folder = tmp_path_factory.mktemp("sweeps")
-    ways: dict[str, list[str]] = {"basic": [], "cores": CORES}
+    ways: dict[str, list[str]] = {"basic": [], "cores": CORES, "packed": PACKED}
     return {
         way: (folder / way, alframe(*GRID, *launcher, f"hydra.sweep.dir={folder / way}", cwd=folder))
         for way, launcher in ways.items()
     }
 
 
-@pytest.mark.parametrize("way", ["basic", "cores"])
+@pytest.mark.parametrize("way", ["basic", "cores", "packed"])
 def test_a_bad_trial_fails_alone_and_its_reason_is_printed(
     launched: dict[str, tuple[Path, Done]], way: str
 ) -> None:
@@ -63,11 +64,11 @@ def test_a_bad_trial_fails_alone_and_its_reason_is_printed(
     assert done.returncode == 1
     assert f"2 trials finished, 2 failed, in {directory}\n" in done.stdout
     head, *lines = done.stdout.splitlines()
-    assert head == f"4 trials in {way}" + (", 2 at a time" if way == "cores" else "")
+    assert head == f"4 trials in {way}" + ("" if way == "basic" else ", 2 at a time")
     # What other processes print is not to be had here.
-    assert [line[:27] for line in lines if line.startswith("[")] == [
+    assert sorted(line[:27] for line in lines if line.startswith("[")) == [
         f"[{number + 1} of 4] {number} (seed={1 + number // 2} query.sh"
-        for number in range(4 if way == "basic" else 0)
+        for number in range(0 if way == "cores" else 4)
     ]
     assert "test acc %" not in done.stdout  # no tables
     message = "query: expected a share or a number, not both, got 'share=0.1 and num=10'"
@@ -86,6 +87,41 @@ def test_no_label_depends_on_the_launcher(launched: dict[str, tuple[Path, Done]]
     }
     assert labels["basic"] == labels["cores"]
     assert labels["basic"][0] != labels["basic"][1]
+
+
+def n_same(one: Path, other: Path) -> tuple[int, int]:
+    """Return how many samples have the same label in both trials, and how many there are."""
+    labels = [{row["index"]: row["label"] for row in read_rows(each / "labels.csv")} for each in (one, other)]
+    return sum(labels[0].get(index) == label for index, label in labels[1].items()), len(labels[1])
+
+
+def test_trials_that_are_trained_together_have_the_labels_of_trials_alone(
+    launched: dict[str, tuple[Path, Done]],
+) -> None:
+    # Sums are rounded otherwise, so that a prediction near a tie may change.
+    for name in ("0", "2"):
+        alone, together = (launched[way][0] / name for way in ("basic", "packed"))
+        same, n = n_same(alone, together)
+        assert n == 300
+        assert same >= 0.97 * n
+        rounds = [read_rows(each / "rounds.csv") for each in (alone, together)]
+        assert [row["hand_new"] for row in rounds[0]] == [row["hand_new"] for row in rounds[1]]
+        configs = [yaml.safe_load((each / "config.yaml").read_text()) for each in (alone, together)]
+        assert [config["chosen"]["engine"] for config in configs] == ["reference", "packed"]
+        assert json.loads((together / "summary.json").read_text())["engine"] == "packed"
+
+
+def test_a_packed_sweep_that_is_killed_continues(tmp_path: Path) -> None:
+    line = ["-m", *TINY, "threads=1", "seed=1,2,3", *PACKED, f"hydra.sweep.dir={tmp_path}"]
+    with alframe_process(*line, cwd=tmp_path) as process:
+        until(lambda: len(list(tmp_path.glob("*/state/round-*.state"))) >= 2, process)
+        process.kill()
+        process.communicate()
+    assert "running" in statuses_in(tmp_path)
+    done = alframe(*line, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("resumed after") == 2
+    assert statuses_in(tmp_path) == ["finished"] * 3
 
 
 def test_a_launcher_continues_the_sweep_of_another(launched: dict[str, tuple[Path, Done]]) -> None:

@@ -27,6 +27,7 @@ ALLOWED = {
         "config/command_line.py",
         "config/compose.py",
         "cli/job.py",
+        "cli/packed.py",
         "cli/search_loop.py",
         "cli/search_space.py",
         "cli/slurm.py",

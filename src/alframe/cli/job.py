@@ -6,6 +6,7 @@ sweep's directory; it returns only the metrics that a search optimises.
 
 import os
 import sys
+import threading
 import traceback
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -121,7 +122,9 @@ def _trial_of_sweep(
         print(f"{title}: finished before", flush=True)
         return summary
     (directory / FAILURE).unlink(missing_ok=True)
-    bar = None if launch.in_this_process() else False  # the bars of several trials at once would mix
+    # The bars of several trials at once would mix. Trials that are trained together have a thread each.
+    one_at_a_time = launch.in_this_process() and threading.current_thread() is threading.main_thread()
+    bar = None if one_at_a_time else False
     overrides = HydraConfig.get().overrides.task
 
     def stop_wanted() -> bool:

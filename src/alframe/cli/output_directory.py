@@ -15,6 +15,13 @@ from alframe.config.trial_identity import digest, identity, trial_name
 from alframe.core.errors import UserError
 from alframe.trial.directory import unfinished
 
+# The setting of a launcher that bounds its trials at a time; "" if none does.
+_MOST_AT_A_TIME = {
+    "JoblibLauncher": "n_jobs",
+    "PackedLauncher": "n_jobs",
+    "SlurmLauncher": "array_parallelism",
+    "LocalLauncher": "",
+}
 NAMED_BY_CONFIG = "auto"  # replaced by a directory name that is made from the config
 
 
@@ -102,7 +109,7 @@ def _at_a_time(launcher: DictConfig, n_trials: int | None, together: int | None)
             "hydra/launcher: expected a machine of a Slurm cluster, got one without srun. "
             "Write hydra/launcher=cores for several trials at once on this one."
         )
-    most = {"JoblibLauncher": "n_jobs", "SlurmLauncher": "array_parallelism", "LocalLauncher": ""}.get(name)
+    most = _MOST_AT_A_TIME.get(name)
     if most is None:
         return None
     bounds = (n_cores() if launcher.get(most) == -1 else launcher.get(most), n_trials, together)

@@ -3,7 +3,7 @@
 import os
 import warnings
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -61,7 +61,6 @@ class WandbTracker:
         self._run: Any = None
         self._directory = Path()
         self._last_round = -1
-        self._staging = ExitStack()
         self._mode = run_mode(self.mode)
         if self._mode == "online":
             check_login("tracker.mode")
@@ -78,8 +77,7 @@ class WandbTracker:
         self._directory = info.directory
         record = read_record(info.directory)
         delete_unclosed(info.directory, record)
-        self._staging.enter_context(staged_in(info.directory))
-        try:
+        with staged_in(info.directory):
             self._run = open_run(
                 mode=self._mode,
                 directory=info.directory,
@@ -96,9 +94,6 @@ class WandbTracker:
                 tags=tags(info, tag_list(self.tags)),
                 config=facts(info),
             )
-        except BaseException:
-            self._staging.close()
-            raise
         self._define_metrics()
         self._last_round = self._last_round_of(record)
         for report in info.reports:
@@ -137,6 +132,10 @@ class WandbTracker:
         """Log the mislabelled images and the labels, set the summary, close the run."""
         if self._run is None:
             return
+        with staged_in(self._directory):
+            self._finish(outcome)
+
+    def _finish(self, outcome: Outcome) -> None:
         exit_code = _EXIT_CODES[outcome.status]
         try:
             self._run.summary.update(end_facts(outcome.status, outcome.summary))
@@ -149,7 +148,6 @@ class WandbTracker:
         finally:
             with suppress(Exception):
                 self._close(exit_code)
-            self._staging.close()
 
     def _tables(self, outcome: Outcome, classes: Sequence[Mapping[str, Any]] | None) -> dict[str, Any]:
         """Return the table of mislabelled images and, if the truth is known, that of the classes."""

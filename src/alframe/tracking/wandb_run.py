@@ -29,7 +29,8 @@ def open_run(*, mode: Mode, directory: Path, key: str, way_out: str, **about: An
 
     quiet = wandb.Settings(silent=True, console="off", save_code=False, disable_git=True, init_timeout=120)
     try:
-        return wandb.init(mode=mode, dir=directory, settings=quiet, **about)
+        # Trials that run in turns have their runs open at the same time.
+        return wandb.init(mode=mode, dir=directory, settings=quiet, reinit="create_new", **about)
     except Exception as error:
         raise UserError(f"{key}: W&B could not open a run in mode {mode}: {error}. {way_out}") from error
 

@@ -29,6 +29,7 @@ from alframe.trial.compute_plan import ComputePlan, build_compute_plan, make_sub
 from alframe.trial.encoding import banks_of, build_encoder, standard_vectors
 from alframe.trial.instantiate import instantiate
 from alframe.trial.settings import Node, TrialSettings
+from alframe.trial.shared_parts import Parts, in_common
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -78,6 +79,14 @@ def assemble(
     compute_plan = build_compute_plan(settings, dataset, subject)
     people = {"dataset": dataset, "directory": directory, "store": store}
     banks = banks_of(settings, dataset, member_N, encoder, compute_plan.compute.device, progress)
+    parts_of_learner = in_common(
+        settings,
+        subject,
+        Parts(recipe=recipe, engine=compute_plan.engine, banks=banks),
+        compute_plan.compute,
+    )
+    recipe, banks = parts_of_learner.recipe, parts_of_learner.banks
+    compute_plan = replace(compute_plan, engine=parts_of_learner.engine)
     vectors_N = None if encoder is None else standard_vectors(banks[0], member_N)
     parts = _replaceable(settings, dataset, compute_plan, replacements or {}, people, vectors_N)
     for group in ("query", "auto_label"):

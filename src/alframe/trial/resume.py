@@ -118,9 +118,14 @@ def check_versions(state: TrialState, ours: Mapping[str, str | None]) -> None:
 
 
 def settled(settings: TrialSettings, chosen: Mapping[str, Any]) -> TrialSettings:
-    """Return the settings with everything automatic replaced by the choices of the trial's first process."""
+    """Return the settings with everything automatic replaced by the choices of the trial's first process.
+
+    A trial that was trained together with others continues with them if it can, and else alone.
+    """
     learner = replace(settings.learner, scoring_batch_size=chosen["scoring_batch_size"])
     compute = {key: chosen[key] for key in ("device", "precision", "engine", "threads")}
+    if compute["engine"] == "packed":
+        compute["engine"] = "auto"
     return replace(settings, learner=learner, **compute)
 
 

@@ -78,7 +78,7 @@ def test_no_more_processes_than_cores_and_than_trials_at_a_time(
 
 @pytest.mark.parametrize(
     ("launcher", "at_a_time"),
-    [("basic", None), ("submitit_local", 20), ("slurm", 16), ("cores", 8), ("joblib", 8)],
+    [("basic", None), ("submitit_local", 20), ("slurm", 16), ("cores", 8), ("joblib", 8), ("packed", 16)],
 )
 def test_how_many_trials_a_launcher_runs_at_a_time(
     launcher: str, at_a_time: int | None, monkeypatch: pytest.MonkeyPatch

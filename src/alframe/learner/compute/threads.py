@@ -4,7 +4,7 @@ import ctypes
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 import torch
 
@@ -47,20 +47,42 @@ def _of_glibc(call: Callable[[ctypes.CDLL], object]) -> bool:
 _FIRST_THREADS = torch.get_num_threads()  # before any trial of this process has set its own
 
 
+_OF_PROCESS: list[int] = []  # threads of all trials of this process, in a block of `threads_of_process`
+
+
+@contextmanager
+def threads_of_process(n_threads: int | None) -> Iterator[int]:
+    """Set the number of threads for all trials in the block, of which one computes at a time, and yield it.
+
+    Args:
+        n_threads: as for `limited_threads`.
+    """
+    with limited_threads(n_threads) as n:
+        _OF_PROCESS.append(n)
+        try:
+            yield n
+        finally:
+            _OF_PROCESS.pop()
+
+
 @contextmanager
 def limited_threads(n_threads: int | None) -> Iterator[int]:
     """Set the number of threads inside the block, and yield it.
 
     Args:
         n_threads: None takes OMP_NUM_THREADS; if that is not set, the cores that Slurm gave this job; without
-            Slurm, the cores that no other trial on this machine uses.
+            Slurm, the cores that no other trial on this machine uses. In a block of `threads_of_process`,
+            None takes the number of that block.
     """
+    if _OF_PROCESS and n_threads is None:
+        n_threads = _OF_PROCESS[-1]
     if n_threads is None and "OMP_NUM_THREADS" in os.environ:
         n_threads = _FIRST_THREADS
     elif n_threads is None and os.environ.get("SLURM_CPUS_PER_TASK", "").isdigit():
         n_threads = int(os.environ["SLURM_CPUS_PER_TASK"])
     before = torch.get_num_threads()
-    with shared_cores(n_threads) as n:
+    in_use = nullcontext(n_threads) if _OF_PROCESS and n_threads else shared_cores(n_threads)
+    with in_use as n:
         torch.set_num_threads(n)
         try:
             yield n
