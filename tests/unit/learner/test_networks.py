@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from alframe.learner import FastCNN, LeNet5, PublishedCNN, resnet18
-from alframe.learner.networks import StemConv2d, largest_in_cells
+from alframe.learner.networks import StemConv2d, largest_by_cells
 
 SHAPES = [(1, 28, 28), (1, 8, 8), (3, 32, 32)]
 
@@ -194,7 +194,7 @@ def test_cells_and_their_gradient_are_those_of_adaptive_pooling(height: int, wid
     generator = torch.Generator().manual_seed(0)
     x = torch.randn(4, 5, height, width, generator=generator, dtype=torch.float64, requires_grad=True)
     weight = torch.randn(4, 5, grid, grid, generator=generator, dtype=torch.float64)
-    got, expected = largest_in_cells(x, grid), F.adaptive_max_pool2d(x, grid)
+    got, expected = largest_by_cells(x, grid), F.adaptive_max_pool2d(x, grid)
     assert torch.equal(got, expected)
     gradients = [torch.autograd.grad((out * weight).sum(), x)[0] for out in (got, expected)]
     torch.testing.assert_close(*gradients)
