@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 MOST_MARKED = 12  # rounds of a curve
 THIN = 0.7  # line width after the last round; 1.6 elsewhere
+WIDE = 30  # the axis of hand labels is logarithmic if the largest share is this many times the smallest
 _SAME = 1e-9  # hand-label shares that differ by less are equal
 
 
@@ -33,7 +34,12 @@ def draw_learning_curves(
         _curve(axes, name, points, comparison.rounds[kind][name], look[name], kind == "mislabelled")
         for name, points in drawn.items()
     ]
-    axes.set_xlabel("hand labels, % of the data set")
+    wide = _is_wide(list(curves.values()))
+    if wide:
+        axes.set_xscale("log")
+        axes.xaxis.set_major_formatter("{x:g}")
+        axes.autoscale_view()
+    axes.set_xlabel("hand labels, % of the data set" + (" (logarithmic)" if wide else ""))
     axes.set_ylabel(VALUES[kind])
     within_bounds(axes, x=100, y=100)
     canvas.legend(loc="outside lower center", ncols=2)
@@ -54,6 +60,12 @@ def _note(n_trials: Sequence[int], has_remainder: bool) -> str:
     return note + (
         " The thin end of a curve is the remainder, labelled without training." if has_remainder else ""
     )
+
+
+def _is_wide(curves: Sequence[Sequence[BandPoint]]) -> bool:
+    """Return True if the first points of curves would lie on top of each other on a linear axis."""
+    first = min(points[0].hand_share for points in curves)
+    return 0 < first * WIDE <= max(points[-1].hand_share for points in curves)
 
 
 def _grey_lines(axes: "Axes", curves: Sequence[Sequence[BandPoint]]) -> None:

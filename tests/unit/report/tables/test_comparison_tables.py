@@ -40,6 +40,24 @@ def of(closing: tuple[int, float]) -> str:
     return rows_of([10, 20], [0.19, 0.18], [0.51, 0.52], closing=closing)
 
 
+@pytest.mark.parametrize(("last", "scale"), [(29, "linear"), (31, "log")])
+def test_the_axis_of_hand_labels_is_logarithmic_if_they_grow_thirty_times(tmp_path, monkeypatch, last, scale):
+    header, seed, *rounds = rows_of([1, last, last], [0.0, 0.4, 0.3], [None, 0.6, 0.7]).splitlines(
+        keepends=True
+    )
+    seed = seed.replace("round", "seed").replace("1,", "0,", 1)
+    leave_trial(tmp_path / "0", 0, rounds="".join([header, seed, *rounds]))
+    comparison = compare_groups(name_trials(find_trials([tmp_path]).trials).groups)
+    (name,) = comparison.seeds
+    figures = []
+    monkeypatch.setattr(
+        "alframe.report.plots.draw_curves.picture", lambda canvas, **_: figures.append(canvas)
+    )
+    with in_style():
+        draw_learning_curves(comparison, "accuracy", [name], looks([name]))
+    assert figures[0].axes[0].get_xscale() == scale
+
+
 @pytest.mark.parametrize(
     ("kind", "rows", "text"),
     [
