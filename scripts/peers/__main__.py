@@ -14,7 +14,7 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -40,19 +40,17 @@ def main(typed: list[str] | None = None) -> None:
     if not PEERS_PYTHON.exists():
         sys.exit(f"peers: expected {PEERS_PYTHON.relative_to(ROOT)}, found none. Run: make peers")
     job_runs, question_runs, around = _earlier(options.earlier or [])
+    default_precision = _default_precision()
+    found = _found(job_runs, question_runs, around, default_precision)
     if not options.earlier:
-        job_runs = _job_runs(options) if "jobs" in options.parts else []
-        question_runs = _question_runs(options) if "questions" in options.parts else []
         around = [_circumstances(options)]
-    found = {
-        "circumstances": around,
-        "runs": [dict(run) for run in job_runs],
-        "question_runs": [dict(run) for run in question_runs],
-    }
-    found |= collected(job_runs, question_runs, _default_precision())
+        for runs, measure in ((job_runs, _job_runs), (question_runs, _question_runs)):
+            for run in measure(options):
+                runs.append(run)
+                found = _found(job_runs, question_runs, around, default_precision)
+                _save(found, options.json)  # what is measured stays if the rest is not
     print(report(found), flush=True)
-    if options.json is not None:
-        options.json.write_text(json.dumps(found, indent=1) + "\n")
+    _save(found, options.json)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -76,9 +74,27 @@ def _parser() -> argparse.ArgumentParser:
         "--earlier", type=Path, nargs="+", default=None, help="JSON files of earlier runs to put together"
     )
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--max-seconds", type=float, default=None, help="of a question (300; quick: 20)")
+    parser.add_argument(
+        "--max-seconds", type=float, default=None, help="processor time of a question (300; quick: 60)"
+    )
     parser.add_argument("--max-gb", type=float, default=12.0, help="of memory, for every process")
     return parser
+
+
+def _save(found: dict[str, Any], file: Path | None) -> None:
+    if file is not None:
+        file.write_text(json.dumps(found, indent=1) + "\n")
+
+
+def _found(
+    job_runs: Sequence[Run],
+    question_runs: Sequence[Run],
+    around: Sequence[dict[str, Any]],
+    default_precision: str,
+) -> dict[str, Any]:
+    """Return the content of the JSON file: the figures, and the runs that they come from."""
+    runs = {"circumstances": list(around), "runs": list(job_runs), "question_runs": list(question_runs)}
+    return runs | collected(job_runs, question_runs, default_precision)
 
 
 def _earlier(files: Sequence[Path]) -> tuple[list[Run], list[Run], list[dict[str, Any]]]:
@@ -100,8 +116,6 @@ def collected(
         run, our = asked.get((row["peer"], row["job"])), asked.get((plan.OURS, row["job"]))
         row["agreement"] = figures.agreement(run["asked"], our["asked"]) if run and our else None
         row["n_pool"] = next(run["n_pool"] for run in question_runs if run["job"] == row["job"])
-    for run in question_runs:
-        run.pop("asked", None)
     pools = sorted({row["n_pool"] for row in questions})
     means = [
         figures.question_targets(questions, peer, n)
@@ -142,23 +156,25 @@ def report(found: dict[str, Any]) -> str:
     return "\n\n".join([*parts, table.lines_table(found["lines"])])
 
 
-def _job_runs(options: argparse.Namespace) -> list[Run]:
+def _job_runs(options: argparse.Namespace) -> Iterator[Run]:
+    if "jobs" not in options.parts:
+        return
     names = options.jobs or (QUICK_JOBS if options.quick else JOBS)
     seeds = options.seeds or ([61] if options.quick else [61, 62, 63, 64, 65])
-    runs = []
     for turn, job in enumerate(plan.jobs(names, seeds, options.networks, options.precisions)):
         for peer in plan.turns(_wanted(plan.CONTESTANTS[plan.kind_of(job.name)], options.peers), turn):
             command = [_python(peer), "-m", "peers.child", peer, json.dumps(asdict(job))]
             done = _measured(command, options, max_seconds=3600)
-            runs.append(_run(peer, job.name, job.network, job.precision, job.seed, done))
-    return runs
+            yield _run(peer, job.name, job.network, job.precision, job.seed, done)
 
 
-def _question_runs(options: argparse.Namespace) -> list[Run]:
+def _question_runs(options: argparse.Namespace) -> Iterator[Run]:
+    if "questions" not in options.parts:
+        return
     pools = options.pools or ([6_000] if options.quick else [6_000, 60_000])
     names = options.strategies or (QUICK_STRATEGIES if options.quick else plan.STRATEGIES)
     repeats = options.repeats or (1 if options.quick else 3)
-    limit = options.max_seconds or (20.0 if options.quick else 300.0)
+    limit = options.max_seconds or (60.0 if options.quick else 300.0)
     runs: list[Run] = []
     with tempfile.TemporaryDirectory() as folder:
         for n_pool in pools:
@@ -167,11 +183,11 @@ def _question_runs(options: argparse.Namespace) -> list[Run]:
             _measured(made, options, max_seconds=600, prints=False)
             for repeat in range(repeats):
                 for name in names:
-                    runs += _asked(
-                        plan.Question(strategy=name, n_pool=n_pool), file, repeat, limit, options, runs
-                    )
+                    question = plan.Question(strategy=name, n_pool=n_pool)
+                    for run in _asked(question, file, repeat, limit, options, list(runs)):
+                        runs.append(run)
+                        yield run
             file.unlink(missing_ok=True)
-    return runs
 
 
 def _asked(
@@ -181,10 +197,9 @@ def _asked(
     limit: float,
     options: argparse.Namespace,
     before: list[Run],
-) -> list[Run]:
-    """Return a run of each contestant that has the strategy; a slow or failed one runs only once."""
+) -> Iterator[Run]:
+    """Yield a run of each contestant that has the strategy; a slow or failed one runs only once."""
     having = [peer for peer, names in plan.ASKERS.items() if question.strategy in names]
-    runs = []
     for peer in plan.turns(_wanted(having, options.peers), repeat):
         known = [run for run in before if (run["peer"], run["job"]) == (peer, question.name)]
         if any(run.get("seconds") is None or run["seconds"] > SLOW_SECONDS for run in known):
@@ -200,8 +215,7 @@ def _asked(
         ]
         done = _measured(command, options, max_seconds=limit)
         run = _run(peer, question.name, "fast", "float32", repeat, done)
-        runs.append(run | {"n_pool": question.n_pool, "strategy": question.strategy})
-    return runs
+        yield run | {"n_pool": question.n_pool, "strategy": question.strategy}
 
 
 def _wanted(contestants: Sequence[str], peers: Sequence[str] | None) -> list[str]:
@@ -258,7 +272,7 @@ def _circumstances(options: argparse.Namespace) -> dict[str, Any]:
     names = f"json.dumps({{name: version(name) for name in {PACKAGES}}})"
     code = f"import json; from importlib.metadata import version; print({names})"
     versions = measured([str(PEERS_PYTHON), "-c", code], {}, max_seconds=60, max_mb=4096).figures
-    return {**found, "peers": versions, "threads": options.threads, "load_at_end": os.getloadavg()[0]}
+    return {**found, "peers": versions, "threads": options.threads}
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import tempfile
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,7 +37,7 @@ def measured(
 
     Args:
         command: the process. environment: variables to set besides those of this process.
-        max_seconds: wall time until it is ended. max_mb: resident memory at which it is ended.
+        max_seconds: processor time at which it is ended. max_mb: resident memory at which it is ended.
         prints: False if no output is expected.
     """
     with tempfile.TemporaryFile("w+") as errors, tempfile.TemporaryFile("w+") as output:
@@ -57,21 +56,29 @@ def measured(
 
 def _watched(process: "subprocess.Popen[str]", max_seconds: float, max_mb: float) -> str:
     """Wait for a process; end it at a limit and return which one."""
-    end = time.monotonic() + max_seconds
     while True:
         try:
             process.wait(timeout=POLL_SECONDS)
             return ""
         except subprocess.TimeoutExpired:
             note = ""
-            if time.monotonic() > end:
-                note = f"not finished after {max_seconds:.0f} s"
+            if processor_seconds(process.pid) > max_seconds:
+                note = f"not finished after {max_seconds:.0f} s of processor time"
             elif resident_mb(process.pid) > max_mb:
                 note = f"more than {max_mb / 1024:.0f} GB of memory"
             if note:
                 process.kill()
                 process.wait()
                 return note
+
+
+def processor_seconds(pid: int) -> float:
+    """Return the processor time of all threads of a process; 0 if the system does not say."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def resident_mb(pid: int) -> float:
