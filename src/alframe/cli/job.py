@@ -116,6 +116,8 @@ def _trial_of_sweep(
     launch: Launch,
     pruning: PruningTracker | None,
 ) -> TrialSummary:
+    from alframe.trial.shared_parts import parts_of_sweeps  # imports torch
+
     summary = finished_summary(directory, config_of(node))
     if summary is not None:
         drop_leftovers(directory)
@@ -130,16 +132,17 @@ def _trial_of_sweep(
     def stop_wanted() -> bool:
         return sweep.stop_requested(sweep_directory) or (pruning is not None and pruning.pruned)
 
-    summary = _trial(
-        node,
-        directory,
-        overrides,
-        stop_wanted,
-        group=sweep_directory.name,
-        title=title,
-        bar=bar,
-        trackers=[] if pruning is None else [pruning],
-    )
+    with parts_of_sweeps():
+        summary = _trial(
+            node,
+            directory,
+            overrides,
+            stop_wanted,
+            group=sweep_directory.name,
+            title=title,
+            bar=bar,
+            trackers=[] if pruning is None else [pruning],
+        )
     print(f"{title}: {short_summary(summary)}", flush=True)
     return summary
 

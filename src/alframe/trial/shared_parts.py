@@ -62,21 +62,41 @@ class SharedParts:
             capture = cuda_graph if compute.device.type == "cuda" else as_it_is
             engine = PackedEngine(compute, self.turns, parts.engine, capture)
             parts = Parts(recipe=parts.recipe, engine=engine, banks=parts.banks)
+        if self.turns is None:
+            self._found.clear()  # trials one after the other: only the newest parts are kept
         self._found.append((key, parts))
         return parts
 
 
+_OF_SWEEPS = SharedParts()
 _OPEN: list[SharedParts] = []  # of the block that runs, if one does
 
 
 @contextmanager
-def parts_in_common(turns: Turns | None = None) -> Iterator[None]:
-    """Let all trials in the block use parts in common. Their memory is freed at its end.
+def parts_in_common(turns: Turns) -> Iterator[None]:
+    """Train all trials in the block together. The memory of their parts is freed at its end.
 
     Args:
-        turns: runs the trials in turns, so that they are trained together; None if they do not.
+        turns: runs the trials.
     """
     _OPEN.append(SharedParts(turns))
+    try:
+        yield
+    finally:
+        _OPEN.pop()
+
+
+@contextmanager
+def parts_of_sweeps() -> Iterator[None]:
+    """Let the trial of a sweep in the block use the parts of the trial before it in this process.
+
+    Their memory is freed when other parts are used, or when the process ends. In a block of `parts_in_common`
+    it does nothing.
+    """
+    if _OPEN:
+        yield
+        return
+    _OPEN.append(_OF_SWEEPS)
     try:
         yield
     finally:

@@ -6,10 +6,11 @@ from typing import Any
 
 from torch import nn
 
+from alframe.data.image_bank import Bank
 from alframe.learner.batches import TabledBatches
 from alframe.learner.compute.device import Compute
 from alframe.learner.engines.capture import Capture, cuda_graph
-from alframe.learner.engines.graph_forward import ReplayedForward
+from alframe.learner.engines.graph_forward import RecordedPass, ReplayedForward
 from alframe.learner.engines.reference import ReferenceEngine
 from alframe.learner.engines.replay_checks import counts_in_place
 from alframe.learner.engines.replay_engine import ReplayEngine
@@ -19,6 +20,8 @@ from alframe.learner.interfaces import FitJob, Forward
 
 class GraphEngine(ReplayEngine):
     """Replays captured steps. If a fit cannot be captured, it warns once and uses the reference engine.
+
+    All its trials have one recipe and network, and what was captured for one of them serves the next.
 
     Args:
         compute: device and precision.
@@ -30,10 +33,11 @@ class GraphEngine(ReplayEngine):
         self._capture = capture
         self._recorded: dict[Any, RecordedStep] = {}
         self._forwards: list[ReplayedForward] = []
+        self._passes: dict[tuple[Bank, int], RecordedPass] = {}
 
     def forward(self, normalize: nn.Module) -> Forward:
         """Return a function that runs networks over images by replaying a captured pass."""
-        forward = ReplayedForward(normalize, self._compute, self._capture)
+        forward = ReplayedForward(normalize, self._compute, self._capture, self._passes)
         self._forwards.append(forward)
         return forward
 

@@ -2,7 +2,7 @@
 
 import copy
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -14,8 +14,6 @@ from alframe.learner.engines.capture import WARM_UP, Capture, CaptureError, Repl
 from alframe.learner.engines.tensor_slots import tensor_slots
 from alframe.learner.scoring.pool import EagerForward
 
-Run = Callable[[nn.Module, Tensor], Tensor]  # from a network and (B, ...) uint8 images to (B, C) logits
-
 
 class ReplayedForward:
     """Runs networks of one architecture by replaying a captured pass.
@@ -24,15 +22,22 @@ class ReplayedForward:
 
     Args:
         normalize: maps uint8 images to the networks' input. compute: device and precision.
-        capture: records work.
+        capture: records work. recorded: the passes so far, of networks of the same architecture; new ones are
+            added.
     """
 
-    def __init__(self, normalize: nn.Module, compute: Compute, capture: Capture) -> None:
+    def __init__(
+        self,
+        normalize: nn.Module,
+        compute: Compute,
+        capture: Capture,
+        recorded: "dict[tuple[Bank, int], RecordedPass] | None" = None,
+    ) -> None:
         self._eager = EagerForward(normalize, compute)
         self._normalize = normalize
         self._compute = compute
         self._capture = capture
-        self._recorded: dict[tuple[Bank, int], _RecordedPass] = {}
+        self._recorded = {} if recorded is None else recorded
         self._failed = False
 
     def give_up(self) -> None:
@@ -58,31 +63,45 @@ class ReplayedForward:
             )
             yield from self._eager(networks, bank, index_P, batch_size)
             return
-        recorded.load(networks[0])
+        recorded.load(networks[0], self._normalize)
         for index_B in index_P.to(bank.device).split(batch_size):
             yield [recorded.logits(index_B)]
 
-    def _pass(self, network: nn.Module, bank: Bank, batch_size: int) -> "_RecordedPass":
+    def _pass(self, network: nn.Module, bank: Bank, batch_size: int) -> "RecordedPass":
         key = bank, batch_size
         if key not in self._recorded:
-            self._recorded = {kept: each for kept, each in self._recorded.items() if kept[0] is not bank}
+            for other in [each for each in self._recorded if each[0] is bank]:
+                del self._recorded[other]
             # The graph's tensors are used outside inference mode later, so they must not be made in it.
             with torch.inference_mode(False), torch.no_grad():
-                self._recorded[key] = _RecordedPass(network, bank, batch_size, self._run, self._capture)
+                self._recorded[key] = RecordedPass(
+                    network, self._normalize, bank, batch_size, self._compute, self._capture
+                )
         return self._recorded[key]
 
-    def _run(self, network: nn.Module, image_B: Tensor) -> Tensor:
-        with self._compute.autocast():
-            logits_BC: Tensor = network(self._normalize(image_B))
-        return logits_BC
 
+class RecordedPass:
+    """One captured forward pass with a private network and private normalisation.
 
-class _RecordedPass:
-    """One captured forward pass with a private network."""
+    Args:
+        network, normalize: copied. bank: the images. batch_size: images per pass.
+        compute: device and precision. capture: records work.
 
-    def __init__(self, network: nn.Module, bank: Bank, batch_size: int, run: Run, capture: Capture) -> None:
-        self._network = copy.deepcopy(network).eval()
-        self._bank, self._run = bank, run
+    Raises:
+        CaptureError: the pass could not be recorded.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        normalize: nn.Module,
+        bank: Bank,
+        batch_size: int,
+        compute: Compute,
+        capture: Capture,
+    ) -> None:
+        self._network, self._normalize = copy.deepcopy(network).eval(), copy.deepcopy(normalize)
+        self._bank, self._compute = bank, compute
         self._index_B = torch.zeros(batch_size, dtype=torch.int64, device=bank.device)
         self._logits_BC = torch.empty(0)
         try:
@@ -93,10 +112,11 @@ class _RecordedPass:
         except (RuntimeError, NotImplementedError) as error:
             raise CaptureError(reason_of(error)) from error
 
-    def load(self, network: nn.Module) -> None:
-        """Copy the weights and statistics of a network."""
-        for mine, theirs in zip(tensor_slots(self._network), tensor_slots(network), strict=True):
-            mine.get().copy_(theirs.get())
+    def load(self, network: nn.Module, normalize: nn.Module) -> None:
+        """Copy the weights and statistics of a network, and those of the normalisation."""
+        for private, given in ((self._network, network), (self._normalize, normalize)):
+            for mine, theirs in zip(tensor_slots(private), tensor_slots(given), strict=True):
+                mine.get().copy_(theirs.get())
 
     def logits(self, index_B: Tensor) -> Tensor:
         """Return (B, C) float32 logits; B is at most the batch size that was captured."""
@@ -106,7 +126,8 @@ class _RecordedPass:
         return self._logits_BC[:n].clone()
 
     def _work(self) -> None:
-        logits_BC = self._run(self._network, self._bank.take(self._index_B))
+        with self._compute.autocast():
+            logits_BC: Tensor = self._network(self._normalize(self._bank.take(self._index_B)))
         if len(self._logits_BC) == 0:
             self._logits_BC = torch.empty_like(logits_BC, dtype=torch.float32)
         self._logits_BC.copy_(logits_BC)

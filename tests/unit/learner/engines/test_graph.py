@@ -25,7 +25,9 @@ from alframe.learner.compute.device import Compute
 from alframe.learner.engines.graph import GraphEngine
 from alframe.learner.engines.tensor_slots import find_generators, private_copy, tensor_slots
 from alframe.learner.interfaces import NotFiniteError
+from alframe.learner.module import Normalize
 from alframe.learner.scoring.committee import Committee
+from alframe.learner.scoring.pool import score_pool
 from tests.support.emulated_graph import EmulatedGraph
 from tests.support.graph_cases import (
     Dense,
@@ -110,6 +112,23 @@ def test_the_capture_of_the_first_round_is_used_in_the_next(fits, cpu, recipe, n
     got = fits(GraphEngine(cpu, capture), the_recipe, network, sizes=(70, 83, 96))
     assert capture.captures == captures
     assert_same(fits(ReferenceEngine(cpu), the_recipe, network, sizes=(70, 83, 96)), got)
+
+
+def test_what_was_captured_for_one_trial_serves_the_next(cpu):
+    capture, recipe, bank = EmulatedGraph(), supervised(max_epochs=2), ImageBank(make_images()[0])
+    engine = GraphEngine(cpu, capture)
+    scored = []
+    for trial, divisor in enumerate((255.0, 100.0)):
+        ((_, module),) = run_rounds(engine, recipe, Dense, cpu, (40,), seed=trial, bank=bank)
+        ((_, alone),) = run_rounds(ReferenceEngine(cpu), recipe, Dense, cpu, (40,), seed=trial, bank=bank)
+        torch.testing.assert_close(module.network[0].weight, alone.network[0].weight)
+        normalize = Normalize(torch.zeros(1), torch.full((1,), divisor))
+        options = {"compute": cpu, "batch_size": 64}
+        for forward in (engine.forward(normalize), None):
+            network = [module.scoring_network]
+            scored.append(score_pool(network, normalize, bank, torch.arange(99), forward=forward, **options))
+        torch.testing.assert_close(scored[-2].log_odds_P, scored[-1].log_odds_P)
+        assert capture.captures == 4  # a step, a chunk, a validation step, a scoring pass
 
 
 def test_jobs_without_a_program_key_are_captured_again(cpu, ignore_progress):
