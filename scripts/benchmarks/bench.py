@@ -9,6 +9,7 @@ naive      torchvision data set, DataLoader, a Trainer with its defaults, float3
 reference  alframe with its reference engine; also each faster engine that runs here, under its own name
 floor      the raw loop in plain torch on tensors that are on the device
 compiled   on CUDA: the raw loop with its networks under torch.compile(mode="reduce-overhead")
+graphed    on CUDA: the raw loop with its networks in graphs by torch.cuda.make_graphed_callables
 
 Rates are medians of images per second, with the range; the images of a training step count, from the labelled
 set and from the pool. A slow machine causes no failure.
@@ -30,8 +31,9 @@ from alframe.learner.compute.device import Compute
 from alframe.learner.compute.threads import keep_large_blocks, limited_threads
 from speed import report
 from speed.clock import Contestant, Record, take_turns, warm_up
-from speed.compiled import compiled_contestants
+from speed.compiled import Compiled, contestants_on_cuda
 from speed.floor import Floor
+from speed.graphed import Graphed
 from speed.naive import EARLY, WORKERS, Naive
 from speed.product import Product, engines_that_apply
 from speed.task import RECIPES, ImageSource, Task, fitted, open_source
@@ -116,8 +118,8 @@ def _rates(
     for task, compute in product(tasks, computes):
         contestants += [Product(task, engine, compute) for engine in engines_that_apply(compute)]
         contestants.append(Floor(task, compute))
-    compiled, refused = compiled_contestants(tasks, computes)
-    records = [*early, *_measured([*contestants, *compiled], seconds, repeats)]
+    recorded, refused = contestants_on_cuda((Compiled, Graphed), tasks, computes)
+    records = [*early, *_measured([*contestants, *recorded], seconds, repeats)]
     records.sort(key=lambda record: options.recipes.index(record.contestant.recipe))
     return records, [*_notes(source, repeats, seconds, kept, naives), *refused]
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 import torch
@@ -22,6 +23,18 @@ SMALL = {
     "fast": ["learner.batch_size=4", "learner.pool_batch_size=12", "learner.scoring_batch_size=16"],
 }
 RATIOS = ("train_vs_naive", "score_vs_naive", "train_vs_floor")
+
+
+CPU = Compute(device=torch.device("cpu"), precision="float32")
+BF16 = Compute(device=torch.device("cpu"), precision="bfloat16")
+
+
+def small_task(task: ModuleType, recipe: str) -> Any:
+    """Return a recipe with few images a step, on synthetic images."""
+    dataset = task.synthetic(n=400)
+    source = task.ImageSource(dataset=dataset, pictures=lambda transform: task.Pictures(dataset, transform))
+    config = task.fitted(composed([*SMALL[recipe], "device=cpu"]), source)
+    return task.Task(name=recipe, config=config, source=source)
 
 
 @pytest.fixture
@@ -80,12 +93,7 @@ def test_the_compiled_loop_trains_and_scores(
         return compile_(network, backend="eager")
 
     monkeypatch.setattr(torch, "compile", compile_eagerly)
-    dataset = task.synthetic(n=400)
-    source = task.ImageSource(dataset=dataset, pictures=lambda transform: task.Pictures(dataset, transform))
-    config = task.fitted(composed([*SMALL[recipe], "device=cpu"]), source)
-    small = task.Task(name=recipe, config=config, source=source)
-    cpu = Compute(device=torch.device("cpu"), precision="float32")
-    compiled = load("speed.compiled").Compiled(small, cpu)
+    compiled = load("speed.compiled").Compiled(small_task(task, recipe), CPU)
     for _ in range(2):
         assert compiled.train(3).seconds > 0
         assert compiled.score(2).steps == 2
@@ -93,9 +101,38 @@ def test_the_compiled_loop_trains_and_scores(
     assert modes == ["reduce-overhead"] * networks
 
 
-def test_without_cuda_no_loop_is_compiled(load: Callable[[str], ModuleType]) -> None:
-    cpu = Compute(device=torch.device("cpu"), precision="float32")
-    assert load("speed.compiled").compiled_contestants([None], [cpu]) == ([], [])
+@pytest.mark.parametrize("recipe", SMALL)
+def test_the_graphed_loop_trains_and_scores(
+    load: Callable[[str], ModuleType], monkeypatch: pytest.MonkeyPatch, recipe: str
+) -> None:
+    """With a stand-in that checks each batch as a graph would need it: the real one needs CUDA."""
+    recorded: list[tuple[int, bool]] = []
+
+    def record(network: nn.Module, sample: tuple[torch.Tensor]) -> nn.Module:
+        assert not (torch.is_autocast_enabled("cpu") and torch.is_autocast_cache_enabled())
+        shape, forward = sample[0].shape, network.forward
+        recorded.append((len(sample[0]), any(each.requires_grad for each in network.parameters())))
+
+        def checked(x: torch.Tensor) -> torch.Tensor:
+            assert x.shape == shape
+            found: torch.Tensor = forward(x)
+            return found
+
+        monkeypatch.setattr(network, "forward", checked)
+        return network
+
+    monkeypatch.setattr(torch.cuda, "make_graphed_callables", record)
+    graphed = load("speed.graphed").Graphed(small_task(load("speed.task"), recipe), BF16)
+    for _ in range(2):
+        assert graphed.train(3).seconds > 0
+        assert graphed.score(2).steps == 2
+    teacher = [(12, False)] if recipe == "fast" else []
+    assert recorded == [(8 if recipe == "published" else 16, True), *teacher, (16, False)]
+
+
+def test_without_cuda_no_loop_is_recorded(load: Callable[[str], ModuleType]) -> None:
+    compiled = load("speed.compiled")
+    assert compiled.contestants_on_cuda([compiled.Compiled], [None], [CPU]) == ([], [])
 
 
 def test_a_busy_machine_is_reported(load: Callable[[str], ModuleType]) -> None:

@@ -20,21 +20,12 @@ MODE = "reduce-overhead"
 WARM_UP = 3  # torch warms up, records, and replays from the third call on
 
 
-class Compiled(Floor):
-    """A recipe as a raw loop with compiled networks.
-
-    All fits train the same network, so that torch compiles it once: it falls back to the eager network after
-    a few compilations of the same code.
-    """
-
-    engine = "compiled"
+class KeptNetworks(Floor):
+    """A recipe as a raw loop whose fits all train the same network, so that it is prepared once."""
 
     def __init__(self, task: Task, compute: Compute) -> None:
         super().__init__(task, compute)
         self._kept: dict[str, nn.Module] = {}
-
-    def _begin_step(self) -> None:
-        torch.compiler.cudagraph_mark_step_begin()  # the results of the step before may be overwritten
 
     def _network(self) -> nn.Module:
         return self._once("network", super()._network)
@@ -45,19 +36,31 @@ class Compiled(Floor):
         assert isinstance(average, AveragedModel)
         return average
 
-    def _prepared(self, network: nn.Module) -> nn.Module:
-        return self._once(f"compiled {id(network)}", lambda: _compiled(network))
-
-    def _scoring_network(self) -> nn.Module:
-        make = super()._network
-        network = self._once("scoring", lambda: _compiled(make().eval()))
-        self._scores(network, self._positions(WARM_UP))
-        return network
-
     def _once(self, name: str, make: Callable[[], nn.Module]) -> nn.Module:
         if name not in self._kept:
             self._kept[name] = make()
         return self._kept[name]
+
+
+class Compiled(KeptNetworks):
+    """A recipe as a raw loop with compiled networks.
+
+    Torch compiles one network: it falls back to the eager network after a few compilations of the same code.
+    """
+
+    engine = "compiled"
+
+    def _begin_step(self) -> None:
+        torch.compiler.cudagraph_mark_step_begin()  # the results of the step before may be overwritten
+
+    def _prepared(self, network: nn.Module) -> nn.Module:
+        return self._once(f"compiled {id(network)}", lambda: _compiled(network))
+
+    def _scoring_network(self) -> nn.Module:
+        make = Floor._network
+        network = self._once("scoring", lambda: _compiled(make(self).eval()))
+        self._scores(network, self._positions(WARM_UP))
+        return network
 
 
 def _compiled(network: nn.Module) -> nn.Module:
@@ -65,25 +68,25 @@ def _compiled(network: nn.Module) -> nn.Module:
     return compiled
 
 
-def compiled_contestants(
-    tasks: Sequence[Task], computes: Sequence[Compute]
-) -> tuple[list[Compiled], list[str]]:
-    """Return the compiled contestants on CUDA, and a note for each that torch could not compile.
+def contestants_on_cuda(
+    kinds: Sequence[type[KeptNetworks]], tasks: Sequence[Task], computes: Sequence[Compute]
+) -> tuple[list[KeptNetworks], list[str]]:
+    """Return the contestants of some kinds on CUDA, and a note for each that torch could not prepare.
 
-    On a CPU the mode records no graph, compiling takes about 50 s, and steps become slower (docs/results.md),
-    so there is no contestant.
+    On a CPU nothing is recorded. There, compiling takes about 50 s and makes steps slower, so that there is
+    no contestant.
     """
     contestants, notes = [], []
-    for task, compute in product(tasks, computes):
+    for kind, task, compute in product(kinds, tasks, computes):
         if compute.device.type != "cuda":
             continue
-        contestant = Compiled(task, compute)
+        contestant = kind(task, compute)
         try:
             contestant.train(FIRST_LENGTH)
             contestant.score(1)
-        except Exception as error:  # a missing compiler, or any of torch.compile's errors
+        except Exception as error:  # a missing compiler, or any of torch's errors
             reason = " ".join(str(error).split()[:40])
-            notes.append(f"{task.name}, {compute.precision}: torch.compile failed: {reason}")
+            notes.append(f"{task.name}, {compute.precision}: {kind.engine} failed: {reason}")
         else:
             contestants.append(contestant)
     return contestants, notes

@@ -48,7 +48,7 @@ The files:
 
 docs/background/results/speed-gpu.md has the measured speed-ups, docs/background/speed.md the reasons. `make
 bench` measures both engines against a plain Lightning script, the raw loop and, on CUDA, the raw loop under
-`torch.compile`.
+`torch.compile` and in graphs of torch's own. `scripts/benchmarks/time_replicas.py` measures fits together.
 
 Engines may import the `interfaces`, `module`, `batches`, `networks`, `compute` and `scoring` of this package.
 Recipes and the learner use an engine through the protocol `Engine` only.
