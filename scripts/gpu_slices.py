@@ -72,6 +72,24 @@ def _published(seed: int) -> Slice:
     )
 
 
+def _packed(what: str, *arguments: str, n_jobs: int, minutes: float) -> Slice:
+    return Slice(
+        name=f"{what}_packed",
+        title=f"Trials that are trained together, {what}",
+        arguments=(
+            *_SWEEP,
+            "hydra/launcher=packed",
+            f"hydra.launcher.n_jobs={n_jobs}",
+            *arguments,
+            "hydra.sweep.dir={folder}",
+        ),
+        minutes=minutes,
+        resumes=True,
+        folder=f"{what}_packed",
+        smoke=(*_FAST, "seed=11,12", "hydra.launcher.n_jobs=2"),
+    )
+
+
 def _compared(what: str, title: str, minutes: float, key: str, first: str) -> Slice:
     return Slice(
         name=what,
@@ -146,6 +164,14 @@ SLICES: tuple[Slice, ...] = (
         folder="default_together",
         smoke=(*_FAST, "seed=11,12", "hydra.launcher.n_jobs=2"),
     ),
+    Slice(
+        name="replicas",
+        title="Steps of fits that are trained together",
+        arguments=("scripts/benchmarks/time_replicas.py", "--replicas", "1", "4", "16", "--steps", "1024"),
+        minutes=4,
+        smoke=("--device", "cpu", "--replicas", "2", "--steps", "2", "--repeats", "1"),
+    ),
+    _packed("default", "experiment=default", "seed=11,12,13,14,15,16,17,18", n_jobs=8, minutes=1.5),
     *(_published(seed) for seed in (8, 9, 10)),
     _compared("strategies", "Query strategies on 60,000 images", 9, "query", "random,margin"),
     _compared("policies", "Auto-label policies on 60,000 images", 5, "+sweep/policy", "top_k,none"),

@@ -146,7 +146,7 @@ def test_each_option_of_a_slice_exists_in_its_script() -> None:
     assert all(each.limit < 10 for each in SLICES)
 
 
-@pytest.mark.parametrize("name", ["published_8", "pixels", "heads"])
+@pytest.mark.parametrize("name", ["published_8", "pixels", "heads", "default_packed"])
 def test_a_command_line_is_accepted(name: str, tmp_path: Path) -> None:
     pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
     [one] = [each for each in SLICES if each.name == name]

@@ -8,7 +8,7 @@ Axes: K replicas, W the first replicas of these, S the rows of a table, B a batc
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from typing import Any
 
@@ -113,8 +113,8 @@ class StackedStep:
             return
         n = min(self._left[k] for k in waiting)
         try:
-            one, chunk = self._recorded(waiting)
-            with same_bits():
+            with _current(self._compute.device), same_bits():
+                one, chunk = self._recorded(waiting)
                 for _ in range(n // CHUNK_STEPS):
                     chunk()
                 for _ in range(n % CHUNK_STEPS):
@@ -168,7 +168,7 @@ class StackedStep:
             device, work = self._compute.device, partial(self._work, width)
             generators = self.replicas.generators
             try:
-                with self._undone(), same_bits():
+                with self._undone():
                     self._check_alone(work, waiting[0])
                     run_aside(work, WARM_UP, device)
                     one = self._capture(work, generators, device)
@@ -250,3 +250,8 @@ def _rows(column_WSB: Tensor, at_W: Tensor) -> Tensor:
     """Return (W, B), the next row of each table."""
     width, _, size = column_WSB.shape
     return column_WSB.gather(1, at_W.view(width, 1, 1).expand(width, 1, size))[:, 0]
+
+
+def _current(device: torch.device) -> AbstractContextManager[Any]:
+    """Return a block in which a CUDA device is the current one, as in the thread of a fit."""
+    return torch.cuda.device(device) if device.type == "cuda" else nullcontext()
