@@ -202,6 +202,29 @@ def test_what_is_no_answer_is_told(dataset: ImageDataset, tmp_path: Path) -> Non
         answers_taken(dataset, tmp_path / "nothing", tmp_path)
 
 
+def test_label_studio_s_own_names_and_times_count_only_for_its_own_annotations(
+    trial: Path, dataset: ImageDataset, tmp_path: Path
+) -> None:
+    """Label Studio names whoever imports a task as the annotator, and leaves `meta` as it is."""
+    folder = export(request(trial, "label-studio", tmp_path))[1]
+    tasks = json.loads((folder / "tasks.json").read_text())
+    theirs = {
+        "completed_by": 1,
+        "created_at": "2026-12-01T00:00:00.5Z",
+        "updated_at": "2026-12-01T00:00:00.6Z",
+    }
+    for task in tasks:
+        for given in task["annotations"]:
+            given |= {**theirs, "import_id": given["id"], "updated_by": None}
+    tasks[1]["annotations"][0]["updated_by"] = 1
+    tasks[3]["annotations"] = [{"result": tasks[3]["predictions"][0]["result"], **theirs}]  # accepted there
+    (folder / "tasks.json").write_text(json.dumps(tasks))
+    found = answers_taken(dataset, folder / "tasks.json", tmp_path)[0]
+    wanted = answers_taken(dataset, trial, tmp_path)[0]
+    own = ("Label Studio user 1", "2026-12-01T00:00:00+00:00")
+    assert found == wanted | {1: (0, *own), 3: (2, *own)}
+
+
 @each_format
 def test_answers_are_taken_over_with_person_and_time(
     to: str, trial: Path, dataset: ImageDataset, tmp_path: Path

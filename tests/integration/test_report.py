@@ -4,11 +4,15 @@ import json
 from pathlib import Path
 from statistics import fmean
 
+import numpy as np
 import pytest
+from PIL import Image
+from sklearn.datasets import load_digits
 
+from alframe.cli.export import main as export
 from alframe.report.main import main
 from tests.support import wandb_reader
-from tests.support.helpers import SHORT, alframe
+from tests.support.helpers import SHORT, alframe, read_rows, run_command
 
 
 @pytest.fixture(scope="module")
@@ -63,3 +67,14 @@ def test_the_report_is_logged_as_a_run_in_the_sweeps_group(
     wrong = content["columns"].index("mislabelled_share")
     assert all(isinstance(row[wrong], float) for row in content["data"])
     assert "report.html" in {entry.path for entry in entries}
+
+
+def test_a_trial_is_exported_with_the_images_of_its_array(sweep: Path, tmp_path: Path) -> None:
+    done = run_command(export, str(sweep / "0"), "--to", "csv", "--images", "--out", "out", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    rows, digits = read_rows(tmp_path / "out" / "metadata.csv"), load_digits()
+    assert len(rows) == 200
+    for row in rows:
+        with Image.open(tmp_path / "out" / row["file_name"]) as image:
+            assert abs(np.asarray(image) / 255 * 16 - digits.images[int(row["index"])]).max() < 0.1
+        assert row["kind"] != "hand" or int(row["label"]) == digits.target[int(row["index"])]

@@ -86,13 +86,21 @@ def _of_annotations(annotations: Sequence[Mapping[str, Any]], meta: Mapping[str,
     newest = max(annotations, key=_time)
     skipped = bool(newest.get("was_cancelled") or newest.get("skipped"))
     label = "" if skipped else _choice(newest.get("result") or [])
-    at = _time(newest) or str(meta.get("at") or "")
+    by, at = person(newest.get("completed_by")), _time(newest)
+    if _is_as_imported(newest, label, meta):  # Label Studio names the one who imported it, and that time
+        by, at = "", ""
     return {
         "label": label,
         "kind": "hand" if label else "cannot_tell" if skipped else "no_class",
-        "by": person(newest.get("completed_by")) or str(meta.get("by") or ""),
-        "at": at,
+        "by": by or str(meta.get("by") or ""),
+        "at": at or str(meta.get("at") or ""),
     }
+
+
+def _is_as_imported(annotation: Mapping[str, Any], label: str, meta: Mapping[str, Any]) -> bool:
+    """Return True for an annotation of `alframe-export` that nobody has changed in Label Studio."""
+    is_own = meta.get("index") is not None and annotation.get("import_id") == meta["index"] + 1
+    return is_own and annotation.get("updated_by") is None and label == (meta.get("label") or "")
 
 
 def _time(annotation: Mapping[str, Any]) -> str:

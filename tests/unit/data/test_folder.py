@@ -1,11 +1,14 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PIL import Image
 
+from alframe.cli.export import main as export
 from alframe.core.errors import DataError, DataWarning
 from alframe.data import folder
 from alframe.data.decoded import UnreadableImages
-from tests.support.helpers import alframe, read_rows
+from tests.support.helpers import alframe, read_rows, run_command
 
 # Images of one colour are all that most of these tests need.
 pytestmark = pytest.mark.filterwarnings("ignore:.*after they were read")
@@ -137,6 +140,11 @@ def test_a_trial_records_the_file_of_each_index(tmp_path):
     hand = [row for row in by_name if row["source"] != "auto"]
     assert hand
     assert all(row["file"].startswith(f"{row['class']}/") for row in hand)
+    done = run_command(export, "trial", "--to", "imagefolder", "--out", "out", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    for row in by_name:
+        copy = tmp_path / "out" / row["class"] / Path(row["file"]).name
+        assert copy.read_bytes() == (tmp_path / "mine" / row["file"]).read_bytes()
 
 
 def names_of(data):
