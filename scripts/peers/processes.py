@@ -4,12 +4,14 @@ import json
 import os
 import subprocess
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 POLL_SECONDS = 0.1
+WALL = 20  # the wall time at which a process is ended, in units of its limit of processor time
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +58,7 @@ def measured(
 
 def _watched(process: "subprocess.Popen[str]", max_seconds: float, max_mb: float) -> str:
     """Wait for a process; end it at a limit and return which one."""
+    latest = time.monotonic() + WALL * max_seconds
     while True:
         try:
             process.wait(timeout=POLL_SECONDS)
@@ -64,6 +67,8 @@ def _watched(process: "subprocess.Popen[str]", max_seconds: float, max_mb: float
             note = ""
             if processor_seconds(process.pid) > max_seconds:
                 note = f"not finished after {max_seconds:.0f} s of processor time"
+            elif time.monotonic() > latest:
+                note = f"not finished after {WALL * max_seconds:.0f} s"
             elif resident_mb(process.pid) > max_mb:
                 note = f"more than {max_mb / 1024:.0f} GB of memory"
             if note:
