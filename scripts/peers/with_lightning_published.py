@@ -5,6 +5,7 @@ become labels; permanent auto-labels; Adadelta, early stopping on the last fifth
 weights restored.
 """
 
+import tempfile
 from typing import Any
 
 import numpy as np
@@ -85,21 +86,22 @@ def trained(x_L: Tensor, label_L: Tensor, job: Job) -> tuple[nn.Module, int]:
     """Return the network with the best accuracy on the last fifth, and the number of steps."""
     cut = int(len(x_L) * (1 - VALIDATION_SHARE))
     module = Classifier()
-    best = ModelCheckpoint(monitor="accuracy", mode="max", save_weights_only=True)
-    trainer = pl.Trainer(
-        accelerator="cpu",
-        precision="bf16-mixed" if job.precision == "bfloat16" else "32-true",
-        max_epochs=-1,
-        callbacks=[EarlyStopping("accuracy", patience=PATIENCE, mode="max"), best],
-        logger=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        num_sanity_val_steps=0,
-    )
-    trainer.fit(
-        module,
-        DataLoader(TensorDataset(x_L[:cut], label_L[:cut]), job.batch_size, shuffle=True),
-        DataLoader(TensorDataset(x_L[cut:], label_L[cut:]), SCORING_BATCH),
-    )
-    module.load_state_dict(torch.load(best.best_model_path, weights_only=True)["state_dict"])
+    with tempfile.TemporaryDirectory() as folder:
+        best = ModelCheckpoint(folder, monitor="accuracy", mode="max", save_weights_only=True)
+        trainer = pl.Trainer(
+            accelerator="cpu",
+            precision="bf16-mixed" if job.precision == "bfloat16" else "32-true",
+            max_epochs=-1,
+            callbacks=[EarlyStopping("accuracy", patience=PATIENCE, mode="max"), best],
+            logger=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            num_sanity_val_steps=0,
+        )
+        trainer.fit(
+            module,
+            DataLoader(TensorDataset(x_L[:cut], label_L[:cut]), job.batch_size, shuffle=True),
+            DataLoader(TensorDataset(x_L[cut:], label_L[cut:]), SCORING_BATCH),
+        )
+        module.load_state_dict(torch.load(best.best_model_path, weights_only=True)["state_dict"])
     return module.network.eval(), module.steps
