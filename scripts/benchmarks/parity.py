@@ -1,10 +1,11 @@
 """Run the same trials in two ways over seeds and print whether the results differ by more than chance.
 
-    python scripts/benchmarks/parity.py [--pair engines|precisions] [--seeds 21 22 ...] [--out DIR]
+    python scripts/benchmarks/parity.py [--pair engines|precisions|launchers] [--seeds 21 22 ...] [--out DIR]
                                        [key=value ...]
 
 engines      engine=reference against engine=graph; needs a CUDA device
 precisions   precision=float32 against precision=bfloat16
+launchers    each trial alone against hydra/launcher=packed, which trains the trials of all seeds together
 
 Each seed is run in both ways; the interval is that of the paired difference (Student's t, 95 %). The
 overrides apply to every trial, such as data.limit=6000. A trial that is already in DIR is not run again.
@@ -23,6 +24,7 @@ from scipy.stats import t  # type: ignore[import-untyped]
 PAIRS = {
     "engines": (["device=cuda", "engine=reference"], ["device=cuda", "engine=graph"]),
     "precisions": (["precision=float32"], ["precision=bfloat16"]),
+    "launchers": (["hydra/launcher=basic"], ["hydra/launcher=packed"]),
 }
 FIGURES = {"hand_share": "hand labels", "mislabelled_share": "mislabelled", "test_accuracy": "test accuracy"}
 
@@ -38,7 +40,9 @@ def main() -> None:
     if len(options.seeds) < 2:
         parser.error("--seeds: expected at least two, for an interval")
     one, other = (
-        [run(options.out, [*options.overrides, *way], seed) for seed in options.seeds]
+        (sweep if options.pair == "launchers" else run_each)(
+            options.out, [*options.overrides, *way], options.seeds
+        )
         for way in PAIRS[options.pair]
     )
     names = [way[-1] for way in PAIRS[options.pair]]
@@ -47,6 +51,20 @@ def main() -> None:
         print(row(name, [trial[key] for trial in one], [trial[key] for trial in other]))
     seconds = [[trial["seconds"] for trial in trials] for trials in (one, other)]
     print(row("seconds", seconds[0], seconds[1], unit=1))
+
+
+def run_each(out: Path, overrides: list[str], seeds: list[int]) -> list[dict[str, Any]]:
+    """Return the summaries of trials that are each run by a command of their own."""
+    return [run(out, overrides, seed) for seed in seeds]
+
+
+def sweep(out: Path, overrides: list[str], seeds: list[int]) -> list[dict[str, Any]]:
+    """Return the summaries of the trials of one sweep, which is continued if trials are missing."""
+    directory = out / "_".join(overrides).replace("/", "-")
+    command = [sys.executable, "-m", "alframe.cli.main", "-m", *overrides, "tracker=none"]
+    command += [f"seed={','.join(map(str, seeds))}", f"hydra.sweep.dir='{directory}'"]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    return [json.loads((directory / str(k) / "summary.json").read_text()) for k in range(len(seeds))]
 
 
 def run(out: Path, overrides: list[str], seed: int) -> dict[str, Any]:
