@@ -34,6 +34,8 @@ TENSORBOARD = "tensorboard"  # folder: TensorBoard's files, only with `tracker=t
 HYDRA = ".hydra"  # folder: Hydra's own record of the command
 OFFLINE_RUNS = f"{WANDB}/offline-run-*"  # a folder for each process that logged for W&B without a network
 
+EXPORT = "alframe-export.json"  # in each export: what it is of
+
 # A directory with one of these files is a trial's directory.
 MARKS = (SUMMARY, ROUNDS, FAILURE, LABELS)
 # Everything that a trial writes, with the exception of what people were asked and have answered.

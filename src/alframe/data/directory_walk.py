@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from alframe._text import counted, natural
-from alframe.core.file_names import CONFIG, HYDRA, LOCK, MARKS, QUESTIONS, STATE, TENSORBOARD, WANDB
+from alframe.core.file_names import CONFIG, EXPORT, HYDRA, LOCK, MARKS, QUESTIONS, STATE, TENSORBOARD, WANDB
 from alframe.data.path_text import shown_path
 
 # Written by systems, not by people; left out without a word, as hidden files are.
@@ -125,10 +125,11 @@ def _take(found: Walk, entry: "os.DirEntry[str]", parts: Parts, above: tuple[str
 
 
 def is_output(directory: str) -> bool:
-    """Return True for the directory of a trial or of a report."""
+    """Return True for the directory of a trial, of a report or of an export."""
     names = set(_names(directory))
     return (
         HYDRA in names
+        or EXPORT in names
         or names >= REPORT
         or (CONFIG in names and not names.isdisjoint(MARKS))
         or (STATE in names and os.path.exists(os.path.join(directory, STATE, LOCK)))

@@ -7,9 +7,10 @@ from importlib import metadata
 from pathlib import Path
 
 from alframe.core.errors import UserError
+from alframe.core.file_names import EXPORT
 from alframe.exchange.images import How, Images
 from alframe.exchange.label_studio import write_tasks
-from alframe.exchange.output_folder import MARK, check_room, new_folder, write_json
+from alframe.exchange.output_folder import check_room, new_folder, write_json
 from alframe.exchange.parquet_files import check_installed, write_data_set, write_parquet
 from alframe.exchange.read_trial import read_trial
 from alframe.exchange.records import TrialLabels
@@ -61,7 +62,7 @@ def export(request: ExportRequest) -> tuple[TrialLabels, Path, list[str]]:
         check_room(folder, images.n_bytes(labels.rows), f"Make room, or write --out FOLDER.{links}")
     with new_folder(folder, overwrite=request.overwrite) as part:
         notes = _writer(request, folder)(labels, images, part)
-        write_json(part / MARK, _facts(request, labels))
+        write_json(part / EXPORT, _facts(request, labels))
     return labels, folder, [*labels.notes, *notes]
 
 

@@ -10,8 +10,7 @@ from tempfile import mkdtemp
 from typing import Any
 
 from alframe.core.errors import TrialError, UserError
-
-MARK = "export.json"  # in each export: what it is of
+from alframe.core.file_names import EXPORT
 
 
 @contextmanager
@@ -25,6 +24,7 @@ def new_folder(folder: Path, *, overwrite: bool) -> Iterator[Path]:
         UserError: there is something else.
         TrialError: the disk is full or cannot be written; nothing of the export is left.
     """
+    folder = Path(os.path.abspath(folder))
     _check(folder, overwrite)
     part: Path | None = None
     try:
@@ -66,6 +66,8 @@ def write_json(file: Path, content: Mapping[str, Any]) -> None:
 
 
 def _check(folder: Path, overwrite: bool) -> None:
+    if folder == Path.cwd():
+        raise UserError("--out: expected a new folder, got the current directory. Give it a name.")
     if not (folder.exists() or folder.is_symlink()):
         return
     if not folder.is_dir() or folder.is_symlink():
@@ -74,7 +76,7 @@ def _check(folder: Path, overwrite: bool) -> None:
         )
     if not any(folder.iterdir()):
         return
-    is_export = (folder / MARK).is_file()
+    is_export = (folder / EXPORT).is_file()
     if is_export and overwrite:
         return
     way_out = "Add --overwrite to replace it, or choose" if is_export else "Empty it yourself, or choose"

@@ -1,5 +1,6 @@
 """alframe-export: which labels, which images, and that an export is whole or not there."""
 
+import contextlib
 import errno
 import importlib.util
 import os
@@ -18,6 +19,7 @@ from PIL import Image
 from alframe.cli.export import main
 from alframe.core.errors import TrialError, UserError
 from alframe.data import ImageDataset
+from alframe.data.directory_walk import walk
 from alframe.exchange import output_folder
 from alframe.exchange.export import ExportRequest, export
 from alframe.exchange.legal_names import FileNames, folder_names
@@ -49,7 +51,7 @@ def test_a_class_folder_has_a_legal_name_and_files_of_one_name_stay_two(trial: P
     folder, notes = exported(trial, "imagefolder")
     assert folders_of(folder) == {
         "metadata.jsonl",
-        "export.json",
+        "alframe-export.json",
         "cat/same.png",
         "cat/same_1.png",
         "cat/caf%E9.png",
@@ -72,7 +74,7 @@ def test_links_lead_to_the_images_and_copies_are_files(trial: Path) -> None:
     copied, _ = exported(trial, "imagefolder", out=trial.parent / "copied")
     assert (linked / "cat" / "same_1.png").readlink() == trial.parent / "photos" / "two" / "same.png"
     assert not (copied / "cat" / "same_1.png").is_symlink()
-    for file in folders_of(copied) - {"export.json"}:
+    for file in folders_of(copied) - {"alframe-export.json"}:
         assert (linked / file).read_bytes() == (copied / file).read_bytes()
 
 
@@ -286,6 +288,16 @@ def test_a_full_disk_leaves_nothing_that_looks_finished(
         assert "could not be written (No space left on device). Nothing of it is left" in str(caught.value)
     assert folders_of(before) == files
     assert set(os.listdir(trial.parent)) == {"photos", "trial", *(["out"] if overwrite else [])}
+
+
+def test_an_export_inside_the_images_is_no_data_and_one_alone_is(trial: Path) -> None:
+    root = trial.parent / "photos"
+    out = exported(trial, "imagefolder", out=root / "labelled")[0]
+    assert not any("labelled" in parts for parts in walk(root).files)
+    assert len(walk(out).files) == 11  # nine images, the table and the mark
+    (trial.parent / "empty").mkdir()
+    with contextlib.chdir(trial.parent / "empty"), pytest.raises(UserError, match="the current directory"):
+        exported(trial, out=Path())
 
 
 def test_a_disk_without_room_is_told_before_anything_is_written(
