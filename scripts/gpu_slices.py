@@ -35,7 +35,7 @@ class Slice:
 
     def tiny(self) -> "Slice":
         """Return the slice as a smoke run."""
-        return replace(self, arguments=merged(self.arguments, self.smoke), limit=3.0)
+        return replace(self, arguments=merged(self.arguments, self.smoke))
 
 
 def merged(arguments: tuple[str, ...], added: tuple[str, ...]) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from alframe.config.command_line import check_command_line
+from alframe.config.compose import VERSION_BASE
 from alframe.config.ranges import RANGES
 from alframe.config.validate import _look_up, check, conf_directory
 from alframe.trial.instantiate import instantiate
@@ -40,7 +41,7 @@ def swept(experiment: str) -> dict[str, str]:
 
 @functools.cache  # no test changes what it gets
 def composed(*overrides: str, resolve: bool = True) -> dict:
-    with initialize_config_dir(str(CONF), version_base="1.3"):
+    with initialize_config_dir(str(CONF), **VERSION_BASE):
         config = OmegaConf.to_container(compose("config", overrides=list(overrides)), resolve=resolve)
     assert isinstance(config, dict)
     return config

@@ -10,6 +10,7 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
+from alframe.config.compose import VERSION_BASE
 from alframe.config.validate import conf_directory
 
 ROOT = Path(__file__).parents[2]
@@ -53,7 +54,7 @@ def test_an_experiment_and_a_sweep_are_described(file: str) -> None:
 @pytest.mark.parametrize("file", [file for file in FILES if file.partition("/")[0] in GROUPS])
 def test_the_keys_of_an_option_are_those_that_hydra_composes(file: str) -> None:
     group, _, name = file.removesuffix(".yaml").partition("/")
-    with initialize_config_dir(str(CONF), version_base="1.3"):
+    with initialize_config_dir(str(CONF), **VERSION_BASE):
         node = OmegaConf.to_container(compose(f"{group}/{name}"))
     composed = dict(leaves(node[group]))
     described = module("conf_files").read(CONF / file)

@@ -13,6 +13,7 @@ from hydra.core.global_hydra import GlobalHydra
 from sklearn.datasets import load_digits
 
 from alframe import label
+from alframe.config.compose import VERSION_BASE
 from alframe.config.validate import conf_directory
 from alframe.core.errors import AnswersNeeded, ConfigError, DataWarning, TrialError, TrialNotice, UserError
 from alframe.oracle import CallableOracle
@@ -338,7 +339,7 @@ def test_waiting_for_people_speaks_of_the_call(digits, tmp_path):
 
 
 def test_label_works_in_an_application_that_uses_hydra(digits):
-    with initialize_config_dir(str(conf_directory()), version_base="1.3"):
+    with initialize_config_dir(str(conf_directory()), **VERSION_BASE):
         mine = GlobalHydra.instance().hydra
         label(*digits, settings=SETTINGS)
         assert GlobalHydra.instance().hydra is mine

@@ -109,7 +109,7 @@ def cluster(folder: Path) -> Iterator[Cluster]:
             found.run("scancel", "--user=root", "--signal=KILL", "--full", check=False)
             found.run("scancel", "--user=root", check=False)
             with contextlib.suppress(NoClusterError):
-                _until(lambda: not found.states(), "the queue", folder, 10)
+                _until(lambda: not found.run("squeue", "--noheader", check=False), "the queue", folder, 10)
 
 
 def _munge(folder: Path) -> list[str]:

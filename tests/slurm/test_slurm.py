@@ -18,7 +18,7 @@ from tests.support.helpers import UNMEASURED, alframe, process_of
 
 pytestmark = [
     pytest.mark.skipif("ALFRAME_TEST_SLURM" not in os.environ, reason="make test-slurm"),
-    pytest.mark.timeout(600),
+    pytest.mark.timeout(1800),
 ]
 TRIAL = [
     "-m",
@@ -53,7 +53,7 @@ def slurm() -> Iterator[Cluster]:
 
 
 def until(what: Callable[[], object], process: "subprocess.Popen[str]") -> None:
-    deadline = time.monotonic() + 240
+    deadline = time.monotonic() + 600
     while not what():
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < deadline
@@ -88,18 +88,16 @@ def test_jobs_that_are_killed_cancelled_requeued_or_out_of_time(slurm: Cluster, 
             until(lambda: any(rounds(directory, str(index)) for index in acts), process)
             [index, *_] = [index for index in acts if rounds(directory, str(index))]
             acts.pop(index)(job_number(slurm, index))
-        out, err = process.communicate(timeout=400)
+        out, err = process.communicate(timeout=900)
     assert process.returncode == 1, (out, err)
     assert "3 trials finished, 2 failed" in out
     assert [text.count(sweep.KILLED) for text in err.splitlines()] == [1, 1], err
     assert "The same command continues with what is missing." in out
     with started(slurm, line, tmp_path) as process:
-        out, err = process.communicate(timeout=400)
+        out, err = process.communicate(timeout=900)
     assert process.returncode == 0, (out, err)
     assert "5 trials finished, 0 failed" in out
-    alone = alframe(
-        *TRIAL, "seed=1,2,3,4,5", "learner.optimizer.lr=0.003", "hydra.sweep.dir=alone", cwd=tmp_path
-    )
+    alone = alframe(*TRIAL, "seed=1,2,3,4,5", "hydra.sweep.dir=alone", cwd=tmp_path)
     assert alone.returncode == 0, alone.stderr
     for name in "01234":
         ours, theirs = (folder / name / "labels.csv" for folder in (directory, tmp_path / "alone"))
@@ -112,7 +110,7 @@ def test_a_failing_trial_and_a_cancelled_one_that_had_not_begun(slurm: Cluster, 
     with started(slurm, line, tmp_path) as process:
         until(lambda: rounds(tmp_path / "sweep", "0"), process)
         slurm.run("scancel", job_number(slurm, 2))
-        out, err = process.communicate(timeout=300)
+        out, err = process.communicate(timeout=900)
     assert process.returncode == 1, (out, err)
     assert "1 trial finished, 2 failed, 1 not begun" in out
     assert err.count("expected a share or a number, not both") == 2
@@ -128,7 +126,7 @@ def test_the_command_may_die_and_the_jobs_go_on(slurm: Cluster, tmp_path: Path) 
     again = alframe(*line, cwd=tmp_path, **slurm.environment)
     assert again.returncode == 2
     assert "an earlier launch left 2 trials at work" in again.stderr
-    deadline = time.monotonic() + 200
+    deadline = time.monotonic() + 600
     while slurm.states():
         assert time.monotonic() < deadline
         time.sleep(0.5)
@@ -140,18 +138,19 @@ def test_ctrl_c_ends_the_jobs(slurm: Cluster, tmp_path: Path) -> None:
     with started(slurm, line, tmp_path) as process:
         until(lambda: rounds(tmp_path / "sweep", "0"), process)
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=200)
+        out, err = process.communicate(timeout=900)
     assert process.returncode == 130, (out, err)
     assert "0 trials finished, 0 failed, 1 interrupted, 1 not begun" in out
     assert not slurm.states()
 
 
-def test_settings_that_the_cluster_refuses_are_one_line(slurm: Cluster, tmp_path: Path) -> None:
+def test_settings_that_the_cluster_refuses_are_a_mistake_of_the_user(slurm: Cluster, tmp_path: Path) -> None:
     line = [*TRIAL, *SLURM, "hydra.launcher.partition=nowhere", "seed=1,2", "hydra.sweep.dir=sweep"]
     done = alframe(*line, cwd=tmp_path, **slurm.environment)
     assert done.returncode == 2
-    assert len(done.stderr.splitlines()) == 1
-    assert "nowhere" in done.stderr or "partition" in done.stderr
+    *of_slurm, line_of_ours = done.stderr.splitlines()
+    assert all(text.startswith("sbatch: error:") for text in of_slurm)
+    assert line_of_ours.startswith("alframe: hydra.launcher: expected settings that the cluster accepts")
 
 
 def test_a_search_runs_its_trials_as_jobs(slurm: Cluster, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import hydra
 from omegaconf import DictConfig
 
 from alframe.cli.sweep import Launch
-from alframe.config.compose import first_line
+from alframe.config.compose import VERSION_BASE, first_line
 from alframe.config.validate import conf_directory
 from alframe.core.errors import Terminated, UserError
 
@@ -63,7 +63,7 @@ def run_hydra(arguments: list[str], run_job: RunJob, begun: list[str], n_trials:
             failures.append(error)  # Hydra would print another line about it
             return None
 
-    hydra.main(version_base="1.3", config_path=str(conf_directory()), config_name="config")(task)()
+    hydra.main(**VERSION_BASE, config_path=str(conf_directory()), config_name="config")(task)()
     if failures:
         raise failures[0]
 

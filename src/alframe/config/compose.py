@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import yaml
+from hydra import __version__ as hydra_version
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException, MissingConfigException
@@ -19,6 +20,8 @@ from alframe.config.ranges import OF_EMBED, RANGES
 from alframe.config.validate import GROUPS, conf_directory
 from alframe.core.errors import ConfigError, UserError
 
+# Hydra 1.4 warns of this argument, and Hydra 1.3 behaves like 1.1 without it.
+VERSION_BASE: dict[str, str] = {"version_base": "1.3"} if hydra_version.startswith("1.3.") else {}
 MOST_LISTED = 60  # names in a message: all options of a group, but not all keys
 
 # Options of Hydra's plug-ins, and the extra of alframe that installs each.
@@ -79,7 +82,7 @@ def composed_whole(overrides: list[str]) -> tuple[dict[str, Any], DictConfig]:
         UserError: an override cannot be composed.
     """
     try:
-        with initialize_config_dir(str(conf_directory()), version_base="1.3"):
+        with initialize_config_dir(str(conf_directory()), **VERSION_BASE):
             node = compose("config", overrides=overrides, return_hydra_config=True)
             trial = OmegaConf.masked_copy(node, [str(key) for key in node if key != "hydra"])
             config = OmegaConf.to_container(trial, resolve=True, throw_on_missing=True)

@@ -41,7 +41,9 @@ def instantiate(
     _check(group, node, trusted)
     try:
         # A partial call: Hydra would look for config inside the arguments if it got them.
-        make = hydra.utils.instantiate(OmegaConf.create(dict(node)), _partial_=True, _convert_="all")
+        make = hydra.utils.instantiate(
+            OmegaConf.create(dict(node)), _partial_=True, _convert_="all", **_allowed(trusted)
+        )
         # inspect raises ValueError for a setting that the target has no parameter for.
         signature = inspect.signature(make)
         arguments |= {name: value for name, value in (offered or {}).items() if name in signature.parameters}
@@ -54,6 +56,14 @@ def instantiate(
         key = f"settings that {node['_target_']} takes: {reason}"
         raise ConfigError(group, key, hint=_takes(node["_target_"])) from error
     return make(**arguments) if call else make
+
+
+def _allowed(trusted: list[str]) -> dict[str, list[str]]:
+    """Return the argument by which Hydra 1.4 calls trusted targets only; earlier versions have none."""
+    if hydra.__version__.startswith("1.3."):
+        return {}
+    names = [*(prefix.rstrip(".") for prefix in _TRUSTED), *trusted]
+    return {"_execution_whitelist_": [text for name in names for text in (name, f"{name}.*")]}
 
 
 def _takes(target: str) -> str:

@@ -9,7 +9,7 @@ from hydra.core.hydra_config import HydraConfig
 
 import alframe.cli.main
 from alframe.config.command_line import check_command_line, hydra_arguments, with_overrides
-from alframe.config.compose import composed
+from alframe.config.compose import VERSION_BASE, composed
 from alframe.config.validate import conf_directory
 from alframe.core.errors import UserError
 from tests.support.helpers import alframe as alframe_command
@@ -198,7 +198,7 @@ def test_jobs_are_those_of_a_plain_application_of_hydra(
         overrides = [text for text in state.overrides.task if not text.startswith("hydra.")]
         found[name].append((state.job.get("num", 0), overrides))
 
-    @hydra.main(version_base="1.3", config_path=str(conf_directory()), config_name="config")
+    @hydra.main(**VERSION_BASE, config_path=str(conf_directory()), config_name="config")
     def plain(node: object) -> None:
         job("plain")
 

@@ -14,6 +14,7 @@ from omegaconf import OmegaConf
 from alframe.audit.certificate import CertificateSpec
 from alframe.audit.check_sample import CheckSpec
 from alframe.auto_label import ColanderPolicy, ThresholdPolicy, ValidatedPolicy
+from alframe.config.compose import VERSION_BASE
 from alframe.config.ranges import RANGES, check_fields
 from alframe.config.validate import conf_directory
 from alframe.core.errors import ConfigError
@@ -31,7 +32,7 @@ WITHOUT_RANGE = {"data.dataset"}
 
 @functools.cache
 def composed(*overrides: str) -> dict[str, Any]:
-    with initialize_config_dir(str(conf_directory()), version_base="1.3"):
+    with initialize_config_dir(str(conf_directory()), **VERSION_BASE):
         config = OmegaConf.to_container(compose("config", overrides=list(overrides)))
     assert isinstance(config, dict)
     return config
