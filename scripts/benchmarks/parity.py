@@ -48,6 +48,8 @@ def main() -> None:
     names = [way[-1] for way in PAIRS[options.pair]]
     print(f"| | {names[0]} | {names[1]} | difference, 95 % interval | agree |\n|---|---|---|---|---|")
     for key, name in FIGURES.items():
+        if one[0][key] is None:  # the data has no test set
+            continue
         print(row(name, [trial[key] for trial in one], [trial[key] for trial in other]))
     seconds = [[trial["seconds"] for trial in trials] for trials in (one, other)]
     print(row("seconds", seconds[0], seconds[1], unit=1))

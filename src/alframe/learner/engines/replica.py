@@ -8,7 +8,7 @@ from torch import Tensor
 
 from alframe.learner.batches import BatchTable, TabledBatches
 from alframe.learner.compute.device import Compute
-from alframe.learner.engines.capture import Capture, device_generator
+from alframe.learner.engines.capture import Capture, as_it_is, device_generator
 from alframe.learner.engines.memory_sharing import tie
 from alframe.learner.engines.stacked_step import StackedStep
 from alframe.learner.engines.step_program import MakeOptimizer
@@ -41,7 +41,7 @@ class Replica:
         capture: Capture,
     ) -> None:
         self._number, self._stacked, self._turns, self._batches = number, stacked, turns, batches
-        self._compute = compute
+        self._compute, self._pads = compute, capture is not as_it_is
         self._member = stacked.replicas.members[number]
         self._validation = (
             None if validation is None else RecordedValidation(self._member, validation, compute, capture)
@@ -63,8 +63,11 @@ class Replica:
         return self._compute.autocast()
 
     def train(self, module: Classifier, table: BatchTable, rate_SG: Tensor, padded: bool) -> Tensor:
-        """Take one step per row, together with other replicas; see `RecordedStep.train`."""
-        cut = table.last < self._batches.batch_size and not padded
+        """Take one step per row, together with other replicas; see `RecordedStep.train`.
+
+        If nothing is recorded, the last batch is not padded, because dropout would draw for its padding.
+        """
+        cut = table.last < self._batches.batch_size and not (padded and self._pads)
         n = len(table) - cut
         default, mine = device_generator(self._compute.device), self._stacked.replicas.defaults[self._number]
         mine.set_state(default.get_state())

@@ -58,8 +58,9 @@ def alone(cpu):
 
 short = partial(supervised, patience=1, max_epochs=4)
 CASES = {
-    "early stopping, the last batch padded": (short, Dense, SIZES, as_it_is),
-    "dropout": (short, partial(Dense, 0.3), DIVISIBLE, EmulatedGraph()),
+    "early stopping, the last batch padded": (short, Dense, SIZES, EmulatedGraph()),
+    "dropout": (short, partial(Dense, 0.3), SIZES[:2], as_it_is),
+    "dropout, recorded": (short, partial(Dense, 0.3), DIVISIBLE, EmulatedGraph()),
     "batch norm, the last batch cut": (short, normed, SIZES[:2], as_it_is),
     "SGD with momentum": (partial(epochs, max_epochs=2), Dense, SIZES[:2], as_it_is),
     "consistency, one cycle, averaged network": (
