@@ -31,6 +31,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -171,13 +172,20 @@ def pac_published(holds: Callable[[Mask, float], bool]) -> Guarantee:
     return label
 
 
+@cache
+def most_allowed(n_auto: int, size: int, most: int) -> int:
+    """Return how many wrong labels the draws may find in a prefix with at most `most` wrong ones, or -1."""
+    allowed = -1
+    while most_wrong(n_auto, size, allowed + 1, ALPHA) <= most:
+        allowed += 1
+    return allowed
+
+
 def pac_exact(found: Predictions, most: int, size: int, generator: np.random.Generator) -> Outcome:
     """PAC labels with the exact bound of draws without replacement."""
     n_auto = len(found.wrong_A)
     drawn_D = generator.permutation(n_auto)[:size]
-    allowed = -1
-    while most_wrong(n_auto, size, allowed + 1, ALPHA) <= most:
-        allowed += 1
+    allowed = most_allowed(n_auto, size, most)
     wrong_at = np.sort(drawn_D[found.wrong_A[drawn_D]])
     prefix = 0 if allowed < 0 else n_auto if len(wrong_at) <= allowed else int(wrong_at[allowed])
     return outcome(found, drawn_D, prefix, most)

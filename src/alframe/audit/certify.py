@@ -26,7 +26,6 @@ labelling as a choice made from past answers, needs no such argument and no grid
 """
 
 from dataclasses import dataclass, replace
-from itertools import count
 
 import torch
 
@@ -146,12 +145,13 @@ def _fixed(auditor: Auditor, spec: CertificateSpec, size: int) -> int:
 def _reach(auditor: Auditor, spec: CertificateSpec, budget: int | None) -> int:
     """Ask until the tolerance is proven or no question is left; return the most that can be left wrong."""
     allowed, at_once = spec.allowance(budget), max(BATCH, auditor.questions_at_once)
-    for look in count():
+    look = 0
+    while True:
         aim = spec.aim(auditor.n_rated)
         left = auditor.unanswered if allowed is None else min(auditor.unanswered, allowed - auditor.asked)
         if left <= 0 or auditor.proven(aim, spec.alpha):
             break
-        batch = max(BATCH, auditor.asked // 50)
+        batch = max(BATCH, auditor.audited // 50)
         seldom = look % 5 and at_once == BATCH  # the estimate takes time
         tail = 0 if seldom else labels_by_hand(auditor, aim, spec.alpha)
         if tail:
@@ -160,6 +160,7 @@ def _reach(auditor: Auditor, spec: CertificateSpec, budget: int | None) -> int:
             if at_once > batch:
                 batch = max(batch, auditor.draws_left(aim, spec.alpha, at_once))
             auditor.draw(min(left, batch))
+            look += 1
     return auditor.most_left(spec.alpha)
 
 

@@ -2,8 +2,8 @@
 
 This heuristic may err about costs but never about the bound, because it uses only past answers.
 
-Axes: B blocks of auto-labels by rank, the least confident in the first, each twice as long as the one
-before; O options: hand label the first o blocks completely, then continue to draw; G the bets.
+Axes: B blocks of auto-labels by rank, the least confident in the first, each ending at GROWTH times the end
+of the one before; O options: hand label the first o blocks completely, then continue to draw; G the bets.
 """
 
 import math
@@ -14,11 +14,12 @@ from alframe.audit.betting import BETS_G, Floats, log_evidence
 from alframe.audit.sampling import Auditor
 
 PILOT = 100  # draws before the first estimate is trusted
-FIRST_BLOCK = 64
+FIRST_BLOCK, GROWTH = 64, 1.25
 # Hand labelling cannot be undone, and a few unlucky draws look like many errors. Therefore it must be clearly
-# cheaper, it never gets ahead of the draws, and blocks count as good until answers show otherwise.
+# cheaper, it never gets far ahead of the draws and of the errors that they found, and blocks count as good
+# until answers show otherwise.
 CLEARLY = 0.7
-RATIO = 1.0  # hand labels per draw
+RATIO = 1.0  # hand labels per draw, for each error that the draws found
 PRIOR_ERRORS, ANTICIPATED = 1.0, 0.5  # a block's share is half the tolerated one: the weight of one error
 
 
@@ -32,7 +33,8 @@ def labels_by_hand(auditor: Auditor, most_left: int, alpha: float) -> int:
         the number for which these labels and the draws needed after them are estimated to cost least.
     """
     by_hand = auditor.asked - auditor.audited
-    if auditor.audited < PILOT or by_hand > RATIO * auditor.audited:
+    n_found = max(1, int((auditor.trace.value_D > 0).sum()))
+    if auditor.audited < PILOT or by_hand > RATIO * auditor.audited * n_found:
         return 0
     size_B, density_B, weight_B = _blocks(auditor, most_left)
     labels_O = np.concatenate([[0.0], size_B.cumsum()])
@@ -54,16 +56,34 @@ def _blocks(auditor: Auditor, most_left: int) -> tuple[Floats, Floats, Floats]:
     n_auto = len(auditor.answered_A)
     edges = [0]
     while edges[-1] < n_auto:
-        edges.append(min(n_auto, max(FIRST_BLOCK, 2 * edges[-1])))
+        edges.append(min(n_auto, max(FIRST_BLOCK, math.ceil(GROWTH * edges[-1]))))
     first_B = np.array(edges[:-1])
     answered_B = np.add.reduceat(auditor.answered_A, first_B, dtype=np.float64)
     wrong_B = np.add.reduceat(auditor.wrong_A, first_B, dtype=np.float64)
     length_B = np.diff(np.array(edges)).astype(np.float64)
-    # The prior of a block is half the tolerated share, with the weight of one error.
+    # The prior of a block is half the tolerated share. All blocks together have the weight of a few errors.
     anticipated = ANTICIPATED * max(most_left, 1) / n_auto
-    density_B = (wrong_B + PRIOR_ERRORS) / (answered_B + PRIOR_ERRORS / anticipated)
+    prior_B = PRIOR_ERRORS / anticipated * (1 - 1 / GROWTH)
+    density_B = falling((wrong_B + prior_B * anticipated) / (answered_B + prior_B), answered_B + prior_B)
     weight_B = np.add.reduceat(auditor.weight_A, first_B) / length_B
     return length_B - answered_B, np.minimum(density_B, 1.0), weight_B
+
+
+def falling(value_B: Floats, mass_B: Floats) -> Floats:
+    """Return (B,) float64, the falling values that are nearest in weighted squares (pool adjacent violators).
+
+    >>> falling(np.array([0.2, 0.4, 0.1]), np.array([1.0, 3.0, 1.0])).round(3).tolist()
+    [0.35, 0.35, 0.1]
+    """
+    pooled: list[tuple[float, float, int]] = []
+    for value, mass in zip(value_B.tolist(), mass_B.tolist(), strict=True):
+        length = 1
+        while pooled and pooled[-1][0] <= value:
+            other, other_mass, other_length = pooled.pop()
+            value = (value * mass + other * other_mass) / (mass + other_mass)
+            mass, length = mass + other_mass, length + other_length
+        pooled.append((value, mass, length))
+    return np.concatenate([np.full(length, value) for value, _, length in pooled])
 
 
 def _growth(
