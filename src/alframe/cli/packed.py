@@ -56,7 +56,7 @@ def _job(
 ) -> JobReturn:
     of_job = context.config_loader.load_sweep_config(config, overrides)
     with open_dict(of_job):
-        of_job.hydra.job.id = of_job.hydra.job.num = number
+        of_job.hydra.job.id, of_job.hydra.job.num = str(number), number
     return run_job(
         hydra_context=context,
         task_function=function,
