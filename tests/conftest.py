@@ -17,6 +17,9 @@ from hypothesis import settings
 from alframe.data import ImageDataset
 from alframe.learner.compute.device import Compute
 
+# It runs in an environment with label-studio-sdk: make test-label-studio.
+collect_ignore = ["support/label_studio_checks.py"]
+
 # What probes find is kept between test runs, apart from what the user's own trials have found.
 os.environ["ALFRAME_CACHE_DIR"] = f"{tempfile.gettempdir()}/alframe-tests-{getpass.getuser()}"
 

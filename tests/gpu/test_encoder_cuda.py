@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from alframe.embedding.prepare import prepare
+from alframe.embedding.prepare import normalise, scale
 from alframe.embedding.runtime import make_runtime
 from tests.support.encoders import preprocessing, tiny_encoder
 
@@ -28,8 +28,8 @@ def convolutions() -> torch.nn.Module:
 def test_features_on_cuda_agree_with_those_on_the_cpu(precision: str, tolerance: float) -> None:
     encoder = replace(tiny_encoder(load=convolutions, n_features=32), precision=precision)
     image_B = torch.randint(0, 256, (8, 3, 40, 30), dtype=torch.uint8)
-    on_cpu = make_runtime(encoder, torch.device("cpu"), "torch")(prepare(image_B, preprocessing()))
-    device = torch.device("cuda")
-    on_cuda = make_runtime(encoder, device, "auto")(prepare(image_B.to(device), preprocessing()))
+    pixel_B, device = scale(image_B, preprocessing()), torch.device("cuda")
+    on_cpu = make_runtime(encoder, torch.device("cpu"), "torch")(normalise(pixel_B, preprocessing()))
+    on_cuda = make_runtime(encoder, device, "auto")(normalise(pixel_B.to(device), preprocessing()))
     assert on_cuda.device.type == "cuda"
     assert ((on_cuda.cpu() - on_cpu).abs().amax(1) <= tolerance * on_cpu.abs().amax(1)).all()

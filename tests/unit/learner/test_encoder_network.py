@@ -7,7 +7,7 @@ from torch import nn
 
 from alframe.data import ImageBank
 from alframe.embedding import Encoder, Preprocessing
-from alframe.embedding.prepare import prepare
+from alframe.embedding.prepare import normalise, scale
 from alframe.learner import EncoderNetwork, FitInputs, ReferenceEngine
 from alframe.learner.compute.memory import memory_need
 from alframe.learner.compute.subject import Subject
@@ -92,7 +92,7 @@ def test_features_are_those_of_the_encoder(channels, height, width, options):
     made = encoder(**options)
     net = network(made, channels=channels).eval()
     images = smooth_images(channels, height, width)
-    expected = net.encoder(prepare(images, made.preprocessing))
+    expected = net.encoder(normalise(scale(images, made.preprocessing), made.preprocessing))
     seen = []
     last_linear(net).register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
     logits = net(images / 255)

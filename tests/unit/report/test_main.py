@@ -166,7 +166,7 @@ def test_without_matplotlib_there_are_tables_and_a_line(
     def missing(name: str, package: str | None = None) -> object:
         return None if name == "matplotlib" else found(name, package)
 
-    with mock.patch("alframe.report.main.find_spec", missing):
+    with mock.patch("alframe.core.optional_package.find_spec", missing):
         assert run(sweep) == 0
     result = capsys.readouterr()
     assert result.err.count("\n") == 1
