@@ -18,6 +18,8 @@ SETTINGS = sorted({each for text in SHOWN.values() for each in re.findall(r"`([a
 # What a setting needs beside it, to be valid.
 PROOF = ["certificate.tolerance=0.01"]
 COMPANIONS = {
+    "auto_label.bound=clopper_pearson": ["auto_label=validated"],
+    "auto_label.choose_every=10": ["auto_label=colander"],
     "data=arrays": ["data.path=mine.npz"],
     "data=folder": ["data.path=my_images"],
     "data.label_column=none": ["data=table", "data.path=labels.csv"],
