@@ -24,7 +24,7 @@ help:
 	@echo "  make odd-inputs 1,000 generated folders with odd names, links, formats and damage (2 minutes)"
 	@echo "  make people     300 random sequences of what people do with images and answers (30 minutes)"
 	@echo "  make kills      240 trials killed at random moments and continued: same labels? (20 minutes)"
-	@echo "  make test-slurm  sweeps on a Slurm cluster that is started here (root; 10 minutes)"
+	@echo "  make test-slurm  sweeps on a Slurm cluster that is started here (root; 5 to 15 minutes)"
 	@echo "  make test-label-studio  its own package reads our tasks, and we read its exports (1 minute, 400 MB)"
 	@echo "  make parity     trials computed two ways over seeds: the same but for chance?"
 	@echo "Measure"
