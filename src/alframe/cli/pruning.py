@@ -44,7 +44,7 @@ class PruningTracker:
         if report.kind != "round" or value is None:
             return
         trial = self._storage.get_trial(self._trial_id)
-        if trial.state.is_finished():  # an earlier launch was told of it
+        if trial.state.is_finished():  # the study has its result from an earlier launch
             return
         self._storage.set_trial_intermediate_value(self._trial_id, report.round, float(value))
         self.pruned = self._study.pruner.prune(self._study, self._storage.get_trial(self._trial_id))

@@ -1,7 +1,7 @@
 """Sharing of memory between a fit's module and the private copy whose steps are recorded."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 import torch
 from torch import Tensor, nn
@@ -48,10 +48,14 @@ def tie(
     return untie
 
 
+def undone(module: nn.Module, generators: Sequence[torch.Generator]) -> AbstractContextManager[None]:
+    """Return a block after which the module's tensors and the generators' states are as they were."""
+    return restored([slot.get() for slot in tensor_slots(module)], generators)
+
+
 @contextmanager
-def undone(module: nn.Module, generators: Sequence[torch.Generator]) -> Iterator[None]:
-    """Restore the module's tensors and the generators' states after the block."""
-    tensors = [slot.get() for slot in tensor_slots(module)]
+def restored(tensors: Sequence[Tensor], generators: Sequence[torch.Generator]) -> Iterator[None]:
+    """Restore the values of tensors and the states of generators after the block."""
     values, states = [tensor.clone() for tensor in tensors], [each.get_state() for each in generators]
     try:
         yield

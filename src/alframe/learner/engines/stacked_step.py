@@ -7,8 +7,8 @@ own. A replica has a table of its next steps, as in `RecordedStep`, and a counte
 Axes: K replicas, W the first replicas of these, S the rows of a table, B a batch.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import Any
 
@@ -30,7 +30,7 @@ from alframe.learner.engines.capture import (
     run_aside,
 )
 from alframe.learner.engines.index_table import TABLE_ROWS, load_last_row, move
-from alframe.learner.engines.memory_sharing import copy_modes
+from alframe.learner.engines.memory_sharing import copy_modes, restored
 from alframe.learner.engines.stacked_module import StackedModule
 from alframe.learner.engines.stacked_optimizer import StackedOptimizer
 from alframe.learner.engines.step_program import CHECKED_STEPS, CHUNK_STEPS, MakeOptimizer
@@ -215,21 +215,12 @@ class StackedStep:
         if not torch.allclose(one, other, rtol=tolerance, atol=tolerance, equal_nan=True):
             raise RuntimeError(message)
 
-    @contextmanager
-    def _undone(self) -> Iterator[None]:
-        """Restore the replicas, the state of the optimizer, the tables and the generators after the block."""
+    def _undone(self) -> AbstractContextManager[None]:
+        """Return a block after which replicas, optimizer, tables and generators are as they were."""
         assert self._optimizer is not None
         tensors = [*self.replicas.tensors, *self._optimizer.state, self._at_K, self._loss_KS]
         generators = [*self.replicas.generators, device_generator(self._compute.device)]
-        values, states = [each.clone() for each in tensors], [each.get_state() for each in generators]
-        try:
-            yield
-        finally:
-            with torch.no_grad():
-                for tensor, value in zip(tensors, values, strict=True):
-                    tensor.copy_(value)
-            for generator, state in zip(generators, states, strict=True):
-                generator.set_state(state)
+        return restored(tensors, generators)
 
 
 def stacked_width(used: int, n: int, *, exact: bool) -> int:
