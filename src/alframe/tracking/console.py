@@ -62,7 +62,7 @@ class ConsoleTracker:
             f"alframe: labelling {info.n_samples:,} images of {info.data}, seed {info.seed}, "
             f"on {chosen['device']} ({chosen['precision']}, {chosen['engine']} engine)"
         )
-        if chosen.get("learner") or chosen.get("encoder"):
+        if chosen.get("learner") or (chosen.get("encoder") or {}).get("_target_"):  # None: from the pixels
             self._print(f"  chosen by the data: {_encoder(info)}")
         if chosen.get("recipe"):
             self._print(f"  chosen by the data: {_recipe(chosen['recipe'])}")

@@ -34,6 +34,12 @@ def test_the_head_names_the_data_the_seed_and_the_machine(console, out):
     assert printed(out) == ["alframe: labelling 5 images of toy, seed 8, on cpu (float32, reference engine)"]
 
 
+def test_images_that_take_no_encoder_add_no_line(out, make_info, tmp_path):
+    info = make_info(tmp_path)
+    ConsoleTracker(out, bar=False).start(replace(info, chosen={**info.chosen, "encoder": {"_target_": None}}))
+    assert len(printed(out)) == 1
+
+
 HEAD = {"_target_": "alframe.learner.HeadRecipe"}
 SMALL = {"_target_": "alframe.embedding.efficientnet_lite0"}
 
