@@ -1,4 +1,7 @@
-"""Audit the auto-labels of a ledger and certify an upper bound on the number of wrong labels.
+"""Audit the labels of a ledger and certify an upper bound on the number of wrong ones.
+
+The auto-labels are audited, and with them the hand labels that people confirmed many at a time, if the oracle
+says which ones these are (`ProposingOracle.unproven`). Both are called auto-labels below.
 
 When labelling has ended, the labels are fixed numbers. A random audit bounds how many are wrong, whatever
 produced them. The bound counts wrong labels: a sample without a label is not wrong, but it counts in the size
@@ -28,6 +31,7 @@ labelling as a choice made from past answers, needs no such argument and no grid
 from dataclasses import dataclass, replace
 
 import torch
+from torch import Tensor
 
 from alframe.audit.certificate import ERRING_ORACLE, PERFECT_ORACLE, CertificateSpec
 from alframe.audit.feasibility import feasibility
@@ -35,7 +39,7 @@ from alframe.audit.hypergeometric import audit_size, most_wrong
 from alframe.audit.next_questions import labels_by_hand
 from alframe.audit.sampling import TAIL_SHARE, Auditor, n_rated
 from alframe.core.ledger import LabelLedger, Source
-from alframe.core.protocols import Oracle
+from alframe.core.protocols import Oracle, ProposingOracle
 from alframe.core.reports import Certificate
 from alframe.core.seeds import derive_generator
 
@@ -57,9 +61,9 @@ class AuditCertifier:
 
     spec: CertificateSpec
 
-    def infeasible(self, ledger: LabelLedger, budget: int | None) -> str | None:
+    def infeasible(self, ledger: LabelLedger, oracle: Oracle, budget: int | None) -> str | None:
         """Return why the allowed number of answers cannot be enough, or None; as `feasibility`."""
-        return feasibility(len(ledger.index_auto), n_rated(ledger), self.spec, budget)
+        return feasibility(len(audited_labels(ledger, oracle)), n_rated(ledger), self.spec, budget)
 
     def certify(
         self,
@@ -72,25 +76,28 @@ class AuditCertifier:
         """Return the ledger with the audit's answers, and the certificate.
 
         Args:
-            ledger: final labels. Only auto-labels are audited; hand labels are assumed to be right.
-            oracle: answers with labels, which replace the auto-labels that were asked about, or with numbers
-                below 0 if no class is right: these samples are set aside.
+            ledger: final labels. Hand labels that are not audited are assumed to be right.
+            oracle: answers with labels, which replace those that were asked about, or with numbers below 0 if
+                no class is right: these samples are set aside.
             generator: draws the audit; the same state and the same plan give the same questions.
             budget: the most questions, None for no limit except `spec.max_labels`.
             round: the round in which the audit's labels are committed.
         """
-        spec, n_auto, impossible = self.spec, len(ledger.index_auto), self.infeasible(ledger, budget)
+        spec, impossible = self.spec, self.infeasible(ledger, oracle, budget)
+        index_A = audited_labels(ledger, oracle)
+        n_auto = len(index_A)
         tail_share = TAIL_SHARE if spec.chosen_method == "weighted" else 0.0
         auditor = None
         max_wrong = 0
         if n_auto and spec.reach:
-            auditor = Auditor(ledger, oracle, _for_population(generator, ledger), tail_share)
+            auditor = Auditor(ledger, index_A, oracle, _for_population(generator, ledger, oracle), tail_share)
             max_wrong = _reach(auditor, spec, budget)
         elif n_auto:
             size = _fixed_size(n_auto, n_rated(ledger), spec, budget)
-            generator = _for_plan(_for_population(generator, ledger), spec, size)
-            auditor = Auditor(ledger, oracle, generator, tail_share)
+            generator = _for_plan(_for_population(generator, ledger, oracle), spec, size)
+            auditor = Auditor(ledger, index_A, oracle, generator, tail_share)
             max_wrong = _fixed(auditor, spec, size)
+        del index_A
         certificate = _certificate(n_rated(ledger), spec, auditor, max_wrong)
         note = None if certificate.reached else impossible
         if auditor and auditor.asked:
@@ -98,6 +105,15 @@ class AuditCertifier:
             del auditor  # larger than the ledger, of which there are three for a moment
             ledger = ledger.revoke(index).answered(index, answer, Source.AUDIT, round)
         return ledger, replace(certificate, note=note)
+
+
+def audited_labels(ledger: LabelLedger, oracle: Oracle) -> Tensor:
+    """Return int64, ascending: the samples with an auto-label or an unproven hand label."""
+    index = ledger.index_auto
+    if not isinstance(oracle, ProposingOracle):
+        return index
+    hand = ledger.index_hand
+    return torch.cat([index, hand[oracle.unproven(hand)]]).sort().values
 
 
 def _fixed_size(n_auto: int, n_rated: int, spec: CertificateSpec, budget: int | None) -> int:
@@ -118,13 +134,14 @@ def _for_plan(generator: torch.Generator, spec: CertificateSpec, size: int) -> t
     return _derived(generator, size, spec.tolerance, spec.confidence, spec.chosen_method, spec.oracle_error)
 
 
-def _for_population(generator: torch.Generator, ledger: LabelLedger) -> torch.Generator:
-    """Return another generator if samples with an auto-label have left the data, else the same one.
+def _for_population(generator: torch.Generator, ledger: LabelLedger, oracle: Oracle) -> torch.Generator:
+    """Return another generator if samples with an audited label have left the data, else the same one.
 
     If they leave while people answer the audit, it starts again with new draws. The old ones without the
     samples that left are no random sample: perhaps these left because they were found wrong.
     """
-    gone = ((ledger.source_N == Source.AUTO) & ~ledger.member_N).nonzero().flatten()
+    left = replace(ledger, member_N=~ledger.member_N)  # the samples that are not part of the trial
+    gone = audited_labels(left, oracle)
     return _derived(generator, *gone.tolist()) if len(gone) else generator
 
 

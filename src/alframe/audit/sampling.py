@@ -67,21 +67,28 @@ class Auditor:
     """
 
     def __init__(
-        self, ledger: LabelLedger, oracle: Oracle, generator: torch.Generator, tail_share: float
+        self,
+        ledger: LabelLedger,
+        index_A: Tensor,
+        oracle: Oracle,
+        generator: torch.Generator,
+        tail_share: float,
     ) -> None:
-        index = ledger.index_auto
-        confidence = ledger.log_odds_N[index].nan_to_num(nan=-torch.inf, posinf=torch.inf, neginf=-torch.inf)
-        self._index_A = index[confidence.argsort(stable=True)]
+        """Rank the labels of index_A (int64, ascending); hand labels have no log-odds and come first."""
+        confidence = ledger.log_odds_N[index_A].nan_to_num(
+            nan=-torch.inf, posinf=torch.inf, neginf=-torch.inf
+        )
+        self._index_A = index_A[confidence.argsort(stable=True)]
         del confidence  # of millions of labels, each array counts
         self._label_N = ledger.label_N
-        self._answer_A = np.full(len(index), -1, dtype=np.int32)
+        self._answer_A = np.full(len(index_A), -1, dtype=np.int32)
         self._oracle = oracle
         self._n_rated = n_rated(ledger)
-        self.weight_A = draw_weights(len(index), tail_share)
+        self.weight_A = draw_weights(len(index_A), tail_share)
         self._order_A = draw_order(self.weight_A, generator)
         self._next = 0
-        self.answered_A = np.zeros(len(index), dtype=bool)
-        self.wrong_A = np.zeros(len(index), dtype=bool)
+        self.answered_A = np.zeros(len(index_A), dtype=bool)
+        self.wrong_A = np.zeros(len(index_A), dtype=bool)
         self.trace = Trace.empty()
         self.found_wrong = self.audited = self.asked = 0
         self.questions_at_once: int = getattr(oracle, "questions_at_once", 1)

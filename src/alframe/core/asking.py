@@ -7,7 +7,8 @@ from torch import Tensor
 
 from alframe.core.components import Components
 from alframe.core.ledger import NO_ANSWER, LabelLedger, Source
-from alframe.core.protocols import RememberingOracle
+from alframe.core.protocols import ProposingOracle, RememberingOracle
+from alframe.core.records import PoolScores
 from alframe.core.selection import among
 
 
@@ -24,6 +25,12 @@ def question_of(
     earlier = components.oracle.begin(purpose, round)
     still_open = earlier[among(earlier, ledger.index_unlabelled)]
     return still_open if len(still_open) else select()
+
+
+def propose(components: Components, scores: PoolScores, index_Q: Tensor, blind_Q: Tensor) -> None:
+    """Give the predictions for a question to an oracle that shows them; as `ProposingOracle.propose`."""
+    if isinstance(components.oracle, ProposingOracle) and len(index_Q):
+        components.oracle.propose(scores.at(among(scores.index_P, index_Q)).predictions(), blind_Q)
 
 
 def hand_label(

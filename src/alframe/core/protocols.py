@@ -9,6 +9,7 @@ from typing import Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
+from alframe.core.answer_times import AnswerTimes
 from alframe.core.check_result import CheckResult
 from alframe.core.ledger import LabelLedger
 from alframe.core.records import Accepted, Labelled, PoolScores, Validation
@@ -178,6 +179,40 @@ class RememberingOracle(Oracle, Protocol):
         ...
 
 
+@runtime_checkable
+class ProposingOracle(Oracle, Protocol):
+    """An oracle that may show people what the classifier predicts, to be confirmed or corrected."""
+
+    def propose(self, scores: PoolScores, blind_Q: Tensor) -> None:
+        """Take the predictions for the samples of the question that follows.
+
+        A question without a proposal must be answered without any prediction in sight.
+
+        Args:
+            scores: predicted classes and log-odds of the question's samples.
+            blind_Q: int64, the samples among them that must be answered without a prediction in sight: their
+                answers measure the classifier.
+        """
+        ...
+
+    def unproven(self, index: Tensor) -> Tensor:
+        """Return (n,) bool: hand labels (int64) that were confirmed many at a time.
+
+        People overlook errors among many images. A certificate therefore audits these labels with the
+        auto-labels: it asks about each drawn one again, alone and without a prediction in sight.
+        """
+        ...
+
+
+@runtime_checkable
+class TimesAnswers(Protocol):
+    """An oracle that measures how long people take."""
+
+    def answer_times(self) -> AnswerTimes | None:
+        """Return the answers so far and their seconds; None if nothing was measured."""
+        ...
+
+
 class StoppingRule(Protocol):
     """Decides when to stop; it sees no figure that depends on the truth."""
 
@@ -205,7 +240,7 @@ class Evaluator(Protocol):
 class Certifier(Protocol):
     """Audits auto-labels at the end of a trial and certifies how many labels are wrong at most."""
 
-    def infeasible(self, ledger: LabelLedger, budget: int | None) -> str | None:
+    def infeasible(self, ledger: LabelLedger, oracle: Oracle, budget: int | None) -> str | None:
         """Return one line if the allowed answers cannot be enough, or hardly can, or None."""
         ...
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from alframe.core import spot_checks
-from alframe.core.asking import hand_label, question_of
+from alframe.core.asking import hand_label, propose, question_of
 from alframe.core.component_check import check_component
 from alframe.core.components import Components
 from alframe.core.errors import TrialError
@@ -32,6 +32,7 @@ def ask(components: Components, plan: LoopPlan, state: RoundState, round: int, l
     if question is None:
         return state
     index_Q, checks_Q, asked_V = question
+    propose(components, state.scores, index_Q, checks_Q)
     ledger = hand_label(components, state.ledger, index_Q, Source.QUERY, round)
     spot_checks.learn(components, state.scores, checks_Q, ledger)
     return replace(state, ledger=ledger, scores=state.scores.without(index_Q), asked_V=asked_V)

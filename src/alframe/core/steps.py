@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
-from alframe.core.asking import hand_label, question_of
+from alframe.core.asking import hand_label, propose, question_of
 from alframe.core.check_result import CheckResult
 from alframe.core.components import Components
 from alframe.core.errors import TrialNotice
@@ -117,7 +117,7 @@ def audit_auto_labels(
     if certifier is None:
         return ledger, None
     budget = None if plan.max_hand_labels is None else plan.affordable(ledger.n_samples, ledger)
-    impossible = certifier.infeasible(ledger, budget)
+    impossible = certifier.infeasible(ledger, components.oracle, budget)
     if impossible is not None:
         warnings.warn(impossible, TrialNotice, stacklevel=2)
     if isinstance(components.oracle, RememberingOracle):
@@ -143,4 +143,5 @@ def label_remainder(
         return scores.index_P
 
     index_Q = question_of(components, ledger, "remainder", round, select)
+    propose(components, scores, index_Q, index_Q[:0])
     return hand_label(components, ledger, index_Q, Source.REMAINDER, round)

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
+from alframe.core.answer_times import AnswerTimes
 from alframe.core.check_result import CheckResult
 from alframe.core.record_parsing import record_from_values
 from alframe.core.reports import Certificate
@@ -25,6 +26,9 @@ OBJECTIVES = (
 )
 
 UNEQUAL = 2.0  # classes are unequal if the largest has at least so many times the samples of the smallest
+
+
+_RECORDS = {"certificate": Certificate, "check": CheckResult, "answer_times": AnswerTimes}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +60,7 @@ class TrialSummary:
         cost: in the currency of `cost.*`.
         per_class: for each true class `class` (its name), `n_samples`, `hand_labels`, `auto_labels`,
             `mislabelled`, `mislabelled_share`, and `test_accuracy`, None without test images of the class.
+        answer_times: how long people took for their answers; None if it was not measured.
         mislabelled_share_macro, test_accuracy_macro: means over the classes.
     """
 
@@ -89,6 +94,7 @@ class TrialSummary:
     spot_checks: int | None = None
     spot_checks_wrong: int | None = None
     test_accuracy_macro: float | None = None
+    answer_times: AnswerTimes | None = None
 
     @property
     def classes_are_unequal(self) -> bool:
@@ -107,10 +113,7 @@ class TrialSummary:
         Raises:
             ValueError: a figure is missing or not a number; the text names it.
         """
-        records = {
-            key: _record(kind, content.get(key), key)
-            for key, kind in (("certificate", Certificate), ("check", CheckResult))
-        }
+        records = {key: _record(kind, content.get(key), key) for key, kind in _RECORDS.items()}
         summary = record_from_values(cls, {**content, **records})
         if summary.n_samples < 1:
             raise ValueError(f"expected samples, got n_samples {summary.n_samples}")

@@ -12,7 +12,7 @@ from alframe.audit.label_issues import LabelIssue, find_label_issues
 from alframe.core.errors import AnswersNeeded, Terminated, UserError, Waiting
 from alframe.core.ledger import NO_ANSWER, LabelLedger, Source
 from alframe.core.loop import RoundResult, label_dataset
-from alframe.core.protocols import RememberingOracle
+from alframe.core.protocols import RememberingOracle, TimesAnswers
 from alframe.core.round_log import Clock
 from alframe.core.trial_summary import TrialSummary
 from alframe.oracle.people import PeopleOracle
@@ -132,6 +132,9 @@ class TrialSession:
             seconds=self._clock.total_seconds(),
             certificate=self._result.certificate,
             check=self._result.check,
+            answer_times=trial.components.oracle.answer_times()
+            if isinstance(trial.components.oracle, TimesAnswers)
+            else None,
             classes=self._evaluator.counts_by_class(ledger, self._info.n_classes),
             class_names=trial.dataset.class_names,
             engine=trial.compute_plan.engine.name,

@@ -147,7 +147,9 @@ def read_settings(config: Mapping[str, Any]) -> TrialSettings:
         max_rounds=stopping.get("max_rounds"),
         asks_people=PEOPLE_KEY in oracle,
         answers_from=oracle.get(PEOPLE_KEY),
-        oracle_rate=None if oracle.get("confusion") is not None else oracle.get("rate") or 0.0,
+        oracle_rate=None
+        if oracle.get("confusion") is not None
+        else oracle.get("rate") or oracle.get("mistyped") or 0.0,
     )
 
 

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from importlib import metadata
 
 from alframe.audit.label_counts import ClassCounts, macro_mislabelled_share
+from alframe.core.answer_times import AnswerTimes
 from alframe.core.check_result import CheckResult
 from alframe.core.reports import Certificate, RoundReport
 from alframe.core.trial_summary import TrialSummary
@@ -21,6 +22,7 @@ def summarise(
     seconds: float,
     certificate: Certificate | None,
     check: CheckResult | None,
+    answer_times: AnswerTimes | None,
     classes: Sequence[ClassCounts],
     class_names: Sequence[str],
     engine: str,
@@ -29,7 +31,7 @@ def summarise(
 
     Args:
         reports: of the seed set, each round and the closing row. There is no round if the seed set takes all.
-        seconds: wall-clock time of the trial.
+        seconds: wall-clock time of the trial. answer_times: of the oracle's answers, None if not measured.
         classes: counts by true class, empty if the truth is unknown; class_names: their names.
         engine: the name of the engine that ran the last fit; another one than chosen if that one failed.
     """
@@ -55,6 +57,7 @@ def summarise(
         stopped_because=rounds[-1].stopped_because if rounds else "every sample was labelled by hand",
         certificate=certificate,
         check=check,
+        answer_times=answer_times,
         spot_checks=rounds[-1].spot_checks if rounds else None,
         spot_checks_wrong=rounds[-1].spot_checks_wrong if rounds else None,
         cost=reports[-1].cost,

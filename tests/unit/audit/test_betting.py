@@ -19,7 +19,9 @@ def auditor_of(wrong_A: list[int], tail_share: float) -> Auditor:
     ledger = LabelLedger.empty(n).commit(
         torch.arange(n), torch.zeros(n, dtype=torch.int64), Source.AUTO, 1, torch.arange(n).float()
     )
-    return Auditor(ledger, SimulatedOracle(torch.tensor(wrong_A)), torch.Generator(), tail_share)
+    return Auditor(
+        ledger, ledger.index_auto, SimulatedOracle(torch.tensor(wrong_A)), torch.Generator(), tail_share
+    )
 
 
 def chance(order: tuple[int, ...], weight_A: np.ndarray) -> float:

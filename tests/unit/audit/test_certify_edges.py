@@ -12,6 +12,7 @@ from alframe.audit.certify import AuditCertifier, feasibility
 from alframe.audit.feasibility import lack_of_room
 from alframe.core.ledger import CANNOT_TELL, NO_CLASS, LabelLedger, Source
 from alframe.core.reports import Certificate
+from alframe.oracle import SimulatedOracle
 from tests.support.settings import certificate_spec
 
 METHODS = ("uniform", "weighted")
@@ -116,7 +117,9 @@ def test_errors_beyond_the_tolerance_are_named_before_any_question(reach, n_auto
     plan = certificate_spec(tolerance=0.02, reach=reach, oracle_error=0.02)
     errors = plan.oracle_errors(1000)
     assert errors > plan.most_left(1000) == 20
-    line = AuditCertifier(plan).infeasible(ledger_of(n_auto, 1000 - n_auto), None)
+    line = AuditCertifier(plan).infeasible(
+        ledger_of(n_auto, 1000 - n_auto), SimulatedOracle(torch.zeros(1000, dtype=torch.int64)), None
+    )
     assert line == lack_of_room(1000, plan)
     assert line.startswith(
         "certificate.tolerance: no number of answers can prove that at most 2 % of 1,000 labels (20) are "
@@ -365,3 +368,45 @@ def test_samples_that_left_the_data_are_not_audited():
     assert sorted(oracle.asked) == list(range(40, 100))
     assert (found.max_wrong, found.reached) == (0, True)
     assert bool((after.source_N[:40] == Source.AUTO).all())
+
+
+class GridOracle(SimulatedOracle):
+    """Answers with the truth; some of the hand labels were confirmed in grids."""
+
+    def __init__(self, truth_N: Tensor, unproven_N: Tensor) -> None:
+        super().__init__(truth_N)
+        self.unproven_N, self.asked = unproven_N, torch.empty(0, dtype=torch.int64)
+
+    def propose(self, scores: object, blind_Q: Tensor) -> None:
+        raise AssertionError("an audit shows no predictions")
+
+    def unproven(self, index: Tensor) -> Tensor:
+        return self.unproven_N[index]
+
+    def label(self, index_Q: Tensor) -> Tensor:
+        self.asked = torch.cat([self.asked, index_Q])
+        return super().label(index_Q)
+
+
+@pytest.mark.parametrize("reach", [False, True])
+def test_hand_labels_confirmed_in_grids_are_audited_with_the_auto_labels(reach: bool) -> None:
+    ledger, hand = ledger_of(600, 400), torch.arange(600, 1000)
+    ledger = ledger.commit(hand, torch.zeros_like(hand), Source.QUERY, 2)
+    unproven_N = torch.zeros(1000, dtype=torch.bool)
+    unproven_N[600:900] = True
+    truth_N = ledger.label_N.clone()
+    truth_N[600:900:3] += 1  # a third of what was confirmed is wrong
+    oracle = GridOracle(truth_N, unproven_N)
+    plan = certificate_spec(tolerance=0.02, confidence=0.999, reach=reach, max_labels=None if reach else 450)
+    after, certificate = AuditCertifier(plan).certify(
+        ledger, oracle, torch.Generator().manual_seed(1), None, 5
+    )
+    assert len(oracle.asked.unique()) == len(oracle.asked) == certificate.asked
+    assert int(oracle.asked.max()) < 900  # single answers are not asked again
+    in_grid = oracle.asked[oracle.asked >= 600]
+    assert len(in_grid) >= 100
+    assert torch.equal(after.label_N[in_grid], truth_N[in_grid])
+    assert certificate.found_wrong == int((oracle.asked[oracle.asked >= 600] % 3 == 0).sum())
+    assert int((after.label_N != truth_N).sum()) <= certificate.max_wrong
+    if reach:
+        assert certificate.reached
