@@ -39,3 +39,45 @@ class AnswerTimes:
         if not self.n_single:
             return None
         return self.n_grid * self.single_seconds / self.n_single - self.grid_seconds
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pace:
+    """How fast a person answers, and how often an error slips through.
+
+    Attributes:
+        single_seconds: for an image alone. image_seconds: for an image of a grid that is not corrected.
+        correction_seconds: more for an image of a grid that is corrected.
+        overlooked: in [0, 1], the share of wrong images in a grid that are confirmed by mistake.
+        mistyped: in [0, 1], the share of typed answers that name another class.
+    """
+
+    single_seconds: float
+    image_seconds: float
+    correction_seconds: float
+    overlooked: float
+    mistyped: float
+
+    def removed_alone(self, wrong: float) -> float:
+        """Return the expected errors removed per second by showing an image alone.
+
+        Args:
+            wrong: in [0, 1], the probability that the prediction is wrong.
+        """
+        return wrong * (1.0 - self.mistyped) / self.single_seconds
+
+    def removed_in_grid(self, wrong: float) -> float:
+        """Return the expected errors removed per second by showing an image in a grid; `wrong` as above."""
+        seconds = self.image_seconds + wrong * self.correction_seconds
+        return wrong * (1.0 - self.overlooked) * (1.0 - self.mistyped) / seconds
+
+    def prefers_grid(self, wrong: float) -> bool:
+        """Return True if a grid removes at least as many errors per second as an image alone.
+
+        >>> pace = Pace(
+        ...     single_seconds=0.6, image_seconds=0.1, correction_seconds=0.8, overlooked=0.1, mistyped=0.0
+        ... )
+        >>> pace.prefers_grid(0.3), pace.prefers_grid(0.7)
+        (True, False)
+        """
+        return self.removed_in_grid(wrong) >= self.removed_alone(wrong)

@@ -95,9 +95,3 @@ def test_a_resumed_trial_goes_on_with_the_same_counts() -> None:
     after.load_state_dict(before.state_dict())
     assert after.answer_times() == before.answer_times()
     assert torch.equal(after.unproven(EVERYTHING), before.unproven(EVERYTHING))
-
-
-def test_seconds_saved_by_grids() -> None:
-    times = AnswerTimes(n_single=0, single_seconds=0.0, n_grid=60, n_grids=1, grid_seconds=4.0)
-    assert times.saved_seconds is None
-    assert times.seconds == 4.0
