@@ -10,11 +10,13 @@ import torch
 from PIL import Image
 from sklearn.datasets import load_digits
 
+from alframe.core.answer_counting import PAGE, PAGE_GRID
 from alframe.core.errors import AnswersNeeded, TrialNotice, UserError
 from alframe.core.ledger import CANNOT_TELL, NO_CLASS
 from alframe.data import ImageDataset
 from alframe.data.identity import content_digest
 from alframe.oracle import FilesOracle, csv_files
+from alframe.oracle.answer_records import NewAnswer
 from alframe.oracle.answer_store import AnswerStore
 from alframe.oracle.sample_matching import Image as SampleImage
 from alframe.oracle.sample_matching import match
@@ -279,3 +281,23 @@ def test_a_trial_with_answers_in_parts_ends_with_the_labels_of_a_simulation(tmp_
     rows = read_rows(tmp_path / "people" / "rounds.csv")
     assert [row["round"] for row in rows] == ["0", "1", "2", "3"]
     assert {row["mislabelled"] for row in rows} == {""}
+
+
+@pytest.mark.parametrize(("purpose", "again"), [("query", False), ("check", True), ("audit", True)])
+def test_what_was_confirmed_in_a_grid_is_no_answer_to_an_audit(oracle, tmp_path, purpose, again):
+    oracle.store.keep()
+    confirmed = NewAnswer(sample=2, answer=1, way=PAGE_GRID, grid="g")
+    oracle.store.add([confirmed], who="Ada")
+    oracle.begin(purpose, 1)
+    if again:
+        assert asked(oracle, 2).startswith("waiting for 1 label")
+        fill(tmp_path, "index,file,image,label\n2,,images/2.png,Dog\n")  # the same answer, given singly
+    assert ask(oracle, 2) == [1]
+    assert oracle.store.answers()[2].way == ("to_label.csv" if again else PAGE_GRID)
+
+
+def test_an_answer_that_is_taken_back_while_the_question_ends_is_asked_again(oracle, tmp_path, monkeypatch):
+    asked(oracle, 3)
+    oracle.store.add([NewAnswer(sample=3, answer=0, way=PAGE)], who="Ada")
+    monkeypatch.setattr(oracle, "finished", lambda: oracle.store.undo("Ada"))
+    assert asked(oracle, 3).startswith("waiting for 1 label: 0 of 1 are there")

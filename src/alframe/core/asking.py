@@ -63,4 +63,6 @@ def with_current_answers(
     known = oracle.known(round + closed)
     ledger = ledger.revoke(known[among(known, ledger.index_auto)])
     late = known[among(known, ledger.index_unlabelled)]
-    return ledger.answered(late, oracle.current(late), Source.QUERY, round) if len(late) else ledger
+    answer = oracle.current(late)
+    still = answer != NO_ANSWER  # people can take an answer back at any moment
+    return ledger.answered(late[still], answer[still], Source.QUERY, round) if bool(still.any()) else ledger

@@ -26,15 +26,36 @@ class Sample:
     present: bool = True
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NewAnswer:
+    """An answer before it is stored.
+
+    Attributes:
+        sample: the index.
+        answer: a class number, `CANNOT_TELL` or `NO_CLASS`; `NO_ANSWER` takes back the one before.
+        way: how it was given, such as "to_label.csv".
+        seconds: of the person, None if not measured; of a grid, each answer has an equal share.
+        suggestion: the class that the classifier suggested, None without one.
+        shown: when it was shown, "off", "before" or "after" the answer; None if nothing was suggested.
+        grid: the grid in which it was given, None for a single answer.
+    """
+
+    sample: int
+    answer: int
+    way: str
+    seconds: float | None = None
+    suggestion: int | None = None
+    shown: str | None = None
+    grid: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Answer:
     """A row of the table of answers.
 
     Attributes:
-        id: ascending in time. sample: the index.
-        answer: a class number, `CANNOT_TELL` or `NO_CLASS`.
-        way: how it was given, such as "to_label.csv". who: the name of the person, empty if unknown.
-        at: the time in UTC, ISO 8601.
+        id: ascending in time. who: the name of the person, empty if unknown.
+        at: the time in UTC, ISO 8601. The others are those of `NewAnswer`.
     """
 
     id: int
@@ -43,3 +64,7 @@ class Answer:
     way: str
     who: str
     at: str
+    seconds: float | None = None
+    suggestion: int | None = None
+    shown: str | None = None
+    grid: str | None = None

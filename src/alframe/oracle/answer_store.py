@@ -1,7 +1,8 @@
 """The store of answers: which sample was asked, what was answered, and what the answer was before.
 
 One SQLite file in the trial's directory, `answers.sqlite`. Rows of answers are only added: an answer that is
-changed gets a second row, and the newest row of a sample counts. The CSV files are views of this store.
+changed gets a second row. `alframe.core.answer_counting` says which row of a sample counts. The CSV files are
+views of this store.
 
 The store also fixes the numbers of a trial: `samples` gives each image its index for good, by its identity,
 and `classes` each class its number. New images and classes get the next numbers.
@@ -14,30 +15,17 @@ from contextlib import closing, contextmanager
 from dataclasses import astuple, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Self
+from sys import intern
+from typing import Any, Self
 
 from alframe._files import sync_directory
-from alframe.core.errors import TrialError, UserError
-from alframe.core.file_names import ANSWER_STORE, ANSWERS
-from alframe.oracle.answer_records import Answer, Sample
+from alframe.core.answer_counting import PAGE, PAGE_REVIEW, TAKEN_BACK, counted, is_on_page
+from alframe.core.file_names import ANSWER_STORE
+from alframe.oracle.answer_records import Answer, NewAnswer, Sample
+from alframe.oracle.store_file import connect, disk_errors, new_store
 
-_FORMAT = "1"
 BEFORE = -1  # the round of questions from before the store
-_TABLES = """
-CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL);
-CREATE TABLE classes(number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
-CREATE TABLE samples(
-    number INTEGER PRIMARY KEY, name TEXT, size INTEGER, mtime_ns INTEGER, ctime_ns INTEGER,
-    digest TEXT, member INTEGER NOT NULL, present INTEGER NOT NULL);
-CREATE TABLE questions(
-    id INTEGER PRIMARY KEY, round INTEGER NOT NULL, source TEXT NOT NULL, sample INTEGER NOT NULL,
-    at TEXT NOT NULL);
-CREATE INDEX question_of ON questions(source, round);
-CREATE TABLE answers(
-    id INTEGER PRIMARY KEY AUTOINCREMENT, sample INTEGER NOT NULL, digest TEXT, answer INTEGER NOT NULL,
-    way TEXT NOT NULL, who TEXT NOT NULL, at TEXT NOT NULL);
-CREATE INDEX answers_of ON answers(sample);
-"""
+_COLUMNS = "id, sample, answer, way, who, at, seconds, suggestion, shown, grid"
 
 
 class AnswerStore:
@@ -53,7 +41,10 @@ class AnswerStore:
             UserError: the file is no store of answers, or is damaged.
         """
         self._file = directory / ANSWER_STORE
-        self._db = self._connected() if self._file.exists() else _new()
+        self._db = connect(self._file) if self._file.exists() else new_store()
+        self._rows: dict[int, list[Answer]] = {}  # by sample, as far as they were read
+        self._counted: dict[int, Answer] = {}
+        self._last_read = 0
 
     @property
     def is_new(self) -> bool:
@@ -66,7 +57,7 @@ class AnswerStore:
             return
         part = self._file.with_name(f".{ANSWER_STORE}.part")
         part.unlink(missing_ok=True)
-        with _disk_errors(self._file):
+        with disk_errors(self._file):
             with closing(sqlite3.connect(part)) as target:
                 self._db.backup(target)
             with part.open("rb") as written:
@@ -76,7 +67,7 @@ class AnswerStore:
             part.rename(self._file)
             sync_directory(self._file.parent)
         self._db.close()
-        self._db = self._connected()
+        self._db = connect(self._file)
 
     def close(self) -> None:
         """Close the file."""
@@ -150,33 +141,97 @@ class AnswerStore:
         self.keep()
 
     def answers(self, up_to: int | None = None) -> dict[int, Answer]:
-        """Return the answer that counts of each answered sample: the newest, or the newest up to an id."""
-        rows = self._db.execute(
-            "SELECT id, sample, answer, way, who, at FROM answers WHERE id <= ? ORDER BY id",
-            (2**62 if up_to is None else up_to,),
-        )
-        return {row[1]: _answer(row) for row in rows}
+        """Return the answer that counts of each answered sample, now or as it was up to an id."""
+        self._read_new()
+        if up_to is None or up_to >= self._last_read:
+            return dict(self._counted)
+        then = {
+            sample: [row for row in rows if row.id <= up_to]
+            for sample, rows in self._rows.items()
+            if rows[0].id <= up_to
+        }
+        found = ((sample, counted(rows)) for sample, rows in then.items())
+        return {sample: row for sample, row in found if row is not None}
+
+    def rows_of(self, sample: int) -> Sequence[Answer]:
+        """Return all answers to a sample, in the order of time."""
+        self._read_new()
+        return tuple(self._rows.get(sample, ()))
 
     def history(self) -> list[Answer]:
         """Return all answers ever given, in the order of time."""
-        rows = self._db.execute("SELECT id, sample, answer, way, who, at FROM answers ORDER BY id")
-        return [_answer(row) for row in rows]
+        return self.since(0)
+
+    def since(self, id: int) -> list[Answer]:
+        """Return the answers that came after the one with an id, in the order of time."""
+        return [
+            _answer(row)
+            for row in self._db.execute(f"SELECT {_COLUMNS} FROM answers WHERE id > ? ORDER BY id", (id,))
+        ]
+
+    def of_person(self, who: str) -> Iterator[Answer]:
+        """Yield the answers of a person, the newest first."""
+        query = f"SELECT {_COLUMNS} FROM answers WHERE who = ? ORDER BY id DESC"
+        with closing(self._db.execute(query, (who,))) as rows:
+            yield from map(_answer, rows)
+
+    def people(self) -> list[str]:
+        """Return the names of the people who have answered on the page, in the order of the alphabet."""
+        found = self._db.execute(f"SELECT DISTINCT who FROM answers WHERE way GLOB '{PAGE}*' ORDER BY who")
+        return [who for (who,) in found if who]
 
     def put_answers(self, answers: Mapping[int, int], way: str, who: str = "", at: str | None = None) -> None:
-        """Add answers, as one transaction that is on the disk when this returns.
+        """Add answers, as `add` does.
 
         Args:
             answers: class numbers, `CANNOT_TELL` or `NO_CLASS`, by sample.
             way: how they were given. who: the person's name.
             at: when they were given, in UTC, ISO 8601; None for now.
         """
+        self.add([NewAnswer(sample=k, answer=each, way=way) for k, each in answers.items()], who=who, at=at)
+
+    def add(
+        self, answers: Iterable[NewAnswer], *, who: str, key: str | None = None, at: str | None = None
+    ) -> int:
+        """Add answers, as one transaction that is on the disk when this returns.
+
+        Args:
+            who: the person's name.
+            key: of the request; one with the same key adds nothing.
+            at: when they were given, in UTC, ISO 8601; None for now.
+
+        Returns:
+            how many were added.
+        """
         at = at or _now()
         with self._transaction():
-            self._db.executemany(
-                "INSERT INTO answers(sample, digest, answer, way, who, at) "
-                "VALUES(?1, (SELECT digest FROM samples WHERE number = ?1), ?2, ?3, ?4, ?5)",
-                [(sample, answer, way, who, at) for sample, answer in answers.items()],
-            )
+            return self._db.executemany(
+                "INSERT INTO answers"
+                "(sample, answer, way, seconds, suggestion, shown, grid, who, at, key, digest) "
+                "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, "
+                "(SELECT digest FROM samples WHERE number = ?1)) ON CONFLICT(key, sample) DO NOTHING",
+                [(*astuple(each), who, at, key) for each in answers],
+            ).rowcount
+
+    def undo(self, who: str, key: str | None = None) -> list[int]:
+        """Take back the last answer that a person gave on the page and that stands, a grid as a whole.
+
+        Args:
+            key: of the request; one with the same key takes back nothing more.
+
+        Returns:
+            the samples; empty if there is no such answer.
+        """
+        if key is not None:
+            done = self._db.execute("SELECT sample FROM answers WHERE key = ? ORDER BY id", (key,)).fetchall()
+            if done:
+                return [sample for (sample,) in done]
+        last = _last_to_undo(self.of_person(who))
+        back = [
+            NewAnswer(sample=each.sample, answer=TAKEN_BACK, way=each.way, grid=each.grid) for each in last
+        ]
+        self.add(back, who=who, key=key)
+        return [each.sample for each in last]
 
     # --- what the CSV files show
 
@@ -195,58 +250,59 @@ class AnswerStore:
         with self._transaction():
             self._db.execute("INSERT OR REPLACE INTO meta VALUES(?, ?)", (key, value))
 
+    def _read_new(self) -> None:
+        """Read the answers that came since the last time, those of other connections too."""
+        new = self.since(self._last_read)
+        for each in new:
+            self._rows.setdefault(each.sample, []).append(each)
+            self._last_read = each.id
+        for sample in {each.sample for each in new}:
+            found = counted(self._rows[sample])
+            if found is None:
+                self._counted.pop(sample, None)
+            else:
+                self._counted[sample] = found
+
     @contextmanager
     def _transaction(self) -> Iterator[None]:
-        with _disk_errors(self._file), self._db:
+        with disk_errors(self._file), self._db:
             yield
 
-    def _connected(self) -> sqlite3.Connection:
-        db = sqlite3.connect(self._file, timeout=30)
-        try:
-            db.execute("PRAGMA journal_mode = WAL")
-            db.execute("PRAGMA synchronous = FULL")
-            if db.execute("PRAGMA quick_check").fetchone() != ("ok",):
-                raise sqlite3.DatabaseError("its check fails")
-            (version,) = db.execute("SELECT value FROM meta WHERE key = 'format'").fetchone() or ("none",)
-        except sqlite3.DatabaseError as error:
-            db.close()
-            raise UserError(
-                f"{self._file}: expected the store of the trial's answers, but it cannot be read: {error}. "
-                f"Copy it again from a backup, or move it away: the answers are then taken from {ANSWERS}."
-            ) from error
-        if version != _FORMAT:
-            db.close()
-            raise UserError(
-                f"{self._file}: expected a store of format {_FORMAT}, got {version}. Use the version of "
-                "alframe that wrote it, or a newer one."
-            )
-        return db
+
+def _answer(row: tuple[Any, ...]) -> Answer:
+    id, sample, answer, way, who, at, seconds, suggestion, shown, grid = row
+    return Answer(
+        id=id,
+        sample=sample,
+        answer=answer,
+        way=intern(way),
+        who=intern(who),
+        at=at,
+        seconds=seconds,
+        suggestion=suggestion,
+        shown=shown,
+        grid=grid,
+    )
 
 
-def _new() -> sqlite3.Connection:
-    db = sqlite3.connect(":memory:")
-    db.executescript(_TABLES)
-    with db:
-        db.execute("INSERT INTO meta VALUES('format', ?)", (_FORMAT,))
-    return db
-
-
-def _answer(row: tuple[int, int, int, str, str, str]) -> Answer:
-    id, sample, answer, way, who, at = row
-    return Answer(id=id, sample=sample, answer=answer, way=way, who=who, at=at)
+def _last_to_undo(newest_first: Iterable[Answer]) -> list[Answer]:
+    """Return the newest answer on the page that was not taken back, with those of the same grid."""
+    last: list[Answer] = []
+    seen: set[tuple[int, bool]] = set()
+    for each in newest_first:
+        what = (each.sample, each.way == PAGE_REVIEW)  # a review and a vote are taken back apart
+        if what in seen or not is_on_page(each.way):
+            continue
+        seen.add(what)
+        if each.answer == TAKEN_BACK:
+            continue
+        if last and each.grid != last[0].grid:
+            break
+        last.append(each)
+        if each.grid is None:
+            break
+    return last
 
 
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-@contextmanager
-def _disk_errors(file: Path) -> Iterator[None]:
-    """Raise `TrialError` for a disk that is full or cannot be written."""
-    try:
-        yield
-    except (sqlite3.OperationalError, OSError) as error:
-        raise TrialError(
-            f"{file} could not be written: {error}. Earlier answers are kept. Make room or set the "
-            "permissions, then run the same command again."
-        ) from error

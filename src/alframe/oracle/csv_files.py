@@ -16,6 +16,7 @@ from contextlib import suppress
 from pathlib import Path, PurePath
 
 from alframe._files import replace_file
+from alframe.core.answer_counting import PAGE_GRID
 from alframe.core.errors import UserError
 from alframe.core.file_names import ANSWER_STORE, ANSWERS, QUESTIONS, TO_LABEL, shown
 from alframe.data import ImageDataset
@@ -91,7 +92,8 @@ class FilesOracle(PeopleOracle):
         """
         earlier: dict[int, set[int]] = {}
         for each in self.store.history():
-            earlier.setdefault(each.sample, set()).add(each.answer)
+            if each.way != PAGE_GRID:  # an audit asks about these again
+                earlier.setdefault(each.sample, set()).add(each.answer)
         if not self._sheet.exists() and self.waiting() is None:
             return {}  # a workbook beside it is of an earlier question
         found = self._read(self._sheet, asked, problems)

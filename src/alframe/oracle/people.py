@@ -12,14 +12,17 @@ import torch
 from torch import Tensor
 
 from alframe._text import counted
+from alframe.core.answer_counting import PAGE_GRID
 from alframe.core.errors import AnswersNeeded, TrialNotice, Waiting
 from alframe.core.ledger import NO_ANSWER
 from alframe.data import ImageDataset
 from alframe.data.identity import content_digest
+from alframe.oracle.answer_records import Answer
 from alframe.oracle.answer_store import AnswerStore
 from alframe.oracle.class_names import answer_text
 
 MAX_NAMED = 3  # changes that a message names
+_PROOFS = ("check", "audit")  # purposes of questions whose answers prove something
 
 
 class PeopleOracle(ABC):
@@ -70,13 +73,16 @@ class PeopleOracle(ABC):
         wanted = index_Q.tolist()
         self._remember(wanted)
         self.collect()
-        while missing := self._missing(wanted):
-            how = self.show(missing)
-            if how is not None:
-                raise self._needed(len(wanted), len(wanted) - len(missing), how)
-            self.collect()
-        self.finished()
-        return self.current(index_Q)
+        while True:
+            while missing := self._missing(wanted):
+                how = self.show(missing)
+                if how is not None:
+                    raise self._needed(len(wanted), len(wanted) - len(missing), how)
+                self.collect()
+            self.finished()
+            answer_Q = self.current(index_Q)
+            if not bool((answer_Q == NO_ANSWER).any()):  # people can take an answer back at any moment
+                return answer_Q
 
     def waiting(self) -> Waiting | None:
         """Return what people were asked last and have not answered completely, or None."""
@@ -90,7 +96,15 @@ class PeopleOracle(ABC):
 
     def _missing(self, wanted: Sequence[int]) -> list[int]:
         answers = self.store.answers()
-        return [index for index in wanted if index not in answers]
+        counting = {index for index, each in answers.items() if self._counts(each)}
+        return [index for index in wanted if index not in counting]
+
+    def _counts(self, answer: Answer) -> bool:
+        """Return True if an answer to a sample is one to the present question too.
+
+        What was confirmed in a grid is a label but no proof, so that an audit asks about it again.
+        """
+        return answer.way != PAGE_GRID or self._purpose not in _PROOFS
 
     def _needed(self, wanted: int, answered: int, how: str) -> AnswersNeeded:
         why = " for the check of the auto-labels" if self._purpose == "check" else ""
@@ -131,7 +145,7 @@ class PeopleOracle(ABC):
         changes = [
             f"sample {index} from {answer_text(before[index].answer, names)} to {answer_text(answer, names)}"
             for index, answer in given.items()
-            if index in before
+            if index in before and before[index].answer != answer
         ]
         self.store.put_answers(given, way)
         if changes:

@@ -19,6 +19,8 @@ from alframe.oracle.number_text import whole_number
 from alframe.oracle.sample_matching import match
 from alframe.trial.answers_in_tables import GivenAnswer, answers_in_table
 from alframe.trial.matched_data import image_now
+from alframe.trial.read_answers import StoredSample, read_answers
+from alframe.trial.read_finished import Damaged
 from alframe.trial.state import state_files
 
 MAX_BESIDE = 20  # trials beside this one that are looked at
@@ -117,9 +119,9 @@ def answers_beside(store: AnswerStore, directory: Path) -> str | None:
     here = {_identity(each) for each in store.samples()}
     stores = [file for file in directory.parent.glob(f"*/{ANSWER_STORE}") if file.parent != directory]
     for file in sorted(stores, key=lambda file: file.stat().st_mtime, reverse=True)[:MAX_BESIDE]:
-        with suppress(UserError), AnswerStore(file.parent) as theirs:
-            samples = theirs.samples()
-            n = sum(_identity(samples[number]) in here for number in theirs.answers())
+        with suppress(Damaged):
+            theirs = read_answers(file.parent)
+            n = 0 if theirs is None else sum(_identity(theirs.samples[k]) in here for k in theirs.answers)
             if n:
                 where = shown(file.parent)
                 return (
@@ -129,7 +131,7 @@ def answers_beside(store: AnswerStore, directory: Path) -> str | None:
     return None
 
 
-def _identity(sample: Sample) -> tuple[Hashable, ...]:
+def _identity(sample: Sample | StoredSample) -> tuple[Hashable, ...]:
     return (sample.digest,) if sample.name is None else (sample.name, sample.size)
 
 

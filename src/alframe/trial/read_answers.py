@@ -6,13 +6,14 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from alframe.core.answer_counting import counted
 from alframe.core.file_names import ANSWER_STORE
 from alframe.trial.read_finished import Damaged
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StoredAnswer:
-    """The newest answer to a sample, with the fields of `alframe.oracle.answer_records.Answer`."""
+    """The answer to a sample that counts, with the fields of `alframe.oracle.answer_records.Answer`."""
 
     answer: int
     way: str
@@ -82,6 +83,9 @@ def _content(db: sqlite3.Connection) -> StoredAnswers:
     samples = db.execute("SELECT number, name, size, mtime_ns, digest, member, present FROM samples")
     answers = db.execute("SELECT sample, answer, way, who, at FROM answers ORDER BY id")
     questions = db.execute("SELECT sample, source, round FROM questions ORDER BY id")
+    given: dict[int, list[StoredAnswer]] = {}
+    for sample, answer, way, who, at in answers:
+        given.setdefault(sample, []).append(StoredAnswer(answer=answer, way=way, who=who, at=at))
     classes = db.execute("SELECT name FROM classes ORDER BY number")
     return StoredAnswers(
         class_names=tuple(name for (name,) in classes),
@@ -96,9 +100,6 @@ def _content(db: sqlite3.Connection) -> StoredAnswers:
             )
             for number, name, size, mtime_ns, digest, member, present in samples
         },
-        answers={
-            sample: StoredAnswer(answer=answer, way=way, who=who, at=at)
-            for sample, answer, way, who, at in answers
-        },
+        answers={sample: found for sample, rows in given.items() if (found := counted(rows)) is not None},
         questions={sample: (source, round) for sample, source, round in questions},
     )

@@ -101,10 +101,10 @@ def test_a_name_with_an_index_can_be_taken_too() -> None:
 def test_answers_that_are_newer_than_the_table_count(trial: Path) -> None:
     with AnswerStore(trial) as store:
         store.put_question("check", 3, [3])
-        store.put_answers({3: 1, 11: -2, 0: 1}, "page", "Eve")
+        store.put_answers({3: 1, 11: -2, 0: 1}, "answers.csv", "Eve")
     rows = {int(row["index"]): row for row in read_rows(exported(trial)[0] / "metadata.csv")}
     facts = ("label", "kind", "source", "round", "by", "way", "confidence")
-    assert [rows[3][key] for key in facts] == ["a/b", "hand", "audit", "3", "Eve", "page", ""]
+    assert [rows[3][key] for key in facts] == ["a/b", "hand", "audit", "3", "Eve", "answers.csv", ""]
     assert [rows[0][key] for key in facts[:4]] == ["a/b", "hand", "seed", "0"]
     assert (rows[11]["label"], rows[11]["kind"]) == ("", "cannot_tell")
 
