@@ -1,0 +1,1 @@
+"""The labelling page: people answer a trial in a browser."""
