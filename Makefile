@@ -6,7 +6,7 @@ ARGS ?=
 # Three processes on two cores: many tests wait for the processes that they start.
 PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist worksteal
 
-.PHONY: help setup run reproduce quick test lint format docs audits people odd-inputs kills test-slurm test-label-studio bench peers growth safety parity gpu-session lock wheel
+.PHONY: help setup run reproduce quick test test-long lint format docs audits people odd-inputs kills test-slurm test-label-studio bench peers growth safety parity gpu-session lock wheel
 help:
 	@echo "Use"
 	@echo "  make setup      make .venv/ with the locked packages (the other targets call it if it is missing)"
@@ -16,7 +16,8 @@ help:
 	@echo "Develop"
 	@echo "  make quick      the fastest tests, under a minute: after every save"
 	@echo "  make lint       ruff, mypy, and the direction of imports"
-	@echo "  make test       all tests, under six minutes on two cores; ARGS='-k NAME' for some"
+	@echo "  make test       the tests, under six minutes on two cores; ARGS='-k NAME' for some"
+	@echo "  make test-long  the tests that would not fit into these six minutes: kills, searches, a browser"
 	@echo "  make format     apply the formatter and the safe fixes"
 	@echo "  make docs       build the documentation into build/site/; ARGS=--serve shows it while you write"
 	@echo "Prove (minutes to hours)"
@@ -56,6 +57,9 @@ quick: $(DONE)
 test: $(DONE)
 	@$(PYTEST) --durations=15 $(ARGS)
 
+test-long: $(DONE)
+	@$(PYTEST) -m long --durations=15 $(ARGS)
+
 lint: $(DONE)
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -79,7 +83,7 @@ people: $(DONE)
 	@$(BIN)/python -m tests.support.human_acts $(ARGS)
 
 kills: $(DONE)
-	@ALFRAME_ALL_KILLS=1 $(PYTEST) tests/integration/test_resume.py -k killed $(ARGS)
+	@ALFRAME_ALL_KILLS=1 $(PYTEST) -m "long or not long" tests/integration/test_resume.py -k killed $(ARGS)
 
 # Debian's packages; where they cannot be installed or started, the tests are skipped with the reason.
 test-slurm: $(DONE)

@@ -80,6 +80,7 @@ def test_every_contestant_gets_its_figures(
     assert "train_vs_naive (reference, float32, 8 images a step): " in printed
 
 
+@pytest.mark.long
 @pytest.mark.filterwarnings("ignore:.*torch.jit.script_method.*:DeprecationWarning")
 @pytest.mark.parametrize("recipe", SMALL)
 def test_the_compiled_loop_trains_and_scores(
@@ -101,6 +102,7 @@ def test_the_compiled_loop_trains_and_scores(
     assert modes == ["reduce-overhead"] * networks
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("recipe", SMALL)
 def test_the_graphed_loop_trains_and_scores(
     load: Callable[[str], ModuleType], monkeypatch: pytest.MonkeyPatch, recipe: str

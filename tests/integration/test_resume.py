@@ -76,7 +76,13 @@ UNDER_FIRE = {
 
 
 @pytest.mark.timeout(3600 if ALL else 240)
-@pytest.mark.parametrize("overrides", UNDER_FIRE.values(), ids=UNDER_FIRE)
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        pytest.param(each, marks=[] if name in ("default", "final") else [pytest.mark.long], id=name)
+        for name, each in UNDER_FIRE.items()
+    ],
+)
 def test_killed_trials_end_with_the_same_labels(tmp_path, overrides):
     script = Path(__file__).parents[1] / "support" / "kill_trials.py"
     kills = 60 if ALL else 3

@@ -111,6 +111,7 @@ def test_trials_that_are_trained_together_have_the_labels_of_trials_alone(
         assert json.loads((together / "summary.json").read_text())["engine"] == "packed"
 
 
+@pytest.mark.long
 def test_a_packed_sweep_that_is_killed_continues(tmp_path: Path) -> None:
     line = ["-m", *TINY, "threads=1", "seed=1,2,3", *PACKED, f"hydra.sweep.dir={tmp_path}"]
     with alframe_process(*line, cwd=tmp_path) as process:
@@ -198,6 +199,7 @@ def test_a_search_ends_a_trial_that_does_badly_after_its_round(tmp_path: Path) -
     assert statuses_in(tmp_path) == ["pruned"]
 
 
+@pytest.mark.long
 def test_a_search_for_two_figures_with_two_trials_at_a_time(tmp_path: Path) -> None:
     two = ["objective=[hand_share,mislabelled_share]", "hydra.sweeper.direction=[minimize,minimize]"]
     directory = f"hydra.sweep.dir={tmp_path}"
@@ -249,6 +251,7 @@ def killed_while_two_run(directory: Path, process: "subprocess.Popen[str]") -> s
     return f"{one['directory']} ({one['overrides']})"
 
 
+@pytest.mark.long
 def test_a_sweep_that_is_killed_or_interrupted_continues(tmp_path: Path) -> None:
     directory = tmp_path / "sweep"
     trials = ["-m", *TINY, "learner.steps=60", "threads=1", "seed=1,2,3"]
