@@ -34,7 +34,7 @@ class CertificateSpec:
         reach: True asks until the tolerance is proven. False asks a number of questions that is fixed before
             the first answer, and proves the bound that their answers allow.
         max_labels: at least 1, the most questions; None sets no limit.
-        method: "uniform" draws all auto-labels with the same probability; "weighted" draws the least
+        method: "uniform" draws all labels with the same probability; "weighted" draws the least
             confident more often; "auto" is "weighted" to reach a tolerance and "uniform" for a fixed number
             of questions.
         oracle_error: in [0, 1), the known share of the oracle's answers that is wrong; None assumes none.

@@ -1,6 +1,6 @@
 """Audit the labels of a ledger and certify an upper bound on the number of wrong ones.
 
-The auto-labels are audited, and with them the hand labels that people confirmed many at a time, if the oracle
+The auto-labels are audited, in an audit of given labels these, and with them the hand labels that people confirmed many at a time, if the oracle
 says which ones these are (`ProposingOracle.unproven`). Both are called auto-labels below.
 
 When labelling has ended, the labels are fixed numbers. A random audit bounds how many are wrong, whatever
@@ -108,8 +108,8 @@ class AuditCertifier:
 
 
 def audited_labels(ledger: LabelLedger, oracle: Oracle) -> Tensor:
-    """Return int64, ascending: the samples with an auto-label or an unproven hand label."""
-    index = ledger.index_auto
+    """Return int64, ascending: the samples with an auto-label, a given label or an unproven hand label."""
+    index = ledger.index_unchecked
     if not isinstance(oracle, ProposingOracle):
         return index
     hand = ledger.index_hand

@@ -22,6 +22,7 @@ def count_labels(ledger: LabelLedger, truth_N: Tensor | None) -> Counts:
     # Masks take one byte for each sample, indices would take eight.
     auto_N = ledger.member_N & (ledger.source_N == Source.AUTO)
     held_N = ledger.member_N & (ledger.source_N != Source.NONE)
+    given_N = ledger.member_N & (ledger.source_N == Source.GIVEN)
     n_auto, n_set_aside = int(auto_N.sum()), len(ledger.index_set_aside)
     mislabelled = share = auto_error = None
     if truth_N is not None:
@@ -32,7 +33,7 @@ def count_labels(ledger: LabelLedger, truth_N: Tensor | None) -> Counts:
             auto_error = int((wrong_N & auto_N).sum()) / n_auto
     return Counts(
         n_samples=ledger.n_samples,
-        hand_labels=int(held_N.sum()) - n_auto,
+        hand_labels=int(held_N.sum()) - n_auto - int(given_N.sum()),
         auto_labels=n_auto,
         unlabelled=len(ledger.index_unlabelled),
         mislabelled=mislabelled,
@@ -73,7 +74,7 @@ def count_by_class(ledger: LabelLedger, truth_N: Tensor, n_classes: int) -> tupl
     set_aside_N = ledger.member_N & (ledger.source_N != Source.NONE) & ~held_N
     masks = (
         ledger.member_N & ~set_aside_N,
-        held_N & ~auto_N,
+        held_N & ~auto_N & (ledger.source_N != Source.GIVEN),
         auto_N,
         held_N & (ledger.label_N != truth_N),
     )

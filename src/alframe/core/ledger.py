@@ -20,7 +20,11 @@ NO_CLASS = -3  # it belongs to no class
 
 
 class Source(IntEnum):
-    """The source of a label. SEED to REMAINDER are hand labels; CANNOT_TELL and NO_CLASS are answers too."""
+    """The source of a label.
+
+    SEED to REMAINDER and MEND are hand labels; CANNOT_TELL and NO_CLASS are answers too. AUTO labels are
+    predictions. GIVEN labels were there before anybody was asked.
+    """
 
     NONE = 0
     SEED = 1
@@ -31,8 +35,11 @@ class Source(IntEnum):
     AUTO = 6
     CANNOT_TELL = 7
     NO_CLASS = 8
+    GIVEN = 9
+    MEND = 10
 
 
+_UNCHECKED = (Source.AUTO, Source.GIVEN)  # labels that no answer of the oracle confirms
 _SET_ASIDE = {CANNOT_TELL: Source.CANNOT_TELL, NO_CLASS: Source.NO_CLASS}
 
 
@@ -44,7 +51,7 @@ class LabelLedger:
         label_N: int64, the class, -1 without a label.
         source_N: uint8, a `Source`.
         round_N: int16, the round that wrote the label, -1 without a label.
-        log_odds_N: float32, the classifier's log-odds for an auto-label, NaN elsewhere.
+        log_odds_N: float32, the classifier's log-odds for an auto-label or a given label, NaN elsewhere.
         order_N: int64, the order in which the current labels were added, -1 without a label.
         member_N: bool, False for samples that are not part of the trial: left out by `data.limit`, or removed
             from the data since. Removed ones keep their labels, but nothing counts or learns from them.
@@ -90,7 +97,7 @@ class LabelLedger:
             label: (n,) int64, >= 0.
             source: of all these labels.
             round: the round, >= 0.
-            log_odds: (n,) float32, for auto-labels.
+            log_odds: (n,) float32, for auto-labels, and for given labels if they are known.
 
         Raises:
             LedgerError: a sample already has a label, appears twice or is outside the data set; shapes
@@ -221,6 +228,16 @@ class LabelLedger:
         return self._where(self.source_N == Source.AUTO)
 
     @property
+    def index_given(self) -> Tensor:
+        """int64, ascending: the samples whose label was given and is not confirmed."""
+        return self._where(self.source_N == Source.GIVEN)
+
+    @property
+    def index_unchecked(self) -> Tensor:
+        """int64, ascending: the samples with an auto-label or a given one."""
+        return self._where((self.source_N == Source.AUTO) | (self.source_N == Source.GIVEN))
+
+    @property
     def index_set_aside(self) -> Tensor:
         """int64, ascending: the samples of which the oracle answered that they have no label."""
         return self._where(self._is_answered() & (self.label_N < 0))
@@ -238,7 +255,10 @@ class LabelLedger:
         return self._where(self.source_N == Source.NONE)
 
     def _is_answered(self) -> Tensor:
-        return (self.source_N != Source.NONE) & (self.source_N != Source.AUTO)
+        answered_N = self.source_N != Source.NONE
+        for source in _UNCHECKED:
+            answered_N &= self.source_N != source
+        return answered_N
 
     def labelled(self) -> Labelled:
         """Return the current labels, in the order in which they were added, and the pool's indices.
@@ -265,9 +285,10 @@ class LabelLedger:
             raise LedgerError(
                 f"Expected one label for each of {len(index)} samples, but got {tuple(label.shape)}."
             )
-        if source is Source.NONE or (source is Source.AUTO) != (log_odds is not None):
+        needed, given = source is Source.AUTO, log_odds is not None
+        if source is Source.NONE or (given != needed and source is not Source.GIVEN):
             raise LedgerError(
-                f"Expected log-odds with auto-labels and with no others, but got source {source.name}."
+                f"Expected log-odds with auto-labels and with no hand labels, but got source {source.name}."
             )
         if len(index) == 0:
             return

@@ -1,4 +1,4 @@
-"""Tasks for Label Studio: hand labels as annotations, auto-labels as predictions.
+"""Tasks for Label Studio: hand labels as annotations, auto-labels and given labels as predictions.
 
 Its format has no place for some facts: `meta` of a task, which Label Studio keeps, has all of them.
 
@@ -74,7 +74,7 @@ def task(row: LabelRow, address: str) -> dict[str, Any]:
         "annotations": [],
         "predictions": [],
     }
-    if row.kind == "auto":
+    if row.kind in ("auto", "given"):
         found["predictions"] = [_prediction(row)]
     elif row.kind != "none":
         found["annotations"] = [_annotation(row)]
@@ -106,7 +106,7 @@ def _annotation(row: LabelRow) -> dict[str, Any]:
 
 
 def _prediction(row: LabelRow) -> dict[str, Any]:
-    return {"result": _result(row), "score": row.confidence, "model_version": row.by}
+    return {"result": _result(row), "score": row.confidence, "model_version": row.by or row.kind}
 
 
 def _result(row: LabelRow) -> list[dict[str, Any]]:

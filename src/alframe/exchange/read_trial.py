@@ -31,10 +31,11 @@ _ASIDE: dict[int, Kind] = {-2: "cannot_tell", -3: "no_class"}
 _KINDS: dict[str, Kind] = {
     "none": "none",
     "auto": "auto",
+    "given": "given",
     "cannot_tell": "cannot_tell",
     "no_class": "no_class",
 }
-_SOURCES = ("seed", "query", "validation", "audit", "remainder")
+_SOURCES = ("seed", "query", "validation", "audit", "remainder", "mend")
 
 
 def read_trial(directory: Path, folder: Path | None = None) -> TrialLabels:
@@ -174,7 +175,7 @@ def _row(
         label = max(-1, answer.answer)
         source, round = _of_answer(index, answer, source, round, parts)
     kind = _KINDS.get(source, "hand")
-    is_auto = kind == "auto"
+    is_auto, is_answer = kind == "auto", kind not in ("auto", "given", "none")
     return LabelRow(
         index=index,
         name=parts.names.get(index, ""),
@@ -184,11 +185,11 @@ def _row(
         kind=kind,
         source=source,
         round=round,
-        confidence=_number(row.get("confidence")) if is_auto else None,
-        log_odds=_number(row.get("log_odds")) if is_auto else None,
+        confidence=None if is_answer else _number(row.get("confidence")),
+        log_odds=None if is_answer else _number(row.get("log_odds")),
         by=f"{parts.model} round {round}" if is_auto else answer.who if answer else "",
         at=answer.at if answer else "",
-        way=answer.way if answer else "" if kind in ("auto", "none") else _oracle(parts.config),
+        way=answer.way if answer else _oracle(parts.config) if is_answer else "",
     )
 
 
@@ -197,7 +198,7 @@ def _of_answer(
 ) -> tuple[str, int | None]:
     """Return source and round of an answer; labels.csv says them unless the answer is newer."""
     asked = parts.store.questions.get(index) if parts.store else None
-    if round is None or source == "auto":
+    if round is None or source in ("auto", "given"):
         round = None if asked is None else max(0, asked[1])
     if answer.answer in _ASIDE:
         return _ASIDE[answer.answer], round

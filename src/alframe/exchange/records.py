@@ -8,7 +8,7 @@ from typing import Literal
 
 from alframe._text import counted
 
-Kind = Literal["hand", "auto", "cannot_tell", "no_class", "none"]
+Kind = Literal["hand", "auto", "given", "cannot_tell", "no_class", "none"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,7 +72,9 @@ class TrialLabels:
     def counted(self) -> str:
         """Return the counts in words."""
         n = self.counts()
-        words = [counted(n.get("hand", 0), "hand label"), counted(n.get("auto", 0), "auto-label")]
+        words = [counted(n.get("hand", 0), "hand label")]
+        words += [counted(n.get("auto", 0), "auto-label")] if n.get("auto") or not n.get("given") else []
+        words += [counted(n["given"], "given label")] if n.get("given") else []
         aside = n.get("cannot_tell", 0) + n.get("no_class", 0)
         words += [f"{aside:,} set aside by people"] if aside else []
         words += [f"{n['none']:,} without a label"] if n.get("none") else []

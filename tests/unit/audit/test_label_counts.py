@@ -81,3 +81,12 @@ def test_classes_count_only_members_and_are_empty_without_the_truth() -> None:
     audit = TruthEvaluator(truth_N)
     assert [c.n_samples for c in audit.counts_by_class(ledger, 2)] == [1, 2]
     assert TruthEvaluator(None).counts_by_class(ledger, 2) == ()
+
+
+def test_given_labels_count_as_neither_hand_nor_auto() -> None:
+    truth_N = torch.tensor([0, 1, 1])
+    ledger = LabelLedger.empty(3).commit(torch.tensor([0, 1]), torch.tensor([0, 0]), Source.GIVEN, 0)
+    counts = count_labels(ledger.commit(torch.tensor([2]), torch.tensor([1]), Source.MEND, 1), truth_N)
+    assert (counts.hand_labels, counts.auto_labels, counts.mislabelled) == (1, 0, 1)
+    of_one = count_by_class(ledger, truth_N, 2)[1]
+    assert (of_one.hand_labels, of_one.auto_labels, of_one.mislabelled) == (0, 0, 1)

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from alframe.core.errors import LedgerError
 from alframe.core.ledger import CANNOT_TELL, NO_CLASS, LabelLedger, Source
 
-HAND = [Source.SEED, Source.QUERY, Source.VALIDATION, Source.AUDIT, Source.REMAINDER]
+HAND = [Source.SEED, Source.QUERY, Source.VALIDATION, Source.AUDIT, Source.REMAINDER, Source.MEND]
 
 
 def ints(*values: int) -> torch.Tensor:
@@ -167,3 +167,20 @@ def test_samples_are_added_at_the_end_and_removed_ones_keep_their_labels() -> No
     assert larger.n_answers == 2
     with pytest.raises(LedgerError, match="at least 4"):
         larger.resized(torch.ones(3, dtype=torch.bool))
+
+
+def test_given_labels_are_no_answers_and_no_auto_labels() -> None:
+    ledger = LabelLedger.empty(4).commit(ints(0, 1, 2), ints(1, 0, 1), Source.GIVEN, 0)
+    assert ledger.n_answers == 0
+    assert ledger.index_given.tolist() == ledger.index_unchecked.tolist() == [0, 1, 2]
+    assert not len(ledger.index_hand)
+    assert not len(ledger.index_auto)
+    mended = ledger.revoke(ints(1)).answered(ints(1), ints(1), Source.MEND, 1)
+    assert mended.index_given.tolist() == [0, 2]
+    assert mended.index_hand.tolist() == [1]
+    assert mended.labelled().index_L.tolist() == [0, 2, 1]
+
+
+def test_given_labels_may_have_log_odds() -> None:
+    ledger = LabelLedger.empty(2).commit(ints(0), ints(1), Source.GIVEN, 0, torch.tensor([2.0]))
+    assert ledger.log_odds_N[0] == 2.0

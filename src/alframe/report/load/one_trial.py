@@ -15,7 +15,7 @@ from alframe.core.file_names import DIAGNOSIS, LABELS, MISLABELLED
 from alframe.report.load.trial_records import LEAST_ERROR, Bin, DiagnosisFile, Mislabelled
 from alframe.report.load.trials import FinishedTrial
 
-HAND_SOURCES = ("seed", "query", "validation", "audit", "remainder", "cannot_tell", "no_class")
+HAND_SOURCES = ("seed", "query", "validation", "audit", "remainder", "mend", "cannot_tell", "no_class")
 
 
 def hand_labels_by_source(trial: FinishedTrial) -> dict[str, dict[int, int]] | None:

@@ -34,6 +34,7 @@ SOURCE_COLOURS = {
     "validation": PURPLE,
     "audit": GREEN,
     "remainder": SKY,
+    "mend": BLUE,
     "cannot_tell": GREY,
     "no_class": VERMILLION,
 }
