@@ -1,7 +1,8 @@
 """Audit the labels of a ledger and certify an upper bound on the number of wrong ones.
 
-The auto-labels are audited, in an audit of given labels these, and with them the hand labels that people confirmed many at a time, if the oracle
-says which ones these are (`ProposingOracle.unproven`). Both are called auto-labels below.
+Auto-labels are audited; in an audit of labels that were given, the given ones. With them are audited the hand
+labels that people confirmed many at a time, if the oracle says which ones these are
+(`ProposingOracle.unproven`). All of these are called auto-labels below.
 
 When labelling has ended, the labels are fixed numbers. A random audit bounds how many are wrong, whatever
 produced them. The bound counts wrong labels: a sample without a label is not wrong, but it counts in the size
