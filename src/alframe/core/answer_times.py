@@ -81,3 +81,17 @@ class Pace:
         (True, False)
         """
         return self.removed_in_grid(wrong) >= self.removed_alone(wrong)
+
+    @property
+    def most_wrong_in_grid(self) -> float:
+        """The largest probability of a wrong prediction for which a grid is preferred; -1 if it never is.
+
+        >>> Pace(
+        ...     single_seconds=0.6, image_seconds=0.1, correction_seconds=0.8, overlooked=0.1, mistyped=0.0
+        ... ).most_wrong_in_grid  # 0.9 / (0.1 + 0.8 * wrong) >= 1 / 0.6
+        0.55
+        """
+        spare = (1.0 - self.overlooked) * self.single_seconds - self.image_seconds
+        if spare < 0:
+            return -1.0
+        return min(1.0, spare / self.correction_seconds) if self.correction_seconds > 0 else 1.0

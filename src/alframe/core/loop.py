@@ -105,7 +105,7 @@ def _round(components: Components, plan: LoopPlan, clock: Clock, before: RoundRe
     if plan.keep == "rejudge":
         ledger = ledger.revoke(ledger.index_auto)
     pool, validation = score(components, ledger, validation_V, log)
-    log.validation_errors = error_by_share(validation)
+    log.validation_errors, log.n_validation = error_by_share(validation), len(validation or ())
     # 4. and 5. Auto-label the most confident, hand label the least confident.
     state = RoundState(ledger=ledger, scores=pool, validation=validation)
     del ledger, pool, validation  # each step replaces parts of the state

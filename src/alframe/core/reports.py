@@ -156,7 +156,7 @@ class RoundReport:
         score_seconds, seconds: wall-clock seconds of scoring and of the whole round.
         cost: of the trial so far, in the currency of `cost.*`.
         validation_errors: pairs (share of the pool, share of wrong predictions among the validation samples
-            that are at least as confident), the most confident first.
+            that are at least as confident), the most confident first. n_validation: these samples in use.
         kept_for_check: hand labels of stopping.max_hand_labels that only the check at the end may use.
         spot_checks, spot_checks_wrong: predictions that were checked so far before any is accepted, and the
             wrong ones among them; None for policies without spot checks.
@@ -179,6 +179,7 @@ class RoundReport:
     note: str | None = None
     cost: float | None = None
     validation_errors: tuple[tuple[float, float], ...] = ()
+    n_validation: int = 0
     kept_for_check: int = 0
     spot_checks: int | None = None
     spot_checks_wrong: int | None = None

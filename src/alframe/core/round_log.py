@@ -19,13 +19,14 @@ class RoundLog:
     Attributes:
         fit: the report of training, None in rounds without training.
         score_seconds: wall-clock seconds of scoring, None in rounds without scoring.
-        validation_errors: as in `RoundReport`.
+        validation_errors, n_validation: as in `RoundReport`.
         threshold, note: of what the auto-label policy accepted, as in `Accepted`.
     """
 
     fit: FitReport | None = None
     score_seconds: float | None = None
     validation_errors: tuple[tuple[float, float], ...] = ()
+    n_validation: int = 0
     threshold: float | None = None
     note: str | None = None
 
@@ -99,6 +100,7 @@ def report_round(
         note=log.note,
         cost=plan.cost.total(counts, clock.total_seconds()),
         validation_errors=log.validation_errors,
+        n_validation=log.n_validation,
         kept_for_check=plan.kept_for_check(ledger),
     )
     if not trained:

@@ -33,13 +33,13 @@ class Work:
     Attributes:
         order: the samples of the question. proof: for a question whose answers prove something, so that what
             was confirmed in a grid is no answer to it.
-        unsettled: the votes by name on each sample without an answer that counts, in the question's order.
+        open: the votes by name on each sample without an answer that counts, in the question's order.
         single: the only person who has answered, for samples with an answer that counts.
     """
 
     def __init__(self, order: Sequence[int], *, proof: bool = False) -> None:
         self.order, self.proof = tuple(order), proof
-        self.unsettled: dict[int, Mapping[str, int]] = {index: {} for index in order}
+        self.open: dict[int, Mapping[str, int]] = {index: {} for index in order}
         self.single: dict[int, str] = {}
         self._rows: dict[int, list[Answer]] = {index: [] for index in order}
         self._last_read = 0
@@ -54,7 +54,7 @@ class Work:
                 changed[row.sample] = None
         lost = [index for index in changed if self._judge(index)]
         if lost:
-            self.unsettled = {index: self.unsettled[index] for index in self.order if index in self.unsettled}
+            self.open = {index: self.open[index] for index in self.order if index in self.open}
 
     def _judge(self, index: int) -> bool:
         """Find the state of a sample; return True if it has lost its answer."""
@@ -63,10 +63,10 @@ class Work:
         counts = counted(rows)
         self.single.pop(index, None)
         if counts is None or (self.proof and counts.way == PAGE_GRID):
-            is_new = index not in self.unsettled
-            self.unsettled[index] = {name: row.answer for name, row in found.items()}
+            is_new = index not in self.open
+            self.open[index] = {name: row.answer for name, row in found.items()}
             return is_new
-        self.unsettled.pop(index, None)
+        self.open.pop(index, None)
         if len(found) == 1 and is_on_page(counts.way) and counts.way != PAGE_REVIEW:
             [self.single[index]] = found
         return False
@@ -116,11 +116,11 @@ class Queue:
 
     def free(self, work: Work, who: str, now: float) -> Iterator[int]:
         """Yield the samples that nobody has answered and that no other person has."""
-        return (k for k, given in work.unsettled.items() if not given and self._is_free(k, who, now))
+        return (k for k, given in work.open.items() if not given and self._is_free(k, who, now))
 
     def has(self, work: Work, who: str, index: int) -> bool:
         """Return True if a person has a sample that nobody has answered yet."""
-        is_unanswered = index in work.unsettled and not work.unsettled[index]
+        is_unanswered = index in work.open and not work.open[index]
         return is_unanswered and self.held.get(index, ("", 0.0))[0] == who
 
     def hold(self, who: str, samples: Sequence[int], now: float) -> None:
@@ -134,12 +134,12 @@ class Queue:
             for index, other in work.single.items():
                 if other != who and goes_to_two(index, both_share) and self._is_free(index, who, now, other):
                     yield index
-        for index, given in work.unsettled.items():
+        for index, given in work.open.items():
             if who not in given and self._is_free(index, who, now, *given):
                 yield index
 
     def _is_open(self, work: Work, who: str, index: int, both_share: float, now: float) -> bool:
-        given = work.unsettled.get(index)
+        given = work.open.get(index)
         if given is not None:
             return who not in given and self._is_free(index, who, now, *given)
         other = work.single.get(index, who)
@@ -148,7 +148,7 @@ class Queue:
     def _to_decide(self, work: Work, who: str, now: float) -> Iterator[Item]:
         """Yield the samples on which a person differs with others while no further person is present."""
         present = {name for name, at in self._seen.items() if at > now - PRESENT_SECONDS}
-        for index, given in work.unsettled.items():
+        for index, given in work.open.items():
             is_theirs = len(given) > 1 and who in given and present <= given.keys()
             if is_theirs and self._is_free(index, who, now):
                 yield Item(index=index, decide=given)

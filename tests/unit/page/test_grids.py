@@ -1,6 +1,7 @@
 """Grids: which images are confirmed together, and for whom."""
 
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -8,6 +9,7 @@ from alframe.core.answer_counting import PAGE, PAGE_GRID
 from alframe.oracle.answer_records import NewAnswer
 from alframe.oracle.answer_store import AnswerStore
 from alframe.page.grids import Grids
+from alframe.page.pace import USUAL
 from alframe.page.queue import LEASE_SECONDS, Queue, Work
 
 # Class 1 has seven samples, class 0 four, class 2 three.
@@ -25,13 +27,13 @@ class Table:
         self.store, self.queue, self.now = AnswerStore(directory), Queue(), 0.0
         self.work, self.grids = Work(range(n), **facts), Grids(self.queue)
 
-    def get(self, who, size=60, blind=frozenset(), predicted=PREDICTED):
+    def get(self, who, size=60, blind=frozenset(), predicted=PREDICTED, pace=USUAL):
         self.work.read(self.store)
-        return self.grids.next(self.work, who, predicted, blind, size, self.now)
+        return self.grids.next(self.work, who, predicted, blind, size, self.now, pace)
 
     def n_left(self, who, blind=frozenset()):
         self.work.read(self.store)
-        return self.grids.n_left(self.work, who, PREDICTED, blind, self.now)
+        return self.grids.n_left(self.work, who, PREDICTED, blind, self.now, USUAL)
 
     def confirm(self, who, grid):
         rows = [NewAnswer(sample=k, answer=grid.number, way=PAGE_GRID, grid=grid.id) for k in grid.indices]
@@ -97,3 +99,14 @@ def test_sixty_thousand_samples_cost_milliseconds(tmp_path):
     for _ in range(5):
         table.confirm("Ada", table.get("Ada", predicted=predicted))
     assert (time.process_time() - start) / 5 < 0.3
+
+
+def test_what_is_faster_found_alone_is_not_in_a_grid(table):
+    slow = replace(USUAL, single_seconds=0.6, overlooked=0.5, image_seconds=0.1, correction_seconds=4.0)
+    assert slow.most_wrong_in_grid == pytest.approx(0.05)  # (0.5 * 0.6 - 0.1) / 4
+    assert table.get("Ada", predicted={k: (0, 0.9 + k / 100) for k in range(9)}, pace=slow).indices == (
+        8,
+        7,
+        6,
+        5,
+    )

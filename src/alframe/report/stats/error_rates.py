@@ -6,6 +6,7 @@ Pure functions of a trial's records. Axes: C the classes.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from alframe.audit.binomial import exact_interval
 from alframe.report.load.trial_records import Bin, DiagnosisFile
 
 
@@ -44,23 +45,9 @@ def cumulative(by_round: Mapping[int, int], rounds: Sequence[int]) -> list[int]:
 
 
 def rate(wrong: int, n: int, level: float = 0.95) -> Rate:
-    """Return the share of wrong labels with its exact two-sided interval.
-
-    Source: Clopper and Pearson, The use of confidence or fiducial limits, Biometrika 1934.
-
-    >>> none = rate(0, 10)
-    >>> none.low, round(none.high, 4)  # 1 - 0.025 ** (1 / 10)
-    (0.0, 0.3085)
-    """
-    from scipy.special import betaincinv  # type: ignore[import-untyped]
-
-    tail = (1 - level) / 2
-    return Rate(
-        n=n,
-        wrong=wrong,
-        low=float(betaincinv(wrong, n - wrong + 1, tail)) if wrong else 0.0,
-        high=float(betaincinv(wrong + 1, n - wrong, 1 - tail)) if wrong < n else 1.0,
-    )
+    """Return the share of wrong labels with its exact two-sided interval."""
+    low, high = exact_interval(wrong, n, level)
+    return Rate(n=n, wrong=wrong, low=low, high=high)
 
 
 def rates_above(bins: Sequence[Bin]) -> list[Rate]:
