@@ -29,10 +29,11 @@ class Copies:
     def __call__(self) -> Tensor | None:
         """Return first_N, int64: for each sample the first one with an equal image; None without copies."""
         if self._look_in is not None:
-            (first_N, n_blank), n = find_copies(*self._look_in), len(self._look_in[1])
+            (first_N, blank_N), n = find_copies(*self._look_in), len(self._look_in[1])
             n_copies, self._look_in = int((first_N != torch.arange(len(first_N))).sum()), None
             self._first_N = first_N if n_copies else None
             if n_copies >= MIN_TOLD_SHARE * n:
+                n_blank = int(blank_N.sum())
                 blank = f", and {n_blank:,} images have a single colour" if n_blank else ""
                 warnings.warn(
                     f"data: {n_copies:,} of {n:,} images are exact copies of another one{blank}. "
@@ -43,18 +44,18 @@ class Copies:
         return self._first_N
 
 
-def find_copies(bank: Bank, index_M: Tensor) -> tuple[Tensor, int]:
-    """Return first_N, as `Copies` does, and the number of images whose pixels are all equal.
+def find_copies(bank: Bank, index_M: Tensor) -> tuple[Tensor, Tensor]:
+    """Return first_N, as `Copies` does, and blank_N, bool: the images whose pixels are all equal.
 
     Args:
         bank: N images. index_M: int64, ascending; only these are compared.
     """
-    digest_M, n_blank = np.empty(len(index_M), dtype=np.int64), 0
+    digest_M, blank_M = np.empty(len(index_M), dtype=np.int64), torch.zeros(len(index_M), dtype=torch.bool)
     at = 0
     for image_B in bank.stream(index_M, BATCH):
         channels = image_B.flatten(2)
         if channels.shape[2] > 1:  # not a vector
-            n_blank += int((channels.amax(2) == channels.amin(2)).all(dim=1).sum())
+            blank_M[at : at + len(image_B)] = (channels.amax(2) == channels.amin(2)).all(dim=1).cpu()
         for row in image_B.cpu().contiguous().flatten(1).numpy():
             content = hashlib.blake2b(row.data, digest_size=8).digest()
             digest_M[at] = int.from_bytes(content, "little", signed=True)
@@ -64,7 +65,9 @@ def find_copies(bank: Bank, index_M: Tensor) -> tuple[Tensor, int]:
     digest_G, group_S = torch.from_numpy(digest_M)[shared_S].unique(return_inverse=True)
     first_G = torch.full_like(digest_G, len(bank)).scatter_reduce(0, group_S, index_M[shared_S], "amin")
     first_N[index_M[shared_S]] = first_G[group_S]
-    return first_N, n_blank
+    blank_N = torch.zeros(len(bank), dtype=torch.bool)
+    blank_N[index_M] = blank_M
+    return first_N, blank_N
 
 
 def _is_shared(digest_M: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
