@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 TRIAL = "the trial ends after this round"
+PAGE = "the command ends now, or after this round if it computes; nothing is lost"
 SWEEP = "the trials end after their rounds and no other begins"
 
 

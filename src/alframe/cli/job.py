@@ -11,6 +11,7 @@ import traceback
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +21,11 @@ from omegaconf import DictConfig, OmegaConf
 
 from alframe._text import counted, duration, one_line, percent
 from alframe.cli import sweep
-from alframe.cli.interrupts import end_with_parent, two_step_interrupts
+from alframe.cli.interrupts import PAGE, TRIAL, end_with_parent, two_step_interrupts
 from alframe.cli.pruning import PruningTracker
 from alframe.cli.sweep import Job, Launch, Status
 from alframe.config.compose import named_choices
+from alframe.config.validate import PAGE_ORACLE
 from alframe.core.errors import AlframeError, AnswersNeeded, Terminated, TrialError, TrialNotice, UserError
 from alframe.core.file_names import FAILURE, SUMMARY
 from alframe.core.trial_summary import TrialSummary
@@ -46,7 +48,8 @@ def run_job(node: DictConfig, launch: Launch) -> Objective:
     state = HydraConfig.get()
     directory = Path(state.runtime.output_dir)
     if state.mode != RunMode.MULTIRUN:
-        with two_step_interrupts() as stop_wanted:
+        on_page = config_of(node)["oracle"]["_target_"] == PAGE_ORACLE
+        with two_step_interrupts(PAGE if on_page else TRIAL) as stop_wanted:
             summary = _trial(node, directory, state.overrides.task, stop_wanted)
         return _objective(node, summary)
     if not launch.in_this_process():
@@ -158,21 +161,31 @@ def _trial(
     bar: bool | None = None,
     trackers: Sequence[PruningTracker] = (),
 ) -> TrialSummary:
-    from alframe.tracking import ConsoleTracker  # imports torch, which --help must not load
+    from alframe.page.settings import (
+        page_settings,
+        without_page,
+    )  # they import torch, which --help must not load
+    from alframe.tracking import ConsoleTracker
     from alframe.trial.run import Replacements, run_trial
 
     config = config_of(node)
     find_own_packages(config)
     name = " ".join(override for override in overrides if not override.startswith("+sweep="))
-    return run_trial(
-        config,
+    run = partial(
+        run_trial,
+        without_page(config),
         directory,
         name=name or "defaults",
         group=group,
         choices=named_choices(HydraConfig.get().runtime.choices, overrides),
         stop_wanted=stop_wanted,
-        replacements=Replacements(console=ConsoleTracker(bar=bar, title=title), trackers=trackers),
     )
+    page = page_settings(config) if group is None else None
+    if page is not None:
+        from alframe.cli.page_job import run_on_page
+
+        return run_on_page(page, directory, run, stop_wanted)
+    return run(replacements=Replacements(console=ConsoleTracker(bar=bar, title=title), trackers=trackers))
 
 
 def find_own_packages(config: Mapping[str, Any]) -> None:

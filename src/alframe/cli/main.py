@@ -21,7 +21,8 @@ from alframe.cli.job import run_job, short_summary
 from alframe.cli.output_directory import RunTarget, run_target
 from alframe.cli.sweep import Job
 from alframe.config.command_line import check_command_line, with_overrides
-from alframe.core.errors import Terminated, UserError
+from alframe.config.validate import PAGE_ORACLE
+from alframe.core.errors import ConfigError, Terminated, UserError
 from alframe.core.file_names import ANSWER_STORE, ANSWERS, LABELS, shown, sync_line
 from alframe.trial.directory import drop_leftovers, finished_summary
 
@@ -45,6 +46,7 @@ def _run(arguments: list[str]) -> int:
         target = run_target(line)
         whole = with_overrides(arguments, target.overrides)
         if target.sweep is not None:
+            _check_no_page(line.config)
             return _sweep(target, target.sweep, whole)
         if target.trial is not None and _finished_before(target.trial, line.config):
             return 0
@@ -52,6 +54,17 @@ def _run(arguments: list[str]) -> int:
     except BaseException as error:
         return exit_code(error, bool(begun))
     return 0
+
+
+def _check_no_page(config: dict[str, Any]) -> None:
+    """Raise `UserError` for a sweep whose trials would each serve a page."""
+    if config["oracle"]["_target_"] == PAGE_ORACLE:
+        raise ConfigError(
+            "oracle",
+            "another oracle in a sweep (-m)",
+            "page",
+            "Run the trials one by one, or write oracle=files.",
+        )
 
 
 def _finished_before(directory: Path, config: dict[str, Any]) -> bool:

@@ -214,6 +214,19 @@ def wandb_project(key: str, value: Any) -> None:
         raise ConfigError(key, "at most 128 characters without any of / \\ # ? % :", value)
 
 
+def token(key: str, value: Any) -> None:
+    """Check for a text of at least 16 letters, digits, - and _, or null."""
+    if value is not None and not (isinstance(value, str) and re.fullmatch(r"[A-Za-z0-9_-]{16,200}", value)):
+        expected = "a text of 16 to 200 letters, digits, - and _, or null"
+        raise ConfigError(key, expected, f"{len(str(value))} signs")
+
+
+def grid_size(key: str, value: Any) -> None:
+    """Check for 0, or a whole number from 20 to 200."""
+    if (value != 0 and not (_is_whole(value, 20) and value <= 200)) or isinstance(value, bool):
+        raise ConfigError(key, "a whole number of 20 to 200, or 0 for no grid", value)
+
+
 def _is_whole(value: Any, least: int) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= least
 

@@ -262,6 +262,13 @@ RANGES: dict[str, Check] = {
     "cost.hand_label": number(least=0),
     "cost.auto_label": number(least=0),
     "cost.hour": number(least=0),
+    "page.host": text,
+    "page.port": whole(0, most=65535),
+    "page.open": one_of(True, False),
+    "page.token": keys.from_environment("ALFRAME_PAGE_TOKEN", keys.token),
+    "page.suggestions": one_of("off", "after", "before"),
+    "page.grid": keys.grid_size,
+    "page.both_share": number(least=0, most=1),
     "tracker.mode": keys.from_environment(
         "WANDB_MODE", one_of("offline", "online", "disabled", "dryrun", "run", None)
     ),

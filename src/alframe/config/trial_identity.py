@@ -11,6 +11,7 @@ _NOT_OF_THE_TRIAL = (
     "data_dir",
     "embeddings_dir",
     "tracker",
+    "page",
     "trusted_packages",
     "experiment",
     "chosen",

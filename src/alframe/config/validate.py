@@ -21,6 +21,8 @@ GROUPS = (
 )
 
 
+PAGE_ORACLE = "alframe.page.PageOracle"  # people answer on a page that the command serves
+LOOPBACK = ("127.0.0.1", "localhost", "::1")  # values of page.host that let no other computer in
 ENCODER_NETWORK = "alframe.learner.EncoderNetwork"  # the network that contains the trial's encoder
 ENCODER_OF_AUTO = "photographs"  # the section of encoder=auto with the encoder that it takes
 
@@ -94,6 +96,14 @@ def _check_conflicts(config: dict[str, Any]) -> None:
     if final is not None and final["warm"] > final["networks"]:
         raise ConfigError(
             "learner.final.warm", f"at most learner.final.networks={final['networks']}", final["warm"]
+        )
+    page = config.get("page")  # a trial itself has no such section
+    if page and page["host"] not in LOOPBACK and page["token"] is None:
+        raise ConfigError(
+            "page.token",
+            f"a text of your own, since page.host={page['host']} lets other computers in",
+            "null",
+            "Write ALFRAME_PAGE_TOKEN=... before the command, or page.host=127.0.0.1.",
         )
     targets = {group: (config.get(group) or {}).get("_target_") for group in ("query", "auto_label")}
     if not any(targets.values()):

@@ -23,11 +23,12 @@ SIDE = 112  # pixels: smaller arrays are enlarged by a whole factor until their 
 DIGEST_BYTES = 16
 
 
-def picture(dataset: "ImageDataset", index: int) -> "Image":
+def picture(dataset: "ImageDataset", index: int, longest: int = LONGEST) -> "Image":
     """Return an image, mode L or RGB, as people should see it.
 
-    For a file it is the original photograph, turned by its EXIF tag, with at most 1,600 pixels on the longer
-    side. For an array it is the stored image, enlarged by a whole factor if a side has less than 112 pixels.
+    For a file it is the original photograph, turned by its EXIF tag, with at most `longest` pixels on the
+    longer side. For an array it is the stored image, enlarged by a whole factor if a side has less than 112
+    pixels.
 
     Raises:
         UnreadableImages: the file cannot be read.
@@ -37,7 +38,7 @@ def picture(dataset: "ImageDataset", index: int) -> "Image":
     images_N, path = dataset.images_N, dataset.paths_N[index] if dataset.paths_N else None
     if isinstance(images_N, DecodedImages) and path is not None:
         try:
-            return read_whole(path, LONGEST, images_N.grey_range)
+            return read_whole(path, longest, images_N.grey_range)
         except Unreadable as error:
             raise UnreadableImages({path: str(error)}, len(dataset)) from error
     image = torch.as_tensor(images_N[index])

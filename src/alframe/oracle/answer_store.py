@@ -101,6 +101,11 @@ class AnswerStore:
             rows = [(digest, number) for number, digest in digests.items()]
             self._db.executemany("UPDATE samples SET digest = ? WHERE number = ?", rows)
 
+    def digest(self, number: int) -> str | None:
+        """Return the digest of a sample when people were asked about it last, None if they never were."""
+        found = self._db.execute("SELECT digest FROM samples WHERE number = ?", (number,)).fetchone()
+        return None if found is None else found[0]
+
     def classes(self) -> list[str]:
         """Return the names of the classes in the order of their numbers."""
         return [name for (name,) in self._db.execute("SELECT name FROM classes ORDER BY number")]

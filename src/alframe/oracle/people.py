@@ -6,7 +6,7 @@ goes through the store of answers, which also remembers the questions.
 
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -38,6 +38,8 @@ class PeopleOracle(ABC):
     def __init__(self, dataset: ImageDataset, store: AnswerStore) -> None:
         self.dataset, self.store = dataset, store
         self._purpose, self._round = "", 0
+        # Adds the most answers that the trial's plan can ask; the trial replaces it.
+        self.at_most: Callable[[Waiting], Waiting | None] = lambda waiting: waiting
 
     @abstractmethod
     def collect(self) -> None:

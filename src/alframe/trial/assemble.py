@@ -58,6 +58,7 @@ def assemble(
     *,
     progress: Progress,
     replacements: Mapping[str, Any] | None = None,
+    offered: Mapping[str, Any] | None = None,
     directory: Path | None = None,
     store: AnswerStore | None = None,
 ) -> Trial:
@@ -67,6 +68,7 @@ def assemble(
         dataset, member_N: as `load_data` and `members` return them.
         progress: called with (stage, done, total).
         replacements: objects by the name of a component, used instead of those that the settings name.
+        offered: further values for an oracle of people whose constructor has parameters of these names.
         directory: of the trial, and store: of the answers, for an oracle of people.
 
     Raises:
@@ -77,7 +79,7 @@ def assemble(
     subject = make_subject(settings, dataset, recipe, encoder.n_features if encoder else None)
     check_views(settings.learner, recipe)
     compute_plan = build_compute_plan(settings, dataset, subject)
-    people = {"dataset": dataset, "directory": directory, "store": store}
+    people = {"dataset": dataset, "directory": directory, "store": store, **(offered or {})}
     banks = banks_of(settings, dataset, member_N, encoder, compute_plan.compute.device, progress)
     parts_of_learner = in_common(
         settings,

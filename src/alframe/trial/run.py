@@ -48,11 +48,13 @@ class Replacements:
     Attributes:
         dataset: the data set; data.limit and data.imbalance apply to it too.
         components: by the name of a component of `Components`.
+        offered: to the constructor of the oracle, by the name of a parameter, if it has such a one.
         trackers: besides the files. console: the terminal's tracker; None prints nothing.
     """
 
     dataset: ImageDataset | None = None
     components: Mapping[str, Any] = field(default_factory=dict)
+    offered: Mapping[str, Any] = field(default_factory=dict)
     trackers: Sequence[Tracker] = ()
     console: ConsoleTracker | None = field(default_factory=ConsoleTracker)
 
@@ -215,6 +217,7 @@ def _assembled(
         data.member_N,
         progress=request.progress,
         replacements=request.replacements.components,
+        offered=request.replacements.offered,
         directory=request.directory,
         store=store,
     )

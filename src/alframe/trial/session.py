@@ -58,6 +58,8 @@ class TrialSession:
         """Run the rounds from `start` and return the summary of the finished trial."""
         self._result = start if isinstance(start, RoundResult) else None
         trial = self._trial
+        if isinstance(trial.components.oracle, PeopleOracle):
+            trial.components.oracle.at_most = lambda waiting: self._with_most("", waiting)[1]
         try:
             trackers.start(self._info)
             results = label_dataset(trial.components, trial.plan, start, self._clock)

@@ -1,0 +1,221 @@
+"""Where the thread of a trial and the threads of the server meet.
+
+The trial puts its question and its progress here; the server reads them, and tells when answers were stored.
+The answers themselves are in the store only.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any, Literal
+
+from alframe.core.reports import RoundReport
+from alframe.core.trial_summary import TrialSummary
+from alframe.data import ImageDataset
+from alframe.page.settings import Suggestions
+from alframe.tracking import Outcome, TrialInfo
+
+Stage = Literal["setup", "training", "labelling", "finished", "failed"]
+POLL_SECONDS = 0.25  # how often a waiting trial looks whether it is to stop
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """A question that people answer.
+
+    Attributes:
+        purpose: such as "seed", "query" or "audit". round: its number.
+        order: the samples of the question that had no answer when it was put.
+        n_wanted: all samples of the question.
+        predicted: predicted class and its probability by sample; others are shown without one.
+        blind: the samples that must be answered without a prediction in sight.
+    """
+
+    purpose: str
+    round: int
+    order: tuple[int, ...]
+    n_wanted: int
+    predicted: Mapping[int, tuple[int, float]] = field(default_factory=dict)
+    blind: frozenset[int] = frozenset()
+
+    @cached_property
+    def members(self) -> frozenset[int]:
+        """The samples of `order`."""
+        return frozenset(self.order)
+
+    @property
+    def id(self) -> str:
+        """A text that tells questions apart."""
+        return f"{self.purpose} {self.round}"
+
+    def is_blind(self, index: int) -> bool:
+        """Return True if a sample is shown without a prediction."""
+        return index in self.blind or index not in self.predicted
+
+
+@dataclass(frozen=True, kw_only=True)
+class Training:
+    """What the trial computes.
+
+    Attributes:
+        what: in words. round: of the trial. since: when it began, of `time.monotonic`.
+        seconds_before: what the same took in the round before, None if unknown.
+        done_share: of the present step, None if unknown.
+    """
+
+    what: str
+    round: int
+    since: float
+    seconds_before: float | None = None
+    done_share: float | None = None
+
+    def seconds_left(self, now: float) -> float | None:
+        """Return the seconds that are left by the round before, at least 0; None if unknown."""
+        if self.seconds_before is None:
+            return None
+        return max(0.0, self.seconds_before - (now - self.since))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What people may set on the page; as the keys `page.*` of the same names."""
+
+    suggestions: Suggestions
+    both_share: float
+    grid: int
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Now:
+    """The state of a trial at one moment.
+
+    Attributes:
+        version: grows with every change.
+        message: for people, such as why the trial has failed.
+        dataset: None before the data are read. info: None before the trial has begun.
+        question: the open one. at_most: the most answers of the plan, None if unknown.
+        reports: of all rounds so far. training: None while people are asked.
+        outcome: of the last run of the trial.
+    """
+
+    version: int
+    stage: Stage
+    options: Options
+    message: str = ""
+    dataset: ImageDataset | None = None
+    info: TrialInfo | None = None
+    question: Question | None = None
+    at_most: int | None = None
+    training: Training | None = None
+    reports: tuple[RoundReport, ...] = ()
+    summary: TrialSummary | None = None
+    outcome: Outcome | None = None
+
+
+class Desk:
+    """The meeting point. It is a tracker too: the trial's rounds and its end come that way."""
+
+    def __init__(self, options: Options, on_data: Callable[[], None] = lambda: None) -> None:
+        """Take the options, and what to call when the data are read and all settings are right."""
+        self._changed = threading.Condition()
+        self._now = Now(version=1, stage="training", options=options)
+        self._on_data = on_data
+        self._stops: Callable[[], bool] = lambda: False
+        self.begins_again = False  # the trial ends in order to begin again with a new class
+
+    @property
+    def now(self) -> Now:
+        """The present state."""
+        return self._now
+
+    def change(self, **values: Any) -> None:
+        """Change fields of the present state, and wake up all that wait for a change."""
+        with self._changed:
+            self._now = replace(self._now, **{**values, "version": self._now.version + 1})
+            self._changed.notify_all()
+
+    def wait_for_change(self, version: int, seconds: float) -> None:
+        """Return once the version differs from `version`, or after some seconds."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._now.version != version, seconds)
+
+    # --- for the trial's thread
+
+    def stop_if(self, stops: Callable[[], bool]) -> None:
+        """Take the function that says whether the trial is to stop."""
+        self._stops = stops
+
+    def attach(self, dataset: ImageDataset) -> None:
+        """Take the data of the trial, when they are read and the settings are checked."""
+        self.change(dataset=dataset)
+        self._on_data()
+
+    def put(self, question: Question, at_most: int | None = None) -> None:
+        """Ask people."""
+        self.change(stage="labelling", question=question, training=None, at_most=at_most)
+
+    def wait(self, answered: Callable[[], bool]) -> None:
+        """Wait until `answered` returns True. It is called again after each change.
+
+        Raises:
+            KeyboardInterrupt: the trial is to stop.
+        """
+        while True:
+            version = self._now.version
+            if answered():
+                return
+            while self._now.version == version:
+                if self._stops():
+                    raise KeyboardInterrupt
+                self.wait_for_change(version, POLL_SECONDS)
+
+    def work(self, what: str) -> None:
+        """Say that the question is answered, and what the trial does."""
+        now = self._now
+        last = now.reports[-1] if now.reports else None
+        before = next((each for each in reversed(now.reports) if each.fit is not None), None)
+        training = Training(
+            what=what,
+            round=last.round + 1 if last is not None else 1,
+            since=time.monotonic(),
+            seconds_before=None
+            if before is None or before.fit is None
+            else before.fit.seconds + (before.score_seconds or 0.0),
+        )
+        self.change(stage="training", question=None, training=training)
+
+    def progress(self, what: str, done: int, total: int | None) -> None:
+        """Say how far the present step is. It is called often, and wakes up nobody."""
+        training = self._now.training
+        if training is None:
+            return
+        share = done / total if total else None
+        with self._changed:
+            self._now = replace(self._now, training=replace(training, what=what, done_share=share))
+
+    # --- as a tracker
+
+    def start(self, info: TrialInfo) -> None:
+        """Take the facts about the trial."""
+        self.change(info=info, reports=info.reports)
+
+    def log(self, report: RoundReport) -> None:
+        """Take the report of a round."""
+        self.change(reports=(*self._now.reports, report))
+
+    def finish(self, outcome: Outcome) -> None:
+        """Take the end of the trial, or of one of its runs."""
+        if outcome.status == "finished":
+            self.change(summary=outcome.summary, outcome=outcome, question=None, training=None)
+        elif outcome.status == "failed":
+            self.fail(outcome.reason)
+
+    def finished(self) -> None:
+        """Say that the trial is finished and all its files are written."""
+        self.change(stage="finished")
+
+    def fail(self, reason: str) -> None:
+        """Say why the trial has failed."""
+        self.change(stage="failed", message=reason, question=None, training=None)

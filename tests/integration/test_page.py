@@ -1,0 +1,114 @@
+"""The labelling page as a whole: a command, a person without a browser, and what is then on the disk."""
+
+import json
+import time
+
+import numpy as np
+import pytest
+from PIL import Image
+from sklearn.datasets import load_digits
+
+from alframe.oracle.answer_store import AnswerStore
+from tests.support.helpers import alframe, alframe_process, press_ctrl_c, read_rows
+from tests.support.page_client import PageClient, Terminal, port_of
+
+N = 60
+DIGITS = load_digits()
+SETTINGS = [
+    *("data=folder", "data.path=images", "data.class_names=[zero,one,two,three]", "oracle=page"),
+    *("tracker=none", "initial.num=12", "query.num=8", "stopping.min_rounds=1", "stopping.max_rounds=2"),
+    *("learner.steps=4", "learner.steps_growth=0", "threads=1", "device=cpu", "precision=float32"),
+    *("learner.scoring_batch_size=64", "auto_label=threshold", "check.num=6", "hydra.run.dir=trial"),
+    "remainder=auto",
+]
+
+
+@pytest.fixture(scope="module")
+def truth():
+    return [int(k) for k in np.flatnonzero(DIGITS.target < 4)[:N]]
+
+
+@pytest.fixture
+def folder(tmp_path, truth):
+    (tmp_path / "images").mkdir()
+    for number, k in enumerate(truth):
+        pixels = (DIGITS.images[k] * 15.9).astype(np.uint8)
+        Image.fromarray(pixels).save(tmp_path / "images" / f"img{number:03}.png")
+    return tmp_path
+
+
+def answer_all(client, classes, until=("finished", "failed"), seconds=60):
+    """Answer like a person who is always right; return the last state."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        state = client.state()
+        if state["stage"] in until:
+            return state
+        grid = client.get(f"/api/grid?who={client.who}")
+        items = grid["items"] if grid["id"] else client.next()
+        if items:
+            client.answer({each["index"]: classes[each["index"]] for each in items}, grid=grid["id"])
+        else:
+            time.sleep(0.05)
+    raise AssertionError(state)
+
+
+def test_a_folder_is_labelled_on_the_page_from_the_first_question_to_the_end(folder, truth):
+    classes = [int(DIGITS.target[k]) for k in truth]
+    with alframe_process(*SETTINGS, cwd=folder) as process:
+        terminal = Terminal(process)
+        address = terminal.address()
+        client = PageClient(port_of(address))
+        assert client.enter(address) == 303
+        state = answer_all(client, classes)
+        assert state["stage"] == "finished", state
+        assert state["summary"]["sentences"][0].startswith(f"Labelled {N} of {N} images of folder")
+        exported = client.post("/api/export", to="csv")
+        assert (folder / "trial" / "export" / "csv").samefile(exported["where"])
+        assert b"<html" in client.get("/report")
+        assert client.post("/api/finish") == {"finished": True}
+        assert process.wait(20) == 0
+    rows = read_rows(folder / "trial" / "labels.csv")
+    by_hand = [row for row in rows if row["source"] != "auto"]
+    assert len(rows) == N
+    assert all(int(row["label"]) == classes[int(row["index"])] for row in by_hand)
+    with AnswerStore(folder / "trial") as store:
+        assert {row.way for row in store.history()} <= {"page", "page grid"}
+        assert {row.who for row in store.history()} == {"ann"}
+    assert "token" not in (folder / "trial" / "config.yaml").read_text()
+    memory = folder / "trial" / "state" / "page.json"
+    assert memory.stat().st_mode & 0o777 == 0o600
+    assert json.loads(memory.read_text())["port"] == client.port
+
+
+def test_ctrl_c_while_people_answer_ends_at_once_and_the_same_command_goes_on(folder, truth):
+    classes = [int(DIGITS.target[k]) for k in truth]
+    with alframe_process(*SETTINGS, cwd=folder) as process:
+        terminal = Terminal(process)
+        client = PageClient(port_of(terminal.address()))
+        client.enter(terminal.address())
+        client.wait_for("labelling")
+        given = [each["index"] for each in client.next(5)]
+        client.answer({index: classes[index] for index in given})
+        press_ctrl_c(process)
+        assert process.wait(20) == 130
+    with alframe_process(*SETTINGS, cwd=folder) as process:
+        Terminal(process).address()
+        state = client.wait_for("labelling")  # same port, same cookie: an open page goes on
+        assert (state["question"]["purpose"], state["question"]["answered"]) == ("seed", 5)
+        assert not set(given) & {each["index"] for each in client.next(12)}
+
+
+def test_a_sweep_a_taken_port_and_an_open_host_are_refused_with_one_line(folder):
+    for wrong, text in (
+        (["-m", "seed=1,2"], "oracle: expected another oracle in a sweep (-m), got 'page'"),
+        (["page.host=0.0.0.0"], "page.token: expected a text of your own, since page.host=0.0.0.0 lets"),
+        (["page.token=short"], "page.token: expected a text of 16 to 200 letters"),
+        (["page.host=203.0.113.7", f"page.token={'x' * 20}"], "page.host: expected an address of this comp"),
+        (["page.grid=7"], "page.grid: expected a whole number of 20 to 200, or 0 for no grid, got 7"),
+    ):
+        done = alframe(*SETTINGS, *wrong, cwd=folder)
+        assert done.returncode == 2, done
+        assert done.stderr.startswith(f"alframe: {text}"), done.stderr
+        assert done.stderr.count("\n") == 1
+    assert not (folder / "trial" / "config.yaml").exists()
