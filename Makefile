@@ -6,7 +6,7 @@ ARGS ?=
 # Three processes on two cores: many tests wait for the processes that they start.
 PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist worksteal
 
-.PHONY: help setup run reproduce quick test test-long lint format docs audits people odd-inputs kills test-slurm test-label-studio bench peers growth safety parity gpu-session lock wheel
+.PHONY: help setup run reproduce quick test test-long test-browser screenshots lint format docs audits people odd-inputs kills test-slurm test-label-studio bench peers growth safety parity gpu-session lock wheel
 help:
 	@echo "Use"
 	@echo "  make setup      make .venv/ with the locked packages (the other targets call it if it is missing)"
@@ -18,6 +18,8 @@ help:
 	@echo "  make lint       ruff, mypy, and the direction of imports"
 	@echo "  make test       the tests, under six minutes on two cores; ARGS='-k NAME' for some"
 	@echo "  make test-long  the tests that would not fit into these six minutes: kills, searches, a browser"
+	@echo "  make test-browser  all tests of the labelling page in Chromium, the long ones too (3 minutes)"
+	@echo "  make screenshots  draw docs/assets/page-*.png anew"
 	@echo "  make format     apply the formatter and the safe fixes"
 	@echo "  make docs       build the documentation into build/site/; ARGS=--serve shows it while you write"
 	@echo "Prove (minutes to hours)"
@@ -54,10 +56,23 @@ QUICK := tests/loop $(addprefix tests/unit/,core query auto_label stopping oracl
 quick: $(DONE)
 	@$(PYTEST) -q $(QUICK) $(ARGS)
 
-test: $(DONE)
+test: $(DONE) $(AXE)
 	@$(PYTEST) --durations=15 $(ARGS)
 
-test-long: $(DONE)
+# axe-core checks the page for accessibility in tests; without it they skip that with a reason.
+AXE := build/axe-core/axe.min.js
+$(AXE):
+	@mkdir -p build/axe-core && cd build/axe-core && { npm pack --silent axe-core@4.14.1 >/dev/null \
+	  && tar -xzf axe-core-4.14.1.tgz --strip-components=1 package/axe.min.js package/LICENSE; } || true
+
+test-browser: $(DONE) $(AXE)
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 0 -m "long or not long" --durations=15 tests/browser $(ARGS)
+
+screenshots: $(DONE)
+	@ALFRAME_SCREENSHOTS=docs/assets OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 0 -m "long or not long" \
+	  tests/browser/test_screenshots.py $(ARGS)
+
+test-long: $(DONE) $(AXE)
 	@$(PYTEST) -m long --durations=15 $(ARGS)
 
 lint: $(DONE)
