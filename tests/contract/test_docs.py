@@ -31,6 +31,8 @@ COMPANIONS = {
     "data.channels=1": ["data=folder", "data.path=my_images"],
     "encoder=vectors": ["encoder.path=emb.npy"],
     "learner.network._target_=my.Head": ["learner=head"],
+    "learner.fine_tuning.unfrozen=0": ["learner=head"],
+    "learner.fine_tuning.weak.flip=0": ["learner=head"],
     "certificate.reach=true": PROOF,
     "certificate.reach=false": PROOF,
     "certificate.max_labels=1000": PROOF,

@@ -204,6 +204,57 @@ def test_the_encoder_can_be_the_network_and_is_trained_from_pixels(tmp_path):
         run_trial({**config, "network": {**config["network"], "unfrozen": 99}}, tmp_path / "refused")
 
 
+FINE_TUNED = [
+    *TINY,
+    "learner.fine_tuning.unfrozen=null",
+    "learner.fine_tuning.steps=2",
+    "remainder=auto",
+    "auto_label=none",
+]
+
+
+@pytest.mark.filterwarnings("ignore:encoder. the images are grey", "ignore:Do not use predictions")
+def test_the_last_fit_can_train_the_encoder_from_the_images(tmp_path):
+    config = config_of("data=digits", "data.limit=80", *FINE_TUNED, "seed=3", "device=cpu") | {
+        "embeddings_dir": str(tmp_path / "embeddings")
+    }
+    rounds = iter((False, False, False, True))  # the seed set, two rounds, and the last fit
+    with pytest.raises(KeyboardInterrupt):
+        run_trial(config, tmp_path / "parts", stop_wanted=lambda: next(rounds))
+    for directory in ("parts", "whole"):
+        run_trial(config, tmp_path / directory)
+    one, other = ((tmp_path / name / "labels.csv").read_text() for name in ("whole", "parts"))
+    assert one == other
+    rows = (tmp_path / "whole" / "rounds.csv").read_text().splitlines()
+    steps = [row.split(",")[rows[0].split(",").index("train_steps")] for row in rows[1:]]
+    assert steps == ["", "20", "20", "2", ""]
+
+
+def test_photographs_are_read_again_for_the_last_fit(tmp_path):
+    pictures = write_pictures(tmp_path / "pictures", 12)
+    paths = [f"data.path={pictures}/train", f"data.test_path={pictures}/test", "data.size=[20,30]"]
+    done = alframe("data=folder", *paths, *FINE_TUNED, "check.num=0", "hydra.run.dir=trial", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert json.loads((tmp_path / "trial" / "summary.json").read_text())["test_accuracy"] > 0.9
+
+
+@pytest.mark.parametrize(
+    ("override", "line"),
+    [
+        ("encoder=vectors", "a network, since learner.fine_tuning.unfrozen=null trains it, got 'vectors'"),
+        ("learner.fine_tuning.unfrozen=3", "tiny that can be trained: it has 0 blocks, of which 3 cannot be"),
+        ("learner.final.networks=1", "expected 0, since learner.fine_tuning.unfrozen=null is the last fit"),
+        ("learner.committee.kind=ensemble", "expected last_layer, since the fine-tuned network is alone"),
+    ],
+)  # fmt: skip
+def test_an_encoder_that_cannot_be_trained_is_refused(tmp_path, override, line):
+    given = ["encoder.path=emb.npy"] if override == "encoder=vectors" else []
+    own = FINE_TUNED[2:] if given else FINE_TUNED
+    done = alframe("data=digits", *own, override, *given, "hydra.run.dir=trial", cwd=tmp_path)
+    assert (done.returncode, line in done.stderr, done.stderr.count("\n")) == (2, True, 1), done.stderr
+    assert not (tmp_path / "trial").exists()
+
+
 @pytest.mark.filterwarnings("ignore:Do not use predictions")
 def test_a_call_without_a_directory_keeps_no_vectors(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

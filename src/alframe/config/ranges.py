@@ -33,6 +33,18 @@ _STRONG = {
     "posterize": whole(0, most=7),
     "cutout": number(least=0, most=1),
 }
+_FINE_TUNING = (
+    "_target_",
+    "unfrozen",
+    "optimizer",
+    "one_cycle",
+    "steps",
+    "batch_size",
+    "weak",
+    "held_out",
+    "scoring_batch_size",
+)
+_AS_IN_ROUNDS = ("optimizer", "one_cycle", "steps", "batch_size", "weak", "scoring_batch_size")
 # The keys of each part of `learner.by_data`.
 _BY_DATA = {
     ("small", "large"): ("steps", "steps_growth", "pool_batch_size", "warm_start"),
@@ -244,6 +256,9 @@ RANGES: dict[str, Check] = {
     "learner.final.views.share": share(),
     "learner.final.views.strength": number(least=0),
     "learner.optimizer.lr": number(above=0),
+    "learner.fine_tuning": keys.settings(*_FINE_TUNING),
+    "learner.fine_tuning.unfrozen": whole(0, optional=True),
+    "learner.fine_tuning.held_out": share(zero=True, one=False),
     "certificate": keys.settings("tolerance", "confidence", "reach", "max_labels", "method", "oracle_error"),
     "cost": keys.settings("hand_label", "auto_label", "hour"),
     "certificate.tolerance": share(one=False),
@@ -283,6 +298,11 @@ RANGES |= {
     for parts, keys_of_parts in _BY_DATA.items()
     for part in parts
     for key in keys_of_parts
+}
+RANGES |= {
+    key.replace("learner.", "learner.fine_tuning.", 1): rule
+    for key, rule in RANGES.items()
+    if key.startswith("learner.") and key.split(".")[1] in _AS_IN_ROUNDS
 }
 
 

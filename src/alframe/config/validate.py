@@ -49,6 +49,7 @@ def check(config: dict[str, Any]) -> None:
     _check_question(config)
     _check_conflicts(config)
     _check_encoder_network(config)
+    _check_fine_tuning(config)
 
 
 def _check_amounts(config: dict[str, Any]) -> None:
@@ -126,20 +127,37 @@ def _check_conflicts(config: dict[str, Any]) -> None:
 def _check_encoder_network(config: dict[str, Any]) -> None:
     if config["network"]["_target_"] != ENCODER_NETWORK:
         return
-    encoder, inputs = config["encoder"], config["learner"].get("inputs")
-    if encoder["_target_"] in (None, "alframe.embedding.given_vectors") and ENCODER_OF_AUTO not in encoder:
-        raise ConfigError(
-            "encoder",
-            "an encoder with a network, since network=encoder trains it",
-            "none" if encoder["_target_"] is None else "vectors",
-            "Write encoder=efficientnet_lite0.",
-        )
+    inputs = config["learner"].get("inputs")
+    _check_trained_encoder(config["encoder"], "network=encoder")
     if inputs != "unit":
         raise ConfigError(
             "learner.inputs",
             "unit, since network=encoder scales pixels as its encoder needs them",
             "none" if inputs is None else inputs,
             "Write learner.inputs=unit, with learner=consistency_rgb or learner=supervised.",
+        )
+
+
+def _check_fine_tuning(config: dict[str, Any]) -> None:
+    learner = config["learner"]
+    unfrozen = (learner.get("fine_tuning") or {"unfrozen": 0})["unfrozen"]
+    if unfrozen == 0:
+        return
+    typed = f"learner.fine_tuning.unfrozen={'null' if unfrozen is None else unfrozen}"
+    _check_trained_encoder(config["encoder"], typed)
+    if learner["final"]["networks"]:
+        expected = f"0, since {typed} is the last fit"
+        raise ConfigError("learner.final.networks", expected, learner["final"]["networks"])
+
+
+def _check_trained_encoder(encoder: dict[str, Any], typed: str) -> None:
+    """Check that an encoder has a network, which a setting trains."""
+    if encoder["_target_"] in (None, "alframe.embedding.given_vectors") and ENCODER_OF_AUTO not in encoder:
+        raise ConfigError(
+            "encoder",
+            f"an encoder with a network, since {typed} trains it",
+            "none" if encoder["_target_"] is None else "vectors",
+            "Write encoder=efficientnet_lite0.",
         )
 
 

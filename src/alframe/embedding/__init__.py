@@ -9,12 +9,14 @@
 - `store.py`, `store_writer.py`, `segment.py`: the store, by the content of the images.
 - `array_source.py`, `file_source.py`: the images as input of an encoder. `file_notes.py`: known files.
 - `vectors.py`: the vectors of all samples, in memory or in files. `vector_bank.py`: the learner's bank.
+- `input_bank.py`: the bank of a learner that trains the encoder itself.
 """
 
 from alframe.embedding.checkpoints import checkpoint_model
 from alframe.embedding.efficientnet_lite import efficientnet_lite0
 from alframe.embedding.embed import Filled, embedded, fill
 from alframe.embedding.encoder import Encoder, Preprocessing
+from alframe.embedding.input_bank import InputBank
 from alframe.embedding.open_clip_models import open_clip_model
 from alframe.embedding.timm_models import timm_model
 from alframe.embedding.torchvision_models import torchvision_model
@@ -26,6 +28,7 @@ __all__ = [
     "Encoder",
     "Filled",
     "GivenVectors",
+    "InputBank",
     "Preprocessing",
     "VectorBank",
     "Vectors",

@@ -70,8 +70,13 @@ class ArraySource:
         return scale(self._some(self._index_Q[position_B]), self._preprocessing)
 
     def _some(self, index_B: Tensor) -> Tensor:
-        if isinstance(self._images_N, Tensor):
-            return self._images_N[index_B]
-        image_B = torch.empty(len(index_B), *self._images_N.shape[1:], dtype=torch.uint8)
-        self._images_N.read_into(image_B, index_B)
-        return image_B
+        return some_of(self._images_N, index_B)
+
+
+def some_of(images_N: Tensor | MappedImages, index_B: Tensor) -> Tensor:
+    """Return the images of `index_B` (int64): (B, channels, height, width) uint8 on the CPU."""
+    if isinstance(images_N, Tensor):
+        return images_N[index_B]
+    image_B = torch.empty(len(index_B), *images_N.shape[1:], dtype=torch.uint8)
+    images_N.read_into(image_B, index_B)
+    return image_B

@@ -19,7 +19,7 @@ from alframe.data.decoded import DecodedImages
 from alframe.data.grey_range import GreyRange
 from alframe.data.identity import file_digest
 from alframe.data.path_text import shown_path
-from alframe.data.photograph import Box, read_part
+from alframe.data.photograph import Box, Pixels, read_part
 from alframe.data.reading_threads import in_threads
 from alframe.data.unreadable_files import Identity, identity_of
 from alframe.embedding.encoder import Preprocessing
@@ -185,20 +185,29 @@ class _Reader:
             self._begun.add(digest)
         if is_copy or (note is not None and self._is_there(note)):
             return FileRead(identity=identity, digest=digest, note=note)
-        pixels = read_part(
-            path,
-            self._preprocessing.size,
-            self._channels,
-            self._grey_range,
-            partial(visible_part, preprocessing=self._preprocessing),
-            Image.Resampling[self._preprocessing.interpolation.upper()],
-        )
+        pixels = read_visible(path, self._preprocessing, self._channels, self._grey_range)
         note = self.notes[digest] = Note(digest=digest, is_grey=pixels.is_grey, seen=pixels.seen)
         image_CHW = None if self._is_there(note) else pixels.image_CHW
         return FileRead(identity=identity, digest=digest, note=note, image_CHW=image_CHW)
 
     def _is_there(self, note: Note) -> bool:
         return self._store.contains(self.vector_digest(note))
+
+
+def read_visible(path: Path, preprocessing: Preprocessing, channels: int, grey_range: GreyRange) -> Pixels:
+    """Return the part of an image file that an encoder sees, in the encoder's size.
+
+    Raises:
+        Unreadable: the file cannot be read.
+    """
+    return read_part(
+        path,
+        preprocessing.size,
+        channels,
+        grey_range,
+        partial(visible_part, preprocessing=preprocessing),
+        Image.Resampling[preprocessing.interpolation.upper()],
+    )
 
 
 def visible_part(height: int, width: int, preprocessing: Preprocessing) -> Box:

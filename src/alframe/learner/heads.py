@@ -5,6 +5,7 @@ Axes: B a batch, D the features.
 
 from torch import Tensor, nn
 
+MAX_TEMPERATURE = 10.0  # a temperature that calibrates lies between this and its inverse
 SMALLEST_STD = 1e-6  # of the largest standard deviation: features that vary less are not scaled up further
 
 

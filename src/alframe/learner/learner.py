@@ -1,5 +1,6 @@
 """The learner that a trial uses: fit on a ledger's labels, score images by index."""
 
+import copy
 import time
 from collections import deque
 from collections.abc import Callable
@@ -20,7 +21,7 @@ from alframe.learner.compute.device import Compute
 from alframe.learner.final_fit import FinalFit
 from alframe.learner.interfaces import Engine, FitInputs, Forward, NotFiniteError, Recipe
 from alframe.learner.scoring.batch_size import BatchSize
-from alframe.learner.scoring.committee import DETAILS, Committee, score_details
+from alframe.learner.scoring.committee import DETAILS, Committee, divide_logits, score_details
 from alframe.learner.scoring.logit_cache import LogitCache
 from alframe.learner.scoring.pool import score_pool
 from alframe.learner.scoring.test_time_augmentation import Views, rescore_with_tta
@@ -192,6 +193,19 @@ class CNNLearner:
             loss=result.loss,
             seconds=time.perf_counter() - start,
         )
+
+    def classifier(self) -> nn.Module:
+        """Return a copy of the newest network that maps samples of the bank to logits."""
+        if self._networks:
+            network = self._networks[-1]
+        else:
+            with self.compute.seeded(0):
+                network = self._new_network()
+        return copy.deepcopy(nn.Sequential(self._normalize, network))
+
+    def divide_logits(self, temperature: float) -> None:
+        """Divide the logits of the newest network by a temperature."""
+        divide_logits(self._networks[-1], temperature)
 
     def _new_network(self) -> nn.Module:
         network = self.network(

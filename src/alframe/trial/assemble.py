@@ -27,6 +27,7 @@ from alframe.tracking import Tracker
 from alframe.trial.checks import check_classes, check_needs, check_views
 from alframe.trial.compute_plan import ComputePlan, build_compute_plan, make_subject
 from alframe.trial.encoding import banks_of, build_encoder, standard_vectors
+from alframe.trial.fine_tuning import check_fine_tuning, with_fine_tuning
 from alframe.trial.instantiate import instantiate
 from alframe.trial.settings import Node, TrialSettings
 from alframe.trial.shared_parts import Parts, in_common
@@ -78,6 +79,7 @@ def assemble(
     recipe = build_recipe(settings)
     subject = make_subject(settings, dataset, recipe, encoder.n_features if encoder else None)
     check_views(settings.learner, recipe)
+    check_fine_tuning(settings, encoder)
     compute_plan = build_compute_plan(settings, dataset, subject)
     people = {"dataset": dataset, "directory": directory, "store": store, **(offered or {})}
     banks = banks_of(settings, dataset, member_N, encoder, compute_plan.compute.device, progress)
@@ -93,10 +95,11 @@ def assemble(
     parts = _replaceable(settings, dataset, compute_plan, replacements or {}, people, vectors_N)
     for group in ("query", "auto_label"):
         check_needs(group, parts[group], settings.learner, subject)
+    heads = _learner(settings, dataset, member_N, subject, recipe, compute_plan, banks, progress)
     certified = settings.certificate is not None
     checker = settings.check.checker(dataset.truth_N, certified=certified)
     components = Components(
-        learner=_learner(settings, dataset, member_N, subject, recipe, compute_plan, banks, progress),
+        learner=with_fine_tuning(heads, settings, dataset, encoder),
         evaluator=TruthEvaluator(dataset.truth_N, dataset.test_truth_T),
         copies=_copies(dataset, member_N, None if encoder is None else banks[0]),
         certifier=None if settings.certificate is None else AuditCertifier(settings.certificate),

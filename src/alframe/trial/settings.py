@@ -28,9 +28,26 @@ _NOT_OF_RECIPE = (
     "ensemble",
     "committee",
     "final",
+    "fine_tuning",
     "crop",
     "scoring_batch_size",
 )
+
+
+@dataclass(frozen=True, kw_only=True)
+class FineTuning:
+    """The last fit of a trial on vectors, which trains the encoder from the images.
+
+    Attributes:
+        recipe: its node.
+        unfrozen: number of the encoder's last blocks that are trained, None for all of them.
+        held_out: as in `FineTuningLearner`. scoring_batch_size: images per scoring pass.
+    """
+
+    recipe: Node
+    unfrozen: int | None
+    held_out: float
+    scoring_batch_size: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +61,7 @@ class LearnerSettings:
         images_per_step: images of a training step, None if the recipe has no batch_size.
         warm_start: None if it is chosen by the data and the data is not known yet.
         warm_start, ensemble, committee, final: as in `CNNLearner`.
+        fine_tuning: the last fit if it trains the encoder, else None.
     """
 
     recipe: Node
@@ -55,6 +73,7 @@ class LearnerSettings:
     ensemble: int
     committee: Committee
     final: FinalFit | None
+    fine_tuning: FineTuning | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,7 +158,7 @@ def read_settings(config: Mapping[str, Any]) -> TrialSettings:
         tracker=_node(config["tracker"]),
         seed_set_size=Amount(**_only(initial, _AMOUNT), of="dataset", key="initial"),
         learner=learner,
-        plan=_plan(config, final_fit=learner.final is not None),
+        plan=_plan(config, final_fit=not (learner.final is None and learner.fine_tuning is None)),
         certificate=None if certificate["tolerance"] is None else CertificateSpec(**certificate),
         check=CheckSpec(**config["check"]),
         n_label_issues=config["suspects"],
@@ -199,6 +218,7 @@ def _learner(node: Node, network: Node) -> LearnerSettings:
         ensemble=node["ensemble"],
         committee=Committee(**node["committee"]),
         final=_final_fit(node.get("final")),
+        fine_tuning=_fine_tuning(node.get("fine_tuning")),
     )
 
 
@@ -207,6 +227,13 @@ def _final_fit(node: Node | None) -> FinalFit | None:
         return None
     views = Views(**node["views"]) if node["views"]["n"] > 1 else None
     return FinalFit(**{**node, "views": views})
+
+
+def _fine_tuning(node: Node | None) -> FineTuning | None:
+    if node is None or node["unfrozen"] == 0:
+        return None
+    names = ("unfrozen", "held_out", "scoring_batch_size")
+    return FineTuning(recipe=_without(node, *names), **_only(node, names))
 
 
 def _plan(config: Mapping[str, Any], *, final_fit: bool) -> LoopPlan:

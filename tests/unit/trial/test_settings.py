@@ -61,6 +61,19 @@ def test_the_final_fit(default: dict[str, Any], networks: int, n: int, views: in
         assert (None if found is None else found.n) == views
 
 
+@pytest.mark.parametrize(("unfrozen", "is_last"), [(0, False), (1, True), (None, True)])
+def test_fine_tuning_is_a_final_fit(unfrozen: int | None, is_last: bool) -> None:
+    config = composed(["learner=head"])
+    node = config["learner"]["fine_tuning"] | {"unfrozen": unfrozen}
+    settings = read_settings(changed(config, "learner", fine_tuning=node))
+    assert settings.plan.final_fit == is_last
+    found = settings.learner.fine_tuning
+    assert (found is not None) == is_last
+    if found is not None:
+        own = {"unfrozen", "held_out", "scoring_batch_size"}
+        assert (found.unfrozen, set(found.recipe)) == (unfrozen, set(node) - own)
+
+
 @pytest.mark.parametrize("key", ["warm_start", "ensemble", "committee"])
 def test_a_learner_s_file_without_a_key_that_is_needed_is_refused(default: dict[str, Any], key: str) -> None:
     config = copy.deepcopy(default)

@@ -20,12 +20,11 @@ from torch import Tensor, nn
 from alframe.core.log_odds import temperature
 from alframe.data.image_bank import Bank
 from alframe.learner.batches import ConsistencyBatches
-from alframe.learner.heads import LinearHead, StandardVectors
+from alframe.learner.heads import MAX_TEMPERATURE, LinearHead, StandardVectors
 from alframe.learner.interfaces import FitInputs, FitJob
 from alframe.learner.module import Classifier, OptimizerFactory
-from alframe.learner.scoring.committee import last_linear
+from alframe.learner.scoring.committee import divide_logits, last_linear
 
-MAX_TEMPERATURE = 10.0  # the temperature lies between this and its inverse
 CALIBRATED_ON = 2**14  # at most this many labels, evenly spread, set the temperature
 
 
@@ -77,10 +76,7 @@ class HeadClassifier(Classifier):
         """A copy of the head whose last layer is divided by the temperature."""
         network = copy.deepcopy(self.network).eval()
         if self._calibration is not None and len(self.fold_networks):
-            layer, heat = last_linear(network), self._temperature(self._calibration)
-            with torch.no_grad():
-                for parameter in layer.parameters():
-                    parameter.div_(heat)
+            divide_logits(network, self._temperature(self._calibration))
         return network
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:

@@ -66,6 +66,13 @@ def last_linear(network: nn.Module) -> nn.Linear:
     return layers[-1]
 
 
+def divide_logits(network: nn.Module, temperature: float) -> None:
+    """Divide the weights of the last layer, and so the logits, by a temperature."""
+    with torch.no_grad():
+        for parameter in last_linear(network).parameters():
+            parameter.div_(temperature)
+
+
 def last_layer(network: nn.Module) -> LastLayer:
     """Return copies of the last layer's weights, float32 on the CPU."""
     layer = last_linear(network)
