@@ -65,13 +65,13 @@ def test_the_forecast_of_a_round_with_spot_checks():
     assert error["low"] == pytest.approx(1 - 0.975 ** (1 / 50))
     assert error["high"] == pytest.approx(0.1065, abs=1e-4)  # 1 of 50, from tables
     assert found["sentence"] == (
-        "100 answers of 340 at most, about 2 minutes left at most at your pace. Of the 300 auto-labels, between "
-        "0.051 % and 10.65 % are wrong, by the spot checks so far."
+        "100 answers of 340 at most, about 2 minutes left at most at your pace. "
+        "Of the 300 auto-labels, between 0.051 % and 10.65 % are wrong, by the spot checks so far."
     )
     assert found["goal"] == {
         "tolerance": 0.05,
-        "sentence": "Wanted: at most 5.00 % wrong. The spot checks so far cannot tell it yet. The check says it "
-        "after 2 minutes at most.",
+        "sentence": "Wanted: at most 5.00 % wrong. The spot checks so far cannot tell it yet. "
+        "The check says it after 2 minutes at most.",
     }
 
 
