@@ -158,6 +158,11 @@ class AnswerStore:
         found = ((sample, counted(rows)) for sample, rows in then.items())
         return {sample: row for sample, row in found if row is not None}
 
+    def rows(self) -> Mapping[int, Sequence[Answer]]:
+        """Return all answers by sample, each in the order of time; a view that is not to be changed."""
+        self._read_new()
+        return self._rows
+
     def rows_of(self, sample: int) -> Sequence[Answer]:
         """Return all answers to a sample, in the order of time."""
         self._read_new()
