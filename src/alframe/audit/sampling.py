@@ -10,7 +10,7 @@ from torch import Tensor
 
 from alframe.audit.betting import Floats, Trace, draws_to_reject, most_wrong_so_far, rejected
 from alframe.core.ledger import LabelLedger
-from alframe.core.protocols import Oracle
+from alframe.core.protocols import LooksTwice, Oracle
 
 Ranks = NDArray[np.int64]
 
@@ -166,10 +166,19 @@ class Auditor:
 
     def _ask(self, rank_D: Ranks) -> NDArray[np.bool_]:
         index_D: Tensor = self._index_A[torch.from_numpy(rank_D)]
-        self._answer_A[rank_D] = self._oracle.label(index_D).numpy() if len(rank_D) else 0
+        self._answer_A[rank_D] = self._answers(index_D).numpy() if len(rank_D) else 0
         wrong_D = self._answer_A[rank_D] != self._label_N[index_D].numpy()
         self.answered_A[rank_D] = True
         self.wrong_A[rank_D] = wrong_D
         self.found_wrong += int(wrong_D.sum())
         self.asked += len(rank_D)
         return np.asarray(wrong_D)
+
+    def _answers(self, index_D: Tensor) -> Tensor:
+        """Return (D,) int64, the oracle's answers, after a second look at those that contradict the label."""
+        answer_D = self._oracle.label(index_D)
+        differs_D = answer_D != self._label_N[index_D]
+        if isinstance(self._oracle, LooksTwice) and bool(differs_D.any()):
+            answer_D = answer_D.clone()
+            answer_D[differs_D] = self._oracle.second_look(index_D[differs_D])
+        return answer_D

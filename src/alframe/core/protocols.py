@@ -205,6 +205,18 @@ class ProposingOracle(Oracle, Protocol):
 
 
 @runtime_checkable
+class LooksTwice(Oracle, Protocol):
+    """An oracle that looks again at images whose answer contradicts a label that is audited."""
+
+    def second_look(self, index_D: Tensor) -> Tensor:
+        """Return (D,) int64, the answers that replace the first ones to `index_D` (int64).
+
+        A slip in a first answer would otherwise count as a wrong label.
+        """
+        ...
+
+
+@runtime_checkable
 class TimesAnswers(Protocol):
     """An oracle that measures how long people take."""
 

@@ -410,3 +410,33 @@ def test_hand_labels_confirmed_in_grids_are_audited_with_the_auto_labels(reach: 
     assert int((after.label_N != truth_N).sum()) <= certificate.max_wrong
     if reach:
         assert certificate.reached
+
+
+class SlippingOracle(SimulatedOracle):
+    """Answers every fifth first question wrongly, and each second look rightly."""
+
+    def __init__(self, truth_N: Tensor) -> None:
+        super().__init__(truth_N)
+        self.again = torch.empty(0, dtype=torch.int64)
+
+    def label(self, index_Q: Tensor) -> Tensor:
+        return super().label(index_Q) + (index_Q % 5 == 0)
+
+    def second_look(self, index_D: Tensor) -> Tensor:
+        self.again = torch.cat([self.again, index_D])
+        return super().label(index_D)
+
+
+def test_a_second_look_decides_about_answers_that_contradict_the_label() -> None:
+    ledger = ledger_of(1000)
+    truth_N = ledger.label_N.clone()
+    truth_N[::40] = 2
+    oracle = SlippingOracle(truth_N)
+    plan = certificate_spec(tolerance=0.05, confidence=0.9, reach=False, max_labels=1000)
+    after, certificate = AuditCertifier(plan).certify(
+        ledger, oracle, torch.Generator().manual_seed(1), None, 5
+    )
+    assert certificate.found_wrong == 25  # not the 200 slips of the first answers
+    assert torch.equal(after.label_N, truth_N)
+    assert oracle.again.sort().values.tolist() == list(range(0, 1000, 5))
+    assert certificate.asked == 1000  # samples; a second look is no further hand label
