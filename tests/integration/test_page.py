@@ -63,6 +63,7 @@ def test_a_folder_is_labelled_on_the_page_from_the_first_question_to_the_end(fol
         state = answer_all(client, classes)
         assert state["stage"] == "finished", state
         assert state["summary"]["sentences"][0].startswith(f"Labelled {N} of {N} images of folder")
+        _check_views(client, state, classes)
         exported = client.post("/api/export", to="csv")
         assert (folder / "trial" / "export" / "csv").samefile(exported["where"])
         assert b"<html" in client.get("/report")
@@ -79,6 +80,28 @@ def test_a_folder_is_labelled_on_the_page_from_the_first_question_to_the_end(fol
     memory = folder / "trial" / "state" / "page.json"
     assert memory.stat().st_mode & 0o777 == 0o600
     assert json.loads(memory.read_text())["port"] == client.port
+
+
+def _check_views(client, state, classes):
+    """Compare the forecast, the people and the gallery at the end with each other."""
+    forecast = state["forecast"]
+    assert forecast["answered"] == forecast["at_most"] == forecast["hand_labels"]
+    assert forecast["minutes_left"] == 0
+    [person] = client.get("/api/people")["people"]
+    assert (person["name"], person["answers"]) == (client.who, forecast["answered"])
+    both, hand, auto = (
+        client.get(f"/api/gallery?view=labels&source={each}&limit=500") for each in ("", "hand", "auto")
+    )
+    assert (both["total"], hand["total"], auto["total"]) == (N, forecast["answered"], forecast["auto_labels"])
+    assert all(
+        each["label"] == classes[each["index"]] and each["who"] == client.who for each in hand["items"]
+    )
+    assert all(each["label"] == each["predicted"] and 0 < each["confidence"] <= 1 for each in auto["items"])
+    differ = client.get("/api/gallery?view=disagreement")["items"]
+    assert all(each["predicted"] not in (None, each["label"]) for each in differ)
+    assert client.get("/api/gallery?view=duplicates") == {"total": 0, "items": []}
+    [row] = client.get(f"/api/history/{hand['items'][0]['index']}")["rows"]
+    assert (row["who"], row["answer"]) == (client.who, hand["items"][0]["label"])
 
 
 def test_ctrl_c_while_people_answer_ends_at_once_and_the_same_command_goes_on(folder, truth):

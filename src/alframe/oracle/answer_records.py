@@ -27,6 +27,20 @@ class Sample:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Prediction:
+    """What the classifier predicted for a sample before people were asked about it.
+
+    Attributes:
+        number: the class. confidence: in [0, 1].
+        blind: True if the sample must be answered without this prediction in sight.
+    """
+
+    number: int
+    confidence: float
+    blind: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class NewAnswer:
     """An answer before it is stored.
 

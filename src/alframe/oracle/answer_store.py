@@ -21,7 +21,7 @@ from typing import Any, Self
 from alframe._files import sync_directory
 from alframe.core.answer_counting import PAGE, PAGE_REVIEW, TAKEN_BACK, counted, is_on_page
 from alframe.core.file_names import ANSWER_STORE
-from alframe.oracle.answer_records import Answer, NewAnswer, Sample
+from alframe.oracle.answer_records import Answer, NewAnswer, Prediction, Sample
 from alframe.oracle.store_file import connect, disk_errors, new_store
 
 BEFORE = -1  # the round of questions from before the store
@@ -144,6 +144,27 @@ class AnswerStore:
                 [(round, source, sample, at) for sample in samples],
             )
         self.keep()
+
+    def put_predictions(self, predictions: Mapping[int, Prediction]) -> None:
+        """Record what the classifier predicts for samples before they are asked about, instead of before."""
+        with self._transaction():
+            self._db.executemany(
+                "INSERT OR REPLACE INTO predictions VALUES(?, ?, ?, ?)",
+                [(sample, *astuple(each)) for sample, each in predictions.items()],
+            )
+
+    def predictions(self, samples: Iterable[int] | None = None) -> dict[int, Prediction]:
+        """Return the predictions for samples that have one; for all of these by default."""
+        query = "SELECT sample, number, confidence, blind FROM predictions"
+        if samples is None:
+            rows = self._db.execute(query).fetchall()
+        else:
+            found = (self._db.execute(f"{query} WHERE sample = ?", (each,)).fetchone() for each in samples)
+            rows = [row for row in found if row is not None]
+        return {
+            sample: Prediction(number=number, confidence=confidence, blind=bool(blind))
+            for sample, number, confidence, blind in rows
+        }
 
     def answers(self, up_to: int | None = None) -> dict[int, Answer]:
         """Return the answer that counts of each answered sample, now or as it was up to an id."""

@@ -14,7 +14,7 @@ from torch import Tensor
 from alframe._text import counted
 from alframe.core.answer_counting import PAGE_GRID
 from alframe.core.errors import AnswersNeeded, TrialNotice, Waiting
-from alframe.core.ledger import NO_ANSWER
+from alframe.core.ledger import NO_ANSWER, LabelLedger
 from alframe.data import ImageDataset
 from alframe.data.identity import content_digest
 from alframe.oracle.answer_records import Answer
@@ -40,6 +40,7 @@ class PeopleOracle(ABC):
         self._purpose, self._round = "", 0
         # Adds the most answers that the trial's plan can ask; the trial replaces it.
         self.at_most: Callable[[Waiting], Waiting | None] = lambda waiting: waiting
+        self.ledger: Callable[[], LabelLedger | None] = lambda: None
 
     @abstractmethod
     def collect(self) -> None:

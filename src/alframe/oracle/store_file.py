@@ -24,8 +24,8 @@ CREATE TABLE answers(
     way TEXT NOT NULL, who TEXT NOT NULL, at TEXT NOT NULL);
 CREATE INDEX answers_of ON answers(sample);
 """
-# What format 2 adds to format 1: how long an answer took and how it came about, and the key of the request
-# that brought it, which adds nothing if it comes again.
+# What format 2 adds to format 1: how long an answer took and how it came about, the key of the request that
+# brought it, which adds nothing if it comes again, and what the classifier predicted before.
 _SINCE_2 = (
     "ALTER TABLE answers ADD COLUMN seconds REAL",
     "ALTER TABLE answers ADD COLUMN suggestion INTEGER",
@@ -34,6 +34,8 @@ _SINCE_2 = (
     "ALTER TABLE answers ADD COLUMN key TEXT",
     "CREATE UNIQUE INDEX answers_of_request ON answers(key, sample)",
     "CREATE INDEX answers_by ON answers(who, id)",
+    "CREATE TABLE predictions("
+    "sample INTEGER PRIMARY KEY, number INTEGER NOT NULL, confidence REAL NOT NULL, blind INTEGER NOT NULL)",
 )
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal
 
+from alframe.core.ledger import LabelLedger
 from alframe.core.reports import RoundReport
 from alframe.core.trial_summary import TrialSummary
 from alframe.data import ImageDataset
@@ -96,6 +97,7 @@ class Now:
         message: for people, such as why the trial has failed.
         dataset: None before the data are read. info: None before the trial has begun.
         question: the open one. at_most: the most answers of the plan, None if unknown.
+        ledger: the labels of the last round, None before.
         reports: of all rounds so far. training: None while people are asked.
         outcome: of the last run of the trial.
     """
@@ -108,6 +110,7 @@ class Now:
     info: TrialInfo | None = None
     question: Question | None = None
     at_most: int | None = None
+    ledger: LabelLedger | None = None
     training: Training | None = None
     reports: tuple[RoundReport, ...] = ()
     summary: TrialSummary | None = None
@@ -152,9 +155,9 @@ class Desk:
         self.change(dataset=dataset)
         self._on_data()
 
-    def put(self, question: Question, at_most: int | None = None) -> None:
-        """Ask people."""
-        self.change(stage="labelling", question=question, training=None, at_most=at_most)
+    def put(self, question: Question, at_most: int | None = None, ledger: LabelLedger | None = None) -> None:
+        """Ask people; `ledger` has the labels so far."""
+        self.change(stage="labelling", question=question, training=None, at_most=at_most, ledger=ledger)
 
     def wait(self, answered: Callable[[], bool]) -> None:
         """Wait until `answered` returns True. It is called again after each change.
@@ -208,7 +211,13 @@ class Desk:
     def finish(self, outcome: Outcome) -> None:
         """Take the end of the trial, or of one of its runs."""
         if outcome.status == "finished":
-            self.change(summary=outcome.summary, outcome=outcome, question=None, training=None)
+            self.change(
+                summary=outcome.summary,
+                outcome=outcome,
+                ledger=outcome.ledger,
+                question=None,
+                training=None,
+            )
         elif outcome.status == "failed":
             self.fail(outcome.reason)
 

@@ -11,11 +11,13 @@ from alframe.core.errors import UserError, Waiting
 from alframe.core.ledger import NO_ANSWER
 from alframe.core.records import PoolScores
 from alframe.data import ImageDataset
-from alframe.oracle.answer_records import Answer
+from alframe.oracle.answer_records import Answer, Prediction
 from alframe.oracle.answer_store import AnswerStore
 from alframe.oracle.people import PeopleOracle
 from alframe.page.desk import Desk, Question
 from alframe.page.pace import answer_times
+
+_PROPOSED = ("query", "remainder")  # purposes of questions for which the classifier has predictions
 
 
 class ClassAdded(KeyboardInterrupt):
@@ -58,6 +60,12 @@ class PageOracle(PeopleOracle):
             )
         }
         self._blind = frozenset(blind_Q.tolist())
+        self.store.put_predictions(
+            {
+                index: Prediction(number=number, confidence=confidence, blind=index in self._blind)
+                for index, (number, confidence) in self._predicted.items()
+            }
+        )
 
     def unproven(self, index: Tensor) -> Tensor:
         """Return (n,) bool: labels that count by an answer in a grid; see `ProposingOracle`."""
@@ -127,6 +135,10 @@ class PageOracle(PeopleOracle):
         before = self._desk.now.question  # of this process, before a class was added
         if before is not None and (before.purpose, before.round) == (waiting.question, waiting.round):
             self._predicted, self._blind = before.predicted, before.blind
+        elif waiting.question in _PROPOSED:
+            found = self.store.predictions(self.store.question(waiting.question, waiting.round))
+            self._predicted = {index: (each.number, each.confidence) for index, each in found.items()}
+            self._blind = frozenset(index for index, each in found.items() if each.blind)
         self._purpose, self._round = waiting.question, waiting.round
         self._put(waiting, self._missing(self.store.question(waiting.question, waiting.round)))
 
@@ -141,4 +153,5 @@ class PageOracle(PeopleOracle):
                 blind=self._blind,
             ),
             waiting.at_most,
+            self.ledger(),
         )

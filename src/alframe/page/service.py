@@ -18,12 +18,16 @@ from alframe.exchange.export import FORMATS, ExportRequest, export
 from alframe.oracle.answer_records import NewAnswer
 from alframe.oracle.answer_store import AnswerStore
 from alframe.oracle.class_names import check_class_names, class_of_name
+from alframe.page.agreement import people
 from alframe.page.desk import Desk, Now, Options, Question
+from alframe.page.equal_images import equal_images
+from alframe.page.gallery import Wanted, history, view_of
 from alframe.page.grids import Grids
 from alframe.page.pace import USUAL, pace_of
 from alframe.page.pictures import Pictures
 from alframe.page.queue import Queue, Work
 from alframe.page.state import state_of
+from alframe.page.views import forecast_of, gallery_of
 
 SPECIAL = {"cannot_tell": CANNOT_TELL, "none_of_these": NO_CLASS, "broken": NO_CLASS}
 _PROOFS = ("check", "audit")
@@ -81,10 +85,11 @@ class Service:
         self._pictures: tuple[ImageDataset, Pictures] | None = None
         self._queue = Queue()
         self._grids = Grids(self._queue)
-        self._work: tuple[str, Work] | None = None
+        self._work: tuple[Question, Work] | None = None
         self._digests: dict[int, str] = {}
         self._paces: dict[str, tuple[float, Pace]] = {}
-        self._exporting = threading.Lock()
+        self._exporting, self._looking = threading.Lock(), threading.Lock()
+        self._groups: tuple[ImageDataset, Mapping[int, int]] | None = None  # of equal images
 
     # --- the store of answers
 
@@ -119,9 +124,9 @@ class Service:
         if question is None or store is None:
             return None
         with self._lock:
-            if self._work is None or self._work[0] != question.id:
+            if self._work is None or self._work[0] is not question:  # an audit adds samples to its question
                 order = store.question(question.purpose, question.round)
-                self._work = (question.id, Work(order, proof=question.purpose in _PROOFS))
+                self._work = (question, Work(order, proof=question.purpose in _PROOFS))
             work = self._work[1]
             work.read(store)
         return question, work
@@ -279,31 +284,47 @@ class Service:
 
     def state(self, who: str) -> dict[str, Any]:
         """Return the state of the trial for a person."""
-        now, store = self.desk.now, self.store
+        now, store, left = self.desk.now, self.store, self.left(who)
         state = state_of(
             now,
             trial_id=self.trial_id,
             class_names=self.class_names(now),
-            left=self.left(who),
+            left=left,
             people=[] if store is None else store.people(),
         )
+        found = None if store is None else forecast_of(now, store, left, self._pace(who))
         ended = now.stage in ("finished", "failed")
-        return {**state, "forecast": None, "formats": list(FORMATS), "report": ended}
+        return {**state, "forecast": found, "formats": list(FORMATS), "report": ended}
 
     def gallery(
         self, *, view: str, of_class: int | None, source: str, offset: int, limit: int
     ) -> dict[str, Any]:
         """Return a part of the labels, as GET /api/gallery."""
-        raise Conflict("The gallery is not there yet.")
+        wanted = Wanted(view=view_of(view), number=of_class, source=source, offset=offset, limit=limit)
+        store, found = self.store, self.question()
+        if store is None:
+            return {"total": 0, "items": []}
+        hidden = found[1].open.keys() if found is not None else ()
+        group_of = self._equal_images() if wanted.view == "duplicates" else {}
+        return gallery_of(self.desk.now, store, wanted, hidden, group_of)
+
+    def _equal_images(self) -> Mapping[int, int]:
+        """Return the groups of equal images; they are looked for once, when somebody wants to see them."""
+        dataset = self.desk.now.dataset
+        if dataset is None:
+            return {}
+        with self._looking:
+            if self._groups is None or self._groups[0] is not dataset:
+                self._groups = (dataset, equal_images(dataset))
+            return self._groups[1]
 
     def history(self, index: int) -> list[dict[str, Any]]:
         """Return all answers to a sample, in the order of time."""
-        rows = () if self.store is None else self.store.rows_of(index)
-        return [{"who": each.who, "at": each.at, "answer": each.answer, "way": each.way} for each in rows]
+        return history(() if self.store is None else self.store.rows_of(index))
 
     def people(self) -> dict[str, Any]:
         """Return who has answered how much and how well people agree, as GET /api/people."""
-        raise Conflict("The people are not there yet.")
+        return people({} if self.store is None else self.store.rows())
 
     def export(self, to: str) -> dict[str, Any]:
         """Export the labels into the trial's directory."""

@@ -60,6 +60,7 @@ class TrialSession:
         trial = self._trial
         if isinstance(trial.components.oracle, PeopleOracle):
             trial.components.oracle.at_most = lambda waiting: self._with_most("", waiting)[1]
+            trial.components.oracle.ledger = lambda: self._result.ledger if self._result is not None else None
         try:
             trackers.start(self._info)
             results = label_dataset(trial.components, trial.plan, start, self._clock)

@@ -12,7 +12,7 @@ import pytest
 from alframe.core.answer_counting import PAGE, PAGE_GRID, PAGE_REVIEW
 from alframe.core.errors import TrialError, UserError
 from alframe.core.ledger import CANNOT_TELL
-from alframe.oracle.answer_records import NewAnswer, Sample
+from alframe.oracle.answer_records import NewAnswer, Prediction, Sample
 from alframe.oracle.answer_store import AnswerStore
 from alframe.trial.read_answers import read_answers
 
@@ -274,3 +274,13 @@ def test_ten_thousand_answers_cost_a_request_little(store):
         assert len(store.answers()) == 10_000
         assert store.rows_of(k)[-1].answer == 1
     assert time.perf_counter() - start < 2  # 20 requests; reading all answers each time takes longer
+
+
+def test_predictions_are_kept_and_replaced(store):
+    sure = Prediction(number=1, confidence=0.9, blind=False)
+    store.put_predictions({1: sure, 2: Prediction(number=0, confidence=0.4, blind=True)})
+    store.put_predictions({2: sure})
+    assert store.predictions() == {1: sure, 2: sure}
+    assert store.predictions([2, 3]) == {2: sure}
+    store.put_question("seed", 0, [1])  # and on the disk
+    assert store.predictions([1]) == {1: sure}
