@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from alframe.api import LabelResult, label
+    from alframe.api_audit import AuditResult, audit_labels
 
 __version__ = "0.1.0"
-__all__ = ["LabelResult", "__version__", "label"]
+__all__ = ["AuditResult", "LabelResult", "__version__", "audit_labels", "label"]
 
 
 def __getattr__(name: str) -> Any:
@@ -19,4 +20,8 @@ def __getattr__(name: str) -> Any:
         from alframe import api
 
         return getattr(api, name)
+    if name in ("AuditResult", "audit_labels"):
+        from alframe import api_audit
+
+        return getattr(api_audit, name)
     raise AttributeError(f"module 'alframe' has no attribute {name!r}")

@@ -150,7 +150,7 @@ def test_every_default_lives_in_yaml_alone() -> None:
 
 
 def test_every_rule_is_for_a_key_that_some_choice_has() -> None:
-    nodes = [composed(choice) for choice in (*CHOICES, "+hydra/command=embed")]
+    nodes = [composed(choice) for choice in (*CHOICES, "+hydra/command=embed", "+hydra/command=audit")]
     nodes += [composed(choice, resolve=False) for choice in NEED_A_VALUE]
     unknown = [key for key in RANGES if not any(_look_up(node, key)[0] for node in nodes)]
     assert unknown == []

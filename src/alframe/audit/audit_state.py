@@ -11,6 +11,7 @@ from torch import Tensor
 
 from alframe.audit.certificate import CertificateSpec
 from alframe.audit.estimate import ErrorEstimate
+from alframe.audit.second_answers import SecondAnswers
 from alframe.core.ledger import CANNOT_TELL, LabelLedger, Source
 from alframe.core.reports import Certificate
 
@@ -114,6 +115,8 @@ class AuditState:
         first: the first ranking; ranking: the newest. None before the stage rank.
         estimate, certificate: None before their stages.
         mending_ended: why mending ended, None before.
+        second_N: int64, a second person's answers, -1 without one; or None.
+        second: how often the two differ; None before the stage prove.
     """
 
     ledger: LabelLedger
@@ -125,6 +128,8 @@ class AuditState:
     estimate: ErrorEstimate | None = None
     certificate: Certificate | None = None
     mending_ended: str | None = None
+    second_N: Tensor | None = None
+    second: SecondAnswers | None = None
 
     @property
     def n_answers(self) -> int:
@@ -137,17 +142,18 @@ class AuditState:
         return sum(n_wrong(self.given_N, each) for each in self.questions)
 
 
-def begin_audit(given_N: Tensor, member_N: Tensor) -> AuditState:
+def begin_audit(given_N: Tensor, member_N: Tensor, second_N: Tensor | None = None) -> AuditState:
     """Return the state of an audit before its first question.
 
     Args:
         given_N: (N,) int64, the given labels, -1 without one.
         member_N: (N,) bool, the samples that take part.
+        second_N: (N,) int64, a second person's answers, -1 without one; or None.
     """
     ledger = LabelLedger.empty(len(given_N), member_N & (given_N >= 0))
     index = ledger.member_N.nonzero().flatten()
     ledger = ledger.commit(index, given_N[index], Source.GIVEN, 0)
-    return AuditState(ledger=ledger, given_N=torch.where(ledger.member_N, given_N, -1))
+    return AuditState(ledger=ledger, given_N=torch.where(ledger.member_N, given_N, -1), second_N=second_N)
 
 
 def n_wrong(given_N: Tensor, asked: Asked) -> int:

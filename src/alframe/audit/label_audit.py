@@ -23,6 +23,7 @@ from torch import Tensor
 from alframe.audit.audit_state import Asked, AuditPlan, AuditRow, AuditState, Ranker, Stage, n_wrong
 from alframe.audit.certify import AuditCertifier
 from alframe.audit.estimate import estimate_errors
+from alframe.audit.second_answers import SecondAnswers, second_answers
 from alframe.core.ledger import LabelLedger, Source
 from alframe.core.protocols import Oracle, RememberingOracle
 from alframe.core.seeds import derive_generator
@@ -146,6 +147,9 @@ def _end_of_mending(plan: AuditPlan, state: AuditState, n_asked: int) -> str | N
 def _prove(plan: AuditPlan, state: AuditState, oracle: Oracle) -> AuditState:
     assert plan.certificate is not None
     spec, ledger, ranking = plan.certificate, state.ledger, state.ranking
+    second = _differing(state)
+    if second is not None:
+        spec = replace(spec, oracle_error=max(second.error_high, spec.oracle_error or 0.0))
     if ranking is None:  # without an order no label is drawn more often than another
         spec = replace(spec, method="uniform")
     else:
@@ -156,7 +160,8 @@ def _prove(plan: AuditPlan, state: AuditState, oracle: Oracle) -> AuditState:
     generator = derive_generator(plan.seed, 0, "prove")
     proven, certificate = AuditCertifier(spec).certify(ledger, recorded, generator, None, round)
     odds_N = torch.where(proven.source_N == Source.GIVEN, state.ledger.log_odds_N, torch.nan)
-    state = replace(state, ledger=replace(proven, log_odds_N=odds_N), certificate=certificate)
+    ledger = replace(proven, log_odds_N=odds_N)
+    state = replace(state, ledger=ledger, certificate=certificate, second=second)
     none = torch.empty(0, dtype=torch.int64)
     asked = Asked(
         stage="prove",
@@ -165,6 +170,19 @@ def _prove(plan: AuditPlan, state: AuditState, oracle: Oracle) -> AuditState:
         answer_Q=torch.cat([none, *recorded.answer]),
     )
     return _with_question(state, asked)
+
+
+def _differing(state: AuditState) -> SecondAnswers | None:
+    """Return how often the second person's answers differ from those of this audit, or None without them.
+
+    Both must have answered without a look at the other's answer. Answers that name no class are left out.
+    """
+    if state.second_N is None:
+        return None
+    hand = state.ledger.index_hand
+    both = hand[state.second_N[hand] >= 0]
+    differing = int((state.second_N[both] != state.ledger.label_N[both]).sum())
+    return second_answers(len(both), differing)
 
 
 def _answered(state: AuditState, asked: Asked) -> AuditState:

@@ -16,7 +16,7 @@ from omegaconf.errors import InterpolationResolutionError, MissingMandatoryValue
 
 from alframe._text import one_line
 from alframe.config.moved_keys import check_moved_key
-from alframe.config.ranges import OF_EMBED, RANGES
+from alframe.config.ranges import COMMAND_KEYS, OF_COMMAND, RANGES
 from alframe.config.validate import GROUPS, conf_directory
 from alframe.core.errors import ConfigError, UserError
 
@@ -98,22 +98,28 @@ def composed_whole(overrides: list[str]) -> tuple[dict[str, Any], DictConfig]:
         raise UserError(f"{error.full_key}: {first_line(error)}") from error
     except (HydraException, OmegaConfBaseException, ValueError, yaml.YAMLError) as error:
         raise _unknown_key(error, overrides) from error
-    _check_top_level(trial, is_embed="hydra/command" in node.hydra.runtime.choices)
+    _check_top_level(trial, node.hydra.runtime.choices.get("hydra/command"))
     assert isinstance(config, dict)
     return {str(key): value for key, value in config.items()}, node.hydra
 
 
-def _check_top_level(trial: DictConfig, *, is_embed: bool) -> None:
+def _check_top_level(trial: DictConfig, command: str | None) -> None:
     """Raise `UserError` for a key beside the known ones that no value refers to: it would have no effect."""
     known = {"experiment", *GROUPS, *(key.partition(".")[0] for key in RANGES)}
-    known -= set() if is_embed else set(OF_EMBED)
+    known -= set(COMMAND_KEYS) - set(OF_COMMAND.get(command or "", ()))
     others = [str(key) for key in trial if key not in known]
     if others:
         text = OmegaConf.to_yaml(trial)
         for key in others:
             if not re.search(rf"\${{(oc\.select:)?{re.escape(key)}\b", text):
-                hint = "alframe-embed has it." if key in OF_EMBED else _closest(key, _known_keys([]))
+                owner = _command_of(key)
+                hint = f"{owner} has it." if owner else _closest(key, _known_keys([]))
                 raise UserError(f"{key}: no such key or group. {hint}")
+
+
+def _command_of(key: str) -> str | None:
+    """Return the command that alone has a key, or None."""
+    return next((f"alframe-{name}" for name, keys in OF_COMMAND.items() if key in keys), None)
 
 
 def _unknown_option(error: MissingConfigException) -> UserError:
@@ -147,6 +153,9 @@ def _unknown_key(error: Exception, overrides: Sequence[str]) -> UserError:
     if found:
         check_moved_key(found.group(1))
         key, existing = found.group(1), _known_keys(overrides)
+        owner = _command_of(key.partition(".")[0])
+        if owner and not any("hydra/command=" in text for text in overrides):
+            return UserError(f"{key}: no such key. {owner} has it.")
         if key in RANGES or key in _known_keys([]):
             group, _, name = key.partition(".")
             deeper = [each for each in existing if each.startswith(f"{group}.") and each.endswith(f".{name}")]
@@ -184,8 +193,12 @@ def _likeness(given: str, key: str) -> float:
 def _known_keys(overrides: Sequence[str]) -> list[str]:
     """Return the groups, and the keys of the options that some overrides choose."""
     groups = [path.name for path in conf_directory().iterdir() if path.is_dir() and path.name != "hydra"]
-    chosen = [text for text in overrides if text.lstrip("+").partition("=")[0] in groups]
-    return groups + _flat_keys(composed_whole(chosen)[0])
+    chosen = [text for text in overrides if text.lstrip("+").partition("=")[0] in (*groups, "hydra/command")]
+    try:
+        found = composed_whole(chosen)[0]
+    except ConfigError:  # the option of data needs a value
+        found = composed_whole([text for text in chosen if not text.startswith("data=")])[0]
+    return groups + _flat_keys(found)
 
 
 def _flat_keys(node: dict[str, Any], prefix: str = "") -> list[str]:

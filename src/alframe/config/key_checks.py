@@ -114,6 +114,23 @@ def shard(key: str, value: Any) -> None:
         raise ConfigError(key, "NUMBER/HOW_MANY such as 0/4, 1/4, 2/4 or 3/4, or null", value)
 
 
+def stages(key: str, value: Any) -> None:
+    """Check for a list of different stages of an audit."""
+    names = ("estimate", "rank", "mend", "prove")
+    fits = isinstance(value, list) and value and all(name in names for name in value)
+    if not fits or len(set(value)) < len(value):
+        raise ConfigError(key, f"a list of {', '.join(names)}, such as [estimate,rank]", str(value))
+
+
+def class_pairs(key: str, value: Any) -> None:
+    """Check for a list of pairs of different classes, or null."""
+    if value is None:
+        return
+    pairs = value if isinstance(value, list) else []
+    if not pairs or any(not isinstance(pair, list) or len(set(map(str, pair))) != 2 for pair in pairs):
+        raise ConfigError(key, "pairs of classes such as [[4,9],[3,5]], or null", str(value))
+
+
 def package_names(key: str, value: Any) -> None:
     """Check for a list of names of Python packages."""
     if not isinstance(value, list) or not all(

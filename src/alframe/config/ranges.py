@@ -52,7 +52,12 @@ _BY_DATA = {
 }
 ENGINES = ("auto", "reference", "graph")
 
-OF_EMBED = ("shard", "devices", "out")  # the keys that only alframe-embed has
+# The keys that only one command has, by its option of hydra/command.
+OF_COMMAND = {
+    "embed": ("shard", "devices", "out"),
+    "audit": ("labels", "unmatched", "stages", "estimate", "rank", "mend", "second_answers", "noise"),
+}
+COMMAND_KEYS = tuple(key for keys_of_one in OF_COMMAND.values() for key in keys_of_one)
 
 RANGES: dict[str, Check] = {
     "seed": whole(0),
@@ -68,6 +73,26 @@ RANGES: dict[str, Check] = {
     "shard": keys.shard,
     "devices": whole(1, most=1024),
     "out": optional_text,
+    "labels": optional_text,
+    "unmatched": one_of("refuse", "leave_out"),
+    "stages": keys.stages,
+    "estimate.num": whole(1),
+    "estimate.confidence": probability,
+    "rank.method": one_of("self_confidence", "normalised_margin", "confident_joint"),
+    "rank.source": one_of("networks", "given"),
+    "rank.folds": whole(2),
+    "rank.networks": whole(1),
+    "rank.passes": number(above=0),
+    "rank.batch_size": whole(1, most=MAX_BATCH),
+    "mend.batch": whole(1, optional=True),
+    "mend.batch_share": number(above=0, most=1),
+    "mend.min_yield": number(least=0, most=1),
+    "mend.max_answers": whole(1, optional=True),
+    "second_answers": optional_text,
+    "noise.share": number(least=0, most=0.9),
+    "noise.kind": one_of("symmetric", "confusion"),
+    "noise.pairs": keys.class_pairs,
+    "noise.seed": whole(0),
     "data.name": text,
     "data.download": one_of(True, False),
     "data.limit": whole(2, optional=True),

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from alframe.config.moved_keys import check_moved_keys
-from alframe.config.ranges import OF_EMBED, RANGES
+from alframe.config.ranges import COMMAND_KEYS, RANGES
 from alframe.core.errors import ConfigError
 
 GROUPS = (
@@ -162,7 +162,7 @@ def _check_trained_encoder(encoder: dict[str, Any], typed: str) -> None:
 
 
 def _check_presence(config: dict[str, Any]) -> None:
-    for key in (*GROUPS, *(rule for rule in RANGES if "." not in rule and rule not in OF_EMBED)):
+    for key in (*GROUPS, *(rule for rule in RANGES if "." not in rule and rule not in COMMAND_KEYS)):
         value = config.get(key)
         if key not in config or (key in GROUPS and not (isinstance(value, dict) and "_target_" in value)):
             expected = "one of the group's choices" if key in GROUPS else "a value"

@@ -15,7 +15,15 @@ SUMMARY = "summary.json"  # the figures of the trial, only if it is finished
 FAILURE = "failure.json"  # status and reason, only if it failed, was interrupted or waits for answers
 DIAGNOSIS = "diagnosis.json"  # confusion matrix and reliability of the auto-labels, null without the truth
 MISLABELLED = "mislabelled.npz"  # up to 100 mislabelled images, only if the truth is known
-SUSPECTS = "suspects.csv"  # the least likely hand labels, only if `suspects` is above 0
+SUSPECTS = (
+    "suspects.csv"  # the least likely labels: of a trial if `suspects` is above 0, of an audit that ranks
+)
+
+# Of an audit of given labels, besides labels, suspects, summary and the like.
+AUDIT_ROUNDS = "audit_rounds.csv"  # one row per question and ranking
+CHANGES = "changes.csv"  # the labels that an answer has changed
+CHANGES_IMAGES = "changes.npz"  # images of up to 100 of them
+ODDITIES = "oddities.csv"  # copies with other labels, and images that are odd
 
 STATE = "state"  # folder: the state from which an unfinished trial resumes
 LOCK = "lock"  # in state/: held by the process that runs the trial
@@ -41,7 +49,7 @@ MARKS = (SUMMARY, ROUNDS, FAILURE, LABELS)
 # Everything that a trial writes, with the exception of what people were asked and have answered.
 OF_A_TRIAL = (
     *(CONFIG, ROUNDS, LABELS, LABELS_BY_NAME, FILES, DATA, SUMMARY, FAILURE, DIAGNOSIS, MISLABELLED),
-    *(SUSPECTS, STATE, WANDB, TENSORBOARD),
+    *(SUSPECTS, STATE, WANDB, TENSORBOARD, AUDIT_ROUNDS, CHANGES, CHANGES_IMAGES, ODDITIES),
 )
 
 

@@ -146,7 +146,7 @@ def _lines_of(ledger: LabelLedger, index_M: Tensor) -> Iterator[str]:
 
 def file_lines(files_N: Sequence[str]) -> Iterator[str]:
     """Yield the lines of files.csv: the file of each index of labels.csv."""
-    return _csv_lines(chain([("index", "file")], enumerate(files_N)))
+    return csv_lines(chain([("index", "file")], enumerate(files_N)))
 
 
 def are_named(class_names: Sequence[str], files_N: Sequence[str] | None) -> bool:
@@ -186,7 +186,7 @@ def named_label_lines(
             strict=True,
         )
     )
-    return _csv_lines(chain([("index", "file", "class", "source", "present")], rows))
+    return csv_lines(chain([("index", "file", "class", "source", "present")], rows))
 
 
 def suspect_lines(suspects: Sequence[LabelIssue]) -> Iterator[str]:
@@ -196,7 +196,7 @@ def suspect_lines(suspects: Sequence[LabelIssue]) -> Iterator[str]:
         yield f"{each.index},{each.label},{each.predicted},{each.self_confidence:.6g}\n"
 
 
-def _csv_lines(rows: Iterable[Sequence[Any]]) -> Iterator[str]:
+def csv_lines(rows: Iterable[Sequence[Any]]) -> Iterator[str]:
     """Yield rows as CSV, one at a time, quoted where needed."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")

@@ -1,10 +1,38 @@
-"""A round's metrics under the keys that W&B and TensorBoard share."""
+"""The metrics of a round, and of a question of an audit, under the keys that W&B and TensorBoard share."""
 
+from dataclasses import dataclass
+
+from alframe.audit.audit_state import AuditRow
 from alframe.core.reports import RoundReport
 
 
-def metrics(report: RoundReport) -> dict[str, float]:
+@dataclass(frozen=True, kw_only=True)
+class AuditReport:
+    """A question or a ranking of an audit, for trackers.
+
+    Attributes:
+        row: its figures. round: the number of the row, from 0.
+    """
+
+    row: AuditRow
+    round: int
+
+    def metrics(self) -> dict[str, float | None]:
+        """Return the metrics by key."""
+        row = self.row
+        return {
+            "audit/answers": row.answers,
+            "audit/found": row.found_wrong,
+            "audit/precision": row.precision,
+            "audit/bound": row.bound,
+            "time/train_seconds": row.train_seconds,
+        }
+
+
+def metrics(report: RoundReport | AuditReport) -> dict[str, float]:
     """Return a round's metrics by key, without undefined ones."""
+    if isinstance(report, AuditReport):
+        return {key: value for key, value in report.metrics().items() if value is not None}
     counts, fit = report.counts, report.fit
     values: dict[str, float | None] = {
         "labels/hand": counts.hand_labels,

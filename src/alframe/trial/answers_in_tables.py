@@ -50,7 +50,7 @@ def answers_in_table(dataset: ImageDataset, file: Path) -> tuple[dict[int, Given
             f"oracle.answers_from: expected a column of labels in {shown_path(file)}, such as label, got "
             f"{', '.join(rows.names) or 'none'}. Give it that name."
         )
-    finder = _Finder(dataset, rows, file.parent)
+    finder = RowFinder(dataset, rows, file.parent)
     found, gone = dict[int, GivenAnswer](), list[str]()
     for number, (place, given) in enumerate(zip(rows.places, rows.columns[label], strict=True)):
         text = _answer_text(given, _cell(rows, "kind", number))
@@ -71,7 +71,7 @@ def answers_in_table(dataset: ImageDataset, file: Path) -> tuple[dict[int, Given
     return found, gone
 
 
-class _Finder:
+class RowFinder:
     """Finds the sample of a row."""
 
     def __init__(self, dataset: ImageDataset, rows: Rows, folder: Path) -> None:

@@ -1,0 +1,306 @@
+"""The labels to audit: read from a table, from tasks of Label Studio or from the directory of a trial.
+
+Axes: N the samples of the data set; C the classes.
+"""
+
+import csv
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from alframe._text import counted
+from alframe.core.errors import DataError
+from alframe.core.file_names import FILES, LABELS
+from alframe.data import ImageDataset
+from alframe.data.path_text import shown_path
+from alframe.data.table import LABEL_NAMES, column_named
+from alframe.data.table_rows import FILE_NAMES, Rows, read_rows
+from alframe.oracle.class_names import class_of_name, expected, match_answer
+from alframe.trial.answers_in_tables import RowFinder
+from alframe.trial.data_file import read_data_file
+
+KEY = "labels"
+NAMED = 3  # images, rows or classes that a message names
+SUM_ERROR = 0.01  # by which the probabilities of a row may differ from 1, as rounded numbers do
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class GivenLabels:
+    """Labels that somebody has.
+
+    Attributes:
+        label_N: int64 in [0, C), -1 without a label.
+        log_probs_NC: float32, the log-probabilities that came with them, NaN without one; or None.
+        without_image: rows whose image is not in the data. without_label: images without a label.
+    """
+
+    label_N: Tensor
+    log_probs_NC: Tensor | None
+    without_image: Sequence[str]
+    without_label: Sequence[str]
+
+
+def read_given_labels(dataset: ImageDataset, path: str) -> GivenLabels:
+    """Return the labels in a file or directory for the images of a data set.
+
+    Raises:
+        DataError: it has no labels, or labels of another data set, of unknown classes, or two for one image;
+            or its probabilities are none.
+    """
+    place = Path(path).expanduser()
+    if not place.exists():
+        raise DataError(f"{KEY}: expected a file with labels or the directory of a trial, got {path}.")
+    rows, folder = (_rows_of_trial(place), place) if place.is_dir() else (read_rows(place), place.parent)
+    data = read_data_file(place) if place.is_dir() else None
+    if data is not None and dataset.files_N is None and data.name != dataset.name:
+        raise DataError(f"{KEY}: expected labels of {dataset.name}, got those of {data.name} in {path}.")
+    return labels_in_rows(dataset, rows, folder, shown_path(place))
+
+
+def read_second_answers(dataset: ImageDataset, path: str) -> Tensor:
+    """Return (N,) int64, a second person's answers, -1 without one.
+
+    Args:
+        path: a table, tasks of Label Studio, or the directory of a trial or audit, whose answers are taken.
+
+    Raises:
+        DataError: as `read_given_labels`; the message begins with the other key.
+    """
+    place = Path(path).expanduser()
+    try:
+        if not place.exists():
+            raise DataError(f"{KEY}: expected a file with answers or the directory of an audit, got {path}.")
+        rows = _rows_of_trial(place, answers_only=True) if place.is_dir() else read_rows(place)
+        folder = place if place.is_dir() else place.parent
+        return labels_in_rows(dataset, rows, folder, shown_path(place), one_class=True).label_N
+    except DataError as error:
+        raise DataError(str(error).replace(f"{KEY}: ", "second_answers: ", 1)) from error
+
+
+def names_in_labels(path: str) -> list[str]:
+    """Return the different labels in a file or directory, sorted."""
+    place = Path(path).expanduser()
+    if not place.exists():
+        return []
+    rows = _rows_of_trial(place) if place.is_dir() else read_rows(place)
+    label = column_named(rows, "label", None, LABEL_NAMES)
+    return sorted({str(cell).strip() for cell in rows.columns[label]} - {"", "?", "-"}) if label else []
+
+
+def labels_in_rows(
+    dataset: ImageDataset, rows: Rows, folder: Path, where: str, *, one_class: bool = False
+) -> GivenLabels:
+    """Return the labels in the rows of a table.
+
+    Args:
+        folder: of the table. where: the table, for messages. one_class: all labels may be of one class.
+    """
+    classes = _probability_columns(rows, dataset.class_names)
+    label = column_named(rows, "label", None, LABEL_NAMES)
+    if label is None and not classes:
+        raise DataError(
+            f"{KEY}: expected a column of labels in {where}, such as label, or one of probabilities for each "
+            f"class, got {', '.join(rows.names) or 'none'}."
+        )
+    probs = _Probabilities(rows, classes, len(dataset), dataset.n_classes)
+    index_of = _IndexOf(dataset, rows, folder)
+    label_N = torch.full((len(dataset),), -1)
+    unknown, gone = dict[str, str](), list[str]()
+    for number, place in enumerate(rows.places):
+        text = str(rows.columns[label][number] or "").strip() if label else ""
+        if text in ("", "?", "-") and label:
+            continue
+        answer = match_answer(text, dataset.class_names) if label else probs.most_probable(number, place)
+        index = index_of(number)
+        if answer is None or answer < 0:
+            unknown.setdefault(text, place)
+        elif index is None:
+            gone.append(index_of.shown(number) or place)
+        elif int(label_N[index]) not in (-1, answer):
+            raise DataError(f"{KEY}: expected one label for each image, got a second one in {place}.")
+        else:
+            label_N[index] = answer
+            probs.take(number, place, index, answer)
+    _check(dataset, label_N, unknown, gone, len(rows.places), where, least=1 if one_class else 2)
+    files_N = dataset.files_N
+    missing = (label_N < 0).nonzero().flatten().tolist()
+    return GivenLabels(
+        label_N=label_N,
+        log_probs_NC=probs.log_probs_NC,
+        without_image=gone,
+        without_label=[files_N[index] if files_N else str(index) for index in missing],
+    )
+
+
+def _check(
+    dataset: ImageDataset,
+    label_N: Tensor,
+    unknown: dict[str, str],
+    gone: Sequence[str],
+    n: int,
+    where: str,
+    *,
+    least: int,
+) -> None:
+    if unknown:
+        shown = ", ".join(f"{name!r} ({place})" for name, place in list(unknown.items())[:NAMED])
+        raise DataError(
+            f"{KEY}: expected the classes {expected(dataset.class_names)} in {where}, got {shown}. Add a new "
+            "class in data.class_names or as a subfolder."
+        )
+    found_C = label_N[label_N >= 0].unique()
+    if not len(found_C):
+        such = f" ({gone[0]} is not among them)" if gone else ""
+        raise DataError(
+            f"{KEY}: expected labels for the images of {dataset.name}, but none of the {n:,} rows of {where} "
+            f"is for one{such}. Is it the file of another data set?"
+        )
+    if len(found_C) < least:
+        only = dataset.class_names[int(found_C[0])]
+        raise DataError(f"{KEY}: expected labels of at least two classes in {where}, got only {only!r}.")
+
+
+class _IndexOf:
+    """Finds the sample of a row: by its file, or by its index if the table names no files."""
+
+    def __init__(self, dataset: ImageDataset, rows: Rows, folder: Path) -> None:
+        self._finder = RowFinder(dataset, rows, folder)
+        named = {name.lower() for name in rows.names}
+        self._by_index = "index" in named and not named & {*FILE_NAMES, "name"}
+        self._by_index |= dataset.files_N is None
+        self._column = next((name for name in rows.names if name.lower() == "index"), None)
+        if self._by_index and self._column is None:
+            raise DataError(
+                f"{KEY}: expected a column file or index, got {', '.join(rows.names) or 'none'}. Give it "
+                "that name."
+            )
+        self._rows, self._n = rows, len(dataset)
+
+    def __call__(self, number: int) -> int | None:
+        if not self._by_index:
+            return self._finder.index(number)
+        text = str(self._rows.columns[self._column or ""][number]).strip()
+        return int(text) if text.isdecimal() and int(text) < self._n else None
+
+    def shown(self, number: int) -> str:
+        """Return the name of a row's image for people."""
+        if self._by_index:
+            return f"index {self._rows.columns[self._column or ''][number]}"
+        return self._finder.shown(number)
+
+
+class _Probabilities:
+    """The probabilities in the rows of a table, or the confidences in them."""
+
+    def __init__(self, rows: Rows, classes: Sequence[str], n: int, n_classes: int) -> None:
+        self._rows, self._classes, self._n_classes = rows, classes, n_classes
+        self._confidence = "confidence" if "confidence" in rows.names and not classes else None
+        there = bool(classes or self._confidence)
+        self.log_probs_NC = torch.full((n, n_classes), math.nan) if there else None
+
+    def most_probable(self, number: int, place: str) -> int:
+        """Return the most probable class of a row."""
+        probs = self._row(number, place)
+        return probs.index(max(probs))
+
+    def take(self, number: int, place: str, index: int, answer: int) -> None:
+        """Keep the probabilities of a row as those of a sample with a label."""
+        if self.log_probs_NC is None:
+            return
+        probs = self._row(number, place) if self._classes else self._by_confidence(number, place, answer)
+        self.log_probs_NC[index] = torch.tensor(probs).clamp(min=1e-30).log()
+
+    def _by_confidence(self, number: int, place: str, answer: int) -> list[float]:
+        cell = self._rows.columns["confidence"][number]
+        if cell in ("", None):  # a hand label
+            return [1.0 / self._n_classes] * self._n_classes
+        probability = _number(cell)
+        if probability is None or not 0 <= probability <= 1:
+            raise DataError(f"{KEY}: expected a confidence of 0 to 1 in {place}, got {cell!r}.")
+        rest = (1.0 - probability) / (self._n_classes - 1)
+        return [probability if k == answer else rest for k in range(self._n_classes)]
+
+    def _row(self, number: int, place: str) -> list[float]:
+        cells = [self._rows.columns[name][number] for name in self._classes]
+        probs = [_number(cell) for cell in cells]
+        known = [value for value in probs if value is not None and value >= 0]
+        if len(known) < len(cells):
+            raise DataError(f"{KEY}: expected probabilities in {place}, got {', '.join(map(str, cells))}.")
+        if abs(sum(known) - 1) > SUM_ERROR:
+            raise DataError(
+                f"{KEY}: expected probabilities that sum to 1 in {place}, got {sum(known):.6g}. If they are "
+                "logits, turn them into probabilities."
+            )
+        return [value / sum(known) for value in known]
+
+
+def _number(cell: Any) -> float | None:
+    try:
+        value = float(cell)
+    except (TypeError, ValueError):
+        return None
+    return value if math.isfinite(value) else None
+
+
+def _probability_columns(rows: Rows, class_names: Sequence[str]) -> list[str]:
+    """Return the column of each class, or an empty list unless each class has one.
+
+    A column may have the class's name, or p_ or prob_ before it.
+    """
+    found: dict[int, str] = {}
+    for column in rows.names:
+        for name in (column, column.removeprefix("prob_"), column.removeprefix("p_")):
+            number = class_of_name(name, class_names)
+            if number is not None:
+                found.setdefault(number, column)
+    return [found[k] for k in range(len(class_names))] if len(found) == len(class_names) else []
+
+
+def _rows_of_trial(directory: Path, *, answers_only: bool = False) -> Rows:
+    """Return the labels of a trial or an audit as rows with the names of their classes and files.
+
+    Raises:
+        DataError: there are no labels.
+    """
+    data = read_data_file(directory)
+    if data is None or not (directory / LABELS).exists():
+        raise DataError(f"{KEY}: expected the directory of a trial with {LABELS}, got {directory}.")
+    names: dict[str, str] = {}
+    if (directory / FILES).exists():
+        names = {row["index"]: row["file"] for row in _csv(directory / FILES)}
+    kept = [row for row in _csv(directory / LABELS) if int(row["label"]) >= 0]
+    if answers_only:
+        kept = [row for row in kept if row["source"] not in ("auto", "given")]
+    columns: dict[str, list[Any]] = {
+        "index": [row["index"] for row in kept],
+        "label": [data.class_names[int(row["label"])] for row in kept],
+        "confidence": [row["confidence"] for row in kept],
+    }
+    if names:
+        columns["file"] = [names[row["index"]] for row in kept]
+    places = [f"{LABELS}, index {row['index']}" for row in kept]
+    return Rows(names=list(columns), places=places, columns=columns)
+
+
+def _csv(file: Path) -> list[dict[str, str]]:
+    with file.open(encoding="utf-8", newline="") as lines:
+        return list(csv.DictReader(lines))
+
+
+def unmatched_line(given: GivenLabels, where: str) -> str | None:
+    """Return one line that names the images and the rows that do not fit each other, or None."""
+    sides = (
+        (given.without_label, "image", "without a label"),
+        (given.without_image, "label", "for an image that is not there"),
+    )
+    parts = [f"{counted(len(names), what)} {which} ({_some(names)})" for names, what, which in sides if names]
+    return f"{where} has {' and '.join(parts)}" if parts else None
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:NAMED]) + (", ..." if len(names) > NAMED else "")

@@ -1,0 +1,130 @@
+"""Label files of every form, and what is wrong with them."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from alframe.auditing.given_labels import (
+    names_in_labels,
+    read_given_labels,
+    read_second_answers,
+    unmatched_line,
+)
+from alframe.core.errors import DataError
+from alframe.data import ImageDataset, folder
+
+NAMES = ["cat", "dog", "eel"]
+WHOLE = [f"{index},{NAMES[index % 3]}" for index in range(6)]
+
+
+@pytest.fixture
+def dataset() -> ImageDataset:
+    images = torch.arange(6 * 64).remainder(251).to(torch.uint8).view(6, 8, 8).numpy()
+    return ImageDataset.from_arrays("pets", images, class_names=NAMES)
+
+
+def table(directory: Path, *lines: str, name: str = "labels.csv") -> str:
+    file = directory / name
+    file.write_text("\n".join(lines) + "\n")
+    return str(file)
+
+
+def test_a_table_by_index(dataset: ImageDataset, tmp_path: Path) -> None:
+    given = read_given_labels(dataset, table(tmp_path, "index,label", *WHOLE))
+    assert given.label_N.tolist() == [0, 1, 2, 0, 1, 2]
+    assert given.log_probs_NC is None
+    assert unmatched_line(given, "it") is None
+
+
+def test_a_table_by_file(tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    for name in ("a", "b", "c"):
+        Image.new("L", (8, 8), ord(name)).save(tmp_path / "photos" / f"{name}.png")
+    images = folder(
+        name="photos",
+        path=str(tmp_path / "photos"),
+        data_dir=str(tmp_path),
+        download=False,
+        size=None,
+        channels=None,
+        max_megapixels=None,
+        class_names=NAMES,
+        test_path=None,
+    )
+    beside = table(tmp_path, "file,label", "a.png,dog", "c.png,cat", "d.png,eel")
+    given = read_given_labels(images, beside)
+    assert given.label_N.tolist() == [1, -1, 0]
+    assert unmatched_line(given, "it") == (
+        "it has 1 image without a label (b.png) and 1 label for an image that is not there (d.png)"
+    )
+    by_path = table(tmp_path, "path,class", "photos/a.png,dog", "photos/b.png,cat", name="other.csv")
+    assert read_given_labels(images, by_path).label_N.tolist() == [1, 0, -1]
+
+
+def test_tasks_of_label_studio(dataset: ImageDataset, tmp_path: Path) -> None:
+    tasks = [
+        {"data": {"index": index}, "annotations": [{"result": [{"value": {"choices": [NAMES[index % 3]]}}]}]}
+        for index in range(6)
+    ]
+    file = tmp_path / "tasks.json"
+    file.write_text(json.dumps(tasks))
+    assert read_given_labels(dataset, str(file)).label_N.tolist() == [0, 1, 2, 0, 1, 2]
+
+
+def test_probabilities_give_the_label_and_rank_it(dataset: ImageDataset, tmp_path: Path) -> None:
+    lines = [f"{index},0.2,0.5,0.3" for index in range(5)] + ["5,0.9,0.05,0.05"]
+    given = read_given_labels(dataset, table(tmp_path, "index,p_cat,p_dog,p_eel", *lines))
+    assert given.label_N.tolist() == [1, 1, 1, 1, 1, 0]
+    assert given.log_probs_NC is not None
+    assert given.log_probs_NC[5].exp().tolist() == pytest.approx([0.9, 0.05, 0.05])
+
+
+def test_a_confidence_is_the_probability_of_the_label(dataset: ImageDataset, tmp_path: Path) -> None:
+    lines = [f"{line},0.8" for line in WHOLE[:5]] + [f"{WHOLE[5]},"]
+    given = read_given_labels(dataset, table(tmp_path, "index,label,confidence", *lines))
+    assert given.log_probs_NC is not None
+    assert given.log_probs_NC[1].exp().tolist() == pytest.approx([0.1, 0.8, 0.1])
+    assert given.log_probs_NC[5].exp().tolist() == pytest.approx([1 / 3] * 3)
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        (["index,label", *WHOLE[:5], "5,frog"], "expected the classes cat, dog, eel"),
+        (["index,label", *WHOLE[:5], "5,frog"], "got 'frog' (line 7)"),
+        (["index,label", *[f"{n},cat" for n in range(6)]], "got only 'cat'"),
+        (["index,label", *WHOLE, "3,dog"], "one label for each image, got a second one in line 8"),
+        (["index,label", "100,cat", "101,dog"], "Is it the file of another data set?"),
+        (["index,kind", "1,cat"], "expected a column of labels"),
+        (["kind,label", "1,cat"], "expected a column file or index"),
+        (["index,cat,dog,eel", "0,0.5,0.5,0.5"], "sum to 1 in line 2, got 1.5. If they are logits"),
+        (["index,cat,dog,eel", "0,0.5,x,0.5"], "expected probabilities in line 2"),
+        (["index,cat,dog,eel", "0,-0.5,1,0.5"], "expected probabilities in line 2"),
+        (["index,label,confidence", "0,cat,95"], "expected a confidence of 0 to 1 in line 2, got '95'"),
+    ],
+)
+def test_a_wrong_table_is_answered_in_one_line(
+    dataset: ImageDataset, tmp_path: Path, lines: list[str], said: str
+) -> None:
+    with pytest.raises(DataError) as caught:
+        read_given_labels(dataset, table(tmp_path, *lines))
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_file(dataset: ImageDataset) -> None:
+    with pytest.raises(DataError, match=r"labels: expected a file with labels .* got nowhere\.csv"):
+        read_given_labels(dataset, "nowhere.csv")
+
+
+def test_second_answers_may_name_one_class_and_say_their_key(dataset: ImageDataset, tmp_path: Path) -> None:
+    assert read_second_answers(dataset, table(tmp_path, "index,label", "2,dog")).tolist()[2] == 1
+    with pytest.raises(DataError, match="second_answers: "):
+        read_second_answers(dataset, table(tmp_path, "index,label", "2,frog"))
+
+
+def test_names_in_labels(tmp_path: Path) -> None:
+    assert names_in_labels(table(tmp_path, "index,label", "1,dog", "2,cat", "3,?", "4,dog")) == ["cat", "dog"]
