@@ -6,7 +6,7 @@ ARGS ?=
 # Three processes on two cores: many tests wait for the processes that they start.
 PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist worksteal
 
-.PHONY: help setup run reproduce quick test test-long test-browser screenshots lint format docs audits people odd-inputs kills test-slurm test-label-studio bench peers growth safety parity gpu-session lock wheel
+.PHONY: help setup run reproduce quick test test-long test-browser screenshots lint format docs audits estimates people odd-inputs kills test-slurm test-label-studio bench peers growth safety parity gpu-session lock wheel
 help:
 	@echo "Use"
 	@echo "  make setup      make .venv/ with the locked packages (the other targets call it if it is missing)"
@@ -24,6 +24,7 @@ help:
 	@echo "  make docs       build the documentation into build/site/; ARGS=--serve shows it while you write"
 	@echo "Prove (minutes to hours)"
 	@echo "  make audits     2,000 simulated audits for every method and error pattern (2 minutes)"
+	@echo "  make estimates  2,000 simulated estimates of how many given labels are wrong, for six patterns (2 minutes)"
 	@echo "  make odd-inputs 1,000 generated folders with odd names, links, formats and damage (2 minutes)"
 	@echo "  make people     300 random sequences of what people do with images and answers (30 minutes)"
 	@echo "  make kills      240 trials killed at random moments and continued: same labels? (20 minutes)"
@@ -90,6 +91,9 @@ docs: $(DONE)
 
 audits: $(DONE)
 	@ALFRAME_ALL_AUDITS=1 $(PYTEST) tests/unit/audit -k rarely_false $(ARGS)
+
+estimates: $(DONE)
+	@$(BIN)/python scripts/simulate_estimates.py $(ARGS)
 
 odd-inputs: $(DONE)
 	@ALFRAME_ODD_INPUTS=1000 $(PYTEST) tests/unit/data/test_odd_folders.py $(ARGS)

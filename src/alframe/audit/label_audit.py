@@ -15,7 +15,8 @@ Axes: N the samples of the data set's file; Q the samples of a question.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -30,25 +31,21 @@ from alframe.core.seeds import derive_generator
 from alframe.core.selection import among
 
 
-@dataclass(kw_only=True, eq=False)
 class _Recorded:
-    """An oracle that keeps what it was asked; it asks the one inside."""
+    """An oracle that keeps what it was asked, in order; everything else is that of the oracle inside."""
 
-    oracle: Oracle
-    index: list[Tensor] = field(default_factory=list)
-    answer: list[Tensor] = field(default_factory=list)
-
-    @property
-    def questions_at_once(self) -> int:
-        """As that of the oracle, 1 by default."""
-        return int(getattr(self.oracle, "questions_at_once", 1))
+    def __init__(self, oracle: Oracle) -> None:
+        self._oracle = oracle
+        self.index = torch.empty(0, dtype=torch.int64)
 
     def label(self, index_Q: Tensor) -> Tensor:
         """Return the answers of the oracle."""
-        answer_Q = self.oracle.label(index_Q)
-        self.index.append(index_Q)
-        self.answer.append(answer_Q)
+        answer_Q = self._oracle.label(index_Q)
+        self.index = torch.cat([self.index, index_Q])
         return answer_Q
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._oracle, name)
 
 
 def run_audit(
@@ -156,19 +153,15 @@ def _prove(plan: AuditPlan, state: AuditState, oracle: Oracle) -> AuditState:
         quality_N = torch.where(ledger.source_N == Source.GIVEN, ranking.quality_N, torch.nan)
         ledger = replace(ledger, log_odds_N=quality_N)
     begin(oracle, "prove", 0)
-    recorded, round = _Recorded(oracle=oracle), max((each.round for each in state.questions), default=0) + 1
+    recorded, round = _Recorded(oracle), max((each.round for each in state.questions), default=0) + 1
     generator = derive_generator(plan.seed, 0, "prove")
     proven, certificate = AuditCertifier(spec).certify(ledger, recorded, generator, None, round)
     odds_N = torch.where(proven.source_N == Source.GIVEN, state.ledger.log_odds_N, torch.nan)
     ledger = replace(proven, log_odds_N=odds_N)
     state = replace(state, ledger=ledger, certificate=certificate, second=second)
-    none = torch.empty(0, dtype=torch.int64)
-    asked = Asked(
-        stage="prove",
-        round=round,
-        index_Q=torch.cat([none, *recorded.index]),
-        answer_Q=torch.cat([none, *recorded.answer]),
-    )
+    # The ledger has the answers after a second look, if the oracle takes one.
+    answer_Q = proven.answer_of(recorded.index)
+    asked = Asked(stage="prove", round=round, index_Q=recorded.index, answer_Q=answer_Q)
     return _with_question(state, asked)
 
 

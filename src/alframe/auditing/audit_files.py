@@ -13,6 +13,7 @@ from torch import Tensor
 
 from alframe._files import replace_file
 from alframe.audit.audit_state import AuditRow, AuditState
+from alframe.audit.oddities import Oddity
 from alframe.core.file_names import AUDIT_ROUNDS, CHANGES, CHANGES_IMAGES, LABELS, LABELS_BY_NAME, SUSPECTS
 from alframe.core.ledger import CANNOT_TELL
 from alframe.data import ImageDataset
@@ -21,6 +22,7 @@ from alframe.tracking.files import are_named, csv_lines, label_lines, named_labe
 
 CHANGE_COLUMNS = ("index", "file", "before", "after", "by", "stage", "round", "answer")
 SUSPECT_COLUMNS = ("index", "rank", "score", "given", "predicted", "file")
+ODDITY_COLUMNS = ("kind", "index", "file", "given", "other", "other_given", "detail")
 SHOWN_CHANGES = 100
 
 
@@ -130,6 +132,32 @@ def suspect_lines(state: AuditState, names: Sequence[str], files_N: Sequence[str
         for rank, (index, score, given, predicted) in enumerate(columns, start=1)
     )
     return csv_lines(chain([SUSPECT_COLUMNS], rows))
+
+
+def oddity_lines(
+    oddities: Sequence[Oddity], given_N: Tensor, names: Sequence[str], files_N: Sequence[str] | None
+) -> Iterator[str]:
+    """Yield the lines of oddities.csv: copies with other labels, and images that are odd."""
+
+    def given(index: int | None) -> str:
+        return "" if index is None or int(given_N[index]) < 0 else names[int(given_N[index])]
+
+    def shown(index: int | None) -> str:
+        return "" if index is None else str(index)
+
+    rows = (
+        (
+            each.kind,
+            shown(each.index),
+            files_N[each.index] if files_N and each.index is not None else "",
+            given(each.index),
+            shown(each.other),
+            given(each.other),
+            each.detail,
+        )
+        for each in oddities
+    )
+    return csv_lines(chain([ODDITY_COLUMNS], rows))
 
 
 def suspects_of(state: AuditState) -> Tensor:

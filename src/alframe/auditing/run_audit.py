@@ -11,7 +11,9 @@ from typing import Any
 import torch
 
 from alframe._files import replace_file
+from alframe.audit.oddities import unreadable_files
 from alframe.auditing.audit_data import AuditData, audit_data, load_audited
+from alframe.auditing.audit_files import oddity_lines
 from alframe.auditing.audit_session import AuditSession, Say
 from alframe.auditing.audit_settings import AuditSettings, check_audit, read_audit_settings
 from alframe.auditing.audit_summary import AuditSummary
@@ -21,10 +23,12 @@ from alframe.config.by_data import chosen_by_data, with_choices
 from alframe.config.trial_identity import identity
 from alframe.config.validate import check
 from alframe.core.errors import UserError
-from alframe.core.file_names import DATA, FILES, KEY, STATE, SUMMARY, state_file
+from alframe.core.file_names import DATA, FILES, KEY, ODDITIES, STATE, SUMMARY, state_file
+from alframe.core.seeds import derive_generator
 from alframe.data import ImageDataset
 from alframe.data.decoded import Progress, UnreadableImages
 from alframe.data.fingerprint import fingerprint
+from alframe.data.unreadable_files import known_unreadable
 from alframe.learner import CNNLearner
 from alframe.learner.compute.device import Compute
 from alframe.learner.compute.threads import give_back_arrays, keep_large_blocks, limited_threads
@@ -39,6 +43,7 @@ from alframe.trial.data import data_of_trial, open_store
 from alframe.trial.data_file import data_file_text
 from alframe.trial.directory import check_same_trial, occupied
 from alframe.trial.encoding import check_encoder, encode_now
+from alframe.trial.find_oddities import find_oddities
 from alframe.trial.instantiate import check_targets, is_simulated
 from alframe.trial.learner_choice import chosen_nodes, with_chosen_learner
 from alframe.trial.python_call import plain_torch
@@ -185,6 +190,8 @@ def _run(request: AuditRequest, left_out: Mapping[Path, str]) -> AuditSummary:
         )
         _write_begun(directory, begun, begun.seconds)
         _write_data(directory, trial.dataset, print_of_data)
+        if "rank" in audit.plan.stages:
+            _write_oddities(directory, trial, data, known_unreadable(directory / STATE), settings.seed)
         session = AuditSession(
             info=_info(request, settings, data, chosen),
             plan=audit.plan_for(n_labels),
@@ -302,6 +309,20 @@ def _write_data(directory: Path, dataset: ImageDataset, print_of_data: str) -> N
     if dataset.files_N is not None:
         replace_file(directory / FILES, file_lines(dataset.files_N))
     replace_file(directory / DATA, data_file_text(dataset, print_of_data))
+
+
+def _write_oddities(
+    directory: Path, trial: Trial, data: AuditData, unreadable: Mapping[Path, str], seed: int
+) -> None:
+    """Write oddities.csv, once."""
+    if (directory / ODDITIES).exists():
+        return
+    names, index_P = trial.dataset.class_names, data.member_N.nonzero().flatten()
+    generator = derive_generator(seed, 0, "oddities")
+    found = find_oddities(trial.banks[0], index_P, data.given_N, names, generator)
+    found += unreadable_files(unreadable)
+    lines = oddity_lines(found, data.given_N, names, trial.dataset.files_N)
+    replace_file(directory / ODDITIES, lines)
 
 
 def _begun(directory: Path, config: Mapping[str, Any]) -> _Begun | None:
