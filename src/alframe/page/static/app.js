@@ -174,14 +174,20 @@ class App {
       byId("main").className = `main ${name}`;
       byId("main").tabIndex = name === "label" ? -1 : 0; // a page that scrolls can be reached by keys
       byId("main").replaceChildren(this.view.element);
-      if (another || moved) byId("main").focus({ preventScroll: true });
+      if (another || moved) this.#focusHeading();
     }
     if (name === "label" && !this.who && !document.querySelector("dialog")) askName(this);
   }
 
+  #focusHeading() {
+    const heading = byId("main").querySelector("h1") ?? byId("main");
+    if (heading.tabIndex < 0) heading.tabIndex = -1;
+    heading.focus({ preventScroll: true });
+  }
+
   #frame(name) {
     const { trial, stage, question } = this.state;
-    byId("trial").textContent = trial?.name || "alframe";
+    byId("trial").textContent = nameOf(trial);
     const setup = stage === "setup";
     for (const id of ["nav", "help-button", "settings-button", "foot"]) byId(id).hidden = setup;
     byId("person").hidden = setup || !this.who;
@@ -194,7 +200,7 @@ class App {
     }
     byId("nav").firstElementChild.textContent = stage === "finished" ? "Result" : "Label";
     const todo = stage === "labelling" && question?.left_for_you ? `(${question.left_for_you}) ` : "";
-    document.title = `${todo}${trial?.name ? `${trial.name} – ` : ""}alframe`;
+    document.title = `${todo}${trial?.name ? `${nameOf(trial)} – ` : ""}alframe`;
     footer(this);
   }
 
@@ -251,6 +257,11 @@ class App {
     else return false;
     return true;
   }
+}
+
+/** The name of a trial; a whole command line is none. */
+function nameOf(trial) {
+  return [trial?.name, trial?.data].find((name) => name && !name.includes("=")) ?? "alframe";
 }
 
 new App().start();

@@ -43,7 +43,7 @@ export function settings(app) {
       choice("after", "After the answer", "Shown only if it differs from yours, to catch slips."),
       choice("off", "Off", "Answers that nothing has influenced.")),
     h("div", { class: "fields" },
-      field("grid", "Images in a grid", options.grid, { min: 20, max: 200, step: 1 }),
+      field("grid", "Images in a grid (0: no grid)", options.grid, { min: 0, max: 200, step: 1 }),
       field("both", "Asked of two people, in %", Math.round(100 * options.both_share), { min: 0, max: 100, step: 1 })),
     h("p", { class: "hint" }, "These settings hold for everybody who labels here. What was shown is recorded with each answer."),
     problem, h("div", { class: "dialog-foot" }, h("button", { type: "submit", class: "primary" }, "Save")));

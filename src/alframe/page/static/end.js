@@ -1,9 +1,8 @@
 // After the trial: what was proven, the doubtful labels, export, report, finish.
 
-import { post } from "./api.js";
+import { get, post } from "./api.js";
 import { byId, h } from "./dom.js";
 import { pictureUrl } from "./pictures.js";
-import { get } from "./api.js";
 import { answerName } from "./answers.js";
 import { imageDialog } from "./image_dialog.js";
 
@@ -54,9 +53,8 @@ export class EndView {
     button.disabled = true;
     this.exported.replaceChildren(h("p", {}, "Writing …"));
     try {
-      const { where, files } = await post("/api/export", { to, trial: this.app.state.trial?.id });
-      const n = Array.isArray(files) ? files.length : files;
-      this.exported.replaceChildren(h("p", {}, `${n} ${n === 1 ? "file" : "files"} written to `, h("code", {}, where)));
+      const { where, notes = [] } = await post("/api/export", { to, trial: this.app.state.trial?.id });
+      this.exported.replaceChildren(h("p", {}, "Written to ", h("code", {}, where)), ...notes.map((note) => h("p", { class: "hint" }, note)));
     } catch (error) {
       this.exported.replaceChildren(h("p", { class: "problem" }, error.message));
     } finally {

@@ -10,13 +10,15 @@ import { Stage } from "./zoom.js";
 /** Opens an image. `changed(answer)` is called after a change was sent; `next`: the item after it, or null. */
 export function imageDialog(app, { index, title, facts = [], changed }) {
   const { classes } = app.state;
+  const ended = app.state.stage === "finished";
   const stage = new Stage();
   const history = h("ol", { class: "history" });
   const list = new ClassList({ choose });
   list.update(classes);
   const box = dialog(title, h("div", { class: "look" }, stage.element,
     h("div", { class: "panel" }, facts.length > 0 && h("p", { class: "lead" }, facts.join(" · ")),
-      h("h3", { class: "small-head" }, "Change to"), list.element,
+      ended ? h("p", { class: "hint" }, "The trial has ended, so that its labels are fixed. The command alframe-audit mends them.")
+        : [h("h3", { class: "small-head" }, "Change to"), list.element],
       h("h3", { class: "small-head" }, "History"), history)));
   box.classList.add("large");
   stage.element.focus();
@@ -24,7 +26,7 @@ export function imageDialog(app, { index, title, facts = [], changed }) {
     .catch(() => stage.say("This picture could not be loaded."));
   get(`/api/history/${index}`).then(({ rows }) => {
     const lines = rows.map(({ who, at, answer, way }) =>
-      h("li", {}, h("strong", {}, answer === null ? "taken back" : answerName(answer, classes)),
+      h("li", {}, h("strong", {}, answerName(answer, classes)),
         ` ${who || "no name"}, ${way}, `, h("time", { dateTime: at }, new Date(at).toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "short" }))));
     history.replaceChildren(...(lines.length ? lines : [h("li", {}, "No person has answered.")]));
   }).catch((error) => history.replaceChildren(h("li", {}, error.message)));
@@ -40,6 +42,7 @@ export function imageDialog(app, { index, title, facts = [], changed }) {
   });
 
   async function choose(answer) {
+    if (ended) return;
     box.close();
     await app.send("/api/review", { who: app.who, index, answer });
     announce(`Changed to ${answerName(answer, classes)}`);

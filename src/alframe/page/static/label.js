@@ -78,9 +78,9 @@ export class LabelView {
       announce("The classifier is learning from your answers");
     }
     const { what, seconds_so_far: so_far, seconds_left: left, round } = training ?? {};
-    this.title.textContent = what ?? "Getting ready";
+    this.title.textContent = what ? what[0].toUpperCase() + what.slice(1) : "Getting ready";
     const time = left === null || left === undefined ? "" : `, about ${duration(left)} left`;
-    this.sentence.textContent = training ? `${round ? `Round ${round}` : "Before the first round"}${time}` : (message || "One moment …");
+    this.sentence.textContent = training ? `${round ? `Round ${round}` : "First round"}${time}` : (message || "One moment …");
     this.bar.hidden = !training;
     if (left === null || left === undefined) this.bar.removeAttribute("value");
     else this.bar.value = so_far / Math.max(0.001, so_far + left);

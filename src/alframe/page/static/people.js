@@ -52,7 +52,7 @@ export class PeopleView {
           : "No image is asked of two people. Settings has the share of those that are."
         : `${counted(pairs, "image")} with answers of two people. Cohen's kappa: ${kappa.toFixed(2)} (${reading(kappa)}).`),
       by_class.length > 0 && table(["Class", "Images", "Agreement"],
-        by_class.map((each) => [className(each.class, classes), number(each.n), percent(each.agreement)])),
+        by_class.map((each) => [answerName(each.class, classes), number(each.n), percent(each.agreement)])),
       differ.length > 0 && h("h2", {}, `People differ on ${counted(differ.length, "image")}`),
       differ.length > 0 && h("p", { class: "hint" }, "Choose one to decide. The decision counts; all answers are kept."),
       differ.length > 0 && h("ul", { class: "differ" }, differ.map((each) => this.#differing(each))));
@@ -60,7 +60,7 @@ export class PeopleView {
 
   #differing({ index, answers }) {
     const said = Object.entries(answers).map(([who, answer]) =>
-      h("span", {}, `${who}: `, h("strong", {}, className(answer, this.app.state.classes))));
+      h("span", {}, `${who}: `, h("strong", {}, answerName(answer, this.app.state.classes))));
     return h("li", {}, h("button", { type: "button", class: "card wide-card", onclick: () => this.#decide(index) },
       h("img", { src: pictureUrl(index, "small"), alt: "", loading: "lazy" }), h("span", { class: "said" }, said)));
   }
@@ -69,8 +69,6 @@ export class PeopleView {
     imageDialog(this.app, { index, title: "Decide", changed: () => this.#load() });
   }
 }
-
-const className = (value, classes) => (typeof value === "number" ? answerName(value, classes) : answerName(value, classes) === "no label" ? value : answerName(value, classes));
 
 /** The words of Landis and Koch (1977). */
 function reading(kappa) {

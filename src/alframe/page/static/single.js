@@ -125,7 +125,7 @@ export class SingleView {
       suggestion ? [h("kbd", {}, "Space"), ` takes the suggestion: ${name}, ${percent(suggestion.confidence)} sure`]
         : said.length > 0 ? [said.join(" · ")]
         : question?.purpose.startsWith("seed") ? ["Press the key of a class, or click it."]
-        : item.blind && !item.again ? ["Asked without a suggestion, as a check"] : []));
+        : item.blind && !item.again && question?.why ? [question.why] : []));
     announce(suggestion ? `Next image. Suggestion: ${name}` : "Next image");
   }
 

@@ -105,7 +105,7 @@ export class Stage {
   async #sharpen() {
     const { item, image } = this;
     const wanted = image.clientWidth * devicePixelRatio;
-    if (image.dataset.full || wanted <= image.naturalWidth || image.naturalWidth >= this.source.width) return;
+    if (image.dataset.full || wanted <= image.naturalWidth || image.naturalWidth >= item.width) return;
     const full = (await picture(item.index, "full").catch(() => null))?.cloneNode();
     if (!full || this.item !== item) return;
     await full.decode();
