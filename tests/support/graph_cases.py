@@ -128,6 +128,7 @@ def consistency(**options):
         "average_decay": 0.9,
         "confident": 0.4,
         "weight": 1.0,
+        "label_smoothing": 0.0,
         "one_cycle": {"pct_start": 0.3, "div_factor": 25, "final_div_factor": 1000},
         "augment": {"rotation": 15, "scale": 0.15, "shear": 0.2, "shift": 0.06, "elastic": 0.04, "flip": 0.0},
         "max_pool_passes": None,

@@ -136,6 +136,7 @@ def small_recipe(**changes: Any) -> ConsistencyRecipe:
         "average_decay": 0.9,
         "confident": 0.6,
         "weight": 1.0,
+        "label_smoothing": 0.0,
         "one_cycle": {"pct_start": 0.3},
         "augment": {"rotation": 5.0, "scale": 0.1, "shear": 0.1, "shift": 0.05, "elastic": 0.02, "flip": 0.0},
         "steps_growth": 0,

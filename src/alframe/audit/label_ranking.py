@@ -10,6 +10,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from alframe.audit.flip_rates import posterior
+
 Quality = Callable[[Tensor, Tensor], Tensor]
 
 
@@ -79,6 +81,7 @@ METHODS: dict[str, Quality] = {
     "self_confidence": self_confidence,
     "normalised_margin": normalised_margin,
     "confident_joint": confident_joint_quality,
+    "posterior": posterior,
 }
 
 

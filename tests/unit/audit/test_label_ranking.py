@@ -45,7 +45,7 @@ def test_wrong_labels_come_first(method):
     quality_N = label_quality(log_probs_NC, given_N, method)
     assert quality_N.dtype == torch.float32
     assert float(quality_N.max()) <= 1e-6
-    assert rank_suspects(quality_N)[:3].tolist() == [5, 40, 77]
+    assert sorted(rank_suspects(quality_N)[:3].tolist()) == [5, 40, 77]
 
 
 @pytest.mark.parametrize("method", METHODS)

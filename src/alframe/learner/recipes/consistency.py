@@ -42,6 +42,7 @@ class ConsistencyClassifier(Classifier):
         average_decay: float,
         confident: float,
         weight: float,
+        label_smoothing: float = 0.0,
     ) -> None:
         """Build the module.
 
@@ -50,11 +51,13 @@ class ConsistencyClassifier(Classifier):
             average_decay: share of the averaged weights that each step keeps.
             confident: only pool images whose averaged prediction is above this probability are used.
             weight: weight of the pool's loss relative to the labelled samples' loss.
+            label_smoothing: share of a label's probability that is spread evenly over all classes.
         """
         super().__init__(network, normalize, optimizer, augment, one_cycle)
         self.average = AveragedNetwork(network, average_decay)
         self._confident = confident
         self._weight = weight
+        self._smoothing = label_smoothing
 
     @property
     def scoring_network(self) -> nn.Module:
@@ -72,7 +75,8 @@ class ConsistencyClassifier(Classifier):
         assert self.augment is not None
         x = self.normalize(image_B)
         if pool_image_B is None:
-            return F.cross_entropy(self.network(self.augment(x)), label_B)
+            logits_BC = self.network(self.augment(x))
+            return F.cross_entropy(logits_BC, label_B, label_smoothing=self._smoothing)
         x_pool = self.normalize(pool_image_B)
         with torch.no_grad():
             confidence_B, target_B = self.average(x_pool).softmax(dim=1).max(dim=1)
@@ -88,7 +92,7 @@ class ConsistencyClassifier(Classifier):
             target_B, teaches_B: of the latter, their pseudo-labels and whether they count.
         """
         n = len(label_B)
-        labelled_loss = F.cross_entropy(logits_BC[:n], label_B)
+        labelled_loss = F.cross_entropy(logits_BC[:n], label_B, label_smoothing=self._smoothing)
         pool_loss_B = F.cross_entropy(logits_BC[n:], target_B, reduction="none")
         return labelled_loss + self._weight * (pool_loss_B * teaches_B).mean()
 
@@ -167,10 +171,12 @@ class ConsistencyRecipe(PoolRecipe):
     Attributes:
         one_cycle: options of torch's OneCycleLR.
         augment: limits of `RandomDeformation`.
+        label_smoothing: see `ConsistencyClassifier`.
     """
 
     one_cycle: dict[str, Any]
     augment: dict[str, float]
+    label_smoothing: float
 
     def alter(self, bank: Bank, normalize: nn.Module, seed: int, strength: float = 1.0) -> RandomDeformation:
         """Return the module that alters normalised images; `strength` scales all limits but `flip`."""
@@ -194,4 +200,5 @@ class ConsistencyRecipe(PoolRecipe):
             average_decay=self.average_decay,
             confident=self.confident,
             weight=self.weight,
+            label_smoothing=self.label_smoothing,
         )

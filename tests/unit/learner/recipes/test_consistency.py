@@ -26,7 +26,7 @@ def noise(seed, *shape):
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
 
 
-def linear_module(augment=None, confident=0.5, weight=0.7, decay=0.99):
+def linear_module(augment=None, confident=0.5, weight=0.7, decay=0.99, smoothing=0.0):
     """A linear classifier of 2 x 3 pixels into three classes whose averaged copy differs from it."""
     torch.manual_seed(0)
     network = nn.Sequential(nn.Flatten(), nn.Linear(6, 3))
@@ -39,6 +39,7 @@ def linear_module(augment=None, confident=0.5, weight=0.7, decay=0.99):
         average_decay=decay,
         confident=confident,
         weight=weight,
+        label_smoothing=smoothing,
     )
     with torch.no_grad():
         module.average.module[1].weight.copy_(noise(1, 3, 6))
@@ -103,6 +104,18 @@ def test_without_pool_images_the_loss_is_the_labelled_cross_entropy():
     images, labels, _ = BATCH
     expected = nn.functional.cross_entropy(module.network(0.5 * images + 0.25), labels)
     assert torch.equal(module.training_step((images, labels, None), 0), expected)
+
+
+@pytest.mark.parametrize("has_pool", [True, False])
+def test_label_smoothing_is_of_the_labels_alone(has_pool):
+    images, labels, pool_images = BATCH
+    loss = {}
+    for smoothing in (0.0, 0.3):
+        module = linear_module(confident=0.6, smoothing=smoothing)
+        loss[smoothing] = module.training_step((images, labels, pool_images if has_pool else None), 0)
+    log_probs = module.network(images).log_softmax(dim=1)
+    given = log_probs[torch.arange(len(labels)), labels].mean()
+    assert (loss[0.3] - loss[0.0]).item() == pytest.approx(0.3 * (given - log_probs.mean()).item(), rel=1e-4)
 
 
 def test_no_gradient_flows_into_the_averaged_network():
@@ -199,6 +212,7 @@ def recipe(**settings):
         "average_decay": 0.9,
         "confident": 0.9,
         "weight": 1.0,
+        "label_smoothing": 0.0,
         "one_cycle": {"pct_start": 0.3, "div_factor": 25, "final_div_factor": 1000},
         "augment": STILL,
         "steps_growth": 0,
