@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from alframe.core.records import Labelled, PoolScores
-from alframe.query.distances import nearest, squared_distances
+from alframe.query.distances import middle, nearest, square_norms, without_rounding
 from alframe.query.pool_ranking import Subset, finite, highest
 
 TOP = 512  # samples whose distances are updated after every choice
@@ -80,14 +80,16 @@ def _choose_from_top(features_PD: Tensor, distance_P: Tensor, n: int) -> Tensor:
     # Positions ascend, so that ties go to the lowest; the first one below the top bounds all others.
     bound = float(distance_P[top_T[-1]]) if len(top_T) > TOP else -torch.inf
     top_T = top_T[:TOP].sort().values
-    features_TD, distance_T = features_PD[top_T], distance_P[top_T]
+    apart_TD, distance_T = features_PD[top_T].double() - middle(features_PD[top_T]), distance_P[top_T]
+    norm_T = square_norms(apart_TD)
     chosen: list[int] = []
     while len(chosen) < min(n, len(top_T)):
         farthest = int(distance_T.argmax())
         if chosen and float(distance_T[farthest]) <= bound:
             break
         chosen.append(farthest)
-        new_T = squared_distances(features_TD, features_TD[farthest, None]).squeeze(1)
-        distance_T = torch.minimum(distance_T, new_T)
+        norms_T = norm_T + norm_T[farthest]
+        new_T = torch.addmv(norms_T, apart_TD, apart_TD[farthest], alpha=-2)
+        distance_T = torch.minimum(distance_T, without_rounding(new_T, norms_T))
         distance_T[chosen] = -1.0
     return top_T[torch.tensor(chosen, device=top_T.device)]

@@ -2,7 +2,8 @@
 
 They are computed in float64 from products of matrices, after a shift to the middle of the samples. So neither
 a shared offset (100 with a spread of 0.01) nor a large scale (1e20) costs precision. float64 takes twice the
-time of float32; in float32 such samples are chosen no better than at random.
+time of float32; in float32 such samples are chosen no better than at random. `nearest` uses float32 only to
+find the few rows whose distances it computes in float64.
 
 Axes: P the samples that distances are measured from, L those that they are measured to, D the features.
 """
@@ -14,6 +15,8 @@ from torch import Tensor
 
 BLOCK = 2**23  # distances at once: 64 MB in float64
 ROUNDING = 1e-13  # squared distances below this share of the squared norms are rounding errors
+ROUNDING_32 = 2e-6  # the same for squared distances from products in float32
+PART = 256  # samples whose numbers are changed at once, so that they stay in the processor's cache
 LOOKED_AT = 256  # samples that the middle is computed from
 
 
@@ -78,13 +81,28 @@ def unit_scale(x_PD: Tensor) -> Tensor:
     >>> unit_scale(torch.tensor([[1e30], [3e30], [2e30]])).round().tolist()
     [[-1.0], [1.0], [0.0]]
     """
+    return scaled_to_unit(x_PD)[0]
+
+
+def scaled_to_unit(x_PD: Tensor) -> tuple[Tensor, float]:
+    """Return the samples as in `unit_scale`, and the value that they were divided by."""
     if x_PD.numel() == 0:
-        return x_PD.float()
+        return x_PD.float(), 1.0
     middle_D = middle(x_PD)
+    largest = _farthest(x_PD, middle_D) or 1.0
+    return _scaled(x_PD, middle_D, largest), largest
+
+
+def _farthest(x_PD: Tensor, middle_D: Tensor) -> float:
+    """Return the largest difference of a value from the middle; there is at least one sample."""
     highest_D, lowest_D = x_PD.amax(dim=0).double(), x_PD.amin(dim=0).double()
-    largest = float(torch.maximum(highest_D - middle_D, middle_D - lowest_D).max()) or 1.0
+    return float(torch.maximum(highest_D - middle_D, middle_D - lowest_D).max())
+
+
+def _scaled(x_PD: Tensor, middle_D: Tensor, largest: float) -> Tensor:
+    """Return (P, D) float32, the differences from the middle as shares of the largest one."""
     scaled_PD = torch.empty_like(x_PD, dtype=torch.float32)
-    for given_BD, scaled_BD in zip(x_PD.split(4096), scaled_PD.split(4096), strict=True):
+    for given_BD, scaled_BD in zip(x_PD.split(PART), scaled_PD.split(PART), strict=True):
         scaled_BD.copy_((given_BD - middle_D) / largest)
     return scaled_PD
 
@@ -102,13 +120,41 @@ def blocks(n_rows: int, n_columns: int) -> Iterator[slice]:
 
 
 def nearest(a_PD: Tensor, b_LD: Tensor) -> Tensor:
-    """Return (P,) float64, the squared distance to the nearest row of b, infinite if b is empty."""
+    """Return (P,) float64, the squared distance to the nearest row of b, infinite if b is empty; 0 if equal.
+
+    Products in float32 find the rows that can be the nearest, up to their rounding. The distances to these
+    few are differences in float64. If there are many, as among copies, all distances are in float64.
+    """
     nearest_P = a_PD.new_full((len(a_PD),), torch.inf, dtype=torch.float64)
-    if len(b_LD) == 0:
+    if 0 in (len(a_PD), len(b_LD)):
         return nearest_P
+    middle_D = middle(b_LD)
+    largest = max(_farthest(x, middle_D) for x in (a_PD, b_LD)) or 1.0
+    scaled_LD = _scaled(b_LD, middle_D, largest)
     for rows in blocks(len(a_PD), max(min(len(b_LD), 4096), a_PD.shape[1])):
-        for some_BD in b_LD.split(4096):
-            torch.minimum(
-                nearest_P[rows], squared_distances(a_PD[rows], some_BD).amin(dim=1), out=nearest_P[rows]
-            )
+        scaled_BD = _scaled(a_PD[rows], middle_D, largest)
+        for some_BD, some_scaled_BD in zip(b_LD.split(4096), scaled_LD.split(4096), strict=True):
+            known_B = nearest_P[rows] / largest / largest
+            first_E, second_E = _can_be_nearest(scaled_BD, some_scaled_BD, known_B)
+            if len(first_E) > len(scaled_BD) * max(4, len(some_BD) // 64):
+                new_B = squared_distances(a_PD[rows], some_BD).amin(dim=1)
+                torch.minimum(nearest_P[rows], new_B, out=nearest_P[rows])
+                continue
+            for part in torch.arange(len(first_E), device=a_PD.device).split(PART):
+                apart_ED = a_PD[rows][first_E[part]].double() - some_BD[second_E[part]]
+                nearest_P[rows].scatter_reduce_(0, first_E[part], square_norms(apart_ED), "amin")
     return nearest_P
+
+
+def _can_be_nearest(a_BD: Tensor, b_RD: Tensor, known_B: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the positions in a and in b of the pairs (E,) that can be the nearest ones of each row of a.
+
+    Args:
+        a_BD, b_RD: float32 in [-1, 1]. known_B: a squared distance of each row of a that is to be beaten.
+    """
+    norm_B, norm_R = square_norms(a_BD), square_norms(b_RD)
+    squared_BR = torch.addmm(norm_B[:, None] + norm_R, a_BD, b_RD.T, alpha=-2)
+    error_B = ROUNDING_32 * (norm_B + norm_R.max())
+    limit_B = torch.minimum(squared_BR.amin(dim=1) + error_B, known_B.float()) + error_B
+    first_E, second_E = (squared_BR <= limit_B[:, None]).nonzero().T
+    return first_E, second_E

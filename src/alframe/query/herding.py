@@ -16,8 +16,8 @@ from torch import Tensor
 
 from alframe.core.records import Labelled, PoolScores
 from alframe.query.coverage import Coverage
-from alframe.query.distances import LOOKED_AT, directions, middle, square_norms
-from alframe.query.neighbours import ROUNDING, half_blocks, nearest_squares
+from alframe.query.distances import LOOKED_AT, ROUNDING_32, directions, middle, square_norms
+from alframe.query.neighbours import half_blocks, nearest_squares
 from alframe.query.pool_ranking import Subset, finite
 from alframe.query.power import log_closeness
 
@@ -108,6 +108,6 @@ def smallest_distance(x_LD: Tensor) -> float:
     """
     norm_L, smallest = square_norms(x_LD), torch.inf
     for rows, columns, squared_BR in half_blocks(x_LD):
-        equal_BR = squared_BR <= ROUNDING * (norm_L[rows, None] + norm_L[columns])
+        equal_BR = squared_BR <= ROUNDING_32 * (norm_L[rows, None] + norm_L[columns])
         smallest = min(smallest, float(squared_BR.masked_fill_(equal_BR, torch.inf).amin()))
     return smallest**0.5

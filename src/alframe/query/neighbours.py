@@ -13,10 +13,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from alframe.query.distances import blocks, square_norms
+from alframe.query.distances import ROUNDING_32, blocks, square_norms
 
 SIDE = 2048  # samples on each side of a block
-ROUNDING = 2e-6  # squared distances below this share of the squared norms are rounding errors
 
 
 def nearest_rows(a_PD: Tensor, b_LD: Tensor) -> Tensor:
@@ -39,7 +38,7 @@ def float32_distances(a_PD: Tensor, b_LD: Tensor) -> Tensor:
     """
     norms_PL = square_norms(a_PD)[:, None] + square_norms(b_LD)
     squared_PL = torch.addmm(norms_PL, a_PD, b_LD.T, alpha=-2)
-    return squared_PL.masked_fill_(squared_PL <= ROUNDING * norms_PL, 0)
+    return squared_PL.masked_fill_(squared_PL <= ROUNDING_32 * norms_PL, 0)
 
 
 def nearest_squares(a_PD: Tensor, b_LD: Tensor) -> Tensor:
@@ -92,7 +91,7 @@ def close_pairs(x_PD: Tensor, limit_P: Tensor) -> ClosePairs:
             pair_2E = (squared < limit_P[first, None]).nonzero().T
             squared_E = squared[pair_2E[0], pair_2E[1]]
             pair_2E += torch.tensor([[first.start], [second.start]], device=pair_2E.device)
-            squared_E[squared_E <= ROUNDING * norm_P[pair_2E].sum(dim=0)] = 0
+            squared_E[squared_E <= ROUNDING_32 * norm_P[pair_2E].sum(dim=0)] = 0
             found.append((pair_2E.int().cpu(), squared_E.cpu()))
             if rows == columns:
                 break

@@ -1,6 +1,7 @@
 """ProbCover: queries that cover the pool with balls, for trials with few labels.
 
-Axes: P the pool (its candidates), L the labelled, D the features.
+Axes: P the pool (its candidates), L the labelled, D the features, G the clusters, J the samples of a cluster
+whose balls are judged.
 
 Source: Yehuda, Dekel, Hacohen & Weinshall, Active learning through a covering lens, NeurIPS 2022, algorithm 1
 (ProbCover) and its choice of the radius. There the features are those of a network trained without labels.
@@ -8,14 +9,22 @@ Here they are the input of the last layer of the round's classifier, so the radi
 """
 
 from dataclasses import dataclass, field
+from itertools import accumulate
 
 import torch
 from torch import Tensor
 
 from alframe.core.records import Labelled, PoolScores
 from alframe.query.clustering import k_means
-from alframe.query.distances import directions, middle, nearest, square_norms, squared_distances
-from alframe.query.neighbours import ROUNDING, half_blocks
+from alframe.query.distances import (
+    ROUNDING_32,
+    directions,
+    middle,
+    nearest,
+    square_norms,
+    squared_distances,
+)
+from alframe.query.neighbours import half_blocks
 from alframe.query.pool_ranking import Subset, finite
 
 MAX_GRAPH = 2**16  # samples in the graph, which has a byte for each pair: 4 GB
@@ -72,15 +81,17 @@ def largest_pure_radius(
     Args:
         features_PD: (P, D) float, P > 0. pseudo_P: (P,) int64, the clusters. purity: in (0, 1).
     """
-    enemy_P = torch.full((len(features_PD),), torch.inf, dtype=torch.float64)
     judged_P = torch.zeros(len(features_PD), dtype=torch.bool)
     judged_P[torch.randperm(len(features_PD), generator=generator)[:JUDGED]] = True
-    for cluster in pseudo_P.unique().tolist():
-        own_P = pseudo_P == cluster
-        judged = (own_P & judged_P).nonzero().flatten()
-        enemies = (~own_P).nonzero().flatten()
-        enemy_P[judged] = nearest(features_PD[judged], features_PD[enemies]).cpu()
-    distances = enemy_P[judged_P].sort().values
+    order_P = pseudo_P.argsort(stable=True)
+    sorted_PD, enemy_distances = features_PD[order_P], list[Tensor]()
+    size_G = torch.unique_consecutive(pseudo_P[order_P], return_counts=True)[1].tolist()
+    for own, end in zip(order_P.split(size_G), accumulate(size_G), strict=True):
+        judged_JD = features_PD[own[judged_P[own]]]
+        # The samples of other clusters are those before and after this cluster: nothing is copied.
+        before, after = sorted_PD[: end - len(own)], sorted_PD[end:]
+        enemy_distances.append(torch.minimum(nearest(judged_JD, before), nearest(judged_JD, after)).cpu())
+    distances = torch.cat(enemy_distances).sort().values
     return float(distances[impure_at_most(len(distances), purity)])
 
 
@@ -104,7 +115,7 @@ def ball_graph(features_PD: Tensor, radius: float) -> Tensor:
     n, middle_D = len(features_PD), middle(features_PD)
     x_PD = torch.cat([(part - middle_D).float() for part in features_PD.split(4096)])
     graph_PP = torch.empty(n, n, dtype=torch.bool, device=features_PD.device)
-    unsure = 2 * ROUNDING * float(square_norms(x_PD).max())
+    unsure = 2 * ROUNDING_32 * float(square_norms(x_PD).max())
     for rows, columns, squared_BR in half_blocks(x_PD):
         near_BR = squared_BR < radius
         first, second = (squared_BR.sub_(radius).abs_() <= unsure).nonzero().T

@@ -2,8 +2,8 @@
 
 A sample is typical if its mean distance to its nearest neighbours in the cluster is small. Distances are
 computed in two ways. Seed sets compare pixels, and equal images are frequent: differences put them at
-distance 0 exactly. Queries compare features of hundreds of numbers each round: products of matrices are much
-faster, above all on a GPU, and only a part of a large cluster is compared.
+distance 0 exactly. Queries compare features of hundreds of numbers each round: products of matrices in
+float32 are much faster, above all on a GPU, and only a part of a large cluster is compared.
 
 Axes: P the samples, M the samples of one cluster, B a block, D the features, G the non-empty clusters.
 
@@ -15,7 +15,8 @@ import torch
 from torch import Tensor
 
 from alframe.core.selection import rank_within
-from alframe.query.distances import squared_distances
+from alframe.query.distances import scaled_to_unit
+from alframe.query.neighbours import float32_distances
 
 DISTANCES = 2**22  # distances held at once
 LARGEST = 4096  # samples of one cluster that are compared with each other; a larger cluster is sampled
@@ -119,5 +120,7 @@ def _by_products(features_MD: Tensor, n_neighbours: int) -> Tensor:
     """Return (M,) float64, the mean distance to the nearest others; 0 if there are no others."""
     if n_neighbours == 0:
         return torch.zeros(len(features_MD), dtype=torch.float64, device=features_MD.device)
-    distance_MM = squared_distances(features_MD, features_MD).sqrt_().fill_diagonal_(torch.inf)
-    return distance_MM.topk(n_neighbours, dim=1, largest=False).values.mean(dim=1)
+    scaled_MD, scale = scaled_to_unit(features_MD)
+    squared_MM = float32_distances(scaled_MD, scaled_MD).fill_diagonal_(torch.inf)
+    nearest_MN = squared_MM.topk(n_neighbours, dim=1, largest=False).values
+    return nearest_MN.double().sqrt_().mean(dim=1) * scale

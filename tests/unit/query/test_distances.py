@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from alframe.query import distances
 from alframe.query.distances import middle, nearest, squared_distances, unit_scale
 from tests.support.pool_scores import normal
 
@@ -35,6 +36,41 @@ def test_two_far_groups_and_one_far_sample_cost_no_precision() -> None:
         assert torch.allclose(squared_distances(a, b), by_differences(a, b), rtol=1e-6)
     b[0] = 1e20
     assert torch.allclose(nearest(a, b), by_differences(a, b).amin(dim=1), rtol=1e-6)
+
+
+@pytest.mark.parametrize(("offset", "spread"), [(0, 1), (100, 0.01), (0, 1e20), (0, 1e-20)])
+def test_the_nearest_is_as_near_as_in_float64_also_among_almost_equal_rows(
+    offset: float, spread: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Rows of b in pairs whose distances to a row of a differ by less than float32 can tell.
+    a, b = normal(40, 64).double(), normal(30, 64, seed=1).double()
+    b = torch.cat([b, b + 1e-9 * normal(30, 64, seed=2).double()])
+    a[:3] = b[[4, 50, 7]]
+    a, b = offset + spread * a, offset + spread * b
+    expected = by_differences(a, b).amin(dim=1)
+    called = []
+    in_blocks = distances.squared_distances
+    monkeypatch.setattr(
+        distances, "squared_distances", lambda *given: called.append(given) or in_blocks(*given)
+    )
+    assert torch.allclose(nearest(a, b) / spread**2, expected / spread**2, rtol=1e-9, atol=0)
+    assert (nearest(a, b)[:3] == 0).all()
+    assert not called
+
+
+def test_copies_are_compared_in_float64_and_not_pair_by_pair(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(distances, "_can_be_nearest", lambda *given: all_pairs(given[0], given[1]))
+    a, b = normal(5, 3), normal(400, 3, seed=1)
+    seen = []
+    norms = distances.square_norms
+    monkeypatch.setattr(distances, "square_norms", lambda x: seen.append(len(x)) or norms(x))
+    assert torch.allclose(nearest(a, b), by_differences(a, b).amin(dim=1), rtol=1e-9)
+    assert max(seen) == 400  # and never 5 * 400 pairs
+
+
+def all_pairs(a: torch.Tensor, b: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    first, second = torch.ones(len(a), len(b)).nonzero().T
+    return first, second
 
 
 def test_the_middle_is_not_moved_by_one_far_sample_and_float16_is_accepted() -> None:

@@ -28,6 +28,13 @@ def test_the_radius_is_that_of_a_search_over_all_distances(purity: float) -> Non
     assert found == pytest.approx(slow_radius(x, pseudo, purity), rel=1e-4)
 
 
+def test_only_samples_of_other_clusters_are_enemies_whatever_their_order() -> None:
+    x = torch.tensor([[0.0], [9.0], [1.0], [20.0], [10.0], [2.0]])
+    pseudo = torch.tensor([7, 2, 7, 5, 2, 7])
+    # The nearest enemies are 9, 7, 8, 10, 8 and 7 away; half of six balls may be impure.
+    assert largest_pure_radius(x, pseudo, 0.5, generator()) == pytest.approx(64.0)
+
+
 def test_one_cluster_alone_is_covered_by_one_ball() -> None:
     x = normal(9, 2)
     radius = largest_pure_radius(x, torch.zeros(9).long(), 0.95, generator())
