@@ -40,6 +40,7 @@ class Tree:
         empty: those without an image, with the formats that they hold.
         class_N: the class of each file, or None if they are in no folder.
         notes: lines on what is left out or may not be meant.
+        left_out: the number of entries that are left out, by the reason.
     """
 
     root: Path
@@ -48,6 +49,7 @@ class Tree:
     empty: dict[str, str]
     class_N: list[str] | None
     notes: list[str]
+    left_out: dict[str, int]
 
     def empty_note(self, known: Collection[str]) -> list[str]:
         """Return a line on the class folders without an image that are among the `known` classes."""
@@ -91,7 +93,15 @@ def read_tree(root: Path, key: str = "data.path") -> Tree:
             "Move them."
         )
     if loose:
-        return Tree(root=root, files=images, classes=[], empty={}, class_N=None, notes=notes)
+        return Tree(
+            root=root,
+            files=images,
+            classes=[],
+            empty={},
+            class_N=None,
+            notes=notes,
+            left_out=_counts(found, others),
+        )
     return _by_class(found, images, others, notes)
 
 
@@ -124,7 +134,15 @@ def _by_class(found: Walk, images: list[Parts], others: list[Parts], notes: list
     empty = {name: _formats(content[name]) for name in classes if name not in there}
     if texts:
         notes.append(f"folders that are no class, since they hold no images: {_shown(texts)}.")
-    return Tree(root=found.root, files=images, classes=classes, empty=empty, class_N=class_N, notes=notes)
+    return Tree(
+        root=found.root,
+        files=images,
+        classes=classes,
+        empty=empty,
+        class_N=class_N,
+        notes=notes,
+        left_out=_counts(found, others),
+    )
 
 
 def _divided(found: Walk) -> tuple[list[Parts], list[Parts]]:
@@ -167,10 +185,30 @@ def _is_image(file: Path) -> bool:
     return True
 
 
-def _left_out(others: Sequence[Parts]) -> list[str]:
+def _kinds(others: Sequence[Parts]) -> "Counter[str]":
+    """Return the number of files of each suffix, without those that go with images."""
     kinds = Counter(_suffix(parts) for parts in others)
     for suffix in BESIDE:
         kinds.pop(suffix, None)
+    return kinds
+
+
+def _counts(found: Walk, others: Sequence[Parts]) -> dict[str, int]:
+    """Return how many entries are left out, by the reason."""
+    kinds = {
+        f"a format that is not read here ({suffix or 'no suffix'})": n
+        for suffix, n in _kinds(others).most_common()
+    }
+    entries = {
+        "a link to a file or folder that does not exist": len(found.broken),
+        "a link back to a folder above": len(found.loops),
+        "a folder that cannot be opened": len(found.closed),
+    }
+    return {**kinds, **{reason: n for reason, n in entries.items() if n}}
+
+
+def _left_out(others: Sequence[Parts]) -> list[str]:
+    kinds = _kinds(others)
     if not kinds:
         return []
     return [
