@@ -14,9 +14,11 @@ from typing import NoReturn
 
 from alframe.core.errors import AlframeError, ConfigError, UserError
 from alframe.core.optional_package import require
+from alframe.report.audits.audit_sections import audit_figures, audit_report
+from alframe.report.audits.read_audits import find_audits
 from alframe.report.build import comparison_sections, prefixed, report_of, waiting_report
 from alframe.report.document import Picture, Report, Section, Table
-from alframe.report.load.trials import FinishedTrial, Found, find_trials
+from alframe.report.load.trials import FinishedTrial, Found, find_trials, has_trials
 from alframe.report.naming.names import Naming, name_trials
 from alframe.report.output.json import report_figures, unfinished_figures
 from alframe.report.output.terminal import to_text, wrapped
@@ -117,6 +119,8 @@ def argument_parser() -> argparse.ArgumentParser:
 
 
 def _run(options: argparse.Namespace) -> None:
+    if _write_audits(options):
+        return
     found = find_trials(options.directories)
     one = options.directories[0] if len(options.directories) == 1 else Path()
     if not found.trials:
@@ -135,6 +139,26 @@ def _run(options: argparse.Namespace) -> None:
     if options.wandb:
         print(_logged(report, naming, one, folder, options.wandb_mode))
     sys.stdout.flush()  # here, where a closed pipe is handled
+
+
+def _write_audits(options: argparse.Namespace) -> bool:
+    """Write and print the report on audits, if the first folder has one and is no folder of trials."""
+    audits = find_audits([path for path in options.directories if path.is_dir()])
+    if not audits or has_trials(options.directories):
+        return False
+    if options.wandb:
+        raise UserError("--wandb: expected trials, got audits. tracker=wandb logs an audit while it runs.")
+    report = audit_report(audits, pictures=_can_draw(options.no_pictures))
+    figures = audit_figures(audits)
+    if options.json is not None:
+        write_json(figures, options.json)
+    one = options.directories[0] if len(options.directories) == 1 else Path()
+    folder = options.out or one / "report"
+    write_report(report, figures, folder)
+    _print(report)
+    print(f"Files in {folder}: report.html report.json tables" + (" pictures" if _drawn(report) else ""))
+    sys.stdout.flush()
+    return True
 
 
 def _write_waiting(found: Found, options: argparse.Namespace, one: Path) -> None:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from alframe._text import counted, natural
 from alframe.core.errors import UserError
 from alframe.core.file_names import (
+    AUDIT_ROUNDS,
     CONFIG,
     FAILURE,
     HYDRA,
@@ -131,6 +132,11 @@ def find_trials(roots: Sequence[Path]) -> Found:
     return Found(trials=trials, left_out=left_out, waiting=waiting)
 
 
+def has_trials(roots: Sequence[Path]) -> bool:
+    """Return True if a folder, or one below it, is that of a trial."""
+    return any(True for root in roots for _ in _directories(root, []))
+
+
 def _nothing_finished(roots: Sequence[Path], left_out: Sequence[LeftOut]) -> str:
     where = ", ".join(map(str, roots))
     if not left_out:
@@ -153,6 +159,8 @@ def _directories(root: Path, unreadable: list[LeftOut]) -> Iterator[Path]:
         parts = _PARTS | _REPORT_PARTS if "report.json" in files else _PARTS
         asks = QUESTIONS in folders and CONFIG in files
         folders[:] = sorted((each for each in folders if each not in parts), key=natural)
+        if AUDIT_ROUNDS in files:  # an audit of given labels, which has a report of its own
+            continue
         if asks or not set(MARKS).isdisjoint(files):
             yield Path(path)
 

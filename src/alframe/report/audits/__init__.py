@@ -1,0 +1,1 @@
+"""The report on audits of given labels."""
