@@ -3,6 +3,10 @@
 import math
 import re
 import unicodedata
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from alframe.core.answer_times import AnswerTimes
 
 
 def count(n: int | None) -> str:
@@ -65,6 +69,30 @@ def duration(seconds: float) -> str:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def answer_seconds(times: "AnswerTimes") -> str:
+    """Return how long people took for their answers, and what grids saved.
+
+    >>> from alframe.core.answer_times import AnswerTimes
+    >>> answer_seconds(AnswerTimes(n_single=10, single_seconds=6.0, n_grid=0, n_grids=0, grid_seconds=0.0))
+    '6.0 s: 10 images one at a time in 6.0 s'
+    >>> print(answer_seconds(
+    ...     AnswerTimes(n_single=10, single_seconds=6.0, n_grid=120, n_grids=2, grid_seconds=9.0)
+    ... ))
+    15.0 s: 10 images one at a time in 6.0 s, 120 images in 2 grids in 9.0 s; grids saved 1 min 03 s
+    """
+    parts = []
+    if times.n_single:
+        parts.append(f"{counted(times.n_single, 'image')} one at a time in {duration(times.single_seconds)}")
+    if times.n_grid:
+        grids = f"{counted(times.n_grid, 'image')} in {counted(times.n_grids, 'grid')}"
+        parts.append(f"{grids} in {duration(times.grid_seconds)}")
+    text = f"{duration(times.seconds)}: {', '.join(parts)}"
+    saved = times.saved_seconds if times.n_grid else None
+    if saved is None:
+        return text
+    return f"{text}; grids {'saved' if saved >= 0 else 'cost'} {duration(abs(saved))}"
 
 
 def natural(name: str) -> list[tuple[int, int, str]]:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from alframe._text import counted, duration, percent, percent_cell
+from alframe._text import answer_seconds, counted, duration, percent, percent_cell
 from alframe.core.file_names import (
     CONFIG,
     LABELS,
@@ -50,6 +50,8 @@ def closing_summary(summary: TrialSummary, directory: Path | None) -> list[str]:
         lines.append(f"  test accuracy {percent_cell(summary.test_accuracy):>16} %")
     if summary.cost:
         lines.append(f"  cost          {summary.cost:>11,.2f}")
+    if summary.answer_times is not None:
+        lines.append(f"  people        {answer_seconds(summary.answer_times)}")
     lines += check_lines(summary)
     lines += _certificate(summary.certificate)
     if directory is None:

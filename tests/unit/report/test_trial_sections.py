@@ -301,3 +301,13 @@ def test_a_report_warns_of_auto_labels_that_are_not_to_be_used(tmp_path: Path) -
         "Do not use the auto-labels as they are. Up to this share of them may be wrong: 80.00 % (a), "
         "80.00 % (d)."
     ]
+
+
+def test_the_time_of_people_is_a_fact(tmp_path: Path) -> None:
+    times = {"n_single": 10, "single_seconds": 6.0, "n_grid": 60, "n_grids": 1, "grid_seconds": 4.0}
+    trial = read(leave_trial(tmp_path / "a", answer_times=times))
+    facts = parts_of(trial_sections(trial, pictures=False), Table)["facts"]
+    assert isinstance(facts, Table)
+    assert dict(facts.rows)["time of people"] == (
+        "10.0 s: 10 images one at a time in 6.0 s, 60 images in 1 grid in 4.0 s; grids saved 32.0 s"
+    )

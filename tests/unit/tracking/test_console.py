@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from alframe.core.answer_times import AnswerTimes
 from alframe.core.reports import Certificate
 from alframe.tracking import ConsoleTracker
 from alframe.tracking.console_summary import closing_summary
@@ -139,6 +140,13 @@ def test_the_closing_summary_shows_unlabelled_samples_and_no_unknown_figures(tmp
     by_hand = closing_summary(replace(summary, **unknown, auto_labels=0), tmp_path)
     assert "  check         there are no auto-labels to check" in by_hand
     assert not any("mislabelled" in line or "test accuracy" in line for line in lines)
+
+
+def test_the_time_of_people_and_what_grids_saved(tmp_path, summary):
+    times = AnswerTimes(n_single=10, single_seconds=6.0, n_grid=60, n_grids=1, grid_seconds=4.0)
+    lines = closing_summary(replace(summary, answer_times=times), tmp_path)
+    told = "10.0 s: 10 images one at a time in 6.0 s, 60 images in 1 grid in 4.0 s; grids saved 32.0 s"
+    assert f"  people        {told}" in lines
 
 
 def test_without_auto_labels_there_is_no_share_of_them(tmp_path, summary):

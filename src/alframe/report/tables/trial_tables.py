@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from alframe._text import count, duration, percent
+from alframe._text import answer_seconds, count, duration, percent
 from alframe.core.reports import Certificate, RoundRow
 from alframe.core.trial_summary import TrialSummary
 from alframe.report.document import Table
@@ -50,6 +50,7 @@ def facts_table(trial: FinishedTrial) -> Table:
             f"{duration(summary.seconds)}, training {duration(summary.train_seconds)}, scoring "
             f"{duration(summary.score_seconds)}",
         ),
+        ("time of people", "" if summary.answer_times is None else answer_seconds(summary.answer_times)),
         ("computed on", ", ".join(filter(None, (summary.device, summary.precision, summary.engine)))),
         ("versions", ", ".join(f"{name} {each}" for name, each in (summary.versions or {}).items() if each)),
         ("directory", str(trial.directory)),
