@@ -177,8 +177,9 @@ class Auditor:
     def _answers(self, index_D: Tensor) -> Tensor:
         """Return (D,) int64, the oracle's answers, after a second look at those that contradict the label."""
         answer_D = self._oracle.label(index_D)
-        differs_D = answer_D != self._label_N[index_D]
+        label_D = self._label_N[index_D]
+        differs_D = answer_D != label_D
         if isinstance(self._oracle, LooksTwice) and bool(differs_D.any()):
             answer_D = answer_D.clone()
-            answer_D[differs_D] = self._oracle.second_look(index_D[differs_D])
+            answer_D[differs_D] = self._oracle.second_look(index_D[differs_D], label_D[differs_D])
         return answer_D

@@ -41,6 +41,23 @@ class Given(Protocol):
 
 A = TypeVar("A", bound=Given)
 
+SECOND_LOOK = "second look"  # the purpose of a question about answers that contradict an audited label
+_PROOFS = ("check", "audit")  # purposes of questions whose answers prove something
+
+
+def serves(purpose: str, way: str) -> bool:
+    """Return True if an answer that was given in a way is one to a question of a purpose.
+
+    What was confirmed in a grid is a label but no proof, so that an audit asks about it again. A second look
+    compares two answers, so that only a decision ends it.
+
+    >>> serves("query", "page grid"), serves("audit", "page grid"), serves("second look", "page")
+    (True, False, False)
+    """
+    if purpose == SECOND_LOOK:
+        return way == PAGE_REVIEW
+    return way != PAGE_GRID or purpose not in _PROOFS
+
 
 def is_on_page(way: str) -> bool:
     """Return True for an answer that was given on the page.

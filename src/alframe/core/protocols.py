@@ -208,10 +208,10 @@ class ProposingOracle(Oracle, Protocol):
 class LooksTwice(Oracle, Protocol):
     """An oracle that looks again at images whose answer contradicts a label that is audited."""
 
-    def second_look(self, index_D: Tensor) -> Tensor:
+    def second_look(self, index_D: Tensor, label_D: Tensor) -> Tensor:
         """Return (D,) int64, the answers that replace the first ones to `index_D` (int64).
 
-        A slip in a first answer would otherwise count as a wrong label.
+        A slip in a first answer would otherwise count as a wrong label. `label_D` has the audited labels.
         """
         ...
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from alframe._text import counted
-from alframe.core.answer_counting import PAGE_GRID
+from alframe.core.answer_counting import serves
 from alframe.core.errors import AnswersNeeded, TrialNotice, Waiting
 from alframe.core.ledger import NO_ANSWER, LabelLedger
 from alframe.data import ImageDataset
@@ -22,7 +22,6 @@ from alframe.oracle.answer_store import AnswerStore
 from alframe.oracle.class_names import answer_text
 
 MAX_NAMED = 3  # changes that a message names
-_PROOFS = ("check", "audit")  # purposes of questions whose answers prove something
 
 
 class PeopleOracle(ABC):
@@ -103,11 +102,8 @@ class PeopleOracle(ABC):
         return [index for index in wanted if index not in counting]
 
     def _counts(self, answer: Answer) -> bool:
-        """Return True if an answer to a sample is one to the present question too.
-
-        What was confirmed in a grid is a label but no proof, so that an audit asks about it again.
-        """
-        return answer.way != PAGE_GRID or self._purpose not in _PROOFS
+        """Return True if an answer to a sample is one to the present question too."""
+        return serves(self._purpose, answer.way)
 
     def _needed(self, wanted: int, answered: int, how: str) -> AnswersNeeded:
         why = " for the check of the auto-labels" if self._purpose == "check" else ""

@@ -79,7 +79,7 @@ class TimedPerson:
         self._counts["n_single"] += int((~in_grid_Q).sum())
         return answer_Q
 
-    def second_look(self, index_D: Tensor) -> Tensor:
+    def second_look(self, index_D: Tensor, label_D: Tensor) -> Tensor:
         """Return (D,) int64, the answers to images whose first answer contradicts their label."""
         self._counts["n_single"] += len(index_D)
         return self._typed(index_D, "second look")

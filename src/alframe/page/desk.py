@@ -32,6 +32,7 @@ class Question:
         n_wanted: all samples of the question.
         predicted: predicted class and its probability by sample; others are shown without one.
         blind: the samples that must be answered without a prediction in sight.
+        choices: of a second look, the answers to decide between by sample, in words and as numbers.
     """
 
     purpose: str
@@ -40,6 +41,7 @@ class Question:
     n_wanted: int
     predicted: Mapping[int, tuple[int, float]] = field(default_factory=dict)
     blind: frozenset[int] = frozenset()
+    choices: Mapping[int, Mapping[str, int]] = field(default_factory=dict)
 
     @cached_property
     def members(self) -> frozenset[int]:

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from hashlib import sha256
 
+from alframe.core.answer_counting import PAGE_GRID, serves
 from alframe.core.answer_times import Pace
 from alframe.page.pace import USUAL
 from alframe.page.queue import Queue, Work
@@ -76,7 +77,7 @@ class Grids:
     ) -> dict[int, list[tuple[float, int]]]:
         """Return (-confidence, index) of the images for grids by predicted class."""
         groups: dict[int, list[tuple[float, int]]] = {}
-        if work.proof:
+        if not serves(work.purpose, PAGE_GRID):
             return groups
         least = 1.0 - pace.most_wrong_in_grid
         for index in self._queue.free(work, who, now):

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from alframe.core.answer_counting import PAGE_GRID
+from alframe.core.answer_counting import PAGE_GRID, SECOND_LOOK
 from alframe.core.answer_times import AnswerTimes
 from alframe.core.errors import UserError, Waiting
 from alframe.core.ledger import NO_ANSWER
@@ -42,12 +42,13 @@ class PageOracle(PeopleOracle):
         self._desk = desk
         self._predicted: Mapping[int, tuple[int, float]] = {}
         self._blind: frozenset[int] = frozenset()
+        self._choices: Mapping[int, Mapping[str, int]] = {}
         desk.attach(dataset)
         self._reopen()
 
     def begin(self, purpose: str, round: int) -> Tensor:
         """Return int64, the samples that this question has asked about before; see `RememberingOracle`."""
-        self._predicted, self._blind = {}, frozenset()
+        self._predicted, self._blind, self._choices = {}, frozenset(), {}
         return super().begin(purpose, round)
 
     def propose(self, scores: PoolScores, blind_Q: Tensor) -> None:
@@ -73,6 +74,19 @@ class PageOracle(PeopleOracle):
         return torch.tensor(
             [each in answers and answers[each].way == PAGE_GRID for each in index.tolist()], dtype=torch.bool
         )
+
+    def second_look(self, index_D: Tensor, label_D: Tensor) -> Tensor:
+        """Return (D,) int64, the decisions about answers that contradict audited labels; see `LooksTwice`."""
+        purpose, round, answer_D = self._purpose, self._round, self.current(index_D)
+        self.begin(SECOND_LOOK, round)
+        # It is not said which answer is whose, and which of the two comes first is no hint.
+        self._choices = {
+            index: {"one answer": min(both), "another answer": max(both)}
+            for index, *both in zip(index_D.tolist(), answer_D.tolist(), label_D.tolist(), strict=True)
+        }
+        decided_D = self.label(index_D)
+        self.begin(purpose, round)
+        return decided_D
 
     def answer_times(self) -> AnswerTimes | None:
         """Return the answers so far and their seconds; None if nothing was measured."""
@@ -151,6 +165,7 @@ class PageOracle(PeopleOracle):
                 n_wanted=waiting.wanted,
                 predicted=self._predicted,
                 blind=self._blind,
+                choices=self._choices,
             ),
             waiting.at_most,
             self.ledger(),

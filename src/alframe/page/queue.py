@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, islice
 
-from alframe.core.answer_counting import PAGE_GRID, PAGE_REVIEW, counted, is_on_page, votes
+from alframe.core.answer_counting import PAGE_REVIEW, counted, is_on_page, serves, votes
 from alframe.oracle.answer_records import Answer
 from alframe.oracle.answer_store import AnswerStore
 
@@ -31,14 +31,13 @@ class Work:
     """The samples of a question and the votes on them.
 
     Attributes:
-        order: the samples of the question. proof: for a question whose answers prove something, so that what
-            was confirmed in a grid is no answer to it.
+        order: the samples of the question. purpose: of the question, which decides what is an answer to it.
         open: the votes by name on each sample without an answer that counts, in the question's order.
         single: the only person who has answered, for samples with an answer that counts.
     """
 
-    def __init__(self, order: Sequence[int], *, proof: bool = False) -> None:
-        self.order, self.proof = tuple(order), proof
+    def __init__(self, order: Sequence[int], *, purpose: str = "query") -> None:
+        self.order, self.purpose = tuple(order), purpose
         self.open: dict[int, Mapping[str, int]] = {index: {} for index in order}
         self.single: dict[int, str] = {}
         self._rows: dict[int, list[Answer]] = {index: [] for index in order}
@@ -59,10 +58,10 @@ class Work:
     def _judge(self, index: int) -> bool:
         """Find the state of a sample; return True if it has lost its answer."""
         rows = self._rows[index]
-        found = {name: row for name, row in votes(rows).items() if not (self.proof and row.way == PAGE_GRID)}
+        found = {name: row for name, row in votes(rows).items() if serves(self.purpose, row.way)}
         counts = counted(rows)
         self.single.pop(index, None)
-        if counts is None or (self.proof and counts.way == PAGE_GRID):
+        if counts is None or not serves(self.purpose, counts.way):
             is_new = index not in self.open
             self.open[index] = {name: row.answer for name, row in found.items()}
             return is_new

@@ -25,12 +25,11 @@ from alframe.page.gallery import Wanted, history, view_of
 from alframe.page.grids import Grids
 from alframe.page.pace import USUAL, pace_of
 from alframe.page.pictures import Pictures
-from alframe.page.queue import Queue, Work
+from alframe.page.queue import Item, Queue, Work
 from alframe.page.state import state_of
 from alframe.page.views import forecast_of, gallery_of
 
 SPECIAL = {"cannot_tell": CANNOT_TELL, "none_of_these": NO_CLASS, "broken": NO_CLASS}
-_PROOFS = ("check", "audit")
 _PACE_SECONDS = 5.0
 OPTIONS = "page options"  # in the store: what people have set on the page
 
@@ -126,7 +125,7 @@ class Service:
         with self._lock:
             if self._work is None or self._work[0] is not question:  # an audit adds samples to its question
                 order = store.question(question.purpose, question.round)
-                self._work = (question, Work(order, proof=question.purpose in _PROOFS))
+                self._work = (question, Work(order, purpose=question.purpose))
             work = self._work[1]
             work.read(store)
         return question, work
@@ -140,15 +139,7 @@ class Service:
         with self._lock:
             items = self._queue.next(work, who, n, options.both_share, time.monotonic())
         self.pictures().ahead([item.index for item in items], "large")
-        return [
-            {
-                "index": item.index,
-                "blind": question.is_blind(item.index),
-                "suggestion": _suggestion(question, item.index),
-                **({"decide": dict(item.decide)} if item.decide else {}),
-            }
-            for item in items
-        ]
+        return [_item(question, item) for item in items]
 
     def grid(self, who: str) -> dict[str, Any]:
         """Return a grid of one predicted class for a person, or one without items."""
@@ -394,6 +385,16 @@ class Service:
         with self._lock:
             if self._pictures is not None:
                 self._pictures[1].close()
+
+
+def _item(question: Question, item: Item) -> dict[str, Any]:
+    decide = item.decide or question.choices.get(item.index)
+    return {
+        "index": item.index,
+        "blind": question.is_blind(item.index),
+        "suggestion": _suggestion(question, item.index),
+        **({"decide": dict(decide)} if decide else {}),
+    }
 
 
 def _suggestion(question: Question, index: int) -> dict[str, Any] | None:

@@ -15,6 +15,7 @@ _WHY = {
     "remainder": "The images that are left at the end.",
     "check": "A random sample of the labels that the classifier gave: how many of them are wrong?",
     "audit": "A random sample that proves how many labels are wrong at most.",
+    "second": "An answer contradicts the label so far: a second look decides.",
 }
 _WHAT = {
     "train": "training",

@@ -422,7 +422,8 @@ class SlippingOracle(SimulatedOracle):
     def label(self, index_Q: Tensor) -> Tensor:
         return super().label(index_Q) + (index_Q % 5 == 0)
 
-    def second_look(self, index_D: Tensor) -> Tensor:
+    def second_look(self, index_D: Tensor, label_D: Tensor) -> Tensor:
+        assert label_D.tolist() == [0] * len(index_D)
         self.again = torch.cat([self.again, index_D])
         return super().label(index_D)
 

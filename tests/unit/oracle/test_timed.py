@@ -100,6 +100,6 @@ def test_a_resumed_trial_goes_on_with_the_same_counts() -> None:
 def test_a_second_look_has_slips_of_its_own_and_takes_its_time() -> None:
     oracle = person(mistyped=0.3)
     slipped = EVERYTHING[oracle.label(EVERYTHING) != TRUTH]
-    again = oracle.second_look(slipped)
+    again = oracle.second_look(slipped, TRUTH[slipped])
     assert float((again != TRUTH[slipped]).float().mean()) == pytest.approx(0.3, abs=0.06)
     assert oracle.answer_times().n_single == N + len(slipped)

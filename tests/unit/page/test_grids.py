@@ -86,7 +86,7 @@ def test_blind_ones_and_ones_on_another_screen_are_left_out(table):
 
 
 def test_an_audit_has_no_grid(tmp_path):
-    table = Table(tmp_path, proof=True)
+    table = Table(tmp_path, purpose="audit")
     assert table.get("Ada") is None
     assert table.n_left("Ada") == 0
 

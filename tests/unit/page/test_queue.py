@@ -126,7 +126,7 @@ def test_nobody_decides_alone_while_a_third_person_is_present(desk):
 
 
 def test_what_was_confirmed_in_a_grid_is_asked_again_for_a_proof(tmp_path):
-    desk = Desk(tmp_path, proof=True)
+    desk = Desk(tmp_path, purpose="audit")
     desk.answer("Ada", 7, 0, way=PAGE_GRID)
     desk.answer("Ada", 3, 0)
     assert desk.get("Ada", 9) == [7, 9, 1, 5]

@@ -117,7 +117,7 @@ export class SingleView {
     const suggestion = this.#suggested("before");
     this.list.mark(suggestion);
     this.element.dataset.index = item.index;
-    this.heading.textContent = item.decide ? "People differ: which is right?" : "What is it?";
+    this.heading.textContent = item.decide ? "Answers differ: which is right?" : "What is it?";
     const { classes, question } = this.app.state;
     const name = suggestion && answerName(suggestion.class, classes);
     const said = Object.entries(item.decide ?? {}).map(([who, answer]) => `${who}: ${answerName(answer, classes)}`);
