@@ -88,7 +88,10 @@ class PeopleOracle(ABC):
 
     def waiting(self) -> Waiting | None:
         """Return what people were asked last and have not answered completely, or None."""
-        purpose, round = self.store.newest_question() or ("", 0)
+        return self._waiting_for(*(self.store.newest_question() or ("", 0)))
+
+    def _waiting_for(self, purpose: str, round: int) -> Waiting | None:
+        """Return what is not answered of a question, or None."""
         wanted = self.store.question(purpose, round)
         missing = self._missing(wanted)
         if not missing:

@@ -110,7 +110,7 @@ class PageOracle(PeopleOracle):
             KeyboardInterrupt: the trial is to stop.
         """
         self.collect()
-        waiting = self.waiting()
+        waiting = self._waiting_for(self._purpose, self._round)  # it need not be the newest question
         if waiting is None:  # answered in the meantime
             return
         self._put(self.at_most(waiting) or waiting, missing)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from alframe.core.answer_counting import PAGE, PAGE_GRID
+from alframe.core.answer_counting import PAGE, PAGE_GRID, PAGE_REVIEW
 from alframe.core.protocols import LooksTwice, ProposingOracle, TimesAnswers
 from alframe.data import ImageDataset
 from alframe.oracle.answer_records import NewAnswer
@@ -102,3 +102,14 @@ def test_a_label_of_a_grid_is_unproven_until_it_is_answered_alone(page):
     assert oracle.unproven(torch.tensor([3, 4])).tolist() == [True, False]
     oracle.store.add([NewAnswer(sample=3, answer=1, way=PAGE)], who="ann")
     assert oracle.unproven(torch.tensor([3, 4])).tolist() == [False, False]
+
+
+def test_an_open_question_is_shown_also_if_a_newer_one_is_answered(page):
+    oracle, service = page
+    oracle.store.put_question("audit", 4, [2, 5])
+    oracle.store.put_question("second look", 4, [2])
+    oracle.store.add([NewAnswer(sample=2, answer=0, way=PAGE_REVIEW)], who="ann")
+    oracle.begin("audit", 4)
+    thread, _ = in_thread(lambda: items(service, "audit") and service.save("ann", "k", [single(5, 1)]))
+    assert oracle.label(torch.tensor([2, 5])).tolist() == [0, 1]
+    thread.join()
