@@ -83,7 +83,7 @@ def read_audit_settings(config: Mapping[str, Any]) -> AuditSettings:
         batch_share=mend["batch_share"],
         method=rank["method"],
         source=rank["source"],
-        folds=CrossValidation(**{key: rank[key] for key in ("folds", "networks", "passes", "batch_size")}),
+        folds=CrossValidation(**{key: rank[key] for key in rank if key not in ("method", "source")}),
         noise=Noise(**noise) if noise["share"] else None,
     )
 

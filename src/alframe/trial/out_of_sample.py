@@ -4,7 +4,7 @@ Axes: N the samples of the data set's file; L labelled samples; C the classes.
 """
 
 import math
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any
 
 import torch
@@ -23,14 +23,17 @@ class CrossValidation:
     Attributes:
         folds: parts of the labels, each predicted by networks that learn from the others; at least 2.
         networks: networks of a fold; their log-probabilities are averaged.
-        passes: how often a network sees each label, and batch_size: samples of a step. Recipes with a number
-            of steps take these; other recipes train as in a round of a trial.
+        passes: how often a network sees each label. batch_size: samples of a step.
+        label_smoothing: share of a label's probability that is spread evenly over all classes.
+
+    Recipes that lack a setting of this name, or a number of steps, train as in a round of a trial.
     """
 
     folds: int
     networks: int
     passes: float
     batch_size: int
+    label_smoothing: float
 
 
 def out_of_sample(
@@ -74,11 +77,22 @@ def out_of_sample(
 
 
 def _fresh(learner: CNNLearner, plan: CrossValidation, steps: int, seed: int) -> CNNLearner:
-    """Return a learner without networks, whose fits begin with new weights and do not use a pool."""
+    """Return a learner without networks, whose fits begin with new weights and do not use a pool.
+
+    A ranking needs no calibrated temperature, for which a head would train further heads.
+    """
     recipe: Any = learner.recipe
-    if {"steps", "pool_batch_size"} <= {each.name for each in fields(recipe)}:
-        growth = {"steps_growth": 0} if hasattr(recipe, "steps_growth") else {}
-        recipe = replace(recipe, steps=steps, batch_size=plan.batch_size, pool_batch_size=0, **growth)
+    wanted = {
+        "steps": steps,
+        "steps_growth": 0,
+        "batch_size": plan.batch_size,
+        "pool_batch_size": 0,
+        "label_smoothing": plan.label_smoothing,
+        "folds": 0,
+    }
+    names = {each.name for each in fields(recipe)} if is_dataclass(recipe) else set()
+    if "steps" in names:
+        recipe = replace(recipe, **{name: value for name, value in wanted.items() if name in names})
     return replace(learner, recipe=recipe, seed=seed, warm_start=False, ensemble=plan.networks, final=None)
 
 

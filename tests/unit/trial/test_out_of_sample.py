@@ -11,7 +11,7 @@ from alframe.trial.out_of_sample import CrossValidation, folds_of, out_of_sample
 from tests.support.helpers import small_recipe
 
 N, C = 23, 2
-PLAN = CrossValidation(folds=4, networks=2, passes=3.0, batch_size=5)
+PLAN = CrossValidation(folds=4, networks=2, passes=3.0, batch_size=5, label_smoothing=0.2)
 
 
 @dataclass(kw_only=True)
@@ -92,6 +92,7 @@ def test_fits_begin_anew_without_a_pool_and_take_the_steps_of_the_plan(learner):
     assert rounds == tuple(range(1, 9))
     recipe = recipes[0]
     assert (recipe.batch_size, recipe.pool_batch_size, recipe.steps_growth) == (5, 0, 0)
+    assert recipe.label_smoothing == 0.2
     assert recipe.steps == math.ceil(3 * 19 * 0.75 / 5)
 
 
