@@ -170,7 +170,7 @@ def _trial(
 
     config = config_of(node)
     find_own_packages(config)
-    name = " ".join(override for override in overrides if not override.startswith("+sweep="))
+    name = " ".join(override for override in overrides if not override.startswith(("+sweep=", "page.")))
     run = partial(
         run_trial,
         without_page(config),

@@ -41,7 +41,8 @@ def app(service: Service, guard: Guard, admitted: Callable[[], None]) -> bottle.
     Args:
         admitted: called after a token was used.
     """
-    made = bottle.Bottle(autojson=False)
+    made = bottle.Bottle()
+    made.config["json.enable"] = False
     made.install(_checked(guard))
     _add_page(made, guard, admitted)
     _add_reading(made, service, guard)
@@ -88,8 +89,8 @@ def _checked(guard: Guard) -> Callable[[Callable[..., Any]], Callable[..., Any]]
 
 def _check(guard: Guard) -> None:
     """Raise `_Refused` for a request that must not be answered."""
-    request = bottle.request
-    host = request.get_header("Host")
+    request, given = bottle.request, bottle.request.environ  # its headers are Latin-1, whatever was sent
+    host = given.get("HTTP_HOST")
     if not guard.is_host(host):
         raise _Refused("The page is served under this computer's own name only.", 421)
     if request.path == "/" and request.method == "GET":
@@ -99,9 +100,9 @@ def _check(guard: Guard) -> None:
         raise _Refused("Open the address that the terminal shows.")
     if request.method in ("GET", "HEAD"):
         return
-    if not guard.is_origin(request.get_header("Origin"), request.get_header("Sec-Fetch-Site"), host):
+    if not guard.is_origin(given.get("HTTP_ORIGIN"), given.get("HTTP_SEC_FETCH_SITE"), host):
         raise _Refused("The request does not come from the page.")
-    if not guard.is_csrf(session, request.get_header("X-Alframe-CSRF")):
+    if not guard.is_csrf(session, given.get("HTTP_X_ALFRAME_CSRF")):
         raise _Refused("The page is out of date. Load it again.")
 
 

@@ -92,10 +92,10 @@ class PageServer:
             self._socket.close()
             return
         server, self._server = self._server, None
+        server.task_dispatcher.shutdown(timeout=2)
         server.trigger.pull_trigger(lambda: _close_all(server))
         if self._thread is not None:
             self._thread.join(5)
-        server.task_dispatcher.shutdown(timeout=2)
         self._socket.close()
 
     def __enter__(self) -> Self:

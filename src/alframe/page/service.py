@@ -80,7 +80,6 @@ class Service:
         self._finish, self._report = finish, report
         self._lock = threading.RLock()
         self._here = threading.local()
-        self._stores: list[AnswerStore] = []
         self._pictures: tuple[ImageDataset, Pictures] | None = None
         self._queue = Queue()
         self._grids = Grids(self._queue)
@@ -98,8 +97,6 @@ class Service:
         store: AnswerStore | None = getattr(self._here, "store", None)
         if store is None and (self.directory / ANSWER_STORE).exists():
             store = self._here.store = AnswerStore(self.directory)
-            with self._lock:
-                self._stores.append(store)
         return store
 
     def _the_store(self) -> AnswerStore:
@@ -365,11 +362,14 @@ class Service:
         if dataset is None:
             raise Conflict("The images are being read.")
         with self._lock:
-            if self._pictures is None or self._pictures[0] is not dataset:
-                if self._pictures is not None:
-                    self._pictures[1].close()
-                self._pictures = (dataset, Pictures(dataset, self._digest_of))
-            return self._pictures[1]
+            before = self._pictures
+            pictures = before[1] if before is not None and before[0] is dataset else None
+            if pictures is None:
+                pictures = Pictures(dataset, self._digest_of)
+                self._pictures = (dataset, pictures)
+        if before is not None and before[1] is not pictures:  # not under the lock, which drawing may need
+            before[1].close()
+        return pictures
 
     def _digest_of(self, index: int) -> str | None:
         """Return the digest of an image when people were asked about it, None if they were not."""
@@ -382,9 +382,8 @@ class Service:
 
     def close(self) -> None:
         """Draw nothing more."""
-        with self._lock:
-            if self._pictures is not None:
-                self._pictures[1].close()
+        if self._pictures is not None:
+            self._pictures[1].close()
 
 
 def _item(question: Question, item: Item) -> dict[str, Any]:

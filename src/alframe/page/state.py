@@ -2,11 +2,12 @@
 
 import time
 from collections.abc import Mapping
+from pathlib import PurePath
 from typing import Any
 
+from alframe._text import counted, percent
 from alframe.core.trial_summary import TrialSummary
 from alframe.page.desk import Now, Question, Training
-from alframe.tracking.console_summary import closing_summary
 
 _WHY = {
     "seed": "The first images: the classifier learns from them.",
@@ -45,7 +46,7 @@ def state_of(
         "message": now.message,
         "trial": {
             "id": trial_id,
-            "name": now.info.name if now.info else "",
+            "name": _name(now),
             "data": now.dataset.name if now.dataset else "",
             "n_samples": _n_samples(now),
         },
@@ -60,6 +61,14 @@ def state_of(
         },
         "summary": None if now.summary is None else {"sentences": _sentences(now.summary)},
     }
+
+
+def _name(now: Now) -> str:
+    """Return what the trial is called on the page: the folder of its images, or its data set."""
+    path = now.info.config["data"].get("path") if now.info else None
+    if path and path != "memory":
+        return PurePath(path).name or str(path)
+    return now.dataset.name if now.dataset else ""
 
 
 def _n_samples(now: Now) -> int:
@@ -93,5 +102,38 @@ def _training(training: Training | None, now: float) -> dict[str, Any]:
 
 
 def _sentences(summary: TrialSummary) -> list[str]:
-    lines = closing_summary(summary, None)
-    return [" ".join(line.split()) for line in lines if line.strip()]
+    """Return what has become of a trial, the most important first."""
+    n_labelled = summary.hand_labels - summary.set_aside + summary.auto_labels
+    all_of = f"All {summary.n_samples:,}" if n_labelled == summary.n_samples else f"{n_labelled:,} of"
+    images = "images" if n_labelled == summary.n_samples else f"{summary.n_samples:,} images"
+    found = [
+        f"{all_of} {images} have a label: {summary.hand_labels - summary.set_aside:,} by people, "
+        f"{summary.auto_labels:,} by the classifier.",
+        *_proven(summary),
+    ]
+    if summary.set_aside:
+        found.append(
+            f"{counted(summary.set_aside, 'image')} without a class: nobody can tell, none, or broken."
+        )
+    times = summary.answer_times
+    if times is not None:
+        n, minutes = times.n_single + times.n_grid, times.seconds / 60
+        found.append(f"{counted(n, 'answer')} in {minutes:.1f} minutes of people's time.")
+    return found
+
+
+def _proven(summary: TrialSummary) -> list[str]:
+    certificate, check = summary.certificate, summary.check
+    if certificate is not None:
+        reached = "as wanted" if certificate.reached else f"{percent(certificate.tolerance)} was wanted"
+        return [
+            f"At most {certificate.max_wrong:,} labels ({percent(certificate.max_wrong_share)}) are wrong, "
+            f"with {100 * certificate.confidence:g} % confidence: {reached}."
+        ]
+    if check is not None and check.asked:
+        return [
+            f"At most {percent(check.most_share)} of the classifier's labels are wrong "
+            f"({100 * check.confidence:g} % confidence; {check.found_wrong:,} of {check.asked:,} that people "
+            "checked were)."
+        ]
+    return ["Nobody has checked the classifier's labels."] if summary.auto_labels else []
