@@ -9,7 +9,7 @@ export const SPECIAL = [
   { answer: "broken", name: "Broken image", key: "b", title: "The picture is damaged or empty" },
 ];
 
-const STORED = { "-1": "taken back", "-2": "cannot tell", "-3": "none of these" }; // numbers in the store of answers
+const STORED = { "-2": "cannot tell", "-3": "none of these" }; // numbers in the store of answers
 
 /** Returns the key of the class at a position, or null beyond the 25th. */
 export const classKey = (position) => KEYS[position] ?? null;
@@ -22,6 +22,7 @@ export function classOfKey(key, classes) {
 
 /** Returns what an answer is called. */
 export function answerName(answer, classes) {
+  if (answer === null) return "taken back";
   const special = SPECIAL.find((each) => each.answer === answer)?.name.toLowerCase() ?? STORED[answer];
   if (special) return special;
   return classes.find((each) => each.number === answer)?.name ?? "no label";

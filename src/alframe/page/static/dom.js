@@ -9,7 +9,12 @@ export function h(tag, properties = {}, ...children) {
     else if (name in element && !name.startsWith("aria") && name !== "list") element[name] = value;
     else element.setAttribute(name, value === true ? "" : value);
   }
-  element.append(...children.flat().filter((each) => each !== null && each !== undefined && each !== false));
+  return fill(element, ...children);
+}
+
+/** Replaces what is in an element; null, undefined and false are nothing. Returns the element. */
+export function fill(element, ...children) {
+  element.replaceChildren(...children.flat(2).filter((each) => each !== null && each !== undefined && each !== false));
   return element;
 }
 

@@ -25,9 +25,10 @@ export function imageDialog(app, { index, title, facts = [], changed }) {
   picture(index).then((image) => stage.show({ index }, image.cloneNode(), "The image"))
     .catch(() => stage.say("This picture could not be loaded."));
   get(`/api/history/${index}`).then(({ rows }) => {
-    const lines = rows.map(({ who, at, answer, way }) =>
+    const lines = rows.map(({ who, at, answer, way, suggestion, shown }) =>
       h("li", {}, h("strong", {}, answerName(answer, classes)),
-        ` ${who || "no name"}, ${way}, `, h("time", { dateTime: at }, new Date(at).toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "short" }))));
+        ` ${who || "no name"}, ${way}, `, h("time", { dateTime: at }, new Date(at).toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "short" })),
+        suggestion !== null && suggestion !== undefined && shown !== "off" && ` (suggestion ${shown} it: ${answerName(suggestion, classes)})`));
     history.replaceChildren(...(lines.length ? lines : [h("li", {}, "No person has answered.")]));
   }).catch((error) => history.replaceChildren(h("li", {}, error.message)));
   box.addEventListener("keydown", (event) => {

@@ -2,7 +2,7 @@
 
 import { get } from "./api.js";
 import { answerName } from "./answers.js";
-import { counted, h, number, percent } from "./dom.js";
+import { counted, fill, h, number, percent } from "./dom.js";
 import { imageDialog } from "./image_dialog.js";
 import { pictureUrl } from "./pictures.js";
 
@@ -38,9 +38,9 @@ export class PeopleView {
     }
   }
 
-  #show({ people, pairs, kappa, by_class, differ }) {
+  #show({ people, pairs, kappa, by_class, differ, n_differ = differ.length, grids }) {
     const { classes, options } = this.app.state;
-    this.element.replaceChildren(
+    fill(this.element,
       h("h1", {}, "People"),
       people.length === 0 ? h("p", { class: "lead" }, "Nobody has answered yet.")
         : table(["Name", "Answers", "Seconds an answer", "Grids"],
@@ -53,7 +53,9 @@ export class PeopleView {
         : `${counted(pairs, "image")} with answers of two people. Cohen's kappa: ${kappa.toFixed(2)} (${reading(kappa)}).`),
       by_class.length > 0 && table(["Class", "Images", "Agreement"],
         by_class.map((each) => [answerName(each.class, classes), number(each.n), percent(each.agreement)])),
-      differ.length > 0 && h("h2", {}, `People differ on ${counted(differ.length, "image")}`),
+      grids?.n > 0 && h("p", {}, `Grids: ${counted(grids.n, "image")} confirmed in a grid ${grids.n === 1 ? "was" : "were"} answered again alone; ${number(grids.wrong)} `,
+        `of them differed (${percent(grids.share)}; between ${percent(grids.low)} and ${percent(grids.high)}).`),
+      differ.length > 0 && h("h2", {}, `People differ on ${counted(n_differ, "image")}`),
       differ.length > 0 && h("p", { class: "hint" }, "Choose one to decide. The decision counts; all answers are kept."),
       differ.length > 0 && h("ul", { class: "differ" }, differ.map((each) => this.#differing(each))));
   }

@@ -1,8 +1,8 @@
 // Plan and forecast.
 
-import { counted, duration, h, number, percent, svg } from "./dom.js";
+import { duration, fill, h, number, percent, svg } from "./dom.js";
 
-const FROM = { validation: "a sample that people labelled for this purpose", check: "the check sample", audit: "the audit" };
+const FROM = { validation: "the validation images", check: "the check at the end", audit: "the audit", "spot checks": "the spot checks so far" };
 
 export class ProgressView {
   constructor(app) {
@@ -20,7 +20,7 @@ export class ProgressView {
       this.element.replaceChildren(h("h1", {}, "Progress"), h("p", { class: "lead" }, "The plan is made with the first question."));
       return;
     }
-    this.element.replaceChildren(...[
+    fill(this.element,
       h("h1", {}, "Progress"),
       h("p", { class: "lead" }, forecast.sentence),
       this.#answers(forecast),
@@ -30,14 +30,13 @@ export class ProgressView {
         fact("An image in a grid", forecast.seconds_grid_image ? `${forecast.seconds_grid_image.toFixed(2)} s` : "–", "median of yours"),
         fact("Labelled", `${number(forecast.hand_labels + forecast.auto_labels)}`, trial?.n_samples ? `of ${number(trial.n_samples)}` : "")),
       this.#labels(forecast, trial),
-      this.#error(forecast),
-    ].filter(Boolean));
+      this.#error(forecast));
   }
 
   #answers({ answered, at_most }) {
-    const bar = h("progress", { max: Math.max(1, at_most), value: answered, "aria-label": "Answers so far, and at most" });
+    const bar = at_most && h("progress", { max: at_most, value: answered, "aria-label": "Answers so far, and at most" });
     return h("div", { class: "block" }, h("h2", {}, "Answers"), bar,
-      h("p", {}, h("strong", {}, number(answered)), ` so far. The plan asks for ${number(at_most)} at most.`));
+      h("p", {}, h("strong", {}, number(answered)), at_most ? ` so far. The plan asks for ${number(at_most)} at most.` : " so far."));
   }
 
   #labels({ hand_labels, auto_labels }, trial) {
@@ -63,9 +62,10 @@ export class ProgressView {
     const parts = [h("h2", {}, "Errors of the classifier's labels")];
     if (error) {
       const { share, low, high, confidence } = error;
-      parts.push(h("p", {}, "About ", h("strong", {}, percent(share)),
-        ` are wrong; between ${percent(low)} and ${percent(high)} with ${percent(confidence ?? 0.95)} confidence. `,
-        `Estimated from ${FROM[error.from] ?? error.from}.`), interval(error, goal?.tolerance));
+      const bounds = share === null ? ["At most ", h("strong", {}, percent(high)), " are wrong"]
+        : ["About ", h("strong", {}, percent(share)), ` are wrong; between ${percent(low)} and ${percent(high)}`];
+      parts.push(h("p", {}, bounds, ` with ${percent(confidence)} confidence, by ${FROM[error.from] ?? error.from}.`),
+        interval(error, goal?.tolerance));
     } else parts.push(h("p", {}, "This cannot be estimated yet."));
     if (goal) parts.push(h("p", {}, goal.sentence));
     return h("div", { class: "block" }, parts);
@@ -84,7 +84,8 @@ function interval({ share, low, high }, tolerance) {
   const label = (value, y, text, anchor = "middle") => svg("text", { x: at(value), y, "text-anchor": anchor }, text);
   const parts = [svg("line", { class: "axis", x1: 10, x2: 590, y1: 40, y2: 40 }),
     svg("rect", { class: "between", x: at(low), width: Math.max(2, at(high) - at(low)), y: 32, height: 16, rx: 8 }),
-    svg("circle", { class: "point", cx: at(share), cy: 40, r: 8 }), label(0, 70, "0 %", "start")];
+    label(0, 70, "0 %", "start")];
+  if (share !== null) parts.push(svg("circle", { class: "point", cx: at(share), cy: 40, r: 8 }));
   if (tolerance) {
     const side = tolerance > 0.8 * end ? "end" : "middle";
     parts.push(svg("line", { class: "goal", x1: at(tolerance), x2: at(tolerance), y1: 22, y2: 58 }),

@@ -1,7 +1,7 @@
 // What must be known before the first image: the classes, the proof wanted, a name.
 
 import { get, post } from "./api.js";
-import { announce, counted, h } from "./dom.js";
+import { announce, counted, fill, h } from "./dom.js";
 import { pictureUrl } from "./pictures.js";
 
 const PROOFS = [
@@ -60,7 +60,7 @@ export class SetupView {
       h("section", { class: "block" }, h("label", { class: "head", for: "who" }, "Your name"), this.who,
         h("p", { class: "hint" }, "It stands with your answers. Nothing leaves this computer.")),
       this.problem, this.start);
-    this.element.replaceChildren(
+    fill(this.element,
       h("h1", {}, "Label a folder of images"),
       h("p", { class: "lead" }, counted(n_images, "image"), " in ", h("code", {}, folder)),
       out > 0 && h("details", { class: "left-out" }, h("summary", {}, `${counted(out, "file")} left out`),

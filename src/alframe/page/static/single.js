@@ -7,7 +7,8 @@ import { announce, counted, h, percent } from "./dom.js";
 import { picture } from "./pictures.js";
 import { Stage } from "./zoom.js";
 
-const AHEAD = 8; // items that are asked for at once
+const AHEAD = 12; // items that are asked for at once
+const FEW = 8; // with so many left, more are asked for
 const TWICE = 120; // milliseconds: an answer so soon after the picture came is a key pressed twice
 
 export class SingleView {
@@ -84,7 +85,7 @@ export class SingleView {
     [this.item, this.first] = [null, null];
     this.loading = true;
     if (this.queue.length === 0) await this.#fill();
-    else if (this.queue.length <= AHEAD / 2) this.#fill();
+    else if (this.queue.length <= FEW) this.#fill();
     this.loading = false;
     if (this.closed) return;
     const item = this.queue.shift();
