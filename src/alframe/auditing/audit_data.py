@@ -160,13 +160,20 @@ def with_noise(dataset: ImageDataset, truth_N: Tensor, member_N: Tensor, noise: 
 def _of_pairs(dataset: ImageDataset, pairs: list[list[Any]]) -> Tensor:
     partner_C = torch.full((dataset.n_classes,), -1)
     for pair in pairs:
-        numbers = [class_of_name(str(name), dataset.class_names) for name in pair]
+        numbers = [_class_number(name, dataset.class_names) for name in pair]
         if None in numbers:
             unknown = pair[numbers.index(None)]
             raise ConfigError("noise.pairs", f"the classes {expected(dataset.class_names)}", unknown)
         first, second = (number or 0 for number in numbers)
         partner_C[first], partner_C[second] = second, first
     return partner_C
+
+
+def _class_number(given: Any, class_names: tuple[str, ...]) -> int | None:
+    """Return the class that a name or a class number means, or None."""
+    named = class_of_name(str(given), class_names)
+    is_number = isinstance(given, int) and 0 <= given < len(class_names)
+    return given if named is None and is_number else named
 
 
 def _similar(dataset: ImageDataset, truth_N: Tensor, member_N: Tensor) -> Tensor:

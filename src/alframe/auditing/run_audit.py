@@ -190,7 +190,7 @@ def _run(request: AuditRequest, left_out: Mapping[Path, str]) -> AuditSummary:
         )
         _write_begun(directory, begun, begun.seconds)
         _write_data(directory, trial.dataset, print_of_data)
-        if "rank" in audit.plan.stages:
+        if {"rank", "mend"} & set(audit.plan.stages):
             _write_oddities(directory, trial, data, known_unreadable(directory / STATE), settings.seed)
         session = AuditSession(
             info=_info(request, settings, data, chosen),

@@ -17,8 +17,8 @@ class AuditReport:
     row: AuditRow
     round: int
 
-    def metrics(self) -> dict[str, float | None]:
-        """Return the metrics by key."""
+    def values(self) -> dict[str, float | None]:
+        """Return the metrics by key, None where one is undefined."""
         row = self.row
         return {
             "audit/answers": row.answers,
@@ -32,7 +32,7 @@ class AuditReport:
 def metrics(report: RoundReport | AuditReport) -> dict[str, float]:
     """Return a round's metrics by key, without undefined ones."""
     if isinstance(report, AuditReport):
-        return {key: value for key, value in report.metrics().items() if value is not None}
+        return {key: value for key, value in report.values().items() if value is not None}
     counts, fit = report.counts, report.fit
     values: dict[str, float | None] = {
         "labels/hand": counts.hand_labels,

@@ -159,7 +159,7 @@ def _directories(root: Path, unreadable: list[LeftOut]) -> Iterator[Path]:
         parts = _PARTS | _REPORT_PARTS if "report.json" in files else _PARTS
         asks = QUESTIONS in folders and CONFIG in files
         folders[:] = sorted((each for each in folders if each not in parts), key=natural)
-        if AUDIT_ROUNDS in files:  # an audit of given labels, which has a report of its own
+        if AUDIT_ROUNDS in files and SUMMARY in files:  # an audit, which has a report of its own
             continue
         if asks or not set(MARKS).isdisjoint(files):
             yield Path(path)

@@ -17,6 +17,9 @@ _PURPOSES = {
     "check": "the check sample",
     "audit": "the audit",
     "remainder": "the remainder",
+    "estimate": "the estimate of an audit",
+    "mend": "the suspects of an audit",
+    "prove": "the proof of an audit",
 }
 CONTINUE = "The same command, run again, reads the answers and continues."
 
