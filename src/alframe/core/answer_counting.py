@@ -42,7 +42,7 @@ class Given(Protocol):
 A = TypeVar("A", bound=Given)
 
 SECOND_LOOK = "second look"  # the purpose of a question about answers that contradict an audited label
-_PROOFS = ("check", "audit")  # purposes of questions whose answers prove something
+_PROOFS = ("check", "audit", "estimate", "prove")  # purposes of questions whose answers prove something
 
 
 def serves(purpose: str, way: str) -> bool:

@@ -204,7 +204,8 @@ def _of_answer(
         return _ASIDE[answer.answer], round
     if source in _SOURCES:
         return source, round
-    purpose = (asked[0] if asked else "query").split()[0].replace("check", "audit")
+    purpose = (asked[0] if asked else "query").split()[0]
+    purpose = "audit" if purpose in ("check", "estimate", "prove") else purpose
     return (purpose if purpose in _SOURCES else "query"), round
 
 
