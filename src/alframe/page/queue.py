@@ -7,7 +7,7 @@ which people differ go to a third person or, if nobody else is there, to one of 
 Nothing here locks or reads a clock: the caller does. All answers are in the store.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, islice
 
@@ -104,8 +104,13 @@ class Queue:
         skipped = self._skipped.setdefault(who, {})
         skipped.pop(index, None)
         skipped[index] = None
-        if self.held.get(index, ("", 0.0))[0] == who:
-            del self.held[index]
+        self.release(who, [index])
+
+    def release(self, who: str, samples: Iterable[int]) -> None:
+        """Take samples from a person who has answered them."""
+        for index in samples:
+            if self.held.get(index, ("", 0.0))[0] == who:
+                del self.held[index]
 
     def left(self, work: Work, who: str, both_share: float, now: float) -> int:
         """Return how many samples a person could get now, decisions included."""

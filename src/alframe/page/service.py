@@ -210,11 +210,18 @@ class Service:
         n = 0
         for number, part in enumerate(_without_repeats(given)):  # in their order
             n += store.add([_row(each) for each in part], who=who, key=f"{key}-{number}" if number else key)
+        with self._lock:
+            self._queue.release(who, [each.index for each in given])
         self.desk.change()
         return n
 
     def undo(self, who: str, key: str | None) -> list[int]:
-        """Take back the newest request of a person and return its samples."""
+        """Take back the newest request of a person and return its samples.
+
+        Raises:
+            Conflict: the trial has ended.
+        """
+        self._check_not_ended()
         undone = self._the_store().undo(who, key)
         self.desk.change()
         return undone
@@ -230,19 +237,24 @@ class Service:
         Raises:
             NotFound: the sample or the class does not exist. Conflict: the trial has ended.
         """
+        self._check_not_ended()
         now, store = self.desk.now, self._the_store()
-        if now.stage == "finished":
-            raise Conflict(
-                "The trial has ended and its labels are written. alframe-audit checks and mends labels after "
-                "the end."
-            )
         if now.dataset is None or not 0 <= index < len(now.dataset):
             raise NotFound(f"There is no image {index}.")
         if isinstance(answer, int) and not 0 <= answer < len(store.classes()):
             raise NotFound(f"There is no class {answer}.")
         number = SPECIAL[answer] if isinstance(answer, str) else answer
         store.add([NewAnswer(sample=index, answer=number, way=PAGE_REVIEW)], who=who, key=key)
+        with self._lock:
+            self._queue.release(who, [index])
         self.desk.change()
+
+    def _check_not_ended(self) -> None:
+        if self.desk.now.stage == "finished":
+            raise Conflict(
+                "The trial has ended and its labels are written. alframe-audit checks and mends labels after "
+                "the end."
+            )
 
     def add_class(self, name: str) -> int:
         """Add a class and return its number; the number of a class that has this name already.
