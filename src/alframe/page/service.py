@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import asdict, dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from alframe.page.desk import Desk, Now, Options, Question
 from alframe.page.equal_images import equal_images
 from alframe.page.gallery import Wanted, history, view_of
 from alframe.page.grids import Grids
-from alframe.page.pace import USUAL, pace_of
+from alframe.page.pace import USUAL, grid_errors, overlooked_share, pace_of
 from alframe.page.pictures import Pictures
 from alframe.page.queue import Item, Queue, Work
 from alframe.page.state import state_of
@@ -185,7 +186,9 @@ class Service:
         """Return the pace of a person, found anew every few seconds."""
         until, pace = self._paces.get(who, (0.0, USUAL))
         if until < time.monotonic():
-            pace = pace_of(self._the_store(), who)
+            store = self._the_store()
+            rows = list(chain.from_iterable(store.rows().values()))
+            pace = pace_of(store, who, overlooked_share(rows, grid_errors(rows)))
             self._paces[who] = time.monotonic() + _PACE_SECONDS, pace
         return pace
 
