@@ -26,8 +26,9 @@ class AuditPlan:
     Attributes:
         stages: in the order of `STAGES`. seed: of the random samples.
         n_estimate: answers of the estimate. confidence: of its interval.
-        batch: questions of a batch of mending. min_yield: mending ends after a batch in which a smaller share
-            of the labels is wrong. max_answers: the most questions of mending, None for no limit.
+        batch: questions of a batch of mending. train: answers after which the labels are ranked again.
+        min_yield: mending ends after the first batch of a new ranking in which a smaller share of the labels
+            is wrong. max_answers: the most questions of mending, None for no limit.
         certificate: what to prove; None without the stage prove.
     """
 
@@ -36,6 +37,7 @@ class AuditPlan:
     n_estimate: int
     confidence: float
     batch: int
+    train: int
     min_yield: float
     max_answers: int | None
     certificate: CertificateSpec | None
@@ -115,6 +117,7 @@ class AuditState:
         first: the first ranking; ranking: the newest. None before the stage rank.
         estimate, certificate: None before their stages.
         mending_ended: why mending ended, None before.
+        is_ranked_anew: no question was asked since the newest ranking, which is not the first.
         second_N: int64, a second person's answers, -1 without one; or None.
         second: how often the two differ; None before the stage prove.
     """
@@ -128,6 +131,7 @@ class AuditState:
     estimate: ErrorEstimate | None = None
     certificate: Certificate | None = None
     mending_ended: str | None = None
+    is_ranked_anew: bool = False
     second_N: Tensor | None = None
     second: SecondAnswers | None = None
 

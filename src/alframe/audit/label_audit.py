@@ -94,6 +94,7 @@ def _ranked(state: AuditState, rank: Ranker, round: int) -> AuditState:
         ledger=replace(ledger, log_odds_N=odds_N),
         ranking=ranking,
         first=state.first or ranking,
+        is_ranked_anew=round > 1,
     )
     if round > 1:
         return state
@@ -101,21 +102,29 @@ def _ranked(state: AuditState, rank: Ranker, round: int) -> AuditState:
 
 
 def _mend(plan: AuditPlan, state: AuditState, oracle: Oracle, rank: Ranker) -> Iterator[AuditState]:
-    """Yield the state after each batch."""
-    round = n_asked = 0
+    """Yield the state after each batch.
+
+    The networks are trained again after enough answers, and before mending ends at a low yield: what was
+    learned may show suspects that the last ranking has missed.
+    """
+    round = n_asked = n_since = 0  # n_since: answers since the last ranking
     ended: str | None = None
+    trains = False
     while ended is None:
         round += 1
-        if round > 1:
-            state = _ranked(state, rank, round)
+        if trains:
+            state, n_since = _ranked(state, rank, round), 0
         index_Q = _question(oracle, "mend", round, state.ledger, _next_batch(plan, state, n_asked))
         if len(index_Q):
             answer_Q = oracle.label(index_Q)
             state = _answered(state, Asked(stage="mend", round=round, index_Q=index_Q, answer_Q=answer_Q))
-            n_asked += len(index_Q)
+            n_asked, n_since = n_asked + len(index_Q), n_since + len(index_Q)
+        is_low = _has_low_yield(plan, state, n_asked)
+        is_fresh = n_since <= len(index_Q)
+        trains = n_since >= plan.train or (is_low and not is_fresh)
         # People may have changed their answers: a batch that was asked is never left out for that.
         goes_on = bool(len(begin(oracle, "mend", round + 1)))
-        ended = None if goes_on else _end_of_mending(plan, state, n_asked)
+        ended = None if goes_on else _end_of_mending(plan, state, n_asked, is_low and is_fresh)
         state = replace(state, mending_ended=ended)
         yield state
 
@@ -129,12 +138,19 @@ def _next_batch(plan: AuditPlan, state: AuditState, n_asked: int) -> Tensor:
     return index[order[: max(0, left)]]
 
 
-def _end_of_mending(plan: AuditPlan, state: AuditState, n_asked: int) -> str | None:
-    """Return why mending ends after a batch, or None."""
+def _has_low_yield(plan: AuditPlan, state: AuditState, n_asked: int) -> bool:
+    """Return whether too few labels of the last batch of mending were wrong."""
+    if not n_asked:
+        return False
+    last = state.questions[-1]
+    return n_wrong(state.given_N, last) < plan.min_yield * len(last.index_Q)
+
+
+def _end_of_mending(plan: AuditPlan, state: AuditState, n_asked: int, is_exhausted: bool) -> str | None:
+    """Return why mending ends after a batch, or None; `is_exhausted`: a new ranking had a low yield."""
     if not len(state.ledger.index_given):
         return "every label was looked at"
-    last = state.questions[-1] if n_asked else None
-    if last is not None and n_wrong(state.given_N, last) < plan.min_yield * len(last.index_Q):
+    if is_exhausted:
         return f"fewer than {100 * plan.min_yield:g} % of the last batch were wrong"
     if plan.max_answers is not None and n_asked >= plan.max_answers:
         return f"mend.max_answers={plan.max_answers} were given"
@@ -188,9 +204,9 @@ def _answered(state: AuditState, asked: Asked) -> AuditState:
 
 def _with_question(state: AuditState, asked: Asked) -> AuditState:
     state = replace(state, questions=(*state.questions, asked))
-    seconds = state.ranking.seconds if state.ranking is not None and asked.round > 1 else 0.0
-    seconds = seconds if asked.stage == "mend" else 0.0
-    return replace(state, rows=(*state.rows, _row(state, asked.stage, asked.round, asked, seconds)))
+    seconds = state.ranking.seconds if state.ranking is not None and state.is_ranked_anew else 0.0
+    row = _row(state, asked.stage, asked.round, asked, seconds)
+    return replace(state, rows=(*state.rows, row), is_ranked_anew=False)
 
 
 def _row(state: AuditState, stage: Stage, round: int, asked: Asked | None, seconds: float) -> AuditRow:

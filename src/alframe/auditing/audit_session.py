@@ -24,9 +24,9 @@ from alframe.core.protocols import Oracle
 from alframe.data import ImageDataset
 from alframe.oracle.people import PeopleOracle
 from alframe.tracking import Outcome, TrialInfo
+from alframe.tracking.audit_report import AuditReport
 from alframe.tracking.base import Status, Trackers
 from alframe.tracking.files import write_failure
-from alframe.tracking.round_metrics import AuditReport
 from alframe.trial.summarise import versions
 
 Say = Callable[[str], None]

@@ -35,8 +35,8 @@ class AuditSettings:
     Attributes:
         labels, second_answers: a file or a directory, or None.
         unmatched: what happens to images without a label and labels without an image.
-        plan: of the audit; its `batch` is set when the number of labels is known.
-        batch_share: of the labels, used if the plan's batch is 0.
+        plan: of the audit; its `batch` and `train` are set when the number of labels is known.
+        batch_share: of the labels, used if the plan's batch is 0. train_share: of the labels, for `train`.
         method: of the ranking. source: of its probabilities. folds: how networks are trained for it.
         noise: None without wrong labels for research.
     """
@@ -46,6 +46,7 @@ class AuditSettings:
     unmatched: Literal["refuse", "leave_out"]
     plan: AuditPlan
     batch_share: float
+    train_share: float
     method: str
     source: Literal["networks", "given"]
     folds: CrossValidation
@@ -54,7 +55,7 @@ class AuditSettings:
     def plan_for(self, n_labels: int) -> AuditPlan:
         """Return the plan of an audit of this number of labels."""
         batch = self.plan.batch or max(LEAST_BATCH, round(self.batch_share * n_labels))
-        return replace(self.plan, batch=batch)
+        return replace(self.plan, batch=batch, train=max(1, round(self.train_share * n_labels)))
 
 
 def read_audit_settings(config: Mapping[str, Any]) -> AuditSettings:
@@ -71,6 +72,7 @@ def read_audit_settings(config: Mapping[str, Any]) -> AuditSettings:
         n_estimate=config["estimate"]["num"],
         confidence=config["estimate"]["confidence"],
         batch=mend["batch"] or 0,
+        train=0,
         min_yield=mend["min_yield"],
         max_answers=mend["max_answers"],
         certificate=CertificateSpec(**config["certificate"]) if "prove" in stages else None,
@@ -81,6 +83,7 @@ def read_audit_settings(config: Mapping[str, Any]) -> AuditSettings:
         unmatched=config["unmatched"],
         plan=plan,
         batch_share=mend["batch_share"],
+        train_share=mend["train_share"],
         method=rank["method"],
         source=rank["source"],
         folds=CrossValidation(**{key: rank[key] for key in rank if key not in ("method", "source")}),

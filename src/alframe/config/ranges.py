@@ -87,6 +87,7 @@ RANGES: dict[str, Check] = {
     "rank.label_smoothing": number(least=0, most=1),
     "mend.batch": whole(1, optional=True),
     "mend.batch_share": number(above=0, most=1),
+    "mend.train_share": number(above=0, most=1),
     "mend.min_yield": number(least=0, most=1),
     "mend.max_answers": whole(1, optional=True),
     "second_answers": optional_text,

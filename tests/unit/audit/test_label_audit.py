@@ -22,6 +22,7 @@ PLAN = AuditPlan(
     n_estimate=100,
     confidence=0.95,
     batch=50,
+    train=50,
     min_yield=0.1,
     max_answers=None,
     certificate=SPEC,
@@ -169,3 +170,16 @@ def test_samples_without_a_label_take_no_part() -> None:
     assert min(oracle.asked) >= 100
     assert last.estimate is not None
     assert last.estimate.overall.n_labels == N - 100
+
+
+def test_networks_are_trained_again_after_enough_answers_and_at_a_low_yield() -> None:
+    rank = Rank()
+    last = audited(replace(PLAN, stages=("rank", "mend"), train=10_000), rank=rank)[-1]
+    mended = [row for row in last.rows if row.stage == "mend"]
+    low = [row.round for row in mended if row.found < 5]
+    assert low == [mended[-2].round, mended[-1].round]
+    assert [call[0] for call in rank.calls] == [1, mended[-1].round]
+    assert [row.train_seconds for row in mended] == [0.0] * (len(mended) - 1) + [1.0]
+    rank = Rank()
+    audited(replace(PLAN, stages=("rank", "mend"), train=100), rank=rank)
+    assert [call[0] for call in rank.calls][:2] == [1, 3]

@@ -9,7 +9,8 @@ import pytest
 from alframe.audit.audit_state import AuditRow
 from alframe.auditing.run_audit import AuditRequest, run_label_audit
 from alframe.config.compose import composed
-from alframe.tracking.round_metrics import AuditReport, metrics
+from alframe.tracking.audit_report import AuditReport
+from alframe.tracking.round_metrics import metrics
 
 
 def row(**own: Any) -> AuditRow:
