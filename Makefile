@@ -6,7 +6,7 @@ ARGS ?=
 # Three processes on two cores: many tests wait for the processes that they start.
 PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist worksteal
 
-.PHONY: help setup run reproduce quick test test-long test-browser screenshots lint format docs audits estimates people odd-inputs kills test-slurm test-label-studio bench peers growth safety parity gpu-session lock wheel
+.PHONY: help setup run reproduce quick test test-long test-browser screenshots lint format docs audits estimates people odd-inputs kills page-kills test-slurm test-label-studio bench peers growth safety parity gpu-session lock wheel
 help:
 	@echo "Use"
 	@echo "  make setup      make .venv/ with the locked packages (the other targets call it if it is missing)"
@@ -27,6 +27,7 @@ help:
 	@echo "  make estimates  2,000 simulated estimates of how many given labels are wrong, for six patterns (2 minutes)"
 	@echo "  make odd-inputs 1,000 generated folders with odd names, links, formats and damage (2 minutes)"
 	@echo "  make people     300 random sequences of what people do with images and answers (30 minutes)"
+	@echo "  make page-kills 500 kills of the labelling page's process: is every saved answer there, once? (15 minutes)"
 	@echo "  make kills      240 trials killed at random moments and continued: same labels? (20 minutes)"
 	@echo "  make test-slurm  sweeps on a Slurm cluster that is started here (root; 5 to 15 minutes)"
 	@echo "  make test-label-studio  its own package reads our tasks, and we read its exports (1 minute, 400 MB)"
@@ -103,6 +104,9 @@ people: $(DONE)
 
 kills: $(DONE)
 	@ALFRAME_ALL_KILLS=1 $(PYTEST) -m "long or not long" tests/integration/test_resume.py -k killed $(ARGS)
+
+page-kills: $(DONE)
+	@$(BIN)/python -m tests.support.page_kills $(ARGS)
 
 # Debian's packages; where they cannot be installed or started, the tests are skipped with the reason.
 test-slurm: $(DONE)

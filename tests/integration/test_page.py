@@ -1,6 +1,8 @@
 """The labelling page as a whole: a command, a person without a browser, and what is then on the disk."""
 
 import json
+import subprocess
+import sys
 import time
 
 import numpy as np
@@ -135,3 +137,13 @@ def test_a_sweep_a_taken_port_and_an_open_host_are_refused_with_one_line(folder)
         assert done.stderr.startswith(f"alframe: {text}"), done.stderr
         assert done.stderr.count("\n") == 1
     assert not (folder / "trial" / "config.yaml").exists()
+
+
+def test_kills_lose_and_double_no_answer(tmp_path):
+    command = [sys.executable, "-m", "tests.support.page_kills", "--kills", "4", "--seed", "1"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    counts = json.loads(done.stdout)
+    assert counts["kills"] == 4
+    assert counts["acknowledged"] > 0
+    assert (counts["lost"], counts["doubled"], counts["never_sent"]) == (0, 0, 0)

@@ -225,7 +225,8 @@ class Service:
             Conflict: the trial has ended.
         """
         self._check_not_ended()
-        undone = self._the_store().undo(who, key)
+        store = self.store
+        undone = [] if store is None else store.undo(who, key)
         self.desk.change()
         return undone
 

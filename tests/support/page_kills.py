@@ -1,0 +1,242 @@
+"""A person labels on the page while the server's process is killed at random moments, again and again.
+
+    python -m tests.support.page_kills [--kills 500] [--seed 0]
+
+Each process is killed (SIGKILL) after a random time: while it starts, while it stores answers, while it
+trains. The person behaves like the page: a request that got no reply is sent again with the same key. After
+each kill the store is read: every acknowledged answer must be there once, and nothing that was never sent. A
+finished trial must have its answers in labels.csv. Prints one JSON object.
+"""
+
+import argparse
+import json
+import os
+import random
+import signal
+import socket
+import sqlite3
+import sys
+import tempfile
+import threading
+import time
+import warnings
+from contextlib import closing, suppress
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+from sklearn.datasets import load_digits
+
+from alframe.cli.page_job import run_on_page
+from alframe.page.settings import page_settings, without_page
+from alframe.trial.run import run_trial
+from tests.support.helpers import config_of, read_rows
+from tests.support.page_client import Lost, PageClient, Refused
+
+N_IMAGES = 400
+TOKEN = "a-token-for-the-test"
+LIFE_SECONDS = (0.2, 2.5)
+SETTINGS = (
+    *("data=folder", "data.path=images", "oracle=page", "tracker=none", "initial.num=30", "query.num=40"),
+    *("stopping.min_rounds=1", "stopping.max_rounds=4", "learner.steps=4", "learner.steps_growth=0"),
+    *("threads=1", "device=cpu", "precision=float32", "learner.scoring_batch_size=256", "remainder=auto"),
+    *("auto_label=threshold", "check.num=30", "page.open=false", f"page.token={TOKEN}", "page.grid=20"),
+)
+
+
+@dataclass
+class Counts:
+    """What has happened."""
+
+    kills: int = 0
+    while_starting: int = 0
+    trials_finished: int = 0
+    acknowledged: int = 0
+    sent_again: int = 0
+    undone: int = 0
+    lost: int = 0
+    doubled: int = 0
+    never_sent: int = 0
+    problems: list[str] = field(default_factory=list)
+
+
+class Sitting:
+    """One trial, its person, and what was sent and acknowledged."""
+
+    def __init__(self, root: Path, seed: int, counts: Counts) -> None:
+        self.random, self.counts, self.trial = random.Random(seed), counts, root / "trial"
+        digits = load_digits()
+        (root / "images").mkdir(parents=True)
+        for index in range(N_IMAGES):
+            pixels = (digits.images[index] * 15.9).astype(np.uint8)
+            Image.fromarray(pixels).save(root / "images" / f"{index:04}.png")
+        self.truth = digits.target[:N_IMAGES]
+        names = f"data.class_names=[{','.join(f'c{k}' for k in range(10))}]"
+        config = config_of(*SETTINGS, names, f"data_dir={root}", f"seed={seed}")
+        self.page, self.config = page_settings(config), without_page(config)
+        self.sent: dict[str, dict[int, int | None]] = {}  # by key; None: an undo, whose samples come back
+        self.acknowledged: dict[str, dict[int, int | None]] = {}
+        self.unsent: tuple[str, dict[str, Any]] | None = None  # the request without a reply
+        self.client = PageClient(0)
+        self.n_requests = 0
+
+    def life(self, seconds: float) -> bool:
+        """Start the command and kill it after some seconds; return True if the trial has finished."""
+        child = os.fork()
+        if child == 0:
+            self._serve(seconds)
+        try:
+            served = self._label(time.monotonic() + seconds + 20, child)
+        finally:
+            with suppress(ProcessLookupError):
+                os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+        self.counts.kills += 1
+        self.counts.while_starting += not served
+        self.check()
+        return (self.trial / "summary.json").exists()
+
+    def _serve(self, seconds: float) -> None:
+        """Run the command in this process until it is killed."""
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, 1)
+        os.dup2(nowhere, 2)
+        warnings.simplefilter("ignore")
+        killer = threading.Timer(seconds, os.kill, (os.getpid(), signal.SIGKILL))
+        killer.daemon = True
+        killer.start()
+        assert self.page is not None
+        run_on_page(self.page, self.trial, partial(run_trial, self.config, self.trial), lambda: False)
+        os._exit(0)
+
+    def _label(self, until: float, child: int) -> bool:
+        """Answer until the process is gone; return True if it has answered a request."""
+        served = False
+        while time.monotonic() < until:
+            if os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None:
+                return served
+            try:
+                if self._enter():
+                    served = True
+                    self._act()
+            except Lost:
+                time.sleep(0.02)
+        return served
+
+    def _enter(self) -> bool:
+        """Open the page, as a browser that still has its cookie; return False before the server has a port."""
+        with suppress(OSError, ValueError):
+            self.client.port = json.loads((self.trial / "state" / "page.json").read_text())["port"]
+        if not self.client.port:
+            time.sleep(0.02)
+            return False
+        if not self.client.cookie and self.client.enter(f"/?token={TOKEN}") != 303:
+            return False
+        self.client.state()
+        return True
+
+    def _act(self) -> None:
+        """Send one request: the one without a reply, or else the next one."""
+        if self.unsent is None:
+            self.unsent = self._next_request()
+        else:
+            self.counts.sent_again += 1
+        if self.unsent is None:
+            time.sleep(0.02)
+            return
+        path, body = self.unsent
+        try:
+            reply = self.client.post(path, **body)
+        except Refused as error:
+            self.counts.problems.append(f"{path}: {error}")
+            self.unsent = None
+            return
+        self.unsent = None
+        expected = self.sent[body["key"]]
+        if path == "/api/undo":
+            expected = dict.fromkeys(reply["indices"], -1)
+            self.counts.undone += len(expected)
+        else:
+            self.counts.acknowledged += len(expected)
+        self.sent[body["key"]] = self.acknowledged[body["key"]] = expected
+
+    def _next_request(self) -> tuple[str, dict[str, Any]] | None:
+        self.n_requests += 1
+        key = f"request-{self.n_requests}"
+        if self.random.random() < 0.05:
+            self.sent[key] = {}
+            return "/api/undo", {"key": key}
+        grid = self.client.get("/api/grid?who=ann")
+        items = grid["items"] if grid["id"] else self.client.next(self.random.randint(1, 5))
+        if not items:
+            return None
+        rows = [
+            {
+                "index": each["index"],
+                "answer": int(self.truth[each["index"]]),
+                "grid": grid["id"],
+                "seconds": 0.6,
+            }
+            for each in items
+        ]
+        self.sent[key] = {row["index"]: row["answer"] for row in rows}
+        return "/api/answers", {"key": key, "answers": rows}
+
+    def check(self) -> None:
+        """Compare the store with what was sent and acknowledged."""
+        file = self.trial / "answers.sqlite"
+        if not file.exists():
+            assert not self.acknowledged
+            return
+        with closing(sqlite3.connect(file)) as db:
+            rows = db.execute("SELECT key, sample, answer FROM answers").fetchall()
+        found: dict[str, list[tuple[int, int]]] = {}
+        for key, sample, answer in rows:
+            found.setdefault(key, []).append((sample, answer))
+        for key, expected in self.acknowledged.items():
+            there = found.get(key, [])
+            self.counts.lost += len(set(expected.items()) - set(there))
+            self.counts.doubled += len(there) - len(set(there))
+        self.counts.never_sent += sum(key not in self.sent for key in found)
+
+    def check_labels(self) -> None:
+        """Compare labels.csv of a finished trial with the answers."""
+        for row in read_rows(self.trial / "labels.csv"):
+            if row["source"] != "auto" and int(row["label"]) != self.truth[int(row["index"])]:
+                self.counts.problems.append(f"labels.csv: {row}")
+        self.counts.trials_finished += 1
+
+
+def run(kills: int, seed: int) -> Counts:
+    """Kill a number of processes and return what has happened."""
+    counts, chance = Counts(), random.Random(seed)
+    socket.setdefaulttimeout(20)
+    sittings = 0
+    while counts.kills < kills:
+        with tempfile.TemporaryDirectory() as folder:
+            sitting = Sitting(Path(folder), seed + sittings, counts)
+            sittings += 1
+            while counts.kills < kills:
+                if sitting.life(chance.uniform(*LIFE_SECONDS)):
+                    sitting.check_labels()
+                    break
+    return counts
+
+
+def main() -> None:
+    """Run the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--kills", type=int, default=500)
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    begun = time.monotonic()
+    counts = run(options.kills, options.seed)
+    print(json.dumps({**vars(counts), "seconds": round(time.monotonic() - begun)}))
+    sys.exit(bool(counts.lost or counts.doubled or counts.never_sent or counts.problems))
+
+
+if __name__ == "__main__":
+    main()
