@@ -10,18 +10,22 @@ import pytest
 from PIL import Image
 from sklearn.datasets import load_digits
 
+from alframe.cli.label import main as label
 from alframe.oracle.answer_store import AnswerStore
-from tests.support.helpers import alframe, alframe_process, press_ctrl_c, read_rows
-from tests.support.page_client import PageClient, Terminal, port_of
+from tests.support.helpers import alframe, alframe_process, press_ctrl_c, process_of, read_rows, run_command
+from tests.support.page_client import PageClient, Refused, Terminal, port_of
 
 N = 60
+SHORT = [
+    *("initial.num=12", "query.num=8", "stopping.min_rounds=1", "stopping.max_rounds=2", "learner.steps=4"),
+    *("learner.steps_growth=0", "threads=1", "device=cpu", "precision=float32", "remainder=auto"),
+    *("learner.scoring_batch_size=64", "auto_label=threshold", "check.num=6"),
+    "page.token=a-token-for-the-test",
+]
 DIGITS = load_digits()
 SETTINGS = [
     *("data=folder", "data.path=images", "data.class_names=[zero,one,two,three]", "oracle=page"),
-    *("tracker=none", "initial.num=12", "query.num=8", "stopping.min_rounds=1", "stopping.max_rounds=2"),
-    *("learner.steps=4", "learner.steps_growth=0", "threads=1", "device=cpu", "precision=float32"),
-    *("learner.scoring_batch_size=64", "auto_label=threshold", "check.num=6", "hydra.run.dir=trial"),
-    "remainder=auto",
+    *("tracker=none", "hydra.run.dir=trial", *SHORT[:-1]),
 ]
 
 
@@ -147,3 +151,39 @@ def test_kills_lose_and_double_no_answer(tmp_path):
     assert counts["kills"] == 4
     assert counts["acknowledged"] > 0
     assert (counts["lost"], counts["doubled"], counts["never_sent"]) == (0, 0, 0)
+
+
+def test_alframe_label_asks_for_the_classes_labels_a_folder_and_goes_on(folder, truth):
+    classes = [int(DIGITS.target[k]) for k in truth]
+    command = [sys.executable, "-m", "alframe.cli.label", "images", *SHORT]
+    with process_of(command, cwd=folder) as process:
+        client = PageClient(port_of(Terminal(process).address()))
+        client.enter("/?token=a-token-for-the-test")
+        assert client.wait_for("setup")["question"] is None
+        asked = client.get("/api/setup")
+        assert (asked["n_images"], asked["classes"], asked["left_out"]) == (N, [], [])
+        assert client.get(f"/image/{asked['samples'][0]}/small")
+        with pytest.raises(Refused, match=r"400.*at least two names"):
+            client.post("/api/setup", classes=["zero"], tolerance=None)
+        names = ["zero", "one", "it's", "tre\u0301s"]
+        assert client.post("/api/setup", classes=names, tolerance=None)["version"]
+        client.wait_for("labelling")
+        given = [each["index"] for each in client.next(3)]
+        client.answer({index: classes[index] for index in given})
+        process.kill()
+    with process_of(command, cwd=folder) as process:
+        Terminal(process).address()
+        state = client.wait_for("labelling")
+        assert [each["name"] for each in state["classes"]] == ["zero", "one", "it's", "tr\u00e9s"]
+        assert state["question"]["answered"] == 3
+        assert client.post("/api/classes", name="four")["number"] == 4  # the trial begins again with it
+        assert answer_all(client, classes)["stage"] == "finished"
+        client.post("/api/finish")
+        assert process.wait(20) == 0
+    [directory] = (folder / "outputs").iterdir()
+    assert directory.name.startswith("label_images_")
+    done = run_command(label, "images", *SHORT, cwd=folder)
+    assert (done.returncode, "finished before" in done.stdout) == (0, True)
+    done = run_command(label, "nothing", cwd=folder)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert done.stderr.startswith("alframe-label: nothing: expected a folder of images, got nothing")

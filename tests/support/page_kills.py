@@ -30,7 +30,7 @@ import numpy as np
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from alframe.cli.page_job import run_on_page
+from alframe.cli.page_job import page_site, run_on_page
 from alframe.page.settings import page_settings, without_page
 from alframe.trial.run import run_trial
 from tests.support.helpers import config_of, read_rows
@@ -109,7 +109,8 @@ class Sitting:
         killer.daemon = True
         killer.start()
         assert self.page is not None
-        run_on_page(self.page, self.trial, partial(run_trial, self.config, self.trial), lambda: False)
+        with page_site(self.page, self.trial) as site:
+            run_on_page(site, partial(run_trial, self.config, self.trial), lambda: False)
         os._exit(0)
 
     def _label(self, until: float, child: int) -> bool:
@@ -127,7 +128,7 @@ class Sitting:
         return served
 
     def _enter(self) -> bool:
-        """Open the page, as a browser that still has its cookie; return False before the server has a port."""
+        """Open the page, as a browser that has its cookie still; return False before there is a port."""
         with suppress(OSError, ValueError):
             self.client.port = json.loads((self.trial / "state" / "page.json").read_text())["port"]
         if not self.client.port:

@@ -182,9 +182,10 @@ def _trial(
     )
     page = page_settings(config) if group is None else None
     if page is not None:
-        from alframe.cli.page_job import run_on_page
+        from alframe.cli.page_job import page_site, run_on_page
 
-        return run_on_page(page, directory, run, stop_wanted)
+        with page_site(page, directory) as site:
+            return run_on_page(site, run, stop_wanted)
     return run(replacements=Replacements(console=ConsoleTracker(bar=bar, title=title), trackers=trackers))
 
 

@@ -4,7 +4,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -44,22 +46,25 @@ class PageConsole(ConsoleTracker):
         super().finish(outcome)
 
 
-def run_on_page(
-    settings: PageSettings,
-    directory: Path,
-    run: Callable[..., TrialSummary],
-    stop_wanted: Callable[[], bool],
-) -> TrialSummary:
-    """Run a trial, serve its page, and keep serving after its end until Ctrl-C or the page's button.
+@dataclass(frozen=True, kw_only=True)
+class Site:
+    """The page of a trial: the server, the trial's desk, and what the page can ask for."""
 
-    Args:
-        run: runs the trial with the `replacements` that it is given.
-        stop_wanted: returns True once Ctrl-C was pressed.
+    server: PageServer
+    desk: Desk
+    service: Service
+
+
+@contextmanager
+def page_site(settings: PageSettings, directory: Path) -> Iterator[Site]:
+    """Take the port of a page. It is served as soon as the desk has a data set.
 
     Raises:
-        UserError, TrialError, KeyboardInterrupt: as `run_trial`; the port is taken, or a package is missing.
+        UserError: the port is taken, or a package is missing.
     """
     with PageServer(directory, settings, _tell) as server:
+        from alframe.page.routes import app  # imports bottle, which may be missing
+
         desk = Desk(
             Options(suggestions=settings.suggestions, both_share=settings.both_share, grid=settings.grid),
             on_data=lambda: server.start(app(service, server.guard, server.admitted)),
@@ -71,16 +76,29 @@ def run_on_page(
             finish=server.finish_wanted.set,
             report=lambda: report_page(directory),
         )
-        from alframe.page.routes import app  # imports bottle
-
-        desk.stop_if(stop_wanted)
         try:
-            summary = _run(desk, run)
-            desk.finished()
-            _serve_on(server, stop_wanted)
-            return summary
+            yield Site(server=server, desk=desk, service=service)
         finally:
             service.close()
+
+
+def run_on_page(
+    site: Site, run: Callable[..., TrialSummary], stop_wanted: Callable[[], bool]
+) -> TrialSummary:
+    """Run a trial, and keep serving its page after its end until Ctrl-C or the page's button.
+
+    Args:
+        run: runs the trial with the `replacements` that it is given.
+        stop_wanted: returns True once Ctrl-C was pressed.
+
+    Raises:
+        UserError, TrialError, KeyboardInterrupt: as `run_trial`.
+    """
+    site.desk.stop_if(stop_wanted)
+    summary = _run(site.desk, run)
+    site.desk.finished()
+    _serve_on(site.server, stop_wanted)
+    return summary
 
 
 def _run(desk: Desk, run: Callable[..., TrialSummary]) -> TrialSummary:

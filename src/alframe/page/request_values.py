@@ -75,13 +75,6 @@ def number(what: str, value: Any, least: float, most: float) -> float:
     return float(value)
 
 
-def flag(value: Any) -> bool:
-    """Return true or false."""
-    if not isinstance(value, bool):
-        raise Bad("Expected true or false.")
-    return value
-
-
 def one_answer(value: Any) -> int | str:
     """Return a class number, or one of the other answers."""
     if isinstance(value, str) and value in SPECIAL:

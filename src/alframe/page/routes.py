@@ -16,7 +16,6 @@ from alframe.page.request_values import (
     Bad,
     answers_of,
     class_name_of,
-    flag,
     key_of,
     number,
     one_answer,
@@ -308,7 +307,6 @@ def _add_telling(made: bottle.Bottle, service: Service) -> None:
             classes=[class_name_of(each) for each in body.get("classes") or []],
             tolerance=None if tolerance is None else number("tolerance", tolerance, 0.0, 1.0),
             who=person_of(body.get("who"), optional=True),
-            again=flag(body.get("again", False)),
         )
         return _reply({"version": service.desk.now.version})
 

@@ -60,6 +60,14 @@ class Given:
     grid: str | None
 
 
+@dataclass(frozen=True, kw_only=True)
+class SetupForm:
+    """The set-up page: what it shows, and what takes the classes, the tolerance wanted and a name."""
+
+    shown: Mapping[str, Any]
+    take: Callable[[Sequence[str], float | None, str], None]
+
+
 class Service:
     """The page's view of a trial. Its methods are called by the threads of the server."""
 
@@ -85,7 +93,7 @@ class Service:
         self._queue = Queue()
         self._grids = Grids(self._queue)
         self._work: tuple[Question, Work] | None = None
-        self._digests: dict[int, str] = {}
+        self._form: SetupForm | None = None
         self._paces: dict[str, tuple[float, Pace]] = {}
         self._exporting, self._looking = threading.Lock(), threading.Lock()
         self._groups: tuple[ImageDataset, Mapping[int, int]] | None = None  # of equal images
@@ -358,13 +366,32 @@ class Service:
             raise Conflict("The trial has not ended. Ctrl-C in the terminal stops it; nothing is lost.")
         self._finish()
 
-    def setup(self) -> dict[str, Any]:
-        """Return what the set-up page asks, as GET /api/setup."""
-        raise Conflict("The trial is set up.")
+    def ask_set_up(self, form: SetupForm | None) -> None:
+        """Show the set-up page, or no more if `form` is None."""
+        self._form = form
 
-    def set_up(self, *, classes: Sequence[str], tolerance: float | None, who: str, again: bool) -> None:
-        """Take what was answered on the set-up page."""
-        raise Conflict("The trial is set up.")
+    def setup(self) -> Mapping[str, Any]:
+        """Return what the set-up page shows, as GET /api/setup.
+
+        Raises:
+            Conflict: the trial is set up.
+        """
+        if self._form is None:
+            raise Conflict("The trial is set up.")
+        return self._form.shown
+
+    def set_up(self, *, classes: Sequence[str], tolerance: float | None, who: str) -> None:
+        """Take what was answered on the set-up page.
+
+        Raises:
+            UserError: it cannot be used. Conflict: the trial is set up.
+        """
+        form = self._form
+        if form is None:
+            raise Conflict("The trial is set up.")
+        form.take(classes, tolerance, who)
+        self.ask_set_up(None)
+        self.desk.work("reading")
 
     # --- pictures
 
@@ -389,12 +416,8 @@ class Service:
 
     def _digest_of(self, index: int) -> str | None:
         """Return the digest of an image when people were asked about it, None if they were not."""
-        known = self._digests.get(index)
-        if known is None and (store := self.store) is not None:
-            known = store.digest(index)
-            if known is not None:
-                self._digests[index] = known
-        return known
+        store = self.store
+        return None if store is None else store.digest(index)
 
     def close(self) -> None:
         """Draw nothing more."""

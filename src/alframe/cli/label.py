@@ -1,0 +1,180 @@
+"""The `alframe-label` command: label a folder of images in the browser, and go on where it was left.
+
+Exit codes: 0 finished; 1 the trial failed; 2 a mistake in the command; 130 Ctrl-C; 143 SIGTERM.
+"""
+
+import argparse
+import hashlib
+import re
+import sys
+import threading
+import warnings
+from collections.abc import Callable, Sequence
+from functools import partial
+from importlib import metadata
+from pathlib import Path
+from typing import Any, NoReturn
+
+from alframe.cli.exit_codes import exit_code
+from alframe.cli.hydra_command import begin_command
+from alframe.cli.interrupts import PAGE, two_step_interrupts
+from alframe.cli.job import format_warning, short_summary
+from alframe.config.command_line import check_command_line
+from alframe.core.errors import UserError
+from alframe.core.file_names import shown
+from alframe.trial.directory import drop_leftovers, finished_summary
+
+COMMAND = "alframe-label"
+_LOOK_SECONDS = 0.25
+_DESCRIPTION = """\
+Label a folder of images in the browser. The page asks for the classes' names and for the proof that is
+wanted; then the classifier learns from your answers and labels what it is sure of. Nothing leaves this
+computer.
+
+  alframe-label my_images                    the same command goes on where you left
+  alframe-label my_images --out my_trial     another directory for labels and answers
+"""
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UserError(f"{message}. See {COMMAND} --help.")
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and exit the process with its code."""
+    begun: list[str] = []
+    try:
+        _run(argument_parser().parse_args(begin_command(COMMAND, arguments)), begun)
+    except BaseException as error:
+        sys.exit(exit_code(error, started=bool(begun), command=COMMAND))
+    sys.exit(0)
+
+
+def argument_parser() -> argparse.ArgumentParser:
+    """Return the parser of the command's arguments; the reference lists them."""
+    parser = _Parser(
+        prog=COMMAND,
+        description=_DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("folder", type=Path, metavar="FOLDER", help="folder of images")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        metavar="DIR",
+        help="directory of labels and answers; default: outputs/label_NAME_..., the same for the same folder",
+    )
+    parser.add_argument(
+        "settings",
+        nargs="*",
+        metavar="KEY=VALUE",
+        help="settings of alframe, such as page.port=8080; they are the same each time, except page.*",
+    )
+    parser.add_argument("--version", action="version", version=f"alframe {metadata.version('alframe')}")
+    return parser
+
+
+def directory_of(folder: Path) -> Path:
+    """Return the directory for the labels of a folder: the same one each time.
+
+    >>> directory_of(Path("/photos/My cats"))
+    PosixPath('outputs/label_My-cats_4b4fa2d5')
+    """
+    path = folder.expanduser().absolute()
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", path.name).strip(".-") or "images"
+    digest = hashlib.sha256(str(path).encode("utf-8", "surrogateescape")).hexdigest()[:8]
+    return Path("outputs") / f"label_{name}_{digest}"
+
+
+def _run(options: argparse.Namespace, begun: list[str]) -> None:
+    # These import torch, which --help must not load.
+    from alframe.cli.page_job import page_site, run_on_page
+    from alframe.page import setup
+    from alframe.page.settings import page_settings, without_page
+    from alframe.trial.run import run_trial
+
+    warnings.formatwarning = format_warning
+    directory = (options.out or directory_of(options.folder)).absolute()
+    known = setup.load(directory)
+    page = page_settings(_checked(known.settings if known else _ANY, options.settings))
+    assert page is not None
+    if known is not None and _finished_before(directory, [*known.settings, *options.settings]):
+        return
+    with two_step_interrupts(PAGE) as stop_wanted, page_site(page, directory) as site:
+        if known is None:
+            known = _ask(site, options.folder, options.settings, stop_wanted)
+            directory.mkdir(parents=True, exist_ok=True)
+            setup.save(directory, known)
+        config = without_page(_checked(known.settings, options.settings))
+        begun.append("trial")
+        run = partial(
+            run_trial, config, directory, name=f"{COMMAND} {options.folder.name}", stop_wanted=stop_wanted
+        )
+        run_on_page(site, run, stop_wanted)
+
+
+# Stand for the settings that the set-up page asks for, in order to check the others before.
+_ANY = ("data=folder", "data.path=any", "data.class_names=[one,two]", "oracle=page", "tracker=none")
+
+
+def _checked(settings: Sequence[str], more: Sequence[str]) -> dict[str, Any]:
+    """Return the config of some overrides, all checked."""
+    line = check_command_line([*settings, *more])
+    if line is None or line.multirun:
+        raise UserError(
+            f"expected settings such as page.port=8080, got {' '.join(more)}. See {COMMAND} --help."
+        )
+    config = {key: value for key, value in line.config.items() if key != "experiment"}
+    if "PageOracle" not in str(config["oracle"]["_target_"]):
+        raise UserError(f"oracle: expected oracle=page, which is that of {COMMAND}. Leave it out.")
+    return config
+
+
+def _finished_before(directory: Path, settings: Sequence[str]) -> bool:
+    """Return True, and say so, if the trial in a directory is finished."""
+    from alframe.page.settings import without_page
+
+    summary = finished_summary(directory, without_page(_checked(settings, ())))
+    if summary is None:
+        return False
+    drop_leftovers(directory)
+    print(f"{shown(directory)}: finished before: {short_summary(summary)}")
+    print(f"alframe-export {shown(directory)} --to imagefolder writes the labelled images.")
+    print(f"To label the folder anew: {COMMAND} FOLDER --out ANOTHER", flush=True)
+    return True
+
+
+def _ask(site: Any, folder: Path, more: Sequence[str], stop_wanted: Callable[[], bool]) -> Any:
+    """Show the set-up page and return what was answered on it.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C was pressed.
+        DataError: there are no images in the folder.
+    """
+    from alframe.page import setup
+    from alframe.page.service import SetupForm
+
+    print(f"{COMMAND}: looking through {folder}", flush=True)
+    found = setup.look(folder)
+    answered: list[setup.SetUp] = []
+    done = threading.Event()
+
+    def take(classes: Sequence[str], tolerance: float | None, who: str) -> None:
+        settings = setup.overrides(found.folder, classes, tolerance)
+        _checked(settings, more)
+        answered.append(setup.SetUp(folder=str(found.folder), who=who, settings=settings))
+        done.set()
+
+    site.service.ask_set_up(SetupForm(shown=found.as_json(), take=take))
+    site.desk.change(stage="setup")
+    site.desk.attach(found.dataset)
+    while not done.wait(_LOOK_SECONDS):
+        if stop_wanted():
+            raise KeyboardInterrupt
+    return answered[0]
+
+
+if __name__ == "__main__":
+    main()
