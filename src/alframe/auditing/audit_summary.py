@@ -26,6 +26,8 @@ class AuditSummary:
         batches: questions of mending. simulated: `wrong_before`, `wrong_after`, their shares and
             `found_share`, if the truth is known; else None.
         seconds: wall-clock seconds. train_seconds: of all rankings. rank_seconds: of the first one.
+        seed: of the audit. device, engine, precision: what it computed with. data: name of the data set.
+        versions: by the name of the package, None if it is not installed.
         statement: what was proven or estimated, in a sentence.
     """
 
