@@ -75,6 +75,14 @@ def number(what: str, value: Any, least: float, most: float) -> float:
     return float(value)
 
 
+def seconds_of(value: Any) -> float | None:
+    """Return how long an answer took, a day at most, or None if it was not measured.
+
+    A page may be left open over a weekend; its next answer is taken.
+    """
+    return None if value is None else min(number("seconds", value, 0.0, math.inf), _MAX_SECONDS)
+
+
 def one_answer(value: Any) -> int | str:
     """Return a class number, or one of the other answers."""
     if isinstance(value, str) and value in SPECIAL:
@@ -100,7 +108,7 @@ def _answer(value: Any) -> Given:
     return Given(
         index=whole("index", value.get("index"), 0, 2**31),
         answer=one_answer(value.get("answer")),
-        seconds=None if seconds is None else number("seconds", seconds, 0.0, _MAX_SECONDS),
+        seconds=seconds_of(seconds),
         suggestion=None if suggestion is None else whole("suggestion", suggestion, 0, 10**6),
         shown=shown,
         grid=optional_key(grid),

@@ -22,6 +22,7 @@ from alframe.page.request_values import (
     optional_key,
     options_of,
     person_of,
+    seconds_of,
     whole,
 )
 from alframe.page.safety import HEADERS, MAX_BODY, Guard
@@ -277,7 +278,8 @@ def _add_telling(made: bottle.Bottle, service: Service) -> None:
         body = _body(service)
         index = whole("index", body.get("index"), 0, 2**31)
         who, key = person_of(body.get("who")), optional_key(body.get("key"))
-        service.review(who, key, index, one_answer(body.get("answer")))
+        seconds = seconds_of(body.get("seconds"))
+        service.review(who, key, index, one_answer(body.get("answer")), seconds)
         return _reply({"version": service.desk.now.version})
 
     @made.post("/api/classes")

@@ -243,8 +243,13 @@ class Service:
         with self._lock:
             self._queue.skip(who, index)
 
-    def review(self, who: str, key: str | None, index: int, answer: int | str) -> None:
+    def review(
+        self, who: str, key: str | None, index: int, answer: int | str, seconds: float | None = None
+    ) -> None:
         """Change the answer to a sample, or decide between people; it is on the disk when this returns.
+
+        Args:
+            seconds: that a decision took, None if not measured.
 
         Raises:
             NotFound: the sample or the class does not exist. Conflict: the trial has ended.
@@ -256,7 +261,8 @@ class Service:
         if isinstance(answer, int) and not 0 <= answer < len(store.classes()):
             raise NotFound(f"There is no class {answer}.")
         number = SPECIAL[answer] if isinstance(answer, str) else answer
-        store.add([NewAnswer(sample=index, answer=number, way=PAGE_REVIEW)], who=who, key=key)
+        review = NewAnswer(sample=index, answer=number, way=PAGE_REVIEW, seconds=seconds)
+        store.add([review], who=who, key=key)
         with self._lock:
             self._queue.release(who, [index])
         self.desk.change()

@@ -10,6 +10,7 @@ from alframe.oracle.answer_store import AnswerStore
 from alframe.page.desk import Desk, Options
 from alframe.page.oracle import PageOracle
 from alframe.page.queue import goes_to_two
+from alframe.page.request_values import Bad, seconds_of
 from alframe.page.service import Given, Service
 
 QUESTION = list(range(8))
@@ -65,7 +66,8 @@ def test_a_share_is_answered_twice_and_a_difference_is_decided(service):
     assert service.left("Ada")["open"] == 1
     for index in (4, 5, 7):
         answer(service, "Ada", index, 0)
-    service.review("Ada", "r", 2, 1)
+    service.review("Ada", "r", 2, 1, seconds=2.5)
+    assert service.history(2)[-1]["seconds"] == 2.5
     assert shown(service, "Ada") == shown(service, "Bob") == []
     assert service.people()["differ"] == []
     found = service.gallery(view="labels", of_class=1, source="hand", offset=0, limit=9)["items"]
@@ -98,3 +100,10 @@ def test_two_at_once_get_different_images(service):
         thread.join()
     assert not set(got["A"]) & set(got["B"])
     assert len(got["A"]) == len(got["B"]) == 4
+
+
+def test_an_answer_after_a_weekend_is_taken():
+    assert [seconds_of(each) for each in (None, 2, 200_000)] == [None, 2.0, 86_400.0]
+    for wrong in (-1, float("nan"), float("inf"), "2", True):
+        with pytest.raises(Bad, match="seconds: expected a number"):
+            seconds_of(wrong)

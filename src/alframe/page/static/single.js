@@ -172,7 +172,7 @@ export class SingleView {
   #give(answer) {
     const { item } = this;
     if (item.decide) {
-      this.app.send("/api/review", { who: this.app.who, index: item.index, answer });
+      this.app.send("/api/review", { who: this.app.who, index: item.index, answer, seconds: this.#seconds() });
       return this.#next();
     }
     const { suggestions } = this.app.state.options;
