@@ -13,6 +13,7 @@ from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
 from alframe.cli.export import argument_parser as export_parser
+from alframe.cli.label import argument_parser as label_parser
 from alframe.config.validate import conf_directory
 from alframe.exchange.tables import COLUMNS
 from alframe.report.main import argument_parser as report_parser
@@ -130,6 +131,7 @@ _PARTS: dict[str, Callable[..., str]] = {
     "exit_codes": _exit_codes,
     "options_of_report": lambda: options_of(report_parser()),
     "options_of_export": lambda: options_of(export_parser()),
+    "options_of_label": lambda: options_of(label_parser()),
     "export_columns": lambda: table(("column", "meaning"), [(f"`{k}`", v) for k, v in COLUMNS.items()]),
     "trials": lambda folder: trials(conf_directory() / folder),
     "gpu_sessions": _gpu_sessions,
