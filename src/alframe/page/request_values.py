@@ -80,7 +80,7 @@ def seconds_of(value: Any) -> float | None:
 
     A page may be left open over a weekend; its next answer is taken.
     """
-    return None if value is None else min(number("seconds", value, 0.0, math.inf), _MAX_SECONDS)
+    return None if value is None else min(number("seconds", value, 0.0, 1e8), _MAX_SECONDS)
 
 
 def one_answer(value: Any) -> int | str:
