@@ -38,7 +38,11 @@ from tests.support.page_client import Lost, PageClient, Refused
 
 N_IMAGES = 400
 TOKEN = "a-token-for-the-test"
-LIFE_SECONDS = (0.2, 2.5)
+START_SHARE = 0.15  # of the kills that may come while the command starts
+START_SECONDS, SERVING_SECONDS = (
+    (0.2, 2.5),
+    (0.02, 1.5),
+)  # until the kill, since the start and since it serves
 SETTINGS = (
     *("data=folder", "data.path=images", "oracle=page", "tracker=none", "initial.num=30", "query.num=40"),
     *("stopping.min_rounds=1", "stopping.max_rounds=4", "learner.steps=4", "learner.steps_growth=0"),
@@ -83,13 +87,15 @@ class Sitting:
         self.client = PageClient(0)
         self.n_requests = 0
 
-    def life(self, seconds: float) -> bool:
-        """Start the command and kill it after some seconds; return True if the trial has finished."""
+    def life(self) -> bool:
+        """Start the command and kill it at a random moment; return True if the trial has finished."""
+        early = self.random.random() < START_SHARE
+        seconds = self.random.uniform(*(START_SECONDS if early else SERVING_SECONDS))
         child = os.fork()
         if child == 0:
-            self._serve(seconds)
+            self._serve(seconds, early)
         try:
-            served = self._label(time.monotonic() + seconds + 20, child)
+            served = self._label(time.monotonic() + 60, child)
         finally:
             with suppress(ProcessLookupError):
                 os.kill(child, signal.SIGKILL)
@@ -99,7 +105,7 @@ class Sitting:
         self.check()
         return (self.trial / "summary.json").exists()
 
-    def _serve(self, seconds: float) -> None:
+    def _serve(self, seconds: float, early: bool) -> None:
         """Run the command in this process until it is killed."""
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, 1)
@@ -107,9 +113,13 @@ class Sitting:
         warnings.simplefilter("ignore")
         killer = threading.Timer(seconds, os.kill, (os.getpid(), signal.SIGKILL))
         killer.daemon = True
-        killer.start()
+        if early:
+            killer.start()
         assert self.page is not None
         with page_site(self.page, self.trial) as site:
+            if not early:
+                serve = site.server.start
+                site.server.start = lambda app: (serve(app), killer.start())  # type: ignore[method-assign]
             run_on_page(site, partial(run_trial, self.config, self.trial), lambda: False)
         os._exit(0)
 
@@ -213,7 +223,7 @@ class Sitting:
 
 def run(kills: int, seed: int) -> Counts:
     """Kill a number of processes and return what has happened."""
-    counts, chance = Counts(), random.Random(seed)
+    counts = Counts()
     socket.setdefaulttimeout(20)
     sittings = 0
     while counts.kills < kills:
@@ -221,7 +231,7 @@ def run(kills: int, seed: int) -> Counts:
             sitting = Sitting(Path(folder), seed + sittings, counts)
             sittings += 1
             while counts.kills < kills:
-                if sitting.life(chance.uniform(*LIFE_SECONDS)):
+                if sitting.life():
                     sitting.check_labels()
                     break
     return counts

@@ -19,6 +19,7 @@ from alframe.page.settings import Suggestions
 from alframe.tracking import Outcome, TrialInfo
 
 Stage = Literal["setup", "training", "labelling", "finished", "failed"]
+OPTIONS = "page options"  # in the store: what people have set on the page
 POLL_SECONDS = 0.25  # how often a waiting trial looks whether it is to stop
 
 

@@ -1,5 +1,6 @@
 """People answer on the labelling page. The trial waits while they do."""
 
+import json
 from collections.abc import Mapping, Sequence
 
 import torch
@@ -14,7 +15,7 @@ from alframe.data import ImageDataset
 from alframe.oracle.answer_records import Answer, Prediction
 from alframe.oracle.answer_store import AnswerStore
 from alframe.oracle.people import PeopleOracle
-from alframe.page.desk import Desk, Question
+from alframe.page.desk import OPTIONS, Desk, Options, Question
 from alframe.page.pace import answer_times
 
 _PROPOSED = ("query", "remainder")  # purposes of questions for which the classifier has predictions
@@ -43,6 +44,9 @@ class PageOracle(PeopleOracle):
         self._predicted: Mapping[int, tuple[int, float]] = {}
         self._blind: frozenset[int] = frozenset()
         self._choices: Mapping[int, Mapping[str, int]] = {}
+        kept = store.meta(OPTIONS)
+        if kept is not None:
+            desk.change(options=Options(**json.loads(kept)))
         desk.attach(dataset)
         self._reopen()
 

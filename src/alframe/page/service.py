@@ -20,7 +20,7 @@ from alframe.oracle.answer_records import NewAnswer
 from alframe.oracle.answer_store import AnswerStore
 from alframe.oracle.class_names import check_class_names, class_of_name
 from alframe.page.agreement import people
-from alframe.page.desk import Desk, Now, Options, Question
+from alframe.page.desk import OPTIONS, Desk, Now, Options, Question
 from alframe.page.equal_images import equal_images
 from alframe.page.gallery import Wanted, history, view_of
 from alframe.page.grids import Grids
@@ -32,7 +32,6 @@ from alframe.page.views import forecast_of, gallery_of
 
 SPECIAL = {"cannot_tell": CANNOT_TELL, "none_of_these": NO_CLASS, "broken": NO_CLASS}
 _PACE_SECONDS = 5.0
-OPTIONS = "page options"  # in the store: what people have set on the page
 
 
 class NotFound(UserError):

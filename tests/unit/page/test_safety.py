@@ -10,6 +10,7 @@ import pytest
 from alframe.core.errors import ConfigError
 from alframe.page.routes import STATIC
 from alframe.page.safety import Guard, Memory
+from alframe.page.server import PageServer
 from alframe.page.settings import PageSettings
 from tests.support.page_client import PageClient, Refused
 from tests.support.served_page import SETTINGS, served
@@ -372,3 +373,23 @@ def test_a_port_that_is_taken_is_told_and_the_one_of_the_last_time_is_taken_agai
             assert other.port != port
     with served(tmp_path) as page:
         assert page.port == port
+
+
+@pytest.mark.parametrize(("display", "opened"), [("", 0), (":0", 1)])
+def test_the_browser_is_opened_only_where_there_is_a_display(tmp_path, monkeypatch, display, opened):
+    calls = []
+    monkeypatch.setattr("webbrowser.open", calls.append)
+    monkeypatch.setattr("sys.platform", "linux")
+    monkeypatch.setenv("DISPLAY", display)
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    with served(tmp_path, open=True) as page:
+        assert len(calls) == opened
+        assert page.lines == [f"label at {page.server.address}"]
+
+
+def test_a_package_that_is_missing_is_named_in_one_line(tmp_path, monkeypatch):
+    monkeypatch.setattr("alframe.core.optional_package.find_spec", lambda package: None)
+    with pytest.raises(
+        ConfigError, match=r"bottle for oracle=page, which is not installed.*'alframe\[page\]'"
+    ):
+        PageServer(tmp_path, PageSettings(**SETTINGS), print)
