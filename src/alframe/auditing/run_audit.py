@@ -67,6 +67,7 @@ class AuditRequest:
         stop_wanted: called after each question; if it returns True, the audit ends there and can be resumed.
         dataset, given: images and labels of a call from Python, instead of those that the config names.
         oracle: the caller's own, or None.
+        offered: values for an oracle of people whose constructor has parameters of these names.
         trackers: besides the files and the one of the config. say: prints a line. progress: of long work.
     """
 
@@ -79,6 +80,7 @@ class AuditRequest:
     dataset: ImageDataset | None = None
     given: GivenLabels | None = None
     oracle: Any = None
+    offered: Mapping[str, Any] = field(default_factory=dict)
     trackers: tuple[Tracker, ...] = ()
     say: Say = lambda line: None
     progress: Progress = _no_progress
@@ -268,6 +270,7 @@ def _assembled(
         replacements={} if request.oracle is None else {"oracle": request.oracle},
         directory=request.directory,
         store=store,
+        offered=request.offered,
     )
 
 

@@ -72,6 +72,7 @@ def _finished_before(directory: Path, config: dict[str, Any]) -> bool:
 def _run_job(node: DictConfig, launch: Launch) -> None:
     from alframe.auditing.audit_session import closing_lines
     from alframe.auditing.run_audit import AuditRequest, finished_audit, run_label_audit
+    from alframe.page.settings import page_settings, without_page
     from alframe.tracking import ConsoleTracker
 
     warnings.formatwarning = format_warning
@@ -91,19 +92,24 @@ def _run_job(node: DictConfig, launch: Launch) -> None:
         console.close_bar()
         print(line, flush=True)
 
+    page = None if state.mode == RunMode.MULTIRUN else page_settings(config)
     with two_step_interrupts(_LINE) as stop_wanted:
-        summary = run_label_audit(
-            AuditRequest(
-                config=config,
-                directory=directory,
-                name=" ".join(state.overrides.task) or "defaults",
-                group=Path(state.sweep.dir).name if state.mode == RunMode.MULTIRUN else None,
-                choices=named_choices(state.runtime.choices, state.overrides.task),
-                stop_wanted=stop_wanted,
-                say=say,
-                progress=console.progress,
-            )
+        request = AuditRequest(
+            config=without_page(config),
+            directory=directory,
+            name=" ".join(state.overrides.task) or "defaults",
+            group=Path(state.sweep.dir).name if state.mode == RunMode.MULTIRUN else None,
+            choices=named_choices(state.runtime.choices, state.overrides.task),
+            stop_wanted=stop_wanted,
+            say=say,
+            progress=console.progress,
         )
+        if page is None:
+            summary = run_label_audit(request)
+        else:
+            from alframe.cli.audit_page import run_audit_on_page
+
+            summary = run_audit_on_page(request, page, stop_wanted)
     for line in closing_lines(summary, Path(shown(directory))):
         say(line)
 
