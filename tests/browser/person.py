@@ -15,8 +15,11 @@ class Person:
         answered: (index, answer) as given, in their order. grids: number of grids that were confirmed.
     """
 
-    def __init__(self, page: Any, truth: Sequence[int], names: Sequence[str], *, by: str = "keys") -> None:
-        self.page, self.truth, self.names, self.by = page, truth, names, by
+    def __init__(
+        self, page: Any, truth: Sequence[int], names: Sequence[str], *, by: str = "keys", pause: int = 0
+    ) -> None:
+        """Take a page, the class of each image, the names of classes, and milliseconds before an answer."""
+        self.page, self.truth, self.names, self.by, self.pause = page, truth, names, by, pause
         self.answered: list[tuple[int, int]] = []
         self.grids = 0
 
@@ -45,7 +48,7 @@ class Person:
         self.page.wait_for_timeout(30)
 
     def _single(self) -> None:
-        self.page.wait_for_timeout(_GUARD)
+        self.page.wait_for_timeout(_GUARD + self.pause)
         image = self.page.query_selector(".single .stage img")
         if image is None:
             return
@@ -57,7 +60,7 @@ class Person:
         self.answered.append((index, answer))
 
     def _grid(self) -> None:
-        self.page.wait_for_timeout(_GRID_GUARD)
+        self.page.wait_for_timeout(_GRID_GUARD + 3 * self.pause)
         images = self.page.locator(".grid-view .cell img")
         indices = [_index_in(source) for source in images.evaluate_all("all => all.map(e => e.src)")]
         name = self.page.locator(".grid-view h1 strong").inner_text()

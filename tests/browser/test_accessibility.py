@@ -30,7 +30,7 @@ PEOPLE = {
     ("size", "scheme"),
     [
         ("1280", "light"),
-        ("360", "dark"),
+        pytest.param("360", "dark", marks=pytest.mark.long),
         pytest.param("1280", "dark", marks=pytest.mark.long),
         pytest.param("360", "light", marks=pytest.mark.long),
     ],

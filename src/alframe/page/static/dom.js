@@ -42,10 +42,10 @@ export const number = (value) => whole.format(value);
 /** (1, "image") -> "1 image", (2, "image") -> "2 images" */
 export const counted = (n, noun) => `${number(n)} ${noun}${n === 1 ? "" : "s"}`;
 
-/** 0.0123 -> "1.2 %", 0.93 -> "93 %"; a probability below 1 is not shown as 100 %. */
+/** 0.0123 -> "1.2 %", 0.93 -> "93 %"; nothing is shown as 100 % sure. */
 export function percent(share) {
   const value = 100 * share;
-  if (value >= 99.5 && value < 100) return "> 99 %";
+  if (value >= 99.5) return "> 99 %";
   return value > 0 && value < 10 ? `${value.toFixed(1)} %` : `${Math.round(value)} %`;
 }
 

@@ -1,6 +1,6 @@
 // The view in which people answer: grid or single images, or what is to be done while there is neither.
 
-import { announce, byId, counted, duration, h } from "./dom.js";
+import { announce, byId, counted, duration, fill, h } from "./dom.js";
 import { GridView } from "./grid.js";
 import { SingleView } from "./single.js";
 
@@ -122,8 +122,8 @@ export function footer(app) {
   const parts = [];
   if (question) {
     const answered = Math.min(question.wanted, question.answered + app.unsentSinceState);
-    parts.push(`${answered} of ${question.wanted} in this round`);
+    parts.push(h("span", {}, `${answered} of ${question.wanted}`, h("span", { class: "wide-only" }, " in this round")));
   }
-  if (forecast?.minutes_left && stage !== "finished") parts.push(`about ${duration(60 * forecast.minutes_left)} left`);
-  byId("counts").textContent = parts.join(" · ");
+  if (forecast?.minutes_left && stage !== "finished") parts.push(parts.length ? " · " : "", `about ${duration(60 * forecast.minutes_left)} left`);
+  fill(byId("counts"), parts);
 }

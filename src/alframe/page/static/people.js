@@ -48,11 +48,12 @@ export class PeopleView {
             each.median_seconds === null ? "–" : each.median_seconds.toFixed(1), number(each.grids)])),
       h("h2", {}, "Agreement"),
       h("p", {}, kappa === null || kappa === undefined
-        ? options.both_share > 0 ? "No image has answers of two people yet."
+        ? pairs > 0 ? `${counted(pairs, "image")} with answers of two people: too few for Cohen's kappa.`
+          : options.both_share > 0 ? "No image has answers of two people yet."
           : "No image is asked of two people. Settings has the share of those that are."
         : `${counted(pairs, "image")} with answers of two people. Cohen's kappa: ${kappa.toFixed(2)} (${reading(kappa)}).`),
       by_class.length > 0 && table(["Class", "Images", "Agreement"],
-        by_class.map((each) => [answerName(each.class, classes), number(each.n), percent(each.agreement)])),
+        by_class.map((each) => [answerName(each.class, classes), number(each.n), each.agreement === 1 ? "100 %" : percent(each.agreement)])),
       grids?.n > 0 && h("p", {}, `Grids: ${counted(grids.n, "image")} confirmed in a grid ${grids.n === 1 ? "was" : "were"} answered again alone; ${number(grids.wrong)} `,
         `of them differed (${percent(grids.share)}; between ${percent(grids.low)} and ${percent(grids.high)}).`),
       differ.length > 0 && h("h2", {}, `People differ on ${counted(n_differ, "image")}`),

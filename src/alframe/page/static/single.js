@@ -123,7 +123,7 @@ export class SingleView {
     const name = suggestion && answerName(suggestion.class, classes);
     const said = Object.entries(item.decide ?? {}).map(([who, answer]) => `${who}: ${answerName(answer, classes)}`);
     this.hint.replaceChildren(...(
-      suggestion ? [h("kbd", {}, "Space"), ` takes the suggestion: ${name}, ${percent(suggestion.confidence)} sure`]
+      suggestion ? [h("kbd", {}, "Space"), " takes the suggestion"]
         : said.length > 0 ? [said.join(" · ")]
         : question?.purpose.startsWith("seed") ? ["Press the key of a class, or click it."]
         : item.blind && !item.again && question?.why ? [question.why] : []));
