@@ -4,6 +4,7 @@ import contextlib
 import os
 import random
 import signal
+import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -18,7 +19,7 @@ pytest.importorskip("waitress", reason="waitress is not installed (extra page)")
 from alframe.oracle.answer_store import AnswerStore
 from tests.browser.fruit import KINDS, write_folder
 from tests.browser.person import Person
-from tests.support.helpers import alframe_process, read_rows
+from tests.support.helpers import alframe_process, process_of, read_rows
 from tests.support.page_client import Terminal
 
 TOKEN = "a-token-for-the-tests"
@@ -180,3 +181,20 @@ def test_pages_killed_at_random_moments_lose_and_double_nothing(folder: Path, br
     assert len(claimed) > 5
     assert set(claimed) <= set(rows)
     assert max(Counter(sample for sample, _ in rows).values()) == 1
+
+
+@pytest.mark.long
+def test_a_folder_is_set_up_on_the_page_by_keys(folder: Path, open_page: Any) -> None:
+    command = [sys.executable, "-m", "alframe.cli.label", "images", "page.open=false", "encoder=none"]
+    with process_of(command, cwd=folder, env={**os.environ, "OMP_NUM_THREADS": "1"}) as process:
+        page = open_page(Terminal(process).address(), who=None)
+        page.wait_for_selector("#class-name:focus")
+        for name in KINDS:
+            page.keyboard.type(name)
+            page.keyboard.press("Enter")
+        page.locator("#who").fill("Ada")
+        page.keyboard.press("Enter")
+        page.wait_for_selector(".single .stage img", timeout=90_000)
+        person = Person(page, TRUTH, KINDS)
+        person.until_the_end(most=5)
+        saved(page)
