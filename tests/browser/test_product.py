@@ -88,7 +88,7 @@ def test_from_a_folder_to_an_export(folder: Path, open_page: Any, by: str, size:
         page = open_page(address, size=size, scheme=scheme)
         person = Person(page, TRUTH, KINDS, by=by)
         person.until_the_end()
-        page.wait_for_selector(f"text=Labelled {N} of {N} images")
+        page.wait_for_selector(f"text=All {N} images have a label")
         if by == "keys":
             export = page.get_by_role("button", name="CSV")
             export.focus()
