@@ -21,6 +21,7 @@ ALLOWED = {
         "learner/engines/replay_checks.py",
     },
     "hydra": {
+        "cli/audit.py",
         "cli/hydra_command.py",
         "cli/embed_job.py",
         "cli/exit_codes.py",

@@ -30,6 +30,9 @@ from alframe.core.protocols import Oracle, RememberingOracle
 from alframe.core.seeds import derive_generator
 from alframe.core.selection import among
 
+# A ranking is new until this share of the answers is given after which the next one is made.
+FRESH = 0.25
+
 
 class _Recorded:
     """An oracle that keeps what it was asked, in order; everything else is that of the oracle inside."""
@@ -120,7 +123,7 @@ def _mend(plan: AuditPlan, state: AuditState, oracle: Oracle, rank: Ranker) -> I
             state = _answered(state, Asked(stage="mend", round=round, index_Q=index_Q, answer_Q=answer_Q))
             n_asked, n_since = n_asked + len(index_Q), n_since + len(index_Q)
         is_low = _has_low_yield(plan, state, n_asked)
-        is_fresh = n_since <= len(index_Q)
+        is_fresh = n_since <= max(len(index_Q), FRESH * plan.train)
         trains = n_since >= plan.train or (is_low and not is_fresh)
         # People may have changed their answers: a batch that was asked is never left out for that.
         goes_on = bool(len(begin(oracle, "mend", round + 1)))

@@ -174,7 +174,7 @@ def test_samples_without_a_label_take_no_part() -> None:
 
 def test_networks_are_trained_again_after_enough_answers_and_at_a_low_yield() -> None:
     rank = Rank()
-    last = audited(replace(PLAN, stages=("rank", "mend"), train=10_000), rank=rank)[-1]
+    last = audited(replace(PLAN, stages=("rank", "mend"), train=400), rank=rank)[-1]
     mended = [row for row in last.rows if row.stage == "mend"]
     low = [row.round for row in mended if row.found < 5]
     assert low == [mended[-2].round, mended[-1].round]
