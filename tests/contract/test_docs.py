@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from alframe.config.command_line import check_command_line
+from alframe.config.ranges import OF_COMMAND
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -87,8 +88,11 @@ def test_there_are_settings_and_commands_to_check() -> None:
 
 @pytest.mark.parametrize("setting", SETTINGS)
 def test_a_setting_shown_is_accepted(setting: str) -> None:
-    if not setting.startswith(("hydra.", "key=", "group=")):
-        check_command_line([*COMPANIONS.get(setting, []), setting])
+    if setting.startswith(("hydra.", "key=", "group=", "truth=")):  # the last is an argument in Python
+        return
+    key = re.split(r"[.=]", setting)[0]
+    command = [f"+hydra/command={name}" for name, keys in OF_COMMAND.items() if key in keys]
+    check_command_line([*command, *COMPANIONS.get(setting, []), setting])
 
 
 @pytest.mark.parametrize(("page", "command"), shown_commands())
