@@ -18,7 +18,7 @@ help:
 	@echo "  make lint       ruff, mypy, and the direction of imports"
 	@echo "  make test       the tests, under six minutes on two cores; ARGS='-k NAME' for some"
 	@echo "  make test-long  the tests that would not fit into these six minutes: kills, searches, a browser"
-	@echo "  make test-browser  all tests of the labelling page in Chromium, the long ones too (3 minutes)"
+	@echo "  make test-browser  all tests of the labelling page in Chromium, the long ones too (5 minutes)"
 	@echo "  make screenshots  draw docs/assets/page-*.png anew"
 	@echo "  make format     apply the formatter and the safe fixes"
 	@echo "  make docs       build the documentation into build/site/; ARGS=--serve shows it while you write"
@@ -68,7 +68,8 @@ $(AXE):
 	  && tar -xzf axe-core-4.14.1.tgz --strip-components=1 package/axe.min.js package/LICENSE; } || true
 
 test-browser: $(DONE) $(AXE)
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 0 -m "long or not long" --durations=15 tests/browser $(ARGS)
+	@OMP_NUM_THREADS=1 ALFRAME_PAGE_PHOTOGRAPHS=$${ALFRAME_PAGE_PHOTOGRAPHS:-200} $(BIN)/python -m pytest -n 0 \
+	  -m "long or not long" --durations=15 tests/browser $(ARGS)
 
 screenshots: $(DONE)
 	@ALFRAME_SCREENSHOTS=docs/assets OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 0 -m "long or not long" \
