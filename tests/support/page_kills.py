@@ -162,7 +162,8 @@ class Sitting:
         try:
             reply = self.client.post(path, **body)
         except Refused as error:
-            self.counts.problems.append(f"{path}: {error}")
+            if (path, error.status) != ("/api/undo", 409):  # the trial has ended in the meantime
+                self.counts.problems.append(f"{path}: {error}")
             self.unsent = None
             return
         self.unsent = None
