@@ -5,28 +5,20 @@ the labels; 130 Ctrl-C; 143 SIGTERM.
 """
 
 import sys
-import warnings
 from pathlib import Path
 from typing import Any
 
-from hydra.core.hydra_config import HydraConfig
-from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from alframe.cli.exit_codes import exit_code, print_error
 from alframe.cli.hydra_command import begin_command, run_hydra, run_hydra_alone
-from alframe.cli.interrupts import two_step_interrupts
-from alframe.cli.job import config_of, find_own_packages, format_warning
 from alframe.cli.output_directory import run_target
 from alframe.cli.sweep import Launch
 from alframe.config.command_line import check_command_line, with_overrides
-from alframe.config.compose import named_choices
-from alframe.core.errors import UserError
 from alframe.core.file_names import shown
 
 COMMAND = "alframe-audit"
 _KEYS = ["+hydra/command=audit"]  # adds the keys of this command to those of a trial
-_LINE = "the audit ends after this batch"
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -70,48 +62,9 @@ def _finished_before(directory: Path, config: dict[str, Any]) -> bool:
 
 
 def _run_job(node: DictConfig, launch: Launch) -> None:
-    from alframe.auditing.audit_session import closing_lines
-    from alframe.auditing.run_audit import AuditRequest, finished_audit, run_label_audit
-    from alframe.page.settings import page_settings, without_page
-    from alframe.tracking import ConsoleTracker
+    from alframe.cli.audit_job import run_audit_job  # imports torch, which --help must not load
 
-    warnings.formatwarning = format_warning
-    state, config = HydraConfig.get(), config_of(node)
-    directory = Path(state.runtime.output_dir)
-    find_own_packages(config)
-    if state.mode == RunMode.MULTIRUN:
-        if not launch.in_this_process():
-            raise UserError(
-                "hydra/launcher: expected the default one: audits of a sweep run one after the other."
-            )
-        if finished_audit(directory, config) is not None:
-            return
-    console = ConsoleTracker()
-
-    def say(line: str) -> None:
-        console.close_bar()
-        print(line, flush=True)
-
-    page = None if state.mode == RunMode.MULTIRUN else page_settings(config)
-    with two_step_interrupts(_LINE) as stop_wanted:
-        request = AuditRequest(
-            config=without_page(config),
-            directory=directory,
-            name=" ".join(state.overrides.task) or "defaults",
-            group=Path(state.sweep.dir).name if state.mode == RunMode.MULTIRUN else None,
-            choices=named_choices(state.runtime.choices, state.overrides.task),
-            stop_wanted=stop_wanted,
-            say=say,
-            progress=console.progress,
-        )
-        if page is None:
-            summary = run_label_audit(request)
-        else:
-            from alframe.cli.audit_page import run_audit_on_page
-
-            summary = run_audit_on_page(request, page, stop_wanted)
-    for line in closing_lines(summary, Path(shown(directory))):
-        say(line)
+    run_audit_job(node, launch)
 
 
 if __name__ == "__main__":
