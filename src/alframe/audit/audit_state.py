@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from alframe.audit.certificate import CertificateSpec
-from alframe.audit.estimate import ErrorEstimate
+from alframe.audit.estimate import ErrorEstimate, called_wrong
 from alframe.audit.second_answers import SecondAnswers
-from alframe.core.ledger import CANNOT_TELL, LabelLedger, Source
+from alframe.core.ledger import LabelLedger, Source
 from alframe.core.reports import Certificate
 
 Stage = Literal["estimate", "rank", "mend", "prove"]
@@ -162,9 +162,4 @@ def begin_audit(given_N: Tensor, member_N: Tensor, second_N: Tensor | None = Non
 
 def n_wrong(given_N: Tensor, asked: Asked) -> int:
     """Return how many given labels a question found wrong; "cannot tell" does not say that one is."""
-    return int(found_wrong(given_N[asked.index_Q], asked.answer_Q).sum())
-
-
-def found_wrong(given_Q: Tensor, answer_Q: Tensor) -> Tensor:
-    """Return (Q,) bool: the answers that name another class, or no class."""
-    return (answer_Q != given_Q) & (answer_Q != CANNOT_TELL)
+    return int(called_wrong(given_N[asked.index_Q], asked.answer_Q).sum())

@@ -89,8 +89,7 @@ def estimate_errors(given_D: Tensor, answer_D: Tensor, size_C: Tensor, confidenc
         size_C: (C,) int64, the number of labels of each class in the data set.
         confidence: in (0, 1).
     """
-    undecided_D = answer_D == CANNOT_TELL
-    wrong_D = (answer_D != given_D) & ~undecided_D
+    undecided_D, wrong_D = answer_D == CANNOT_TELL, called_wrong(given_D, answer_D)
     n_classes = len(size_C)
     drawn_C, wrong_C, undecided_C = (
         torch.bincount(given_D[mask_D], minlength=n_classes).tolist()
@@ -106,3 +105,8 @@ def estimate_errors(given_D: Tensor, answer_D: Tensor, size_C: Tensor, confidenc
             for n, drawn, wrong, undecided in zip(size_C.tolist(), drawn_C, wrong_C, undecided_C, strict=True)
         ),
     )
+
+
+def called_wrong(given_D: Tensor, answer_D: Tensor) -> Tensor:
+    """Return (D,) bool: the given labels (int64) whose answer (int64) names another class, or no class."""
+    return (answer_D != given_D) & (answer_D != CANNOT_TELL)

@@ -18,9 +18,7 @@ import torch
 from torch import Tensor
 
 Kind = Literal["copy", "near_copy", "no_class", "blank", "unreadable"]
-NEAR = (
-    0.13  # near copies: distance below this share of the median distance to the nearest neighbour (cleanlab)
-)
+NEAR = 0.13  # near copies: closer than this share of the median distance to the nearest neighbour (cleanlab)
 FAR = 3.0  # no class: mean distance above the third quartile by more than this many quartile ranges (Tukey)
 MOST = 1000  # samples listed of a kind
 

@@ -5,13 +5,11 @@ Exit codes: 0 done; 1 the export could not be written; 2 a mistake in the comman
 
 import argparse
 import sys
-from importlib import metadata
 from pathlib import Path
-from typing import NoReturn
 
+from alframe._arguments import CommandParser
 from alframe.cli.exit_codes import exit_code
 from alframe.cli.hydra_command import begin_command
-from alframe.core.errors import UserError
 from alframe.exchange.export import DEFAULT, FORMATS, ExportRequest, export
 
 COMMAND = "alframe-export"
@@ -24,11 +22,6 @@ when, and how confident the classifier was. The trial is finished, or waits for 
 """
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise UserError(f"{message}. See {COMMAND} --help.")
-
-
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit the process with its code."""
     try:
@@ -38,14 +31,9 @@ def main(arguments: list[str] | None = None) -> None:
     sys.exit(0)
 
 
-def argument_parser() -> argparse.ArgumentParser:
+def argument_parser() -> CommandParser:
     """Return the parser of the command's arguments; the reference lists them."""
-    parser = _Parser(
-        prog=COMMAND,
-        description=_DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    parser = CommandParser(COMMAND, _DESCRIPTION)
     parser.add_argument("directory", type=Path, metavar="DIR", help="directory of the trial")
     parser.add_argument("--to", choices=FORMATS, required=True, help="the format")
     parser.add_argument(
@@ -67,7 +55,6 @@ def argument_parser() -> argparse.ArgumentParser:
         metavar="PATH",
         help="where the images are now, if they have moved since the trial",
     )
-    parser.add_argument("--version", action="version", version=f"alframe {metadata.version('alframe')}")
     return parser
 
 

@@ -11,21 +11,21 @@ import threading
 import warnings
 from collections.abc import Callable, Sequence
 from functools import partial
-from importlib import metadata
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
+from alframe._arguments import CommandParser
 from alframe.cli.exit_codes import exit_code
 from alframe.cli.hydra_command import begin_command
 from alframe.cli.interrupts import PAGE, two_step_interrupts
 from alframe.cli.job import format_warning, short_summary
 from alframe.config.command_line import check_command_line
+from alframe.config.validate import PAGE_ORACLE
 from alframe.core.errors import UserError
 from alframe.core.file_names import shown
 from alframe.trial.directory import drop_leftovers, finished_summary
 
 COMMAND = "alframe-label"
-_LOOK_SECONDS = 0.25
 _DESCRIPTION = """\
 Label a folder of images in the browser. The page asks for the classes' names and for the proof that is
 wanted; then the classifier learns from your answers and labels what it is sure of. Nothing leaves this
@@ -34,11 +34,6 @@ computer.
   alframe-label my_images                    the same command goes on where you left
   alframe-label my_images --out my_trial     another directory for labels and answers
 """
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise UserError(f"{message}. See {COMMAND} --help.")
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -51,14 +46,9 @@ def main(arguments: list[str] | None = None) -> None:
     sys.exit(0)
 
 
-def argument_parser() -> argparse.ArgumentParser:
+def argument_parser() -> CommandParser:
     """Return the parser of the command's arguments; the reference lists them."""
-    parser = _Parser(
-        prog=COMMAND,
-        description=_DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    parser = CommandParser(COMMAND, _DESCRIPTION)
     parser.add_argument("folder", type=Path, metavar="FOLDER", help="folder of images")
     parser.add_argument(
         "--out",
@@ -72,7 +62,6 @@ def argument_parser() -> argparse.ArgumentParser:
         metavar="KEY=VALUE",
         help="settings of alframe, such as page.port=8080; they are the same each time, except page.*",
     )
-    parser.add_argument("--version", action="version", version=f"alframe {metadata.version('alframe')}")
     return parser
 
 
@@ -127,7 +116,7 @@ def _checked(settings: Sequence[str], more: Sequence[str]) -> dict[str, Any]:
             f"expected settings such as page.port=8080, got {' '.join(more)}. See {COMMAND} --help."
         )
     config = {key: value for key, value in line.config.items() if key != "experiment"}
-    if "PageOracle" not in str(config["oracle"]["_target_"]):
+    if config["oracle"]["_target_"] != PAGE_ORACLE:
         raise UserError(f"oracle: expected oracle=page, which is that of {COMMAND}. Leave it out.")
     return config
 
@@ -154,6 +143,7 @@ def _ask(site: Any, folder: Path, more: Sequence[str], stop_wanted: Callable[[],
         DataError: there are no images in the folder.
     """
     from alframe.page import setup
+    from alframe.page.desk import POLL_SECONDS
     from alframe.page.service import SetupForm
 
     print(f"{COMMAND}: looking through {folder}", flush=True)
@@ -170,7 +160,7 @@ def _ask(site: Any, folder: Path, more: Sequence[str], stop_wanted: Callable[[],
     site.service.ask_set_up(SetupForm(shown=found.as_json(), take=take))
     site.desk.change(stage="setup")
     site.desk.attach(found.dataset)
-    while not done.wait(_LOOK_SECONDS):
+    while not done.wait(POLL_SECONDS):
         if stop_wanted():
             raise KeyboardInterrupt
     return answered[0]

@@ -13,7 +13,7 @@ from typing import Any
 from alframe.core.errors import TrialError
 from alframe.core.file_names import STATE
 from alframe.core.trial_summary import TrialSummary
-from alframe.page.desk import Desk, Options
+from alframe.page.desk import POLL_SECONDS, Desk, Options
 from alframe.page.oracle import ClassAdded
 from alframe.page.server import PageServer
 from alframe.page.service import Service
@@ -22,7 +22,6 @@ from alframe.tracking import ConsoleTracker, Outcome
 from alframe.trial.run import Replacements
 
 _LAST_SECONDS = 2.0  # for open pages to read why a trial has failed
-_LOOK_SECONDS = 0.25
 
 
 class PageConsole(ConsoleTracker):
@@ -120,10 +119,10 @@ def _run(desk: Desk, run: Callable[..., TrialSummary]) -> TrialSummary:
 def _serve_on(server: PageServer, stop_wanted: Callable[[], bool]) -> None:
     """Serve until the page's button or Ctrl-C ends it."""
     print("alframe: the page stays open; its button Finish or Ctrl-C closes it", flush=True)
-    while not server.finish_wanted.wait(_LOOK_SECONDS):
+    while not server.finish_wanted.wait(POLL_SECONDS):
         if stop_wanted():
             return
-    time.sleep(_LOOK_SECONDS)  # the reply to the button is on its way
+    time.sleep(POLL_SECONDS)  # the reply to the button is on its way
 
 
 def _tell(line: str) -> None:

@@ -20,7 +20,7 @@ PAGE_REVIEW = "page review"  # an answer was changed or a difference decided
 TAKEN_BACK = -1
 
 
-class Given(Protocol):
+class AnswerRow(Protocol):
     """A row of the store of answers."""
 
     @property
@@ -39,7 +39,7 @@ class Given(Protocol):
         ...
 
 
-A = TypeVar("A", bound=Given)
+A = TypeVar("A", bound=AnswerRow)
 
 SECOND_LOOK = "second look"  # the purpose of a question about answers that contradict an audited label
 _PROOFS = ("check", "audit", "estimate", "prove")  # purposes of questions whose answers prove something

@@ -20,7 +20,7 @@ from alframe.tracking import Outcome, TrialInfo
 
 Stage = Literal["setup", "training", "labelling", "finished", "failed"]
 OPTIONS = "page options"  # in the store: what people have set on the page
-POLL_SECONDS = 0.25  # how often a waiting trial looks whether it is to stop
+POLL_SECONDS = 0.25  # how often whoever waits for people looks whether to stop
 
 
 @dataclass(frozen=True, kw_only=True)

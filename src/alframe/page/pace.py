@@ -16,7 +16,7 @@ from alframe.oracle.answer_records import Answer
 from alframe.oracle.answer_store import AnswerStore
 
 PAUSE_SECONDS = 60.0
-# A person before anything was measured: 2 s for a grid of 60, half a second to correct an image of it.
+# A person before anything was measured: the one of conf/oracle/timed.yaml.
 USUAL = Pace(
     single_seconds=0.6, image_seconds=2.0 / 60, correction_seconds=0.5, overlooked=0.1, mistyped=0.002
 )

@@ -8,10 +8,9 @@ import os
 import shutil
 import sys
 from collections.abc import Sequence
-from importlib import metadata
 from pathlib import Path
-from typing import NoReturn
 
+from alframe._arguments import CommandParser
 from alframe.core.errors import AlframeError, ConfigError, UserError
 from alframe.core.optional_package import require
 from alframe.report.audits.audit_sections import audit_figures, audit_report
@@ -47,11 +46,6 @@ over the groups of a column. Trials that are not finished or damaged are listed 
 """
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise UserError(f"{message}. See alframe-report --help.")
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit the process with its code."""
     try:
@@ -67,15 +61,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     sys.exit(0)
 
 
-def argument_parser() -> argparse.ArgumentParser:
+def argument_parser() -> CommandParser:
     """Return the parser of the command's arguments; the reference lists them."""
-    parser = _Parser(
-        prog="alframe-report",
-        description=_DESCRIPTION,
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    parser = CommandParser("alframe-report", _DESCRIPTION, _EPILOG)
     parser.add_argument(
         "directories", type=Path, nargs="+", metavar="DIR", help="directories of trials or sweeps"
     )
@@ -114,7 +102,6 @@ def argument_parser() -> argparse.ArgumentParser:
         help="offline writes files into FOLDER/wandb and prints the sync command; default: WANDB_MODE, else "
         "offline",
     )
-    parser.add_argument("--version", action="version", version=f"alframe {metadata.version('alframe')}")
     return parser
 
 

@@ -1,7 +1,9 @@
 """The pace of people and the errors of grids, by hand."""
 
 import pytest
+import yaml
 
+from alframe.config.validate import conf_directory
 from alframe.core.answer_counting import PAGE, PAGE_GRID, PAGE_REVIEW, TAKEN_BACK
 from alframe.core.answer_times import AnswerTimes
 from alframe.oracle.answer_records import NewAnswer
@@ -105,3 +107,11 @@ def test_the_share_that_is_overlooked(store):
     errors = grid_errors(store.history())
     assert (errors.n, errors.wrong) == (100, 10)
     assert overlooked_share(store.history(), errors) == pytest.approx(94 / 154)
+
+
+def test_a_person_before_anything_was_measured_is_the_one_of_simulations() -> None:
+    timed = yaml.safe_load((conf_directory() / "oracle/timed.yaml").read_text())
+    assert USUAL.single_seconds == timed["single_seconds"]
+    assert USUAL.image_seconds == timed["grid_seconds"] / timed["grid"]
+    assert USUAL.correction_seconds == timed["correction_seconds"]
+    assert (USUAL.overlooked, USUAL.mistyped) == (timed["overlooked"], timed["mistyped"])
