@@ -19,7 +19,7 @@ class CommandParser(argparse.ArgumentParser):
             formatter_class=argparse.RawDescriptionHelpFormatter,
             allow_abbrev=False,
         )
-        self.add_argument("--version", action="version", version=f"alframe {metadata.version('alframe')}")
+        self.add_argument("--version", action="version", version=f"{command} {metadata.version('alframe')}")
 
     def error(self, message: str) -> NoReturn:
         """Raise `UserError` with what is wrong with the arguments."""

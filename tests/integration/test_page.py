@@ -68,7 +68,7 @@ def test_a_folder_is_labelled_on_the_page_from_the_first_question_to_the_end(fol
         assert client.enter(address) == 303
         state = answer_all(client, classes)
         assert state["stage"] == "finished", state
-        assert state["summary"]["sentences"][0].startswith(f"Labelled {N} of {N} images of folder")
+        assert state["summary"]["sentences"][0].startswith(f"All {N} images have a label")
         _check_views(client, state, classes)
         exported = client.post("/api/export", to="csv")
         assert (folder / "trial" / "export" / "csv").samefile(exported["where"])

@@ -59,6 +59,7 @@ def argument_parser() -> CommandParser:
     parser.add_argument(
         "settings",
         nargs="*",
+        default=[],  # or else argparse calls it required
         metavar="KEY=VALUE",
         help="settings of alframe, such as page.port=8080; they are the same each time, except page.*",
     )
