@@ -56,6 +56,7 @@ class FakeTrial:
     skipped: list[int] = field(default_factory=list)
     exports: list[str] = field(default_factory=list)
     setup: dict[str, Any] | None = None
+    subfolders: list[str] = field(default_factory=list)
     finished: bool = False
     after_last: Callable[["FakeTrial"], None] | None = None
 
@@ -220,7 +221,7 @@ def application(trial: FakeTrial) -> bottle.Bottle:
     @app.get("/api/setup")
     def setup() -> Any:
         return {"folder": f"/home/ada/{trial.folder}", "n_images": trial.n, "left_out": trial.left_out,
-                "classes": [], "samples": list(range(8))}  # fmt: skip
+                "classes": trial.subfolders, "samples": list(range(8))}  # fmt: skip
 
     def posted() -> Any:
         if bottle.request.get_header("X-Alframe-CSRF") != "fake":

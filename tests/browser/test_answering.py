@@ -278,6 +278,21 @@ def test_many_classes_are_found_by_their_name(serve: Serve, open_page: Any) -> N
     assert answers(server) == [(1, 57)]
 
 
+def test_subfolders_that_are_no_classes_are_left_out(serve: Serve, open_page: Any) -> None:
+    server = serve(stage="setup", subfolders=["2023", "2024"], single=[1], suggest=False)
+    page = open_page(server.url, who=None)
+    page.get_by_role("button", name="They are not classes").click()
+    page.wait_for_selector("#class-name:focus")
+    for name in ("lemon", "pear"):
+        page.keyboard.type(name)
+        page.keyboard.press("Enter")
+    page.locator("#who").fill("Ada")
+    page.get_by_role("button", name="Start labelling").click()
+    page.wait_for_selector(".single[data-index] .stage img")
+    assert server.trial.setup is not None
+    assert server.trial.setup["classes"] == ["lemon", "pear"]
+
+
 def test_a_trial_from_set_up_to_export(serve: Serve, open_page: Any) -> None:
     def train(trial: FakeTrial) -> None:
         trial.stage = "training"

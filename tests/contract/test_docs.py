@@ -25,6 +25,7 @@ COMPANIONS = {
     "data=folder": ["data.path=my_images"],
     "data.label_column=none": ["data=table", "data.path=labels.csv"],
     "data.max_megapixels=50": ["data=folder", "data.path=my_images"],
+    "data.subfolders_are_classes=false": ["data=folder", "data.path=my_images"],
     "data.split=letters": ["data=torchvision", "data.dataset=EMNIST"],
     "data=huggingface": ["data.path=my_dataset"],
     "data=table": ["data.path=labels.csv"],

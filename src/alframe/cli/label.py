@@ -40,7 +40,9 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit the process with its code."""
     begun: list[str] = []
     try:
-        _run(argument_parser().parse_args(begin_command(COMMAND, arguments)), begun)
+        # Intermixed: settings may stand before and after --out.
+        options = argument_parser().parse_intermixed_args(begin_command(COMMAND, arguments))
+        _run(options, begun)
     except BaseException as error:
         sys.exit(exit_code(error, started=bool(begun), command=COMMAND))
     sys.exit(0)
@@ -153,7 +155,7 @@ def _ask(site: Any, folder: Path, more: Sequence[str], stop_wanted: Callable[[],
     done = threading.Event()
 
     def take(classes: Sequence[str], tolerance: float | None, who: str) -> None:
-        settings = setup.overrides(found.folder, classes, tolerance)
+        settings = setup.overrides(found.folder, classes, tolerance, subfolders=found.classes)
         _checked(settings, more)
         answered.append(setup.SetUp(folder=str(found.folder), who=who, settings=settings))
         done.set()

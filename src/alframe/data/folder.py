@@ -25,6 +25,7 @@ def folder(
     size: Sequence[int] | None,
     channels: int | None,
     max_megapixels: float | None,
+    subfolders_are_classes: bool,
     class_names: Sequence[str] | None,
     test_path: str | None,
 ) -> ImageDataset:
@@ -41,6 +42,7 @@ def folder(
             with a dot is looked up in the current directory only.
         data_dir: the folder of the data sets. download: ignored.
         size, channels, max_megapixels: as in `Reading`.
+        subfolders_are_classes: False takes the images of all subfolders without labels.
         class_names: names in the order of the class numbers; None takes the subfolders in natural order.
         test_path: a directory of test images with the same subfolders, or None.
 
@@ -51,7 +53,9 @@ def folder(
     test_root = None
     if test_path is not None:
         test_root = find(test_path, data_dir, "data.test_path", "a directory of images", Path.is_dir)
-    tree, test_root, notes = divided(read_tree(root), test_root, class_names)
+    tree, notes = read_tree(root, by_class=subfolders_are_classes), list[str]()
+    if tree.class_N is not None:
+        tree, test_root, notes = divided(tree, test_root, class_names)
     test = None if test_root is None else read_tree(test_root, "data.test_path")
     classes = _classes(tree, class_names)
     if test is not None and test.class_N is None:
@@ -78,8 +82,8 @@ def _classes(tree: Tree, given: Sequence[str] | None) -> list[str]:
     if given is None:
         if tree.class_N is None:
             raise DataError(
-                f"data.class_names: expected the classes' names, since {root} has no subfolders. Write "
-                "data.class_names=[cat,dog]."
+                f"data.class_names: expected the classes' names, since {root} has no subfolders by class. "
+                "Write data.class_names=[cat,dog]."
             )
         return tree.classes
     names = [str(name) for name in given]
@@ -88,7 +92,8 @@ def _classes(tree: Tree, given: Sequence[str] | None) -> list[str]:
     if unknown:
         raise DataError(
             f"data.class_names: expected the subfolders of {root} among {', '.join(names)}, got "
-            f"{shown_path(unknown[0])}. If the subfolders are not classes, put all images into one folder."
+            f"{shown_path(unknown[0])}. If the subfolders are not classes, write "
+            "data.subfolders_are_classes=false."
         )
     return names
 

@@ -38,7 +38,7 @@ class Tree:
         root: the folder. files: the parts of each image, in the order of the indices.
         classes: the names of all class folders in natural order, also of those without an image.
         empty: those without an image, with the formats that they hold.
-        class_N: the class of each file, or None if they are in no folder.
+        class_N: the class of each file, or None if they have none.
         notes: lines on what is left out or may not be meant.
         left_out: the number of entries that are left out, by the reason.
     """
@@ -72,8 +72,12 @@ class Tree:
         return [utf8_name("/".join(parts)) for parts in self.files]
 
 
-def read_tree(root: Path, key: str = "data.path") -> Tree:
+def read_tree(root: Path, key: str = "data.path", *, by_class: bool = True) -> Tree:
     """Return the images of a folder and their classes.
+
+    Args:
+        root: the folder. key: what names it, for messages.
+        by_class: subfolders are classes; False takes the images of all subfolders without a class.
 
     Raises:
         DataError: there are no images, or some are beside the class folders.
@@ -84,15 +88,15 @@ def read_tree(root: Path, key: str = "data.path") -> Tree:
     if not images:
         raise DataError(f"{key}: expected images in {shown_path(root)}, found none.{_because(notes)}")
     loose = [parts for parts in images if len(parts) == 1]
-    if loose and len(loose) < len(images):
+    if by_class and loose and len(loose) < len(images):
         n_folders = len({parts[0] for parts in images} - {parts[0] for parts in loose})
         raise DataError(
             f"{key}: expected every image of {shown_path(root)} in a subfolder by class, or none, but "
             f"{counted(len(loose), 'image')} ({shown_path(loose[0][0])}) "
             f"{'is' if len(loose) == 1 else 'are'} beside {counted(n_folders, 'subfolder')} with images. "
-            "Move them."
+            "Move them, or write data.subfolders_are_classes=false."
         )
-    if loose:
+    if loose or not by_class:
         return Tree(
             root=root,
             files=images,

@@ -66,13 +66,13 @@ def depth_notes(tree: Tree) -> list[str]:
 
 
 def wrapped_line(tree: Tree) -> str:
-    """Return a sentence if all images are in one folder that holds several, or an empty text."""
+    """Return a sentence on what to write if all images are in one folder, or an empty text."""
     inner = _inner(tree)
     if len(inner) != 1:
         return ""
     (name, folders), root = next(iter(inner.items())), shown_path(tree.root)
     if len(folders) < 2:
-        return ""
+        return " If subfolders are not classes, write data.subfolders_are_classes=false."
     n, where = len(folders), shown_path(name)
     return f" If the {n} folders in {where} are the classes, write data.path={root}/{where}."
 

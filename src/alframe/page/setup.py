@@ -18,7 +18,7 @@ from alframe._files import replace_file
 from alframe.core.errors import DataError, DataWarning, UserError
 from alframe.data import ImageDataset
 from alframe.data.folder import folder as images_of_folder
-from alframe.data.image_tree import read_tree
+from alframe.data.image_tree import Tree, read_tree
 from alframe.data.path_text import spread
 from alframe.data.survey import survey
 from alframe.oracle.class_names import check_class_names
@@ -36,7 +36,7 @@ class Found:
     Attributes:
         folder: its absolute path.
         dataset: its images, for pictures; its class names mean nothing without subfolders by class.
-        classes: the names of the subfolders by class; empty if all images are in one folder.
+        classes: the names of the subfolders, if they can be classes; empty otherwise.
         left_out: how many entries are left out, by the reason.
     """
 
@@ -73,6 +73,8 @@ class SetUp:
 def look(folder: Path) -> Found:
     """Return what is in a folder.
 
+    Subfolders that cannot be classes, such as a single one, are taken as mere places of images.
+
     Raises:
         DataError: there are no images, or too few of them can be read.
     """
@@ -81,18 +83,10 @@ def look(folder: Path) -> Found:
         raise DataError(f"{folder}: expected a folder of images, got {_instead(root)}. Give another one.")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DataWarning)  # the page tells what is left out in its own form
-        tree = read_tree(root, str(folder))
-        dataset = images_of_folder(
-            name=root.name,
-            path=str(root),
-            data_dir=".",
-            download=False,
-            size=None,
-            channels=None,
-            max_megapixels=None,
-            class_names=None if tree.class_N is not None else _UNNAMED,
-            test_path=None,
-        )
+        try:
+            tree, dataset = _images(root, str(folder), by_class=True)
+        except DataError:
+            tree, dataset = _images(root, str(folder), by_class=False)
     unreadable = Counter(survey(tree.paths, str(folder)).reasons.values())
     return Found(
         folder=root,
@@ -102,17 +96,40 @@ def look(folder: Path) -> Found:
     )
 
 
-def overrides(folder: Path, classes: Sequence[str], tolerance: float | None) -> list[str]:
+def _images(root: Path, key: str, *, by_class: bool) -> tuple[Tree, ImageDataset]:
+    tree = read_tree(root, key, by_class=by_class)
+    try:
+        dataset = images_of_folder(
+            name=root.name,
+            path=str(root),
+            data_dir=".",
+            download=False,
+            size=None,
+            channels=None,
+            max_megapixels=None,
+            subfolders_are_classes=tree.class_N is not None,
+            class_names=None if tree.class_N is not None else _UNNAMED,
+            test_path=None,
+        )
+    except DataError as error:
+        raise DataError(str(error).replace("data.path", key, 1)) from error
+    return tree, dataset
+
+
+def overrides(
+    folder: Path, classes: Sequence[str], tolerance: float | None, *, subfolders: Sequence[str]
+) -> list[str]:
     """Return the settings of the trial that labels a folder.
 
     Args:
         folder: of the images. classes: their names, in the order of the numbers.
         tolerance: the largest share of wrong labels that is to be proven, in (0, 1); None proves nothing.
+        subfolders: names of the subfolders. If one is not among the classes, they are not by class.
 
     Raises:
         UserError: fewer than two classes, or names that look alike; no tolerance in (0, 1).
 
-    >>> overrides(Path("/my images"), ["cat", "dog's"], 0.02)[:3]
+    >>> overrides(Path("/my images"), ["cat", "dog's"], 0.02, subfolders=())[:3]
     ['data=folder', "data.path='/my images'", "data.class_names=['cat','dog\\\\'s']"]
     """
     names = [" ".join(name.split()) for name in classes]
@@ -123,11 +140,13 @@ def overrides(folder: Path, classes: Sequence[str], tolerance: float | None) -> 
         raise UserError(
             f"tolerance: expected a share between 0 and 1, got {tolerance:g}. Write 0.02 for 2 %."
         )
+    by_class = bool(subfolders) and set(subfolders) <= set(names)
     proof = [] if tolerance is None else [f"certificate.tolerance={tolerance!r}", "certificate.reach=true"]
     return [
         "data=folder",
         f"data.path={_quoted(str(folder.expanduser().absolute()))}",
         f"data.class_names=[{','.join(map(_quoted, names))}]",
+        f"data.subfolders_are_classes={str(by_class).lower()}",
         "oracle=page",
         "tracker=none",
         *proof,

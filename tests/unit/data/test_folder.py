@@ -13,7 +13,7 @@ from tests.support.helpers import alframe, read_rows, run_command
 # Images of one colour are all that most of these tests need.
 pytestmark = pytest.mark.filterwarnings("ignore:.*after they were read")
 SETTINGS = {"name": "mine", "data_dir": ".", "download": False, "size": None, "channels": None}
-SETTINGS |= {"class_names": None, "test_path": None, "max_megapixels": None}
+SETTINGS |= {"subfolders_are_classes": True, "class_names": None, "test_path": None, "max_megapixels": None}
 
 
 def save(root, name, value=0, mode="L", size=(6, 5), **options):
@@ -38,6 +38,21 @@ def test_subfolders_are_classes_and_files_are_in_natural_order(tmp_path):
     assert data.truth_N.tolist() == [0, 0, 1, 1]
     assert data.images_N.shape == (4, 1, 5, 6)
     assert data.images_N.pixels()[:, 0, 0, 0].tolist() == [30, 20, 10, 0]
+
+
+def test_subfolders_that_are_no_classes_hold_images_without_labels(tmp_path):
+    for name in ("2024/b.png", "2023/summer/a.png", "loose.png"):
+        save(tmp_path, name)
+    with pytest.raises(DataError, match=r"Move them, or write data.subfolders_are_classes=false"):
+        load(tmp_path)
+    data = load(tmp_path, subfolders_are_classes=False, class_names=["cat", "dog"])
+    assert data.files_N == ("2023/summer/a.png", "2024/b.png", "loose.png")
+    assert (data.class_names, data.truth_N) == (("cat", "dog"), None)
+    (tmp_path / "loose.png").unlink()
+    with pytest.raises(DataError, match=r"got 2023. .* write data.subfolders_are_classes=false"):
+        load(tmp_path, class_names=["cat", "dog"])
+    with pytest.raises(DataError, match=r"no subfolders by class. Write data.class_names"):
+        load(tmp_path, subfolders_are_classes=False)
 
 
 def test_a_flat_directory_has_no_truth(tmp_path):

@@ -32,7 +32,14 @@ def photographs(tmp_path):
         exif[0x0112] = 6  # to be turned by a quarter
         image.save(tmp_path / f"img{number}.jpg", exif=exif)
     settings = {"name": "mine", "path": str(tmp_path), "data_dir": ".", "download": False, "size": [96, 72]}
-    return folder(**settings, channels=None, max_megapixels=None, class_names=["cat", "dog"], test_path=None)
+    return folder(
+        **settings,
+        channels=None,
+        max_megapixels=None,
+        subfolders_are_classes=True,
+        class_names=["cat", "dog"],
+        test_path=None,
+    )
 
 
 def opened(picture):

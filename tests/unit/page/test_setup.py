@@ -40,6 +40,30 @@ def test_subfolders_are_classes(tmp_path):
     assert (found.as_json()["classes"], found.as_json()["n_images"]) == (["cat", "dog"], 3)
 
 
+@pytest.mark.parametrize(
+    "names", [["all/1.png", "all/2.png"], ["loose.png", "cat/1.png"], ["train/1.png", "val/2.png"]]
+)
+def test_subfolders_that_cannot_be_classes_are_places_of_images(tmp_path, names):
+    for name in names:
+        picture(tmp_path / name)
+    found = look(tmp_path)
+    assert (found.as_json()["classes"], found.as_json()["n_images"]) == ([], 2)
+
+
+def test_one_image_is_too_few(tmp_path):
+    picture(tmp_path / "photos" / "a.png")
+    with pytest.raises(DataError, match=r"photos: expected at least two images"):
+        look(tmp_path / "photos")
+
+
+@pytest.mark.parametrize(
+    ("subfolders", "by_class"), [(["cat", "dog"], True), (["cat", "2024"], False), ([], False)]
+)
+def test_subfolders_are_classes_if_people_leave_them_so(tmp_path, subfolders, by_class):
+    settings = overrides(tmp_path, ["dog", "cat", "cow"], None, subfolders=subfolders)
+    assert composed(settings)["data"]["subfolders_are_classes"] is by_class
+
+
 @pytest.mark.parametrize(("name", "text"), [("none", "got nothing of this name"), ("a.png", "got a file")])
 def test_what_is_no_folder(tmp_path, name, text):
     picture(tmp_path / "a.png")
@@ -70,13 +94,13 @@ NAMES = [
 
 def test_the_settings_are_what_was_answered_whatever_the_signs(tmp_path):
     folder = tmp_path / "my 'images', ${seed}"
-    config = composed(overrides(folder, NAMES, 0.02))
+    config = composed(overrides(folder, NAMES, 0.02, subfolders=()))
     assert config["data"]["class_names"] == NAMES
     assert config["data"]["path"] == str(folder)
     assert config["certificate"]["tolerance"] == 0.02
     assert config["certificate"]["reach"] is True
     assert config["oracle"]["_target_"] == "alframe.page.PageOracle"
-    assert composed(overrides(folder, ["a", "b"], None))["certificate"]["tolerance"] is None
+    assert composed(overrides(folder, ["a", "b"], None, subfolders=()))["certificate"]["tolerance"] is None
 
 
 @pytest.mark.parametrize(
@@ -91,12 +115,12 @@ def test_the_settings_are_what_was_answered_whatever_the_signs(tmp_path):
 )
 def test_answers_that_cannot_be(tmp_path, classes, tolerance, text):
     with pytest.raises(UserError, match=text):
-        overrides(tmp_path, classes, tolerance)
+        overrides(tmp_path, classes, tolerance, subfolders=())
 
 
 def test_the_set_up_is_kept(tmp_path):
     assert load(tmp_path) is None
-    set_up = SetUp(folder="/my images", who="Zoë", settings=overrides(tmp_path, NAMES, 0.01))
+    set_up = SetUp(folder="/my images", who="Zoë", settings=overrides(tmp_path, NAMES, 0.01, subfolders=()))
     save(tmp_path, set_up)
     assert load(tmp_path) == set_up
     assert "Zoë" in (tmp_path / SETUP).read_text(encoding="utf-8")

@@ -49,6 +49,8 @@ export class SetupView {
     this.form = h("form", { novalidate: true, onsubmit: (event) => this.#submit(event) },
       h("section", { class: "block" }, h("h2", {}, "Classes"),
         h("label", { for: "class-name" }, "What can be on an image? Type a name and press Enter, once for each class."),
+        classes.length > 0 && h("p", { class: "hint" }, "These are the names of the subfolders. ",
+          h("button", { type: "button", class: "quiet", onclick: () => this.#clear() }, "They are not classes")),
         this.list,
         h("div", { class: "adding" }, this.input, h("button", { type: "button", onclick: () => this.#add(this.input.value) }, "Add")),
         h("p", { class: "hint" }, "At least two. More can be added while you label.")),
@@ -90,6 +92,13 @@ export class SetupView {
     }
     this.input.value = "";
     this.#listed();
+    this.input.focus();
+  }
+
+  #clear() {
+    this.names = [];
+    this.#listed();
+    announce("Name the classes of your own. The images of all subfolders are labelled.");
     this.input.focus();
   }
 
