@@ -51,6 +51,7 @@ def test_a_table_by_file(tmp_path: Path) -> None:
         size=None,
         channels=None,
         max_megapixels=None,
+        subfolders_are_classes=True,
         class_names=NAMES,
         test_path=None,
     )

@@ -146,7 +146,7 @@ def other_size(root, first, truth):
 ODD = [odd_folder, heic_only, broken_link, link_to_class, loop, damaged, cut, trial, hidden, text, turned]
 odd_things = st.lists(st.sampled_from([*ODD, other_size]), max_size=5, unique=True)
 SETTINGS = {"name": "mine", "data_dir": ".", "download": False, "channels": None, "class_names": None}
-SETTINGS |= {"max_megapixels": None}
+SETTINGS |= {"max_megapixels": None, "subfolders_are_classes": True}
 
 
 @settings(
