@@ -53,7 +53,8 @@ def initial(request: pytest.FixtureRequest) -> str:
     return request.param
 
 
-@pytest.fixture(params=[name for name in names("oracle") if name != "files"])  # which asks people
+# The others ask people.
+@pytest.fixture(params=[name for name in names("oracle") if name not in ("files", "page")])
 def oracle_name(request: pytest.FixtureRequest) -> str:
     return request.param
 

@@ -24,7 +24,7 @@ SUMMARY = (
     "n_samples n_classes rounds hand_labels hand_share auto_labels coverage mislabelled mislabelled_share "
     "auto_label_error test_accuracy seconds train_seconds score_seconds seed device engine precision data "
     "versions stopped_because certificate cost per_class mislabelled_share_macro set_aside check "
-    "spot_checks spot_checks_wrong test_accuracy_macro"
+    "spot_checks spot_checks_wrong test_accuracy_macro answer_times"
 )
 
 

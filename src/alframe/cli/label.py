@@ -72,7 +72,7 @@ def directory_of(folder: Path) -> Path:
     """Return the directory for the labels of a folder: the same one each time.
 
     >>> directory_of(Path("/photos/My cats"))
-    PosixPath('outputs/label_My-cats_4b4fa2d5')
+    PosixPath('outputs/label_My-cats_e360885c')
     """
     path = folder.expanduser().absolute()
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", path.name).strip(".-") or "images"

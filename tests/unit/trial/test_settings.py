@@ -34,10 +34,10 @@ class Recording(dict[str, Any]):
         return super().__getitem__(key)
 
 
-def test_every_key_is_read_but_the_objective_of_a_search(default: dict[str, Any]) -> None:
+def test_every_key_is_read_but_those_of_a_search_and_of_the_page(default: dict[str, Any]) -> None:
     config = Recording(default)
     read_settings(config)
-    assert set(default) - config.read == {"objective"}
+    assert set(default) - config.read == {"objective", "page"}
 
 
 def test_the_recipe_gets_the_settings_that_are_not_the_learner_s(default: dict[str, Any]) -> None:
