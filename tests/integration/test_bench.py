@@ -146,6 +146,7 @@ def test_a_busy_machine_is_reported(load: Callable[[str], ModuleType]) -> None:
     assert warning.endswith("see the ranges of fast naive float32.")
 
 
+@pytest.mark.long
 def test_a_trial_is_timed(load: Callable[[str], ModuleType], tmp_path: Path) -> None:
     overrides = ["data=digits", "data.limit=300", "learner.steps=3", "stopping.max_rounds=1"]
     trial = load("speed.trials").timed_trial("fast", [*overrides, "stopping.min_rounds=1"], str(tmp_path))

@@ -143,6 +143,7 @@ def test_a_sweep_a_taken_port_and_an_open_host_are_refused_with_one_line(folder)
     assert not (folder / "trial" / "config.yaml").exists()
 
 
+@pytest.mark.long
 def test_kills_lose_and_double_no_answer(tmp_path):
     command = [sys.executable, "-m", "tests.support.page_kills", "--kills", "4", "--seed", "1"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

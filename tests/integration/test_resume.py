@@ -79,7 +79,7 @@ UNDER_FIRE = {
 @pytest.mark.parametrize(
     "overrides",
     [
-        pytest.param(each, marks=[] if name in ("default", "final") else [pytest.mark.long], id=name)
+        pytest.param(each, marks=[] if name == "default" else [pytest.mark.long], id=name)
         for name, each in UNDER_FIRE.items()
     ],
 )
