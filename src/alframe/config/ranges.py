@@ -101,6 +101,7 @@ RANGES: dict[str, Check] = {
     "data.path": text,
     "data.in_memory": one_of(True, False),
     "data.class_names": keys.class_names,
+    "data.subfolders_are_classes": one_of(True, False),
     "data.size": keys.image_size,
     "data.channels": one_of(None, 1, 3),
     "data.max_megapixels": positive,

@@ -164,7 +164,8 @@ def test_a_test_set_is_scaled_as_the_images_are(tmp_path, top, test_top):
             grey = np.linspace(0, highest, 16).reshape(4, 4).astype(np.float32 if highest < 1 else np.uint16)
             Image.fromarray(np.roll(grey, k)).save(tmp_path / part / name / f"{k}.tif")
     settings = {"name": "x", "path": "train", "test_path": "test", "data_dir": str(tmp_path)}
-    data = folder(**settings, download=False, size=None, channels=None, class_names=None, max_megapixels=None)
+    unset = dict.fromkeys(("size", "channels", "class_names", "max_megapixels"))
+    data = folder(**settings, **unset, download=False, subfolders_are_classes=True)
     data.images_N.keep_in(tmp_path)
     data.test_images_T.keep_in(tmp_path)
     found = [int(images.pixels()[0].max()) for images in (data.images_N, data.test_images_T)]
