@@ -121,7 +121,10 @@ def answers_beside(store: AnswerStore, directory: Path) -> str | None:
     for file in sorted(stores, key=lambda file: file.stat().st_mtime, reverse=True)[:MAX_BESIDE]:
         with suppress(Damaged):
             theirs = read_answers(file.parent)
-            n = 0 if theirs is None else sum(_identity(theirs.samples[k]) in here for k in theirs.answers)
+            if theirs is None:
+                continue
+            answered = theirs.answers.keys() & theirs.samples.keys()
+            n = sum(_identity(theirs.samples[k]) in here for k in answered)
             if n:
                 where = shown(file.parent)
                 return (
