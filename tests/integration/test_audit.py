@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from alframe.auditing import run_audit as module
+from alframe.auditing.begun_audit import finished_audit
 from alframe.auditing.run_audit import AuditRequest, run_label_audit
 from alframe.config.compose import composed
 from alframe.core.errors import AnswersNeeded, TrialError, UserError, Waiting
@@ -241,6 +241,6 @@ def test_a_second_person_bounds_the_errors_of_answers(finished: Path, tmp_path: 
 
 def test_the_finished_audit_is_found_again(finished: Path) -> None:
     config = composed([*SMALL, "noise.share=0.1"])
-    found = module.finished_audit(finished, config)
+    found = finished_audit(finished, config)
     assert found is not None
     assert found["found_wrong"] == json.loads((finished / "summary.json").read_text())["found_wrong"]

@@ -1,14 +1,12 @@
 """One audit, from a config to its files: checks, data, parts, stages, summary."""
 
-import io
-import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import torch
+from torch import Tensor
 
 from alframe._files import replace_file
 from alframe.audit.oddities import unreadable_files
@@ -17,13 +15,13 @@ from alframe.auditing.audit_files import oddity_lines
 from alframe.auditing.audit_session import AuditSession, Say
 from alframe.auditing.audit_settings import AuditSettings, check_audit, read_audit_settings
 from alframe.auditing.audit_summary import AuditSummary
+from alframe.auditing.begun_audit import BegunAudit, begun_audit, write_begun
 from alframe.auditing.given_labels import GivenLabels, read_given_labels, read_second_answers
 from alframe.auditing.rankings import KeptRankings
 from alframe.config.by_data import chosen_by_data, with_choices
 from alframe.config.trial_identity import identity
 from alframe.config.validate import check
-from alframe.core.errors import UserError
-from alframe.core.file_names import DATA, FILES, KEY, ODDITIES, STATE, SUMMARY, state_file
+from alframe.core.file_names import DATA, FILES, ODDITIES, STATE
 from alframe.core.seeds import derive_generator
 from alframe.data import ImageDataset
 from alframe.data.decoded import Progress, UnreadableImages
@@ -41,13 +39,12 @@ from alframe.trial import resume
 from alframe.trial.assemble import Trial, assemble, build_tracker, members
 from alframe.trial.data import data_of_trial, open_store
 from alframe.trial.data_file import data_file_text
-from alframe.trial.directory import check_same_trial, occupied
+from alframe.trial.directory import occupied
 from alframe.trial.encoding import check_encoder, encode_now
 from alframe.trial.find_oddities import find_oddities
 from alframe.trial.instantiate import check_targets, is_simulated
 from alframe.trial.learner_choice import chosen_nodes, with_chosen_learner
 from alframe.trial.python_call import plain_torch
-from alframe.trial.read_finished import Damaged, parse_file, read_config
 from alframe.trial.readable import readable, remember
 from alframe.trial.settings import TrialSettings, read_settings, with_learner
 from alframe.trial.state import drop_states
@@ -93,16 +90,6 @@ class AuditRequest:
         return not is_simulated(self.config["oracle"])
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Begun:
-    """What the first process of an audit has written down; None in the first process."""
-
-    identity: Mapping[str, Any]
-    fingerprint: str
-    chosen: Mapping[str, Any]
-    seconds: float
-
-
 def run_label_audit(request: AuditRequest) -> AuditSummary:
     """Audit labels and return the summary. An unfinished audit in the directory is resumed.
 
@@ -126,95 +113,100 @@ def run_label_audit(request: AuditRequest) -> AuditSummary:
                 remember(request.directory, error.reasons)
 
 
-def finished_audit(directory: Path, config: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return the content of summary.json of the finished audit in a directory, or None if there is none.
-
-    Raises:
-        UserError: what is finished there has other settings, or is no audit.
-    """
-    if not (directory / SUMMARY).exists():
-        return None
-    try:
-        found, summary = read_config(directory), parse_file(directory / SUMMARY, json.loads)
-    except Damaged as error:
-        raise UserError(f"{directory}/{error}. Move that folder away and run again.") from error
-    check_same_trial(directory, identity(found), identity(config))
-    return dict(summary)
-
-
 @plain_torch()
 def _run(request: AuditRequest, left_out: Mapping[Path, str]) -> AuditSummary:
-    config, directory = request.config, request.directory
-    settings, audit = read_settings(config), read_audit_settings(config)
-    begun = _begun(directory, config)
+    directory = request.directory
+    begun = begun_audit(directory, request.config)
+    settings, audit = _settings(request, begun)
+    keep_large_blocks()
+    tracker = build_tracker(settings)
+    with limited_threads(settings.threads) as threads, _store(request, settings) as store:
+        dataset = request.dataset or load_audited(settings, audit)
+        give_back_arrays(len(dataset))
+        config = _with_learner(request.config, dataset, begun)
+        settings = with_learner(settings, config)
+        dataset = _readable(request, settings, dataset, left_out)
+        data, print_of_data = _data(request, settings, audit, dataset, store)
+        if begun is not None:
+            begun.check_data(directory, print_of_data)
+        second_N = None
+        if audit.second_answers is not None:
+            second_N = read_second_answers(data.dataset, audit.second_answers)
+        keys = dict(begun.chosen["recipe"]) if begun else _keys(config, data)
+        settings = with_learner(settings, with_choices(config, keys))
+        trial = _assembled(request, settings, data, store)
+        encode_now(*trial.banks)
+        if begun is None:
+            plan = trial.compute_plan.chosen(threads)
+            begun = BegunAudit(
+                identity=identity(request.config),
+                fingerprint=print_of_data,
+                chosen={**plan, "recipe": keys, **chosen_nodes(request.config, config)},
+                seconds=0.0,
+            )
+        write_begun(directory, begun, begun.seconds)
+        _write_data(directory, trial.dataset, print_of_data)
+        if {"rank", "mend"} & set(audit.plan.stages):
+            _write_oddities(directory, trial, data, known_unreadable(directory / STATE), settings.seed)
+        session = _session(request, settings, audit, trial, data, second_N, begun)
+        summary = session.run(Trackers([*([tracker] if tracker else []), *request.trackers]))
+        drop_states(directory)
+        return summary
+
+
+def _settings(request: AuditRequest, begun: BegunAudit | None) -> tuple[TrialSettings, AuditSettings]:
+    """Return the settings, checked before any data are read."""
+    settings, audit = read_settings(request.config), read_audit_settings(request.config)
     if begun is not None:
         settings = resume.settled(settings, begun.chosen)
     has_labels = request.given is not None or audit.labels is not None
     check_audit(audit, settings, asks_people=request.asks_people, has_labels=has_labels)
     check_encoder(settings)
     choose_engine(settings.engine, Compute.choose(settings.device, settings.precision))
-    keep_large_blocks()
-    tracker = build_tracker(settings)
-    with limited_threads(settings.threads) as threads, _store(request, settings) as store:
-        dataset = request.dataset or load_audited(settings, audit)
-        give_back_arrays(len(dataset))
-        config = _with_learner(config, dataset, begun)
-        settings = with_learner(settings, config)
-        dataset = readable(
-            dataset,
-            directory,
-            request.progress,
-            at_once=True,  # an index must not change after the first question
-            left_out=left_out,
-            decode=settings.encoder is None,
-        )
-        data, print_of_data = _data(request, settings, audit, dataset, store)
-        if begun is not None and begun.fingerprint != print_of_data:
-            raise UserError(
-                f"data: expected the images and labels that the audit in {directory} started with, got "
-                f"others. Restore them, or set {KEY} to another directory."
-            )
-        second = audit.second_answers
-        second_N = None if second is None else read_second_answers(data.dataset, second)
-        n_labels = int(data.member_N.sum())
-        keys = dict(begun.chosen["recipe"]) if begun else _keys(config, data, n_labels)
-        settings = with_learner(settings, with_choices(config, keys))
-        trial = _assembled(request, settings, data, store)
-        encode_now(*trial.banks)
-        chosen = {
-            **trial.compute_plan.chosen(threads),
-            "recipe": keys,
-            **chosen_nodes(request.config, config),
-        }
-        chosen = dict(begun.chosen) if begun else chosen
-        begun = begun or _Begun(
-            identity=identity(request.config), fingerprint=print_of_data, chosen=chosen, seconds=0.0
-        )
-        _write_begun(directory, begun, begun.seconds)
-        _write_data(directory, trial.dataset, print_of_data)
-        if {"rank", "mend"} & set(audit.plan.stages):
-            _write_oddities(directory, trial, data, known_unreadable(directory / STATE), settings.seed)
-        session = AuditSession(
-            info=_info(request, settings, data, chosen),
-            plan=audit.plan_for(n_labels),
-            oracle=trial.components.oracle,
-            rank=_rankings(request, audit, settings, trial, data),
-            dataset=trial.dataset,
-            truth_N=None if request.asks_people else data.truth_N,
-            given_N=data.given_N,
-            member_N=data.member_N,
-            second_N=second_N,
-            seconds_before=begun.seconds,
-            keep_seconds=lambda seconds: _write_begun(directory, begun, seconds),
-            stop_wanted=request.stop_wanted,
-            say=request.say,
-        )
-        summary = session.run(Trackers([*([tracker] if tracker else []), *request.trackers]))
-        drop_states(directory)
-        return summary
+    return settings, audit
 
 
-def _keys(config: Mapping[str, Any], data: AuditData, n_labels: int) -> dict[str, Any]:
+def _readable(
+    request: AuditRequest, settings: TrialSettings, dataset: ImageDataset, left_out: Mapping[Path, str]
+) -> ImageDataset:
+    return readable(
+        dataset,
+        request.directory,
+        request.progress,
+        at_once=True,  # an index must not change after the first question
+        left_out=left_out,
+        decode=settings.encoder is None,
+    )
+
+
+def _session(
+    request: AuditRequest,
+    settings: TrialSettings,
+    audit: AuditSettings,
+    trial: Trial,
+    data: AuditData,
+    second_N: Tensor | None,
+    begun: BegunAudit,
+) -> AuditSession:
+    return AuditSession(
+        info=_info(request, settings, data, begun.chosen),
+        plan=audit.plan_for(int(data.member_N.sum())),
+        oracle=trial.components.oracle,
+        rank=_rankings(request, audit, settings, trial, data),
+        dataset=trial.dataset,
+        truth_N=None if request.asks_people else data.truth_N,
+        given_N=data.given_N,
+        member_N=data.member_N,
+        second_N=second_N,
+        seconds_before=begun.seconds,
+        keep_seconds=lambda seconds: write_begun(request.directory, begun, seconds),
+        stop_wanted=request.stop_wanted,
+        say=request.say,
+    )
+
+
+def _keys(config: Mapping[str, Any], data: AuditData) -> dict[str, Any]:
+    n_labels = int(data.member_N.sum())
     return chosen_by_data(config, n_samples=n_labels, n_channels=data.dataset.images_N.shape[1])
 
 
@@ -232,7 +224,7 @@ def _store(request: AuditRequest, settings: TrialSettings) -> Iterator[AnswerSto
         yield store
 
 
-def _with_learner(config: dict[str, Any], dataset: ImageDataset, begun: _Begun | None) -> dict[str, Any]:
+def _with_learner(config: dict[str, Any], dataset: ImageDataset, begun: BegunAudit | None) -> dict[str, Any]:
     if begun is None:
         return with_chosen_learner(config, dataset, None)
     return {**config, **{key: begun.chosen[key] for key in ("encoder", "learner") if key in begun.chosen}}
@@ -326,29 +318,3 @@ def _write_oddities(
     found += unreadable_files(unreadable)
     lines = oddity_lines(found, data.given_N, names, trial.dataset.files_N)
     replace_file(directory / ODDITIES, lines)
-
-
-def _begun(directory: Path, config: Mapping[str, Any]) -> _Begun | None:
-    """Return what the first process of the audit in a directory has written down, or None.
-
-    Raises:
-        UserError: the audit there has other settings.
-    """
-    file = directory / STATE / state_file(0)
-    if not file.exists():
-        return None
-    try:
-        content = torch.load(io.BytesIO(file.read_bytes()), weights_only=True)
-        begun = _Begun(**json.loads(content["begun"]))
-    except Exception as error:
-        raise UserError(
-            f"{KEY}: expected an audit that can be resumed in {directory}, but {file.name} is damaged. Move "
-            "the directory away and start again; answers of people are taken over with oracle.answers_from."
-        ) from error
-    check_same_trial(directory, begun.identity, identity(config))
-    return begun
-
-
-def _write_begun(directory: Path, begun: _Begun, seconds: float) -> None:
-    content = {"begun": json.dumps({**vars(begun), "seconds": seconds})}
-    replace_file(directory / STATE / state_file(0), lambda opened: torch.save(content, opened))

@@ -52,7 +52,7 @@ def _finished_before(directory: Path, config: dict[str, Any]) -> bool:
     Raises:
         UserError: what is finished there has other settings.
     """
-    from alframe.auditing.run_audit import finished_audit  # imports torch, which --help must not load
+    from alframe.auditing.begun_audit import finished_audit  # imports torch, which --help must not load
 
     summary = finished_audit(directory, config)
     if summary is None:
