@@ -35,7 +35,7 @@ ALLOWED = {
         "config/overrides.py",
         "trial/instantiate.py",
     },
-    "bottle": {"page/routes.py"},
+    "bottle": {"page/replies.py", "page/routes.py"},
     "waitress": {"page/server.py"},
     "tensorboard": set(),
     "matplotlib": {

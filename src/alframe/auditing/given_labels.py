@@ -4,7 +4,6 @@ Axes: N the samples of the data set; C the classes.
 """
 
 import csv
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,19 +13,18 @@ import torch
 from torch import Tensor
 
 from alframe._text import counted
+from alframe.auditing.given_probabilities import KEY, GivenProbabilities, probability_columns
 from alframe.core.errors import DataError
 from alframe.core.file_names import FILES, LABELS
 from alframe.data import ImageDataset
 from alframe.data.path_text import shown_path
 from alframe.data.table import LABEL_NAMES, column_named
 from alframe.data.table_rows import FILE_NAMES, Rows, read_rows
-from alframe.oracle.class_names import class_of_name, expected, match_answer
+from alframe.oracle.class_names import expected, match_answer
 from alframe.trial.answers_in_tables import RowFinder
 from alframe.trial.data_file import read_data_file
 
-KEY = "labels"
 NAMED = 3  # images, rows or classes that a message names
-SUM_ERROR = 0.01  # by which the probabilities of a row may differ from 1, as rounded numbers do
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -54,8 +52,8 @@ def read_given_labels(dataset: ImageDataset, path: str) -> GivenLabels:
     """
     place = Path(path).expanduser()
     if not place.exists():
-        raise DataError(f"{KEY}: expected a file with labels or the directory of a trial, got {path}.")
-    rows, folder = (_rows_of_trial(place), place) if place.is_dir() else (read_rows(place), place.parent)
+        raise DataError(_not_there("labels or the directory of a trial", path))
+    rows, folder = (_rows_of_trial(place), place) if place.is_dir() else (read_rows(place, KEY), place.parent)
     data = read_data_file(place) if place.is_dir() else None
     if data is not None and dataset.files_N is None and data.name != dataset.name:
         raise DataError(f"{KEY}: expected labels of {dataset.name}, got those of {data.name} in {path}.")
@@ -74,12 +72,19 @@ def read_second_answers(dataset: ImageDataset, path: str) -> Tensor:
     place = Path(path).expanduser()
     try:
         if not place.exists():
-            raise DataError(f"{KEY}: expected a file with answers or the directory of an audit, got {path}.")
-        rows = _rows_of_trial(place, answers_only=True) if place.is_dir() else read_rows(place)
+            raise DataError(_not_there("answers or the directory of an audit", path))
+        rows = _rows_of_trial(place, answers_only=True) if place.is_dir() else read_rows(place, KEY)
         folder = place if place.is_dir() else place.parent
         return labels_in_rows(dataset, rows, folder, shown_path(place), one_class=True).label_N
     except DataError as error:
         raise DataError(str(error).replace(f"{KEY}: ", "second_answers: ", 1)) from error
+
+
+def _not_there(what: str, path: str) -> str:
+    return (
+        f"{KEY}: expected a file with {what}, but {path} does not exist. Write its path from the current "
+        "directory."
+    )
 
 
 def names_in_labels(path: str) -> list[str]:
@@ -87,7 +92,7 @@ def names_in_labels(path: str) -> list[str]:
     place = Path(path).expanduser()
     if not place.exists():
         return []
-    rows = _rows_of_trial(place) if place.is_dir() else read_rows(place)
+    rows = _rows_of_trial(place) if place.is_dir() else read_rows(place, KEY)
     label = column_named(rows, "label", None, LABEL_NAMES)
     return sorted({str(cell).strip() for cell in rows.columns[label]} - {"", "?", "-"}) if label else []
 
@@ -100,14 +105,14 @@ def labels_in_rows(
     Args:
         folder: of the table. where: the table, for messages. one_class: all labels may be of one class.
     """
-    classes = _probability_columns(rows, dataset.class_names)
+    classes = probability_columns(rows, dataset.class_names)
     label = column_named(rows, "label", None, LABEL_NAMES)
     if label is None and not classes:
         raise DataError(
             f"{KEY}: expected a column of labels in {where}, such as label, or one of probabilities for each "
             f"class, got {', '.join(rows.names) or 'none'}."
         )
-    probs = _Probabilities(rows, classes, len(dataset), dataset.n_classes)
+    probs = GivenProbabilities(rows, classes, len(dataset), dataset.n_classes)
     index_of = _IndexOf(dataset, rows, folder)
     label_N = torch.full((len(dataset),), -1)
     unknown, gone = dict[str, str](), list[str]()
@@ -174,7 +179,7 @@ class _IndexOf:
         self._by_index = "index" in named and not named & {*FILE_NAMES, "name"}
         self._by_index |= dataset.files_N is None
         self._column = next((name for name in rows.names if name.lower() == "index"), None)
-        if self._by_index and self._column is None:
+        if self._column is None and (self._by_index or not named & {*FILE_NAMES, "name"}):
             raise DataError(
                 f"{KEY}: expected a column file or index, got {', '.join(rows.names) or 'none'}. Give it "
                 "that name."
@@ -192,73 +197,6 @@ class _IndexOf:
         if self._by_index:
             return f"index {self._rows.columns[self._column or ''][number]}"
         return self._finder.shown(number)
-
-
-class _Probabilities:
-    """The probabilities in the rows of a table, or the confidences in them."""
-
-    def __init__(self, rows: Rows, classes: Sequence[str], n: int, n_classes: int) -> None:
-        self._rows, self._classes, self._n_classes = rows, classes, n_classes
-        self._confidence = "confidence" if "confidence" in rows.names and not classes else None
-        there = bool(classes or self._confidence)
-        self.log_probs_NC = torch.full((n, n_classes), math.nan) if there else None
-
-    def most_probable(self, number: int, place: str) -> int:
-        """Return the most probable class of a row."""
-        probs = self._row(number, place)
-        return probs.index(max(probs))
-
-    def take(self, number: int, place: str, index: int, answer: int) -> None:
-        """Keep the probabilities of a row as those of a sample with a label."""
-        if self.log_probs_NC is None:
-            return
-        probs = self._row(number, place) if self._classes else self._by_confidence(number, place, answer)
-        self.log_probs_NC[index] = torch.tensor(probs).clamp(min=1e-30).log()
-
-    def _by_confidence(self, number: int, place: str, answer: int) -> list[float]:
-        cell = self._rows.columns["confidence"][number]
-        if cell in ("", None):  # a hand label
-            return [1.0 / self._n_classes] * self._n_classes
-        probability = _number(cell)
-        if probability is None or not 0 <= probability <= 1:
-            raise DataError(f"{KEY}: expected a confidence of 0 to 1 in {place}, got {cell!r}.")
-        rest = (1.0 - probability) / (self._n_classes - 1)
-        return [probability if k == answer else rest for k in range(self._n_classes)]
-
-    def _row(self, number: int, place: str) -> list[float]:
-        cells = [self._rows.columns[name][number] for name in self._classes]
-        probs = [_number(cell) for cell in cells]
-        known = [value for value in probs if value is not None and value >= 0]
-        if len(known) < len(cells):
-            raise DataError(f"{KEY}: expected probabilities in {place}, got {', '.join(map(str, cells))}.")
-        if abs(sum(known) - 1) > SUM_ERROR:
-            raise DataError(
-                f"{KEY}: expected probabilities that sum to 1 in {place}, got {sum(known):.6g}. If they are "
-                "logits, turn them into probabilities."
-            )
-        return [value / sum(known) for value in known]
-
-
-def _number(cell: Any) -> float | None:
-    try:
-        value = float(cell)
-    except (TypeError, ValueError):
-        return None
-    return value if math.isfinite(value) else None
-
-
-def _probability_columns(rows: Rows, class_names: Sequence[str]) -> list[str]:
-    """Return the column of each class, or an empty list unless each class has one.
-
-    A column may have the class's name, or p_ or prob_ before it.
-    """
-    found: dict[int, str] = {}
-    for column in rows.names:
-        for name in (column, column.removeprefix("prob_"), column.removeprefix("p_")):
-            number = class_of_name(name, class_names)
-            if number is not None:
-                found.setdefault(number, column)
-    return [found[k] for k in range(len(class_names))] if len(found) == len(class_names) else []
 
 
 def _rows_of_trial(directory: Path, *, answers_only: bool = False) -> Rows:

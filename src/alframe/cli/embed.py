@@ -8,34 +8,20 @@ import sys
 
 from omegaconf import DictConfig
 
-from alframe.cli.exit_codes import exit_code, print_error
-from alframe.cli.hydra_command import begin_command, run_hydra, run_hydra_alone
+from alframe.cli.hydra_command import begin_command, run_hydra, run_with_own_keys
 from alframe.cli.sweep import Launch
-from alframe.config.command_line import check_command_line, with_overrides
+from alframe.config.command_line import CommandLine
 
 COMMAND = "alframe-embed"
-_KEYS = ["+hydra/command=embed"]  # adds the keys of this command to those of a trial
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit the process with its code."""
-    sys.exit(_run(begin_command(COMMAND, arguments)))
+    sys.exit(run_with_own_keys(COMMAND, begin_command(COMMAND, arguments), _run_job, _run))
 
 
-def _run(arguments: list[str]) -> int:
-    """Run the command line and return the exit code."""
-    begun: list[str] = []
-    try:
-        whole = with_overrides(arguments, _KEYS)
-        if check_command_line(whole) is None:
-            return run_hydra_alone(whole, _run_job, begun)
-        run_hydra(whole, _run_job, begun)
-    except BaseException as error:
-        code = exit_code(error, bool(begun), COMMAND)
-        if begun and code in (130, 143):
-            print_error("The same command continues where this one was stopped.")
-        return code
-    return 0
+def _run(line: CommandLine, arguments: list[str], begun: list[str]) -> None:
+    run_hydra(arguments, _run_job, begun)
 
 
 def _run_job(node: DictConfig, launch: Launch) -> None:

@@ -7,9 +7,9 @@ import argparse
 import sys
 from pathlib import Path
 
-from alframe._arguments import CommandParser
 from alframe.cli.exit_codes import exit_code
 from alframe.cli.hydra_command import begin_command
+from alframe.config.command_parser import CommandParser
 from alframe.exchange.export import DEFAULT, FORMATS, ExportRequest, export
 
 COMMAND = "alframe-export"

@@ -10,7 +10,9 @@ from typing import Any
 import hydra
 from omegaconf import DictConfig
 
+from alframe.cli.exit_codes import exit_code, print_error
 from alframe.cli.sweep import Launch
+from alframe.config.command_line import CommandLine, check_command_line, with_overrides
 from alframe.config.compose import VERSION_BASE, first_line
 from alframe.config.validate import conf_directory
 from alframe.core.errors import Terminated, UserError
@@ -66,6 +68,33 @@ def run_hydra(arguments: list[str], run_job: RunJob, begun: list[str], n_trials:
     hydra.main(**VERSION_BASE, config_path=str(conf_directory()), config_name="config")(task)()
     if failures:
         raise failures[0]
+
+
+def run_with_own_keys(
+    command: str,
+    arguments: list[str],
+    run_job: RunJob,
+    run: Callable[[CommandLine, list[str], list[str]], None],
+) -> int:
+    """Run a command that adds keys of its own to those of a trial, and return the exit code.
+
+    Args:
+        command: such as "alframe-embed"; the option `hydra/command=embed` has its keys.
+        run: gets the checked command line, all arguments, and a list that gets an entry when a job begins.
+    """
+    begun: list[str] = []
+    try:
+        whole = with_overrides(arguments, [f"+hydra/command={command.removeprefix('alframe-')}"])
+        line = check_command_line(whole)
+        if line is None:
+            return run_hydra_alone(whole, run_job, begun)
+        run(line, whole, begun)
+    except BaseException as error:
+        code = exit_code(error, bool(begun), command)
+        if begun and code in (130, 143):
+            print_error("The same command continues where this one was stopped.")
+        return code
+    return 0
 
 
 def run_hydra_alone(arguments: list[str], run_job: RunJob, begun: list[str]) -> int:

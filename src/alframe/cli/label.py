@@ -14,12 +14,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from alframe._arguments import CommandParser
 from alframe.cli.exit_codes import exit_code
 from alframe.cli.hydra_command import begin_command
 from alframe.cli.interrupts import PAGE, two_step_interrupts
 from alframe.cli.job import format_warning, short_summary
 from alframe.config.command_line import check_command_line
+from alframe.config.command_parser import CommandParser
 from alframe.config.validate import PAGE_ORACLE
 from alframe.core.errors import UserError
 from alframe.core.file_names import shown

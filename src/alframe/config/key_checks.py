@@ -115,11 +115,13 @@ def shard(key: str, value: Any) -> None:
 
 
 def stages(key: str, value: Any) -> None:
-    """Check for a list of different stages of an audit."""
+    """Check for a list of different stages of an audit, in the order in which they run."""
     names = ("estimate", "rank", "mend", "prove")
     fits = isinstance(value, list) and value and all(name in names for name in value)
-    if not fits or len(set(value)) < len(value):
-        raise ConfigError(key, f"a list of {', '.join(names)}, such as [estimate,rank]", str(value))
+    if not fits or value != [name for name in names if name in value]:
+        raise ConfigError(
+            key, f"some of {', '.join(names)} in this order, such as [estimate,rank]", str(value)
+        )
 
 
 def class_pairs(key: str, value: Any) -> None:

@@ -34,11 +34,14 @@ class Rows:
     columns: dict[str, list[Any]]
 
 
-def read_rows(file: Path) -> Rows:
+def read_rows(file: Path, key: str = "data.path") -> Rows:
     """Return the rows of a table, in a format that the suffix of the file tells.
 
     A Parquet file; JSON Lines with an object for each row; tasks of Label Studio (.json); a list of paths
     (.txt), one on each line; any other file is CSV whose first line has the names of the columns.
+
+    Args:
+        key: that names the file, for messages.
 
     Raises:
         DataError: it is no table, or cannot be read.
@@ -53,7 +56,7 @@ def read_rows(file: Path) -> Rows:
         csv.Error,
     ) as error:  # those of Arrow and JSON are ValueErrors
         reason = "it is no text in UTF-8" if isinstance(error, UnicodeDecodeError) else str(error)
-        raise DataError(f"data.path: expected a table in {shown_path(file)}, but {reason}.") from error
+        raise DataError(f"{key}: expected a table in {shown_path(file)}, but {reason}.") from error
 
 
 def _csv(file: Path) -> Rows:

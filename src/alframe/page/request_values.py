@@ -8,7 +8,7 @@ from typing import Any
 
 from alframe.core.errors import UserError
 from alframe.page.desk import Options
-from alframe.page.service import SPECIAL, Given
+from alframe.page.given import SPECIAL, Given
 
 MAX_ANSWERS = 1000  # in a request
 _MAX_NAME = 40

@@ -9,11 +9,10 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from alframe.core.answer_counting import PAGE, PAGE_BROKEN, PAGE_GRID, PAGE_REVIEW
+from alframe.core.answer_counting import PAGE_REVIEW
 from alframe.core.answer_times import Pace
 from alframe.core.errors import UserError
 from alframe.core.file_names import ANSWER_STORE
-from alframe.core.ledger import CANNOT_TELL, NO_CLASS
 from alframe.data import ImageDataset
 from alframe.exchange.export import FORMATS, ExportRequest, export
 from alframe.oracle.answer_records import NewAnswer
@@ -23,6 +22,7 @@ from alframe.page.agreement import people
 from alframe.page.desk import OPTIONS, Desk, Now, Options, Question
 from alframe.page.equal_images import equal_images
 from alframe.page.gallery import Wanted, history, view_of
+from alframe.page.given import SPECIAL, Given, row_of, without_repeats
 from alframe.page.grids import Grids
 from alframe.page.pace import USUAL, grid_errors, overlooked_share, pace_of
 from alframe.page.pictures import Pictures
@@ -30,7 +30,6 @@ from alframe.page.queue import Item, Queue, Work
 from alframe.page.state import state_of
 from alframe.page.views import forecast_of, gallery_of
 
-SPECIAL = {"cannot_tell": CANNOT_TELL, "none_of_these": NO_CLASS, "broken": NO_CLASS}
 _PACE_SECONDS = 5.0
 
 
@@ -40,23 +39,6 @@ class NotFound(UserError):
 
 class Conflict(UserError):
     """That cannot be done at present."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Given:
-    """An answer as the page sends it.
-
-    Attributes:
-        index: of the sample. answer: a class number, or a key of `SPECIAL`.
-        seconds: of the person. suggestion, shown, grid: as in `NewAnswer`.
-    """
-
-    index: int
-    answer: int | str
-    seconds: float | None
-    suggestion: int | None
-    shown: str | None
-    grid: str | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -218,8 +200,8 @@ class Service:
             if isinstance(each.answer, int) and not 0 <= each.answer < n_classes:
                 raise NotFound(f"There is no class {each.answer}.")
         n = 0
-        for number, part in enumerate(_without_repeats(given)):  # in their order
-            n += store.add([_row(each) for each in part], who=who, key=f"{key}-{number}" if number else key)
+        for number, part in enumerate(without_repeats(given)):  # in their order
+            n += store.add([row_of(each) for each in part], who=who, key=f"{key}-{number}" if number else key)
         with self._lock:
             self._queue.release(who, [each.index for each in given])
         self.desk.change()
@@ -445,33 +427,3 @@ def _suggestion(question: Question, index: int) -> dict[str, Any] | None:
         return None
     number, confidence = question.predicted[index]
     return {"class": number, "confidence": confidence}
-
-
-def _row(given: Given) -> NewAnswer:
-    number = SPECIAL[given.answer] if isinstance(given.answer, str) else given.answer
-    way = PAGE_BROKEN if given.answer == "broken" else PAGE_GRID if given.grid is not None else PAGE
-    return NewAnswer(
-        sample=given.index,
-        answer=number,
-        way=way,
-        seconds=given.seconds,
-        suggestion=given.suggestion,
-        shown=given.shown,
-        grid=given.grid,
-    )
-
-
-def _without_repeats(given: Sequence[Given]) -> list[list[Given]]:
-    """Return answers in groups that name each sample once, in their order.
-
-    >>> one = lambda index: Given(index=index, answer=0, seconds=None, suggestion=None, shown=None, grid=None)
-    >>> [[each.index for each in part] for part in _without_repeats([one(1), one(2), one(1)])]
-    [[1, 2], [1]]
-    """
-    groups: list[list[Given]] = []
-    for each in given:
-        seen: Mapping[int, Given] = {one.index: one for one in groups[-1]} if groups else {}
-        if not groups or each.index in seen:
-            groups.append([])
-        groups[-1].append(each)
-    return groups

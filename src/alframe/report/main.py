@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from alframe._arguments import CommandParser
+from alframe.config.command_parser import CommandParser
 from alframe.core.errors import AlframeError, ConfigError, UserError
 from alframe.core.optional_package import require
 from alframe.report.audits.audit_sections import audit_figures, audit_report

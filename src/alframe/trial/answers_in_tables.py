@@ -43,7 +43,7 @@ def answers_in_table(dataset: ImageDataset, file: Path) -> tuple[dict[int, Given
     Raises:
         UserError: the file is no table with labels, or names a class that is not known here.
     """
-    rows = read_rows(file)
+    rows = read_rows(file, "oracle.answers_from")
     label = column_named(rows, "label", None, LABEL_NAMES)
     if label is None:
         raise UserError(

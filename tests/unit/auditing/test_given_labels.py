@@ -39,11 +39,13 @@ def test_a_table_by_index(dataset: ImageDataset, tmp_path: Path) -> None:
     assert unmatched_line(given, "it") is None
 
 
-def test_a_table_by_file(tmp_path: Path) -> None:
+@pytest.fixture
+def photos(tmp_path: Path) -> ImageDataset:
+    """Three images in files: a, b and c."""
     (tmp_path / "photos").mkdir()
     for name in ("a", "b", "c"):
         Image.new("L", (8, 8), ord(name)).save(tmp_path / "photos" / f"{name}.png")
-    images = folder(
+    return folder(
         name="photos",
         path=str(tmp_path / "photos"),
         data_dir=str(tmp_path),
@@ -55,14 +57,31 @@ def test_a_table_by_file(tmp_path: Path) -> None:
         class_names=NAMES,
         test_path=None,
     )
+
+
+def test_a_table_by_file(photos: ImageDataset, tmp_path: Path) -> None:
     beside = table(tmp_path, "file,label", "a.png,dog", "c.png,cat", "d.png,eel")
-    given = read_given_labels(images, beside)
+    given = read_given_labels(photos, beside)
     assert given.label_N.tolist() == [1, -1, 0]
     assert unmatched_line(given, "it") == (
         "it has 1 image without a label (b.png) and 1 label for an image that is not there (d.png)"
     )
     by_path = table(tmp_path, "path,class", "photos/a.png,dog", "photos/b.png,cat", name="other.csv")
-    assert read_given_labels(images, by_path).label_N.tolist() == [1, 0, -1]
+    assert read_given_labels(photos, by_path).label_N.tolist() == [1, 0, -1]
+
+
+def test_a_column_of_files_with_another_name_is_asked_for(photos: ImageDataset, tmp_path: Path) -> None:
+    odd = table(tmp_path, "bild,label", "a.png,dog", "b.png,cat")
+    with pytest.raises(DataError, match=r"labels: expected a column file or index, got bild, label\."):
+        read_given_labels(photos, odd)
+
+
+def test_a_file_that_is_no_table_names_its_key(dataset: ImageDataset, tmp_path: Path) -> None:
+    (tmp_path / "labels.csv").write_bytes(b"\xff\xfe\x00\x01" * 9)
+    with pytest.raises(DataError, match=r"^labels: expected a table in "):
+        read_given_labels(dataset, str(tmp_path / "labels.csv"))
+    with pytest.raises(DataError, match=r"^second_answers: expected a table in "):
+        read_second_answers(dataset, str(tmp_path / "labels.csv"))
 
 
 def test_tasks_of_label_studio(dataset: ImageDataset, tmp_path: Path) -> None:
@@ -117,7 +136,9 @@ def test_a_wrong_table_is_answered_in_one_line(
 
 
 def test_a_missing_file(dataset: ImageDataset) -> None:
-    with pytest.raises(DataError, match=r"labels: expected a file with labels .* got nowhere\.csv"):
+    with pytest.raises(
+        DataError, match=r"labels: expected a file with labels .* nowhere\.csv does not exist"
+    ):
         read_given_labels(dataset, "nowhere.csv")
 
 

@@ -14,6 +14,7 @@ from omegaconf import OmegaConf
 from alframe.audit.certificate import CertificateSpec
 from alframe.audit.check_sample import CheckSpec
 from alframe.auto_label import ColanderPolicy, ThresholdPolicy, ValidatedPolicy
+from alframe.config import key_checks
 from alframe.config.compose import VERSION_BASE
 from alframe.config.ranges import RANGES, check_fields
 from alframe.config.validate import conf_directory
@@ -129,3 +130,12 @@ def test_a_shard_is_a_number_below_how_many(given: Any) -> None:
     RANGES["shard"]("shard", None)
     with pytest.raises(ConfigError, match=r"^shard: expected NUMBER/HOW_MANY such as 0/4"):
         RANGES["shard"]("shard", given)
+
+
+@pytest.mark.parametrize("wrong", [["prove", "rank"], ["rank", "rank"], ["ranks"], [], "rank"])
+def test_the_stages_of_an_audit_are_given_in_their_order(wrong: object) -> None:
+    with pytest.raises(
+        ConfigError, match="stages: expected some of estimate, rank, mend, prove in this order"
+    ):
+        key_checks.stages("stages", wrong)
+    key_checks.stages("stages", ["rank", "prove"])

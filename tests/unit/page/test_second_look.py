@@ -13,8 +13,9 @@ from alframe.data import ImageDataset
 from alframe.oracle.answer_records import NewAnswer
 from alframe.oracle.answer_store import AnswerStore
 from alframe.page.desk import Desk, Options
+from alframe.page.given import Given
 from alframe.page.oracle import PageOracle
-from alframe.page.service import Given, Service
+from alframe.page.service import Service
 
 SAMPLES = torch.tensor([2, 5, 7])
 

@@ -8,10 +8,11 @@ import torch
 from alframe.data import ImageDataset
 from alframe.oracle.answer_store import AnswerStore
 from alframe.page.desk import Desk, Options
+from alframe.page.given import Given
 from alframe.page.oracle import PageOracle
 from alframe.page.queue import goes_to_two
 from alframe.page.request_values import Bad, seconds_of
-from alframe.page.service import Given, Service
+from alframe.page.service import Service
 
 QUESTION = list(range(8))
 BOTH = [index for index in QUESTION if goes_to_two(index, 0.5)]
