@@ -28,7 +28,8 @@ def _run(line: CommandLine, arguments: list[str], begun: list[str]) -> None:
     target = run_target(line)
     if target.sweep is None and target.trial is not None and _finished_before(target.trial, line.config):
         return
-    run_hydra(with_overrides(arguments, target.overrides), _run_job, begun, target.n_trials)
+    with target.removed_if_refused():
+        run_hydra(with_overrides(arguments, target.overrides), _run_job, begun, target.n_trials)
 
 
 def _finished_before(directory: Path, config: dict[str, Any]) -> bool:

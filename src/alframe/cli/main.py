@@ -6,7 +6,6 @@ Exit codes: 0 finished; 1 a trial failed; 2 a mistake in the command or its sett
 import sys
 from collections import Counter
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -50,7 +49,8 @@ def _run(arguments: list[str]) -> int:
             return _sweep(target, target.sweep, whole)
         if target.trial is not None and _finished_before(target.trial, line.config):
             return 0
-        _single(target, whole, begun)
+        with target.removed_if_refused():
+            run_hydra(whole, run_job, begun)
     except BaseException as error:
         return exit_code(error, bool(begun))
     return 0
@@ -90,17 +90,6 @@ def _finished_before(directory: Path, config: dict[str, Any]) -> bool:
                 flush=True,
             )
     return True
-
-
-def _single(target: RunTarget, arguments: list[str], begun: list[str]) -> None:
-    """Run one trial. If it is refused, remove the directories above it that are new and empty."""
-    try:
-        run_hydra(arguments, run_job, begun)
-    except UserError:
-        with suppress(OSError):  # not empty
-            for parent in target.new:
-                parent.rmdir()
-        raise
 
 
 def _sweep(target: RunTarget, directory: Path, arguments: list[str]) -> int:

@@ -1,7 +1,8 @@
 """The output directory of a command, and how many trials of a sweep run at a time."""
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,17 @@ class RunTarget:
     n_trials: int | None = None
     at_a_time: int | None = None
     objective: tuple[str, ...] = ()
+
+    @contextmanager
+    def removed_if_refused(self) -> Iterator[None]:
+        """Remove new and empty directories above a single trial if the user has made a mistake."""
+        try:
+            yield
+        except UserError:
+            with suppress(OSError):  # not empty
+                for parent in self.new:
+                    parent.rmdir()
+            raise
 
 
 def run_target(line: CommandLine) -> RunTarget:
