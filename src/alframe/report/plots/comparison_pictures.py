@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 
 from alframe.report.document import Picture
 from alframe.report.formatting import spread_note
+from alframe.report.plots.axes import LINE, broken, legend_below, legend_height
 from alframe.report.plots.draw_curves import draw_learning_curves
 from alframe.report.plots.draw_rankings import (
-    ROW,
     area_key,
     draw_areas,
     draw_penalties,
@@ -63,7 +63,7 @@ def _pareto_front(comparison: GroupComparison, names: Sequence[str], look: Mappi
         if (hand := row["hand_share"]) is not None and (wrong := row["mislabelled_share"]) is not None
     }
     named = [name for name in names if name in estimates]
-    canvas = figure(WIDTH, 3.2 + ROW * ((len(named) + 1) // 2))
+    canvas = figure(WIDTH, 3.2 + legend_height(named))
     axes = canvas.subplots()
     rest = [each for name, each in estimates.items() if name not in named]
     axes.scatter([x.mean for x, _ in rest], [y.mean for _, y in rest], s=9, color=FAINT, zorder=1)
@@ -74,8 +74,9 @@ def _pareto_front(comparison: GroupComparison, names: Sequence[str], look: Mappi
     axes.set_xlabel("hand labels, % of the data set")
     axes.set_ylabel("mislabelled, % of the data set")
     within_bounds(axes, x=100, y=100)
-    for text in canvas.legend(loc="outside lower center", ncols=2).get_texts():
-        text.set_fontweight("bold" if text.get_text() in comparison.front else "normal")
+    best_names = {broken(name, LINE) for name in comparison.front}
+    for text in legend_below(canvas).get_texts():
+        text.set_fontweight("bold" if text.get_text() in best_names else "normal")
     best = "; ".join(
         f"{name} {estimates[name][0].mean:.2f} % and {estimates[name][1].mean:.3f} %"
         for name in comparison.front

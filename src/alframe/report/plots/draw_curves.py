@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 from alframe.report.document import Picture
 from alframe.report.formatting import spread_note
-from alframe.report.plots.draw_rankings import ROW, VALUES, grey_note, within_bounds
+from alframe.report.plots.axes import legend_below, legend_height
+from alframe.report.plots.draw_rankings import VALUES, grey_note, within_bounds
 from alframe.report.plots.style import FAINT, WIDTH, Look, figure, picture
 from alframe.report.stats.compared_figures import cut
 from alframe.report.stats.comparison import GroupComparison
@@ -27,7 +28,7 @@ def draw_learning_curves(
     """Return the curves of all groups, those in `names` in colour; at least one curve must be known."""
     curves = comparison.curves[kind]
     drawn = {name: curves[name] for name in names if name in curves}
-    canvas = figure(WIDTH, 3.2 + ROW * ((len(drawn) + 1) // 2))
+    canvas = figure(WIDTH, 3.2 + legend_height(list(drawn)))
     axes = canvas.subplots()
     _grey_lines(axes, [points for name, points in curves.items() if name not in drawn])
     thin = [
@@ -42,7 +43,7 @@ def draw_learning_curves(
     axes.set_xlabel("hand labels, % of the data set" + (" (logarithmic)" if wide else ""))
     axes.set_ylabel(VALUES[kind])
     within_bounds(axes, x=100, y=100)
-    canvas.legend(loc="outside lower center", ncols=2)
+    legend_below(canvas)
     value = VALUES[kind].removesuffix(", %")
     ends = "; ".join(f"{name} {100 * points[-1].value.mean:.3g} %" for name, points in drawn.items())
     return picture(

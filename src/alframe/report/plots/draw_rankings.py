@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from alframe.report.document import Picture
 from alframe.report.formatting import spread_note
+from alframe.report.plots.axes import ROW, broken
 from alframe.report.plots.style import GREY, WIDTH, Look, figure, picture
 from alframe.report.stats.compared_figures import TIMES, Figure, cut
 from alframe.report.stats.comparison import GroupComparison, GroupMeans
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 MAX_ROWS = 30  # of a dot plot
-ROW = 0.21  # inches of a row of text
+LETTERS = 36  # of a line of a group's name beside a dot plot
 VALUES: Mapping[Kind, str] = {"accuracy": "test accuracy, %", "mislabelled": "mislabelled, %"}
 
 
@@ -82,7 +83,9 @@ def _dot_plot(
     rows = order[:MAX_ROWS]
     if comparison.baseline is not None and comparison.baseline in order[MAX_ROWS:]:
         rows[-1] = comparison.baseline
-    canvas = figure(WIDTH, 0.9 + ROW * len(rows))
+    labels = [broken(group, LETTERS) for group in rows]
+    n_lines = max(label.count("\n") + 1 for label in labels)
+    canvas = figure(WIDTH, 0.9 + ROW * (0.3 + 0.7 * n_lines) * len(rows))
     axes = canvas.subplots()
     for height, group in enumerate(reversed(rows)):
         axes.errorbar(
@@ -95,7 +98,7 @@ def _dot_plot(
             elinewidth=0.9,
             clip_on=False,  # keeps markers on the edge whole
         )
-    axes.set_yticks(range(len(rows)), labels=rows[::-1])
+    axes.set_yticks(range(len(rows)), labels=labels[::-1])
     axes.set_ylim(-0.7, len(rows) - 0.3)
     axes.set_xlabel(axis)
     within_bounds(axes, x=column.highest, y=None)

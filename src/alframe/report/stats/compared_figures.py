@@ -92,6 +92,7 @@ def _other_seconds(trial: FinishedTrial) -> float:
 _count = partial(Figure, scale=1, decimals=0)
 
 RESULTS = {
+    "rounds": Figure(title="rounds", read=_of_summary("rounds"), scale=1, decimals=1),
     "hand_labels": _count(title="hand labels", read=_of_summary("hand_labels")),
     "hand_share": Figure(title="hand labels, %", read=_of_summary("hand_share")),
     "mislabelled_share": Figure(title="mislabelled, %", read=_of_summary("mislabelled_share"), decimals=3),
@@ -105,7 +106,6 @@ RESULTS = {
 }
 
 TIMES = {
-    "rounds": Figure(title="rounds", read=_of_summary("rounds"), scale=1, decimals=1),
     "seconds": Figure(title="seconds", read=_of_summary("seconds"), scale=1, decimals=1),
     "train_seconds": Figure(title="training, s", read=_of_summary("train_seconds"), scale=1),
     "score_seconds": Figure(title="scoring, s", read=_of_summary("score_seconds"), scale=1),

@@ -179,7 +179,7 @@ def test_over_one_seed_there_are_no_differences_from_the_first(tmp_path: Path) -
 def test_unknown_figures_have_no_column(tmp_path: Path) -> None:
     comparison = compared(tmp_path, 2, unknown=True)
     means = tables.means_table(comparison)
-    assert list(means.head) == ["group", "trials", "hand labels", "coverage, %", "seconds"]
+    assert list(means.head) == ["group", "trials", "rounds", "hand labels", "coverage, %", "seconds"]
     assert "No AUBC of test accuracy: it is unknown." in means.note
     assert tables.front_table(comparison) is None
     assert tables.penalties_table(comparison) is None
