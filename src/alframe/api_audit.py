@@ -14,10 +14,11 @@ import numpy as np
 import torch
 
 from alframe.auditing.audit_lines import closing_lines
+from alframe.auditing.audit_request import AuditRequest
 from alframe.auditing.audit_result import AuditResult, read_audit_result
 from alframe.auditing.begun_audit import finished_audit
 from alframe.auditing.given_labels import GivenLabels
-from alframe.auditing.run_audit import AuditRequest, run_label_audit
+from alframe.auditing.run_audit import run_label_audit
 from alframe.config.compose import composed
 from alframe.config.overrides import value_text
 from alframe.core.errors import ConfigError

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from alframe.auditing.audit_request import AuditRequest
 from alframe.auditing.begun_audit import finished_audit
-from alframe.auditing.run_audit import AuditRequest, run_label_audit
+from alframe.auditing.run_audit import run_label_audit
 from alframe.config.compose import composed
 from alframe.core.errors import AnswersNeeded, TrialError, UserError, Waiting
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sklearn.datasets import load_digits
 
-from alframe.auditing.run_audit import AuditRequest
+from alframe.auditing.audit_request import AuditRequest
 from alframe.cli import page_job
 from alframe.cli.audit_page import run_audit_on_page
 from alframe.config.compose import composed

@@ -42,6 +42,24 @@ class AuditPlan:
     max_answers: int | None
     certificate: CertificateSpec | None
 
+    def most_answers(self, n_labels: int) -> int | None:
+        """Return the most answers that an audit of so many labels takes, or None without a limit below that.
+
+        >>> plan = dict(seed=0, confidence=0.95, batch=10, train=50, min_yield=0.05, certificate=None)
+        >>> plan = AuditPlan(stages=("estimate", "mend"), n_estimate=400, max_answers=600, **plan)
+        >>> plan.most_answers(60_000), plan.most_answers(900)
+        (1000, None)
+        """
+        proof = self.certificate.max_labels if self.certificate is not None else None
+        limits = {"estimate": self.n_estimate, "rank": 0, "mend": self.max_answers, "prove": proof}
+        most = 0
+        for stage in self.stages:
+            limit = limits[stage]
+            if limit is None:
+                return None
+            most += limit
+        return most if most < n_labels else None
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class LabelRanking:

@@ -3,11 +3,11 @@
 from pathlib import Path
 
 from alframe.audit.audit_state import AuditRow
-from alframe.auditing.audit_summary import AuditSummary
-from alframe.tracking import TrialInfo
+from alframe.audit.audit_summary import AuditSummary
+from alframe.tracking.audit_report import AuditInfo
 
 
-def heading(info: TrialInfo) -> list[str]:
+def heading(info: AuditInfo) -> list[str]:
     """Return the lines before the first question."""
     chosen = info.chosen
     return [

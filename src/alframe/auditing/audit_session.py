@@ -13,23 +13,21 @@ from torch import Tensor
 
 from alframe._files import replace_file
 from alframe.audit.audit_state import AuditPlan, AuditRow, AuditState, Ranker, begin_audit
+from alframe.audit.audit_summary import AuditSummary, statement
 from alframe.audit.label_audit import run_audit
 from alframe.audit.label_counts import TruthEvaluator
 from alframe.auditing.audit_files import changes_of, write_change_images, write_labels, write_rounds
 from alframe.auditing.audit_lines import heading, line_of
-from alframe.auditing.audit_summary import AuditSummary, statement
+from alframe.auditing.audit_request import Say
 from alframe.core.errors import AnswersNeeded, Terminated
 from alframe.core.file_names import CONFIG, FAILURE, SUMMARY
 from alframe.core.protocols import Oracle
 from alframe.data import ImageDataset
 from alframe.oracle.people import PeopleOracle
-from alframe.tracking import Outcome, TrialInfo
-from alframe.tracking.audit_report import AuditReport
-from alframe.tracking.base import Status, Trackers
+from alframe.tracking.audit_report import AuditInfo, AuditOutcome, AuditReport, AuditTrackers
+from alframe.tracking.base import Status
 from alframe.tracking.files import write_failure
 from alframe.trial.summarise import versions
-
-Say = Callable[[str], None]
 
 
 @dataclass(kw_only=True, eq=False)
@@ -46,7 +44,7 @@ class AuditSession:
         stop_wanted: called after each question. say: prints a line.
     """
 
-    info: TrialInfo
+    info: AuditInfo
     plan: AuditPlan
     oracle: Oracle
     rank: Ranker
@@ -67,7 +65,7 @@ class AuditSession:
         """Wall-clock seconds of the audit so far, over all processes."""
         return self.seconds_before + time.perf_counter() - self.started
 
-    def run(self, trackers: Trackers) -> AuditSummary:
+    def run(self, trackers: AuditTrackers) -> AuditSummary:
         """Run the stages and return the summary.
 
         Raises:
@@ -94,14 +92,13 @@ class AuditSession:
             self._end(trackers, error)
             raise
 
-    def _log(self, trackers: Trackers, rows: tuple[AuditRow, ...], n_logged: int) -> None:
+    def _log(self, trackers: AuditTrackers, rows: tuple[AuditRow, ...], n_logged: int) -> None:
         write_rounds(self.info.directory, rows)
         for number, row in enumerate(rows[n_logged:], start=n_logged):
-            report: Any = AuditReport(row=row, round=number)
-            trackers.log(report)
+            trackers.log(AuditReport(row=row, round=number))
             self.say(line_of(row))
 
-    def _finish(self, trackers: Trackers) -> AuditSummary:
+    def _finish(self, trackers: AuditTrackers) -> AuditSummary:
         assert self.state is not None
         summary, directory = self._summary(self.state), self.info.directory
         write_change_images(directory, self.state, self.dataset)
@@ -110,7 +107,7 @@ class AuditSession:
         replace_file(directory / SUMMARY, json.dumps(summary.to_json(), indent=2, allow_nan=False) + "\n")
         return summary
 
-    def _end(self, trackers: Trackers, error: BaseException) -> None:
+    def _end(self, trackers: AuditTrackers, error: BaseException) -> None:
         """Record an end without a summary. Errors are passed over: that which ended the audit is raised."""
         status, reason = _status_of(error)
         waiting = error.waiting if isinstance(error, AnswersNeeded) else None
@@ -176,15 +173,14 @@ class AuditSession:
             "found_share": state.n_found / before if before else 1.0,
         }
 
-    def _outcome(self, status: Status, reason: str, summary: AuditSummary | None) -> Outcome:
+    def _outcome(self, status: Status, reason: str, summary: AuditSummary | None) -> AuditOutcome:
         assert self.state is not None
         none = torch.empty(0, dtype=torch.int64)
         ledger = self.state.ledger
-        content: Any = summary
-        return Outcome(
+        return AuditOutcome(
             status=status,
             ledger=ledger,
-            summary=content,
+            summary=summary,
             reason=reason,
             mislabelled=(none, none)
             if self.truth_N is None

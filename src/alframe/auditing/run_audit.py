@@ -1,93 +1,44 @@
 """One audit, from a config to its files: checks, data, parts, stages, summary."""
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor
-
 from alframe._files import replace_file
+from alframe.audit.audit_summary import AuditSummary
 from alframe.audit.oddities import unreadable_files
-from alframe.auditing.audit_data import AuditData, audit_data, load_audited
+from alframe.auditing.audit_data import AuditData, load_audited
 from alframe.auditing.audit_files import oddity_lines
-from alframe.auditing.audit_session import AuditSession, Say
+from alframe.auditing.audit_parts import answer_store, audit_session, data_of_audit, parts_of_audit
+from alframe.auditing.audit_request import AuditRequest
 from alframe.auditing.audit_settings import AuditSettings, check_audit, read_audit_settings
-from alframe.auditing.audit_summary import AuditSummary
 from alframe.auditing.begun_audit import BegunAudit, begun_audit, write_begun
-from alframe.auditing.given_labels import GivenLabels, read_given_labels, read_second_answers
-from alframe.auditing.rankings import KeptRankings
+from alframe.auditing.given_labels import read_second_answers
 from alframe.config.by_data import chosen_by_data, with_choices
 from alframe.config.trial_identity import identity
 from alframe.config.validate import check
 from alframe.core.file_names import DATA, FILES, ODDITIES, STATE
 from alframe.core.seeds import derive_generator
 from alframe.data import ImageDataset
-from alframe.data.decoded import Progress, UnreadableImages
-from alframe.data.fingerprint import fingerprint
+from alframe.data.decoded import UnreadableImages
 from alframe.data.unreadable_files import known_unreadable
-from alframe.learner import CNNLearner
 from alframe.learner.compute.device import Compute
 from alframe.learner.compute.threads import give_back_arrays, keep_large_blocks, limited_threads
 from alframe.learner.engines.choose import choose_engine
-from alframe.oracle.answer_store import AnswerStore
-from alframe.tracking import Tracker, TrialInfo
 from alframe.tracking.base import Trackers
 from alframe.tracking.files import file_lines
 from alframe.trial import resume
-from alframe.trial.assemble import Trial, assemble, build_tracker, members
-from alframe.trial.data import data_of_trial, open_store
+from alframe.trial.assemble import Trial, build_audit_tracker
 from alframe.trial.data_file import data_file_text
 from alframe.trial.directory import occupied
 from alframe.trial.encoding import check_encoder, encode_now
 from alframe.trial.find_oddities import find_oddities
-from alframe.trial.instantiate import check_targets, is_simulated
+from alframe.trial.instantiate import check_targets
 from alframe.trial.learner_choice import chosen_nodes, with_chosen_learner
 from alframe.trial.python_call import plain_torch
 from alframe.trial.readable import readable, remember
 from alframe.trial.settings import TrialSettings, read_settings, with_learner
 from alframe.trial.state import drop_states
-
-
-def _no_progress(stage: str, done: int, total: int | None) -> None:
-    """Show nothing."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class AuditRequest:
-    """What an audit is made of.
-
-    Attributes:
-        config: the resolved config as plain containers. directory: of the audit's files.
-        name, group: in trackers. choices: the option chosen for each config group.
-        stop_wanted: called after each question; if it returns True, the audit ends there and can be resumed.
-        dataset, given: images and labels of a call from Python, instead of those that the config names.
-        oracle: the caller's own, or None.
-        offered: values for an oracle of people whose constructor has parameters of these names.
-        trackers: besides the files and the one of the config. say: prints a line. progress: of long work.
-    """
-
-    config: dict[str, Any]
-    directory: Path
-    name: str = "audit"
-    group: str | None = None
-    choices: Mapping[str, str] = field(default_factory=dict)
-    stop_wanted: Callable[[], bool] = lambda: False
-    dataset: ImageDataset | None = None
-    given: GivenLabels | None = None
-    oracle: Any = None
-    offered: Mapping[str, Any] = field(default_factory=dict)
-    trackers: tuple[Tracker, ...] = ()
-    say: Say = lambda line: None
-    progress: Progress = _no_progress
-
-    @property
-    def asks_people(self) -> bool:
-        """True if nothing knows the right labels."""
-        if self.oracle is not None:
-            return self.dataset is None or self.dataset.truth_N is None
-        return not is_simulated(self.config["oracle"])
 
 
 def run_label_audit(request: AuditRequest) -> AuditSummary:
@@ -119,14 +70,14 @@ def _run(request: AuditRequest, left_out: Mapping[Path, str]) -> AuditSummary:
     begun = begun_audit(directory, request.config)
     settings, audit = _settings(request, begun)
     keep_large_blocks()
-    tracker = build_tracker(settings)
-    with limited_threads(settings.threads) as threads, _store(request, settings) as store:
+    tracker = build_audit_tracker(settings)
+    with limited_threads(settings.threads) as threads, answer_store(request, settings) as store:
         dataset = request.dataset or load_audited(settings, audit)
         give_back_arrays(len(dataset))
         config = _with_learner(request.config, dataset, begun)
         settings = with_learner(settings, config)
         dataset = _readable(request, settings, dataset, left_out)
-        data, print_of_data = _data(request, settings, audit, dataset, store)
+        data, print_of_data = data_of_audit(request, settings, audit, dataset, store)
         if begun is not None:
             begun.check_data(directory, print_of_data)
         second_N = None
@@ -134,7 +85,7 @@ def _run(request: AuditRequest, left_out: Mapping[Path, str]) -> AuditSummary:
             second_N = read_second_answers(data.dataset, audit.second_answers)
         keys = dict(begun.chosen["recipe"]) if begun else _keys(config, data)
         settings = with_learner(settings, with_choices(config, keys))
-        trial = _assembled(request, settings, data, store)
+        trial = parts_of_audit(request, settings, data, store)
         encode_now(*trial.banks)
         if begun is None:
             plan = trial.compute_plan.chosen(threads)
@@ -148,7 +99,7 @@ def _run(request: AuditRequest, left_out: Mapping[Path, str]) -> AuditSummary:
         _write_data(directory, trial.dataset, print_of_data)
         if {"rank", "mend"} & set(audit.plan.stages):
             _write_oddities(directory, trial, data, known_unreadable(directory / STATE), settings.seed)
-        session = _session(request, settings, audit, trial, data, second_N, begun)
+        session = audit_session(request, settings, audit, trial, data, second_N, begun)
         summary = session.run(Trackers([*([tracker] if tracker else []), *request.trackers]))
         drop_states(directory)
         return summary
@@ -179,125 +130,15 @@ def _readable(
     )
 
 
-def _session(
-    request: AuditRequest,
-    settings: TrialSettings,
-    audit: AuditSettings,
-    trial: Trial,
-    data: AuditData,
-    second_N: Tensor | None,
-    begun: BegunAudit,
-) -> AuditSession:
-    return AuditSession(
-        info=_info(request, settings, data, begun.chosen),
-        plan=audit.plan_for(int(data.member_N.sum())),
-        oracle=trial.components.oracle,
-        rank=_rankings(request, audit, settings, trial, data),
-        dataset=trial.dataset,
-        truth_N=None if request.asks_people else data.truth_N,
-        given_N=data.given_N,
-        member_N=data.member_N,
-        second_N=second_N,
-        seconds_before=begun.seconds,
-        keep_seconds=lambda seconds: write_begun(request.directory, begun, seconds),
-        stop_wanted=request.stop_wanted,
-        say=request.say,
-    )
-
-
-def _keys(config: Mapping[str, Any], data: AuditData) -> dict[str, Any]:
-    n_labels = int(data.member_N.sum())
-    return chosen_by_data(config, n_samples=n_labels, n_channels=data.dataset.images_N.shape[1])
-
-
-@contextmanager
-def _store(request: AuditRequest, settings: TrialSettings) -> Iterator[AnswerStore | None]:
-    """Yield the store of the answers of people, or None in a simulation."""
-    if not request.asks_people:
-        yield None
-        return
-    if request.oracle is None:
-        with open_store(request.directory, settings, None, None) as store:
-            yield store
-        return
-    with AnswerStore(request.directory) as store:
-        yield store
-
-
 def _with_learner(config: dict[str, Any], dataset: ImageDataset, begun: BegunAudit | None) -> dict[str, Any]:
     if begun is None:
         return with_chosen_learner(config, dataset, None)
     return {**config, **{key: begun.chosen[key] for key in ("encoder", "learner") if key in begun.chosen}}
 
 
-def _data(
-    request: AuditRequest,
-    settings: TrialSettings,
-    audit: AuditSettings,
-    dataset: ImageDataset,
-    store: AnswerStore | None,
-) -> tuple[AuditData, str]:
-    """Return the data of the audit, and what a resumed audit compares."""
-    member_N = members(settings, dataset)
-    given = request.given
-    if given is None and audit.labels is not None:
-        given = read_given_labels(dataset, audit.labels)
-    found = audit_data(dataset, member_N, audit, given, asks_people=request.asks_people)
-    as_labelled = replace(found.dataset, truth_N=found.given_N.clamp(min=0))
-    print_of_data = fingerprint(as_labelled, found.member_N)
-    if store is not None:
-        matched = data_of_trial(request.directory, settings, found.dataset, None, store, in_place=True)
-        found = replace(found, dataset=matched.dataset)
-    return found, print_of_data
-
-
-def _assembled(
-    request: AuditRequest, settings: TrialSettings, data: AuditData, store: AnswerStore | None
-) -> Trial:
-    return assemble(
-        settings,
-        data.dataset,
-        data.member_N,
-        progress=request.progress,
-        replacements={} if request.oracle is None else {"oracle": request.oracle},
-        directory=request.directory,
-        store=store,
-        offered=request.offered,
-    )
-
-
-def _rankings(
-    request: AuditRequest, audit: AuditSettings, settings: TrialSettings, trial: Trial, data: AuditData
-) -> KeptRankings:
-    learner = trial.components.learner
-    assert isinstance(learner, CNNLearner)
-    return KeptRankings(
-        directory=request.directory,
-        learner=learner,
-        plan=audit.folds,
-        method=audit.method,
-        seed=settings.seed,
-        log_probs_NC=data.log_probs_NC if audit.source == "given" else None,
-    )
-
-
-def _info(
-    request: AuditRequest, settings: TrialSettings, data: AuditData, chosen: Mapping[str, Any]
-) -> TrialInfo:
-    return TrialInfo(
-        directory=request.directory,
-        config={**request.config, "chosen": dict(chosen)},
-        chosen=chosen,
-        seed=settings.seed,
-        name=request.name,
-        group=request.group,
-        data=data.dataset.name,
-        n_samples=int(data.member_N.sum()),
-        n_classes=data.dataset.n_classes,
-        min_rounds=1,
-        max_rounds=None,
-        choices=request.choices,
-    )
+def _keys(config: Mapping[str, Any], data: AuditData) -> dict[str, Any]:
+    n_labels = int(data.member_N.sum())
+    return chosen_by_data(config, n_samples=n_labels, n_channels=data.dataset.images_N.shape[1])
 
 
 def _write_data(directory: Path, dataset: ImageDataset, print_of_data: str) -> None:

@@ -8,8 +8,9 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from alframe.auditing.audit_lines import closing_lines
+from alframe.auditing.audit_request import AuditRequest
 from alframe.auditing.begun_audit import finished_audit
-from alframe.auditing.run_audit import AuditRequest, run_label_audit
+from alframe.auditing.run_audit import run_label_audit
 from alframe.cli.interrupts import two_step_interrupts
 from alframe.cli.job import config_of, find_own_packages, format_warning
 from alframe.cli.sweep import Launch

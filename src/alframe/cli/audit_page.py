@@ -2,14 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
 
-from alframe.auditing.audit_summary import AuditSummary
-from alframe.auditing.run_audit import AuditRequest, run_label_audit
+from alframe.audit.audit_summary import AuditSummary
+from alframe.auditing.audit_request import AuditRequest
+from alframe.auditing.run_audit import run_label_audit
 from alframe.cli.page_job import page_site, run_on_page
 from alframe.page.desk import Desk
 from alframe.page.settings import PageSettings
-from alframe.tracking import Outcome, TrialInfo
+from alframe.tracking.audit_report import AuditInfo, AuditOutcome, AuditReport
 from alframe.trial.run import Replacements
 
 
@@ -19,14 +19,14 @@ class AuditAtDesk:
 
     desk: Desk
 
-    def start(self, info: TrialInfo) -> None:
+    def start(self, info: AuditInfo) -> None:
         """Take the facts about the audit."""
         self.desk.change(info=info)
 
-    def log(self, report: Any) -> None:
+    def log(self, report: AuditReport) -> None:
         """Do nothing: the page counts the answers itself."""
 
-    def finish(self, outcome: Outcome) -> None:
+    def finish(self, outcome: AuditOutcome) -> None:
         """Take the end of the audit."""
         if outcome.status == "finished":
             self.desk.change(ledger=outcome.ledger, question=None, training=None)
@@ -42,10 +42,9 @@ def run_audit_on_page(
     Raises:
         UserError, TrialError, KeyboardInterrupt: as `run_label_audit`; the port is taken.
     """
-    found: list[AuditSummary] = []
     with page_site(settings, request.directory) as site:
 
-        def run(replacements: Replacements) -> Any:
+        def run(replacements: Replacements) -> AuditSummary:
             console = replacements.console
             at_desk = replace(
                 request,
@@ -53,8 +52,6 @@ def run_audit_on_page(
                 trackers=(AuditAtDesk(site.desk),),
                 progress=request.progress if console is None else console.progress,
             )
-            found.append(run_label_audit(at_desk))
-            return found[-1]
+            return run_label_audit(at_desk)
 
-        run_on_page(site, run, stop_wanted)
-    return found[-1]
+        return run_on_page(site, run, stop_wanted)

@@ -8,11 +8,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from alframe.core.errors import TrialError
 from alframe.core.file_names import STATE
-from alframe.core.trial_summary import TrialSummary
 from alframe.page.desk import POLL_SECONDS, Desk, Options
 from alframe.page.oracle import ClassAdded
 from alframe.page.server import PageServer
@@ -20,6 +19,8 @@ from alframe.page.service import Service
 from alframe.page.settings import PageSettings
 from alframe.tracking import ConsoleTracker, Outcome
 from alframe.trial.run import Replacements
+
+SummaryT = TypeVar("SummaryT")
 
 _LAST_SECONDS = 2.0  # for open pages to read why a trial has failed
 
@@ -81,9 +82,7 @@ def page_site(settings: PageSettings, directory: Path) -> Iterator[Site]:
             service.close()
 
 
-def run_on_page(
-    site: Site, run: Callable[..., TrialSummary], stop_wanted: Callable[[], bool]
-) -> TrialSummary:
+def run_on_page(site: Site, run: Callable[..., SummaryT], stop_wanted: Callable[[], bool]) -> SummaryT:
     """Run a trial, and keep serving its page after its end until Ctrl-C or the page's button.
 
     Args:
@@ -100,7 +99,7 @@ def run_on_page(
     return summary
 
 
-def _run(desk: Desk, run: Callable[..., TrialSummary]) -> TrialSummary:
+def _run(desk: Desk, run: Callable[..., SummaryT]) -> SummaryT:
     """Run the trial to its end, again after each class that people add."""
     while True:
         desk.begins_again = False

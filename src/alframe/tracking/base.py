@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Generic, Literal, Protocol, TypeVar
 
 from torch import Tensor
 
@@ -48,30 +48,39 @@ class TrialInfo:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Outcome:
-    """The end of a trial, finished or not.
+class Ending:
+    """What the ends of a trial and of an audit have in common.
 
     Attributes:
         status: "finished", "failed", "interrupted" or "waiting" for answers.
         ledger: the labels, also of a failed trial; None if it failed before the first label.
-        summary: None unless finished.
-        reason: why the trial stopped or failed.
+        reason: why it stopped or failed.
         mislabelled: (index, truth), int64, of wrong labels; empty if the truth is unknown.
         image: returns the (channels, height, width) uint8 image of an index.
         class_names: C names. files_N: the file of each image of the data set, None if images have no files.
-        suspects: hand labels that the last classifier finds least likely; empty with suspects=0.
-        diagnosis: of the auto-labels' errors; None unless finished, or if the truth is unknown.
-        waiting: what the trial waits for, None unless it waits for answers.
     """
 
     status: Status
     ledger: LabelLedger | None
-    summary: TrialSummary | None
     reason: str
     mislabelled: tuple[Tensor, Tensor]
     image: Callable[[int], Tensor]
     class_names: Sequence[str]
     files_N: Sequence[str] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome(Ending):
+    """The end of a trial, finished or not.
+
+    Attributes:
+        summary: None unless finished.
+        suspects: hand labels that the last classifier finds least likely; empty with suspects=0.
+        diagnosis: of the auto-labels' errors; None unless finished, or if the truth is unknown.
+        waiting: what the trial waits for, None unless it waits for answers.
+    """
+
+    summary: TrialSummary | None
     suspects: Sequence[LabelIssue] = ()
     diagnosis: Diagnosis | None = None
     waiting: Waiting | None = None
@@ -93,25 +102,40 @@ class Tracker(Protocol):
         ...
 
 
-class Trackers:
+InfoT = TypeVar("InfoT", contravariant=True)
+ReportT = TypeVar("ReportT", contravariant=True)
+OutcomeT = TypeVar("OutcomeT", contravariant=True)
+
+
+class _Records(Protocol[InfoT, ReportT, OutcomeT]):
+    """A tracker of trials or of audits."""
+
+    def start(self, info: InfoT) -> None: ...
+
+    def log(self, report: ReportT) -> None: ...
+
+    def finish(self, outcome: OutcomeT) -> None: ...
+
+
+class Trackers(Generic[InfoT, ReportT, OutcomeT]):
     """Several trackers as one. Each is closed even if closing another one fails."""
 
-    def __init__(self, trackers: Sequence[Tracker]) -> None:
+    def __init__(self, trackers: Sequence[_Records[InfoT, ReportT, OutcomeT]]) -> None:
         self._trackers = trackers
-        self._started: list[Tracker] = []
+        self._started: list[_Records[InfoT, ReportT, OutcomeT]] = []
 
-    def start(self, info: TrialInfo) -> None:
+    def start(self, info: InfoT) -> None:
         """Start each in order."""
         for tracker in self._trackers:
             tracker.start(info)
             self._started.append(tracker)
 
-    def log(self, report: RoundReport) -> None:
+    def log(self, report: ReportT) -> None:
         """Pass the round to each in order."""
         for tracker in self._started:
             tracker.log(report)
 
-    def finish(self, outcome: Outcome) -> None:
+    def finish(self, outcome: OutcomeT) -> None:
         """Close each started tracker in order, then raise the first error."""
         errors: list[BaseException] = []
         started, self._started = self._started, []
@@ -122,3 +146,6 @@ class Trackers:
                 errors.append(error)
         if errors:
             raise errors[0]
+
+
+TrialTrackers = Trackers[TrialInfo, RoundReport, Outcome]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from alframe.config.trial_identity import identity
 
 if TYPE_CHECKING:  # so that a report loads no torch
+    from alframe.audit.audit_summary import AuditSummary
     from alframe.core.trial_summary import TrialSummary
     from alframe.tracking.base import Status, TrialInfo
 
@@ -52,7 +53,7 @@ def flat(node: Mapping[str, Any]) -> dict[str, Fact]:
     return found
 
 
-def end_facts(status: "Status", summary: "TrialSummary | None") -> dict[str, Fact]:
+def end_facts(status: "Status", summary: "TrialSummary | AuditSummary | None") -> dict[str, Fact]:
     """Return the status of a trial and the figures of its summary, without the table of classes."""
     figures = {} if summary is None else summary.to_json()
     content = {key: value for key, value in figures.items() if key != "per_class"}

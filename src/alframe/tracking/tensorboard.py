@@ -7,7 +7,8 @@ from alframe.audit.reliability import most_confident
 from alframe.core.file_names import TENSORBOARD
 from alframe.core.optional_package import require
 from alframe.core.reports import RoundReport
-from alframe.tracking.base import Outcome, TrialInfo
+from alframe.tracking.audit_report import AuditOutcome, AuditReport
+from alframe.tracking.base import Ending, Outcome, TrialInfo
 from alframe.tracking.round_metrics import metrics
 from alframe.tracking.run_config import Fact, end_facts, facts
 
@@ -50,14 +51,14 @@ class TensorBoardTracker:
         for report in info.reports:
             self.log(report)
 
-    def log(self, report: RoundReport) -> None:
+    def log(self, report: RoundReport | AuditReport) -> None:
         """Write a round's metrics, without undefined ones."""
         self._last_round = report.round
         for key, value in metrics(report).items():
             self._writer.add_scalar(key, value, report.round)
         self._writer.flush()
 
-    def finish(self, outcome: Outcome) -> None:
+    def finish(self, outcome: Outcome | AuditOutcome) -> None:
         """Write the summary of the trial and the mislabelled images, then close the run."""
         try:
             self._writer.add_text("status", f"{outcome.status}: {outcome.reason}", self._last_round)
@@ -86,7 +87,7 @@ class TensorBoardTracker:
             self._writer.file_writer.add_summary(part)
 
 
-def pictures(outcome: Outcome, most: int) -> Iterator[tuple[str, Any]]:
+def pictures(outcome: Ending, most: int) -> Iterator[tuple[str, Any]]:
     """Yield (tag, (channels, height, width) uint8) of the most confident mislabelled samples.
 
     A tag has index, truth and label: "mislabelled/17_is_5_labelled_3".

@@ -12,7 +12,8 @@ from torch import Tensor
 
 from alframe.core.errors import TrialNotice
 from alframe.core.reports import RoundReport
-from alframe.tracking.base import Outcome, TrialInfo
+from alframe.tracking.audit_report import AuditOutcome, AuditReport
+from alframe.tracking.base import Ending, Outcome, TrialInfo
 from alframe.tracking.files import label_lines
 from alframe.tracking.round_metrics import metrics
 from alframe.tracking.run_config import clipped, end_facts, facts, tags
@@ -105,7 +106,7 @@ class WandbTracker:
         for key in _OF_A_ROUND:
             self._run.define_metric(key, step_metric="round", summary="none")
 
-    def log(self, report: RoundReport) -> None:
+    def log(self, report: RoundReport | AuditReport) -> None:
         """Log a round's metrics, once; undefined ones are left out."""
         if self._run is None or report.round <= self._last_round:
             return
@@ -128,19 +129,20 @@ class WandbTracker:
             closed = {**record.closed, folder: self._last_round}
             write_record(self._directory, replace(record, closed=closed))
 
-    def finish(self, outcome: Outcome) -> None:
+    def finish(self, outcome: Outcome | AuditOutcome) -> None:
         """Log the mislabelled images and the labels, set the summary, close the run."""
         if self._run is None:
             return
         with staged_in(self._directory):
             self._finish(outcome)
 
-    def _finish(self, outcome: Outcome) -> None:
+    def _finish(self, outcome: Outcome | AuditOutcome) -> None:
         exit_code = _EXIT_CODES[outcome.status]
         try:
             self._run.summary.update(end_facts(outcome.status, outcome.summary))
             if outcome.summary is not None:
-                self._run.log(self._tables(outcome, outcome.summary.per_class))
+                classes = None if isinstance(outcome, AuditOutcome) else outcome.summary.per_class
+                self._run.log(self._tables(outcome, classes))
                 self._log_labels(outcome)
         except BaseException:
             exit_code = 1
@@ -149,7 +151,7 @@ class WandbTracker:
             with suppress(Exception):
                 self._close(exit_code)
 
-    def _tables(self, outcome: Outcome, classes: Sequence[Mapping[str, Any]] | None) -> dict[str, Any]:
+    def _tables(self, outcome: Ending, classes: Sequence[Mapping[str, Any]] | None) -> dict[str, Any]:
         """Return the table of mislabelled images and, if the truth is known, that of the classes."""
         import wandb
 
@@ -159,7 +161,7 @@ class WandbTracker:
             found["per_class"] = wandb.Table(columns=list(classes[0]), data=rows)
         return found
 
-    def _mislabelled(self, outcome: Outcome) -> Any:
+    def _mislabelled(self, outcome: Ending) -> Any:
         import wandb
 
         assert outcome.ledger is not None
@@ -174,7 +176,7 @@ class WandbTracker:
             table.add_data(index, image, label, outcome.class_names[truth], confidence)
         return table
 
-    def _log_labels(self, outcome: Outcome) -> None:
+    def _log_labels(self, outcome: Ending) -> None:
         import wandb
 
         assert outcome.ledger is not None

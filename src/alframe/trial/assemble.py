@@ -24,6 +24,7 @@ from alframe.oracle import CheckedOracle
 from alframe.oracle.answer_store import AnswerStore
 from alframe.oracle.recorded import RecordedOracle
 from alframe.tracking import Tracker
+from alframe.tracking.audit_report import AuditTracker
 from alframe.trial.checks import check_classes, check_needs, check_views
 from alframe.trial.compute_plan import ComputePlan, build_compute_plan, make_subject
 from alframe.trial.encoding import banks_of, build_encoder, standard_vectors
@@ -152,6 +153,12 @@ def build_recipe(settings: TrialSettings) -> Any:
 def build_tracker(settings: TrialSettings) -> Tracker | None:
     """Return the tracker besides the files and the terminal, or None."""
     tracker: Tracker | None = _optional("tracker", settings.tracker, settings.trusted)
+    return tracker
+
+
+def build_audit_tracker(settings: TrialSettings) -> AuditTracker | None:
+    """Return the tracker of an audit besides the files and the terminal, or None."""
+    tracker: AuditTracker | None = _optional("tracker", settings.tracker, settings.trusted)
     return tracker
 
 

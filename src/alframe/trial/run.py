@@ -21,7 +21,7 @@ from alframe.learner.compute.threads import give_back_arrays, keep_large_blocks,
 from alframe.learner.engines.choose import choose_engine
 from alframe.oracle.answer_store import AnswerStore
 from alframe.tracking import ConsoleTracker, FilesTracker, Tracker, TrialInfo
-from alframe.tracking.base import Trackers
+from alframe.tracking.base import Trackers, TrialTrackers
 from alframe.tracking.files import file_lines
 from alframe.trial import resume
 from alframe.trial.answer_bound import AnswerBound
@@ -200,7 +200,7 @@ def _readable(
     )
 
 
-def _trackers(replacements: Replacements, tracker: Tracker | None) -> Trackers:
+def _trackers(replacements: Replacements, tracker: Tracker | None) -> TrialTrackers:
     # The files come after the other trackers: summary.json means that all is done. The terminal comes last:
     # its closing lines name what the others have written.
     others = [*([tracker] if tracker is not None else []), *replacements.trackers]

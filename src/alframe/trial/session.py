@@ -17,7 +17,7 @@ from alframe.core.round_log import Clock
 from alframe.core.trial_summary import TrialSummary
 from alframe.oracle.people import PeopleOracle
 from alframe.tracking import Outcome, TrialInfo
-from alframe.tracking.base import Status, Trackers
+from alframe.tracking.base import Status, TrialTrackers
 from alframe.trial.answer_bound import AnswerBound
 from alframe.trial.assemble import Trial
 from alframe.trial.resume import states_of, versions_that_matter
@@ -53,7 +53,7 @@ class TrialSession:
         self._result: RoundResult | None = None
 
     def run(
-        self, trackers: Trackers, start: LabelLedger | RoundResult, stop_wanted: Callable[[], bool]
+        self, trackers: TrialTrackers, start: LabelLedger | RoundResult, stop_wanted: Callable[[], bool]
     ) -> TrialSummary:
         """Run the rounds from `start` and return the summary of the finished trial."""
         self._result = start if isinstance(start, RoundResult) else None

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from alframe.audit.audit_state import AuditRow
-from alframe.auditing.run_audit import AuditRequest, run_label_audit
+from alframe.auditing.audit_request import AuditRequest
+from alframe.auditing.run_audit import run_label_audit
 from alframe.config.compose import composed
 from alframe.tracking.audit_report import AuditReport
 from alframe.tracking.round_metrics import metrics

@@ -56,9 +56,6 @@ class AuditSummary:
     versions: Mapping[str, str | None]
     statement: str
 
-    # Trackers write a table of classes for trials.
-    per_class = None
-
     def to_json(self) -> dict[str, Any]:
         """Return the content of summary.json as plain containers."""
         return asdict(self)
