@@ -10,10 +10,10 @@ import bottle
 
 from alframe.core.errors import AlframeError, UserError
 from alframe.data.decoded import UnreadableImages
+from alframe.page.errors import Conflict, NotFound
 from alframe.page.pictures import Changed
 from alframe.page.request_values import Bad
 from alframe.page.safety import HEADERS, MAX_BODY, Guard
-from alframe.page.service import Conflict, NotFound
 
 _STATUS = {Bad: 400, NotFound: 404, Conflict: 409, Changed: 409, UnreadableImages: 409}
 _NO_STORE = "no-store"

@@ -6,6 +6,7 @@ from typing import Any, get_args
 
 import bottle
 
+from alframe.page.errors import NotFound
 from alframe.page.pictures import Size
 from alframe.page.replies import as_json, body_of, checked, reply, with_headers
 from alframe.page.request_values import (
@@ -21,7 +22,7 @@ from alframe.page.request_values import (
     whole,
 )
 from alframe.page.safety import Guard
-from alframe.page.service import NotFound, Service
+from alframe.page.service import Service
 
 STATIC = Path(__file__).parent / "static"
 _MAX_NEXT = 50
@@ -194,7 +195,7 @@ def _add_telling(made: bottle.Bottle, service: Service) -> None:
     @made.post("/api/answers")
     def answers() -> Any:
         body = body_of(service.trial_id)
-        saved = service.save(
+        saved = service.answering.save(
             person_of(body.get("who")), key_of(body.get("key")), answers_of(body.get("answers"))
         )
         return reply({"saved": saved, "version": service.desk.now.version})
@@ -202,7 +203,7 @@ def _add_telling(made: bottle.Bottle, service: Service) -> None:
     @made.post("/api/undo")
     def undo() -> Any:
         body = body_of(service.trial_id)
-        undone = service.undo(person_of(body.get("who")), optional_key(body.get("key")))
+        undone = service.answering.undo(person_of(body.get("who")), optional_key(body.get("key")))
         return reply({"index": undone[0] if undone else None, "indices": undone})
 
     @made.post("/api/skip")
@@ -217,7 +218,7 @@ def _add_telling(made: bottle.Bottle, service: Service) -> None:
         index = whole("index", body.get("index"), 0, 2**31)
         who, key = person_of(body.get("who")), optional_key(body.get("key"))
         seconds = seconds_of(body.get("seconds"))
-        service.review(who, key, index, one_answer(body.get("answer")), seconds)
+        service.answering.review(who, key, index, one_answer(body.get("answer")), seconds)
         return reply({"version": service.desk.now.version})
 
     @made.post("/api/classes")

@@ -70,7 +70,7 @@ def test_both_answers_are_shown_and_a_decision_replaces_the_first(page):
 
     def first() -> None:
         assert [each["index"] for each in items(service, "audit")] == [2, 5, 7]
-        service.save("ann", "k1", [single(2, 0), single(5, 1), single(7, 2)])
+        service.answering.save("ann", "k1", [single(2, 0), single(5, 1), single(7, 2)])
 
     thread, _ = in_thread(first)
     assert oracle.label(SAMPLES).tolist() == [0, 1, 2]
@@ -78,10 +78,10 @@ def test_both_answers_are_shown_and_a_decision_replaces_the_first(page):
 
     def second() -> list[dict]:
         shown = items(service, "second look")
-        service.save("ann", "k2", [single(5, 0)])  # a plain answer does not end a second look
+        service.answering.save("ann", "k2", [single(5, 0)])  # a plain answer does not end a second look
         assert [each["index"] for each in service.next("ann", 8)] == [5, 7]
-        service.review("ann", "k3", 5, 0)
-        service.review("ann", "k4", 7, 2)
+        service.answering.review("ann", "k3", 5, 0)
+        service.answering.review("ann", "k4", 7, 2)
         return shown
 
     thread, found = in_thread(second)
@@ -111,6 +111,8 @@ def test_an_open_question_is_shown_also_if_a_newer_one_is_answered(page):
     oracle.store.put_question("second look", 4, [2])
     oracle.store.add([NewAnswer(sample=2, answer=0, way=PAGE_REVIEW)], who="ann")
     oracle.begin("audit", 4)
-    thread, _ = in_thread(lambda: items(service, "audit") and service.save("ann", "k", [single(5, 1)]))
+    thread, _ = in_thread(
+        lambda: items(service, "audit") and service.answering.save("ann", "k", [single(5, 1)])
+    )
     assert oracle.label(torch.tensor([2, 5])).tolist() == [0, 1]
     thread.join()

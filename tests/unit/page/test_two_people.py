@@ -36,7 +36,7 @@ def service(tmp_path):
 
 def answer(service, who, index, number):
     given = Given(index=index, answer=number, seconds=1.0, suggestion=None, shown=None, grid=None)
-    service.save(who, f"{who} {index} {number}", [given])
+    service.answering.save(who, f"{who} {index} {number}", [given])
 
 
 def shown(service, who, n=20):
@@ -64,10 +64,10 @@ def test_a_share_is_answered_twice_and_a_difference_is_decided(service):
     items = service.next("Ada", 9)
     assert [each["index"] for each in items] == [4, 5, 7, 2]
     assert items[-1]["decide"] == {"Ada": 0, "Bob": 1}
-    assert service.left("Ada")["open"] == 1
+    assert service.state("Ada")["question"]["answered"] == 7
     for index in (4, 5, 7):
         answer(service, "Ada", index, 0)
-    service.review("Ada", "r", 2, 1, seconds=2.5)
+    service.answering.review("Ada", "r", 2, 1, seconds=2.5)
     assert service.history(2)[-1]["seconds"] == 2.5
     assert shown(service, "Ada") == shown(service, "Bob") == []
     assert service.people()["differ"] == []
