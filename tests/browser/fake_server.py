@@ -272,7 +272,7 @@ def application(trial: FakeTrial) -> bottle.Bottle:
     @app.post("/api/export")
     def export() -> Any:
         trial.exports.append(posted()["to"])
-        return {"where": f"/home/ada/{trial.folder}_labels/{trial.exports[-1]}", "files": ["labels.csv"]}
+        return {"where": f"/home/ada/{trial.folder}_labels/{trial.exports[-1]}", "files": trial.n}
 
     @app.post("/api/finish")
     def finish() -> Any:

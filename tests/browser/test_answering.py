@@ -323,7 +323,7 @@ def test_a_trial_from_set_up_to_export(serve: Serve, open_page: Any) -> None:
     server.trial.stage = "finished"
     page.wait_for_selector("text=At most 2 % are wrong.")
     page.get_by_role("button", name="CSV").click()
-    page.wait_for_selector("text=Written to")
+    page.wait_for_selector("text=written to")
     page.get_by_role("button", name="Finish").click()
     page.wait_for_selector("text=You can close this window")
     assert server.trial.exports == ["csv"]

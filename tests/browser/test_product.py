@@ -95,7 +95,7 @@ def test_from_a_folder_to_an_export(folder: Path, open_page: Any, by: str, size:
             page.keyboard.press("Enter")
         else:
             page.get_by_role("button", name="CSV").click()
-        page.wait_for_selector("text=Written to")
+        page.wait_for_selector("text=written to")
         assert "export" in page.locator(".exported code").inner_text()
         page.get_by_role("button", name="Finish").click()
         page.wait_for_selector("text=You can close this window")

@@ -183,8 +183,38 @@ def test_alframe_label_asks_for_the_classes_labels_a_folder_and_goes_on(folder, 
         assert process.wait(20) == 0
     [directory] = (folder / "outputs").iterdir()
     assert directory.name.startswith("label_images_")
-    done = run_command(label, "images", *SHORT, cwd=folder)
-    assert (done.returncode, "finished before" in done.stdout) == (0, True)
+    _check_opened_again(command, folder, directory, client)
     done = run_command(label, "nothing", cwd=folder)
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
     assert done.stderr.startswith("alframe-label: nothing: expected a folder of images, got nothing")
+
+
+def _check_opened_again(command, folder, directory, client):
+    """A finished trial shows its page again: the result, the gallery and the export, and changes nothing."""
+    labels = read_rows(directory / "labels.csv")
+    with process_of(command, cwd=folder) as process:
+        terminal = Terminal(process)
+        terminal.address()
+        state = client.wait_for("finished")
+        assert "finished before" in terminal.lines[0]
+        assert state["summary"]["sentences"][0].startswith(f"All {N} images have a label")
+        assert state["summary"]["directory"] == str(directory)
+        assert (state["forecast"]["hand_labels"], state["forecast"]["minutes_left"]) == (
+            sum(row["source"] != "auto" for row in labels),
+            0,
+        )
+        auto = client.get("/api/gallery?source=auto&limit=500")["items"]
+        assert {each["index"]: each["label"] for each in auto} == {
+            int(row["index"]): int(row["label"]) for row in labels if row["source"] == "auto"
+        }
+        assert client.get(f"/image/{labels[0]['index']}/small")
+        with pytest.raises(Refused, match=r"409.*alframe-audit"):
+            client.post("/api/review", key="r", index=0, answer=1)
+        assert client.post("/api/export", to="csv")["files"] == N
+        client.post("/api/finish")
+        assert process.wait(20) == 0
+    assert read_rows(directory / "labels.csv") == labels
+    (folder / "images").rename(folder / "elsewhere")
+    done = run_command(label, *command[3:], cwd=folder)
+    assert (done.returncode, "the page is not shown" in done.stdout) == (0, True)
+    (folder / "elsewhere").rename(folder / "images")

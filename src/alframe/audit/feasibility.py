@@ -24,7 +24,7 @@ def feasibility(n_auto: int, n_rated: int, spec: CertificateSpec, budget: int | 
     no_room, errors = lack_of_room(n_rated, spec), spec.oracle_errors(n_rated)
     if errors > spec.most_left(n_rated):
         return no_room
-    allowed, least = spec.allowance(budget), _least(n_auto, spec.aim(n_rated), spec)
+    allowed, least = spec.allowance(budget), least_answers(n_auto, n_rated, spec)
     if allowed is None or allowed >= least:
         return no_room if n_auto else None
     by_plan = spec.max_labels is not None and allowed == spec.max_labels
@@ -79,7 +79,14 @@ def _rounded_up(share: float) -> float:
     return round(math.ceil(share * 10.0**-unit - 1e-9) * 10.0**unit, -unit)
 
 
-def _least(n_auto: int, aim: int, spec: CertificateSpec) -> int:
+def least_answers(n_auto: int, n_rated: int, spec: CertificateSpec) -> int:
+    """Return the smallest number of answers that can prove a certificate, if none finds a wrong label.
+
+    Args:
+        n_auto: auto-labels. n_rated: the samples of the data set without those set aside.
+        spec: the statement to prove.
+    """
+    aim = spec.aim(n_rated)
     if spec.reach or spec.chosen_method == "weighted":
         base = 1.0 - TAIL_SHARE if spec.chosen_method == "weighted" else 1.0
         return smallest_error_free_draws(n_auto, aim, spec.alpha, base)

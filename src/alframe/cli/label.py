@@ -23,6 +23,7 @@ from alframe.config.command_parser import CommandParser
 from alframe.config.validate import PAGE_ORACLE
 from alframe.core.errors import UserError
 from alframe.core.file_names import shown
+from alframe.core.trial_summary import TrialSummary
 from alframe.trial.directory import drop_leftovers, finished_summary
 
 COMMAND = "alframe-label"
@@ -84,7 +85,7 @@ def _run(options: argparse.Namespace, begun: list[str]) -> None:
     # These import torch, which --help must not load.
     from alframe.cli.page_job import page_site, run_on_page
     from alframe.page import setup
-    from alframe.page.settings import page_settings, without_page
+    from alframe.page.settings import page_settings
     from alframe.trial.run import run_trial
 
     warnings.formatwarning = format_warning
@@ -92,14 +93,16 @@ def _run(options: argparse.Namespace, begun: list[str]) -> None:
     known = setup.load(directory)
     page = page_settings(_checked(known.settings if known else _ANY, options.settings))
     assert page is not None
-    if known is not None and _finished_before(directory, [*known.settings, *options.settings]):
+    summary = None if known is None else finished_summary(directory, _config(known, options.settings))
+    if known is not None and summary is not None:
+        _show_again(directory, known, options, summary, page)
         return
     with two_step_interrupts(PAGE) as stop_wanted, page_site(page, directory) as site:
         if known is None:
             known = _ask(site, options.folder, options.settings, stop_wanted)
             directory.mkdir(parents=True, exist_ok=True)
             setup.save(directory, known)
-        config = without_page(_checked(known.settings, options.settings))
+        config = _config(known, options.settings)
         begun.append("trial")
         run = partial(
             run_trial, config, directory, name=f"{COMMAND} {options.folder.name}", stop_wanted=stop_wanted
@@ -124,18 +127,32 @@ def _checked(settings: Sequence[str], more: Sequence[str]) -> dict[str, Any]:
     return config
 
 
-def _finished_before(directory: Path, settings: Sequence[str]) -> bool:
-    """Return True, and say so, if the trial in a directory is finished."""
+def _config(known: Any, more: Sequence[str]) -> dict[str, Any]:
+    """Return the config of the trial that was set up, without the section of the page."""
     from alframe.page.settings import without_page
 
-    summary = finished_summary(directory, without_page(_checked(settings, ())))
-    if summary is None:
-        return False
+    return without_page(_checked(known.settings, more))
+
+
+def _show_again(
+    directory: Path, known: Any, options: argparse.Namespace, summary: TrialSummary, page: Any
+) -> None:
+    """Serve the page of a finished trial, until Ctrl-C or its button ends it."""
+    from alframe.cli.page_job import page_site, serve_on
+    from alframe.page.ended_trial import read_ended
+
     drop_leftovers(directory)
     print(f"{shown(directory)}: finished before: {short_summary(summary)}")
     print(f"alframe-export {shown(directory)} --to imagefolder writes the labelled images.")
     print(f"To label the folder anew: {COMMAND} FOLDER --out ANOTHER", flush=True)
-    return True
+    try:
+        ended = read_ended(directory, _config(known, options.settings), summary)
+    except UserError as error:
+        print(f"{COMMAND}: the page is not shown, since its images cannot be: {error}", flush=True)
+        return
+    with two_step_interrupts(PAGE) as stop_wanted, page_site(page, directory) as site:
+        ended.show(site.desk)
+        serve_on(site.server, stop_wanted)
 
 
 def _ask(site: Any, folder: Path, more: Sequence[str], stop_wanted: Callable[[], bool]) -> Any:

@@ -95,7 +95,7 @@ def run_on_page(site: Site, run: Callable[..., SummaryT], stop_wanted: Callable[
     site.desk.stop_if(stop_wanted)
     summary = _run(site.desk, run)
     site.desk.finished()
-    _serve_on(site.server, stop_wanted)
+    serve_on(site.server, stop_wanted)
     return summary
 
 
@@ -115,7 +115,7 @@ def _run(desk: Desk, run: Callable[..., SummaryT]) -> SummaryT:
             raise
 
 
-def _serve_on(server: PageServer, stop_wanted: Callable[[], bool]) -> None:
+def serve_on(server: PageServer, stop_wanted: Callable[[], bool]) -> None:
     """Serve until the page's button or Ctrl-C ends it."""
     print("alframe: the page stays open; its button Finish or Ctrl-C closes it", flush=True)
     while not server.finish_wanted.wait(POLL_SECONDS):

@@ -23,7 +23,9 @@ class Answering:
 
         Raises:
             NotFound: a sample was never asked about, or a class does not exist.
+            Conflict: the trial has ended.
         """
+        self._check_not_ended()
         store = self._stores.open
         question, n_classes = self._desk.now.question, len(store.classes())
         asked: Set[int] = frozenset() if question is None else question.members
@@ -79,6 +81,6 @@ class Answering:
     def _check_not_ended(self) -> None:
         if self._desk.now.stage == "finished":
             raise Conflict(
-                "The trial has ended and its labels are written. alframe-audit checks and mends labels after "
-                "the end."
+                "The trial has ended and its labels are written. alframe-audit changes them: its command is "
+                "on the page Result."
             )

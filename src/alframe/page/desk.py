@@ -20,6 +20,8 @@ from alframe.tracking import Outcome, TrialInfo
 
 Stage = Literal["setup", "training", "labelling", "finished", "failed"]
 OPTIONS = "page options"  # in the store: what people have set on the page
+_CLOSING = ("remainder", "check", "audit", "second")  # purposes of questions after the last training
+_SHARE_THAT_TELLS, _SECONDS_THAT_TELL = 0.05, 2.0  # of a step, before its rate says how long the rest takes
 POLL_SECONDS = 0.25  # how often whoever waits for people looks whether to stop
 
 
@@ -66,7 +68,7 @@ class Training:
     Attributes:
         what: in words. round: of the trial. since: when it began, of `time.monotonic`.
         seconds_before: what the same took in the round before, None if unknown.
-        done_share: of the present step, None if unknown.
+        done_share: of the present step, None if unknown. step_since: when that step began.
     """
 
     what: str
@@ -74,12 +76,23 @@ class Training:
     since: float
     seconds_before: float | None = None
     done_share: float | None = None
+    step_since: float = 0.0
 
     def seconds_left(self, now: float) -> float | None:
-        """Return the seconds that are left by the round before, at least 0; None if unknown."""
-        if self.seconds_before is None:
+        """Return the seconds that are left, at least 0; None if unknown.
+
+        They are those of the round before or, in the first round, those of the present step at its rate.
+
+        >>> step = Training(what="encode", round=1, since=0.0, done_share=0.25, step_since=10.0)
+        >>> step.seconds_left(now=30.0)
+        60.0
+        """
+        if self.seconds_before is not None:
+            return max(0.0, self.seconds_before - (now - self.since))
+        took = now - self.step_since
+        if self.done_share is None or self.done_share < _SHARE_THAT_TELLS or took < _SECONDS_THAT_TELL:
             return None
-        return max(0.0, self.seconds_before - (now - self.since))
+        return took * (1 - self.done_share) / self.done_share
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,6 +142,8 @@ class Desk:
         self._now = Now(version=1, stage="training", options=options)
         self._on_data = on_data
         self._stops: Callable[[], bool] = lambda: False
+        # Returns the labels of the last round that is done; the oracle of the trial sets it.
+        self.labels: Callable[[], LabelLedger | None] = lambda: None
         self.begins_again = False  # the trial ends in order to begin again with a new class
 
     @property
@@ -179,12 +194,12 @@ class Desk:
 
     def work(self, what: str) -> None:
         """Say that the question is answered, and what the trial does."""
-        now = self._now
-        last = now.reports[-1] if now.reports else None
+        now, question = self._now, self._now.question
+        closes = question is not None and question.purpose.split()[0] in _CLOSING
         before = next((each for each in reversed(now.reports) if each.fit is not None), None)
         training = Training(
-            what=what,
-            round=last.round + 1 if last is not None else 1,
+            what="finishing" if closes else what,
+            round=0 if question is None or closes else question.round + 1,
             since=time.monotonic(),
             seconds_before=None
             if before is None or before.fit is None
@@ -197,19 +212,28 @@ class Desk:
         training = self._now.training
         if training is None:
             return
-        share = done / total if total else None
+        is_new = what != training.what
+        training = replace(
+            training,
+            what=what,
+            done_share=done / total if total else None,
+            step_since=time.monotonic() if is_new else training.step_since,
+        )
         with self._changed:
-            self._now = replace(self._now, training=replace(training, what=what, done_share=share))
+            self._now = replace(self._now, training=training)
 
     # --- as a tracker
 
     def start(self, info: TrialInfo) -> None:
         """Take the facts about the trial."""
-        self.change(info=info, reports=info.reports)
+        self.change(info=info, reports=info.reports, ledger=self.labels())
 
     def log(self, report: RoundReport) -> None:
-        """Take the report of a round."""
-        self.change(reports=(*self._now.reports, report))
+        """Take the report of a round, and its labels. A round that asks nothing is followed by the next."""
+        now, training = self._now, self._now.training
+        if training is not None and training.round and report.kind == "round":
+            training = replace(training, round=report.round + 1)
+        self.change(reports=(*now.reports, report), ledger=self.labels(), training=training)
 
     def finish(self, outcome: Outcome) -> None:
         """Take the end of the trial, or of one of its runs."""

@@ -9,6 +9,7 @@ from alframe.audit.binomial import exact_interval
 from alframe.core.answer_times import Pace
 from alframe.core.check_result import CheckResult
 from alframe.core.reports import Certificate, RoundReport
+from alframe.core.trial_summary import TrialSummary
 
 LEVEL = 0.95  # of the intervals that are computed here
 
@@ -78,17 +79,16 @@ def forecast(
     pace: Pace,
     goal: Goal | None,
     *,
-    check: CheckResult | None = None,
-    certificate: Certificate | None = None,
+    summary: TrialSummary | None = None,
 ) -> dict[str, Any]:
     """Return the plan and the forecast as the page shows them.
 
     Args:
-        reports: of all rounds so far. pace: of the person.
-        check, certificate: of the end of the trial, None before.
+        reports: of all rounds so far. pace: of the person. summary: of the end of the trial, None before.
     """
-    counts = reports[-1].counts if reports else None
-    error = auto_error(reports, check, certificate)
+    counts = summary or (reports[-1].counts if reports else None)
+    certificate = None if summary is None else summary.certificate
+    error = auto_error(reports, None if summary is None else summary.check, certificate)
     minutes = remaining.minutes(pace)
     return {
         "answered": remaining.answered,
@@ -101,7 +101,7 @@ def forecast(
         "auto_error": None if error is None else _as_json(error),
         "goal": None
         if goal is None
-        else {"tolerance": goal.tolerance, "sentence": _goal(goal, error, certificate, minutes)},
+        else {"tolerance": goal.tolerance, "sentence": _goal(goal, error, summary, minutes)},
         "sentence": _sentence(remaining, minutes, error, counts.auto_labels if counts else 0),
     }
 
@@ -171,9 +171,12 @@ _BY = {
 }
 
 
-def _goal(goal: Goal, error: AutoError | None, certificate: Certificate | None, minutes: float | None) -> str:
+def _goal(goal: Goal, error: AutoError | None, summary: TrialSummary | None, minutes: float | None) -> str:
     """Return whether the auto-labels are good enough, or when that will be known."""
     wanted = f"at most {percent(goal.tolerance)} wrong"
+    certificate = None if summary is None else summary.certificate
+    if summary is not None and not summary.auto_labels:
+        return "The classifier labelled no image."
     if certificate is not None:
         return f"Proven: {wanted}." if certificate.reached else f"Not proven: {wanted}."
     if error is not None and error.origin == "check":

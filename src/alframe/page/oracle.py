@@ -47,6 +47,7 @@ class PageOracle(PeopleOracle):
         kept = store.meta(OPTIONS)
         if kept is not None:
             desk.change(options=Options(**json.loads(kept)))
+        desk.labels = lambda: self.ledger()  # which the session of the trial replaces
         desk.attach(dataset)
         self._reopen()
 

@@ -20,6 +20,7 @@ from alframe.page.equal_images import equal_images
 from alframe.page.errors import Conflict, NotFound
 from alframe.page.gallery import Wanted, history, view_of
 from alframe.page.pictures import Pictures
+from alframe.page.result import result_of
 from alframe.page.state import state_of
 from alframe.page.stores import Stores
 from alframe.page.views import forecast_of, gallery_of
@@ -133,10 +134,15 @@ class Service:
             class_names=self.class_names(now),
             left=left,
             people=[] if store is None else store.people(),
+            summary=self._summary(now),
         )
         found = None if store is None else forecast_of(now, store, left, self._assignments.pace(who))
         ended = now.stage in ("finished", "failed")
         return {**state, "forecast": found, "formats": list(FORMATS), "report": ended}
+
+    def _summary(self, now: Now) -> Mapping[str, Any] | None:
+        config = None if now.info is None else now.info.config
+        return None if now.summary is None else result_of(now.summary, self.directory, config)
 
     def gallery(
         self, *, view: str, of_class: int | None, source: str, offset: int, limit: int

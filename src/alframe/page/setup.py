@@ -15,6 +15,8 @@ from typing import Any
 import yaml
 
 from alframe._files import replace_file
+from alframe.audit.certificate import CertificateSpec
+from alframe.audit.feasibility import least_answers
 from alframe.core.errors import DataError, DataWarning, UserError
 from alframe.data import ImageDataset
 from alframe.data.folder import folder as images_of_folder
@@ -24,7 +26,8 @@ from alframe.data.survey import survey
 from alframe.oracle.class_names import check_class_names
 
 SETUP = "label.yaml"
-N_SAMPLES = 8  # images that the set-up page shows
+N_SAMPLES = 12  # images that the set-up page shows
+TOLERANCES = (0.05, 0.02, 0.01)  # that the set-up page offers
 # Stand for the classes while nobody has named them; only pictures are drawn from such a data set.
 _UNNAMED = ("first", "second")
 
@@ -52,6 +55,9 @@ class Found:
             "n_images": len(self.dataset),
             "left_out": [{"reason": reason, "count": n} for reason, n in self.left_out.items()],
             "classes": list(self.classes),
+            "proofs": [
+                {"tolerance": each, "least": proof_answers(len(self.dataset), each)} for each in TOLERANCES
+            ],
             "samples": spread(list(range(len(self.dataset))), N_SAMPLES),
         }
 
@@ -151,6 +157,21 @@ def overrides(
         "tracker=none",
         *proof,
     ]
+
+
+def proof_answers(n_images: int, tolerance: float) -> int:
+    """Return the fewest answers with which the proof of a folder can end, if no answer finds an error.
+
+    Args:
+        n_images: of the folder, all of them labelled by the classifier. tolerance: in (0, 1).
+
+    >>> proof_answers(100_000, 0.02)
+    219
+    """
+    wanted = CertificateSpec(
+        tolerance=tolerance, confidence=0.95, reach=True, max_labels=None, method="auto", oracle_error=None
+    )
+    return least_answers(n_images, n_images, wanted)
 
 
 def save(directory: Path, set_up: SetUp) -> None:

@@ -5,8 +5,6 @@ from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Any
 
-from alframe._text import counted, percent
-from alframe.core.trial_summary import TrialSummary
 from alframe.page.desk import Now, Question, Training
 
 _WHY = {
@@ -19,22 +17,30 @@ _WHY = {
     "second": "An answer contradicts the label so far: a second look decides.",
 }
 _WHAT = {
-    "train": "training",
+    "train": "learning from the answers",
+    "training": "learning from the answers",
     "score": "looking at all images",
     "read": "reading the images",
     "reading": "reading the images",
-    "encode": "turning the images into vectors, once",
+    "encode": "preparing the images, once",
 }
 
 
 def state_of(
-    now: Now, *, trial_id: str, class_names: list[str], left: Mapping[str, int], people: list[str]
+    now: Now,
+    *,
+    trial_id: str,
+    class_names: list[str],
+    left: Mapping[str, int],
+    people: list[str],
+    summary: Mapping[str, Any] | None,
 ) -> dict[str, Any]:
     """Return the state of a trial for one person.
 
     Args:
         class_names: of all classes, in the order of their numbers.
         left: how much of the open question is left, as `Service.left`. people: who have answered so far.
+        summary: what has become of the trial, None before its end.
     """
     question = now.question
     stage = now.stage
@@ -59,7 +65,7 @@ def state_of(
             "both_share": now.options.both_share,
             "grid": now.options.grid,
         },
-        "summary": None if now.summary is None else {"sentences": _sentences(now.summary)},
+        "summary": summary,
     }
 
 
@@ -92,48 +98,12 @@ def _question(question: Question, left: Mapping[str, int]) -> dict[str, Any]:
 
 def _training(training: Training | None, now: float) -> dict[str, Any]:
     if training is None:
-        return {"what": "taking in the answers", "round": 0, "seconds_so_far": 0.0, "seconds_left": None}
+        nothing = {"seconds_so_far": 0.0, "seconds_left": None, "done_share": None}
+        return {"what": "taking in the answers", "round": 0, **nothing}
     return {
         "what": _WHAT.get(training.what, training.what),
         "round": training.round,
         "seconds_so_far": now - training.since,
         "seconds_left": training.seconds_left(now),
+        "done_share": training.done_share,
     }
-
-
-def _sentences(summary: TrialSummary) -> list[str]:
-    """Return what has become of a trial, the most important first."""
-    n_labelled = summary.hand_labels - summary.set_aside + summary.auto_labels
-    all_of = f"All {summary.n_samples:,}" if n_labelled == summary.n_samples else f"{n_labelled:,} of"
-    images = "images" if n_labelled == summary.n_samples else f"{summary.n_samples:,} images"
-    found = [
-        f"{all_of} {images} have a label: {summary.hand_labels - summary.set_aside:,} by people, "
-        f"{summary.auto_labels:,} by the classifier.",
-        *_proven(summary),
-    ]
-    if summary.set_aside:
-        found.append(
-            f"{counted(summary.set_aside, 'image')} without a class: nobody can tell, none, or broken."
-        )
-    times = summary.answer_times
-    if times is not None:
-        n, minutes = times.n_single + times.n_grid, times.seconds / 60
-        found.append(f"{counted(n, 'answer')} in {minutes:.1f} minutes of people's time.")
-    return found
-
-
-def _proven(summary: TrialSummary) -> list[str]:
-    certificate, check = summary.certificate, summary.check
-    if certificate is not None:
-        reached = "as wanted" if certificate.reached else f"{percent(certificate.tolerance)} was wanted"
-        return [
-            f"At most {certificate.max_wrong:,} labels ({percent(certificate.max_wrong_share)}) are wrong, "
-            f"with {100 * certificate.confidence:g} % confidence: {reached}."
-        ]
-    if check is not None and check.asked:
-        return [
-            f"At most {percent(check.most_share)} of the classifier's labels are wrong "
-            f"({100 * check.confidence:g} % confidence; {check.found_wrong:,} of {check.asked:,} that people "
-            "checked were)."
-        ]
-    return ["Nobody has checked the classifier's labels."] if summary.auto_labels else []

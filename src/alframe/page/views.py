@@ -31,8 +31,7 @@ def forecast_of(now: Now, store: AnswerStore, left: Mapping[str, int], pace: Pac
         remaining,
         pace,
         _goal(now),
-        check=None if now.summary is None else now.summary.check,
-        certificate=None if now.summary is None else now.summary.certificate,
+        summary=now.summary,
     )
 
 

@@ -7,6 +7,7 @@ import pytest
 from alframe.core.answer_times import Pace
 from alframe.core.check_result import CheckResult
 from alframe.core.reports import Certificate, Counts, RoundReport
+from alframe.core.trial_summary import TrialSummary
 from alframe.page.forecast import Goal, Remaining, auto_error, forecast
 
 PACE = Pace(single_seconds=1.0, image_seconds=0.1, correction_seconds=0.5, overlooked=0.1, mistyped=0.0)
@@ -47,6 +48,22 @@ CERTIFICATE = Certificate(
     reached=True,
     method="uniform",
     assumes="",
+)
+SUMMARY = TrialSummary(
+    n_samples=1000,
+    rounds=2,
+    hand_labels=100,
+    hand_share=0.1,
+    auto_labels=300,
+    coverage=0.3,
+    mislabelled=None,
+    mislabelled_share=None,
+    auto_label_error=None,
+    test_accuracy=None,
+    seconds=1.0,
+    train_seconds=1.0,
+    score_seconds=1.0,
+    seed=0,
 )
 
 
@@ -120,7 +137,9 @@ def test_good_enough_or_not(tolerance, wrong, expected):
 
 def test_the_end_of_a_trial():
     done = Remaining(answered=340, at_most=340, n_single=0, n_grid=0, grid_share=0.5)
-    found = forecast([CHECKED], done, PACE, Goal(tolerance=0.05, certified=False), check=CHECK)
+    found = forecast(
+        [CHECKED], done, PACE, Goal(tolerance=0.05, certified=False), summary=replace(SUMMARY, check=CHECK)
+    )
     assert found["auto_error"] == {
         "share": 0.03,
         "low": 0.01,
@@ -133,7 +152,13 @@ def test_the_end_of_a_trial():
         "340 answers of 340 at most. Of the 300 auto-labels, between 1.00 % and"
     )
     goal = Goal(tolerance=0.02, certified=True)
-    found = forecast([CHECKED], done, PACE, goal, check=CHECK, certificate=CERTIFICATE)
+    proven = replace(SUMMARY, check=CHECK, certificate=CERTIFICATE)
+    found = forecast([CHECKED], done, PACE, goal, summary=proven)
     assert found["auto_error"]["from"] == "audit"
     assert found["goal"]["sentence"] == "Proven: at most 2.00 % wrong."
     assert found["sentence"].endswith("At most 1.50 % of all labels are wrong, by the audit.")
+    again = forecast((), done, PACE, goal, summary=proven)  # of a finished trial that is opened again
+    assert again == found
+    without = forecast((), done, PACE, goal, summary=replace(SUMMARY, auto_labels=0, hand_labels=1000))
+    assert (without["hand_labels"], without["auto_labels"], without["auto_error"]) == (1000, 0, None)
+    assert without["goal"]["sentence"] == "The classifier labelled no image."

@@ -110,6 +110,7 @@ class App {
   }
 
   lost(error = new Refused("The server does not answer.", 0)) {
+    if (this.over) return;
     this.offline = true;
     this.problem = error;
     this.#offlineBanner();
@@ -190,6 +191,7 @@ class App {
     byId("trial").textContent = nameOf(trial);
     const setup = stage === "setup";
     for (const id of ["nav", "help-button", "settings-button", "foot"]) byId(id).hidden = setup;
+    if (stage === "finished") byId("settings-button").hidden = true; // nothing is asked any more
     byId("person").hidden = setup || !this.who;
     byId("person").textContent = this.who;
     byId("person").setAttribute("aria-label", `Your name: ${this.who}. Change it`);

@@ -1,7 +1,7 @@
 // After the trial: what was proven, the doubtful labels, export, report, finish.
 
 import { get, post } from "./api.js";
-import { byId, h } from "./dom.js";
+import { byId, counted, h } from "./dom.js";
 import { pictureUrl } from "./pictures.js";
 import { answerName } from "./answers.js";
 import { imageDialog } from "./image_dialog.js";
@@ -18,6 +18,7 @@ const FORMATS = {
 export class EndView {
   constructor(app) {
     this.app = app;
+    const { directory, audit } = app.state.summary ?? {};
     const { summary, formats = Object.keys(FORMATS), report } = app.state;
     const [first = "All images have a label.", ...others] = summary?.sentences ?? [];
     this.doubtful = h("ul", { class: "cards" });
@@ -27,13 +28,15 @@ export class EndView {
       others.length > 0 && h("ul", { class: "sentences" }, others.map((each) => h("li", {}, each))),
       h("section", { class: "block" }, h("h2", {}, "Take the labels with you"),
         h("div", { class: "formats" }, formats.map((to) => h("button", { type: "button", class: "format", onclick: (event) => this.#export(to, event.currentTarget) },
-          h("strong", {}, FORMATS[to]?.[0] ?? to), h("span", {}, FORMATS[to]?.[1] ?? "")))), this.exported),
+          h("strong", {}, FORMATS[to]?.[0] ?? to), h("span", {}, FORMATS[to]?.[1] ?? "")))), this.exported,
+        directory && h("p", { class: "hint" }, "The labels are also in ", h("code", {}, `${directory}/labels_by_name.csv`), " and the files beside it.")),
       (this.section = h("section", { class: "block", hidden: true }, h("h2", {}, "The most doubtful labels"),
-        h("p", { class: "hint" }, "Have a last look. ", h("a", { href: "#gallery" }, "The gallery"), " has all of them."), this.doubtful)),
+        h("p", { class: "hint" }, "The classifier was least sure of these. ", h("a", { href: "#gallery" }, "The gallery"), " has all of them."), this.doubtful)),
       h("div", { class: "last" },
         report !== false && h("a", { class: "button", href: "/report", target: "_blank", rel: "noopener" }, "Open the report"),
         h("button", { type: "button", onclick: () => this.#finish() }, "Finish"),
-        h("p", { class: "hint" }, "Finish stops alframe. The labels stay where they are.")));
+        h("p", { class: "hint" }, "Finish stops alframe. The labels stay where they are; the same command shows this page again.")),
+      audit && h("p", { class: "hint changing" }, "A label is wrong? This command asks about labels, the most suspect first, and corrects them: ", h("code", {}, audit)));
     this.#load();
   }
 
@@ -53,8 +56,8 @@ export class EndView {
     button.disabled = true;
     this.exported.replaceChildren(h("p", {}, "Writing …"));
     try {
-      const { where, notes = [] } = await post("/api/export", { to, trial: this.app.state.trial?.id });
-      this.exported.replaceChildren(h("p", {}, "Written to ", h("code", {}, where)), ...notes.map((note) => h("p", { class: "hint" }, note)));
+      const { where, files, notes = [] } = await post("/api/export", { to, trial: this.app.state.trial?.id });
+      this.exported.replaceChildren(h("p", {}, `${counted(files, "image")}, written to `, h("code", {}, where)), ...notes.map((note) => h("p", { class: "hint" }, note)));
     } catch (error) {
       this.exported.replaceChildren(h("p", { class: "problem" }, error.message));
     } finally {

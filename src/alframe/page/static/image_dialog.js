@@ -17,7 +17,7 @@ export function imageDialog(app, { index, title, facts = [], changed }) {
   list.update(classes);
   const box = dialog(title, h("div", { class: "look" }, stage.element,
     h("div", { class: "panel" }, facts.length > 0 && h("p", { class: "lead" }, facts.join(" · ")),
-      ended ? h("p", { class: "hint" }, "The trial has ended, so that its labels are fixed. The command alframe-audit mends them.")
+      ended ? h("p", { class: "hint" }, "The trial has ended, so that its labels are fixed. To change them, use the command ", h("code", {}, app.state.summary?.audit ?? "alframe-audit"), ".")
         : [h("h3", { class: "small-head" }, "Change to"), list.element],
       h("h3", { class: "small-head" }, "History"), history)));
   box.classList.add("large");

@@ -1,6 +1,6 @@
 // The view in which people answer: grid or single images, or what is to be done while there is neither.
 
-import { announce, byId, counted, duration, fill, h } from "./dom.js";
+import { announce, byId, counted, duration, fill, h, number } from "./dom.js";
 import { GridView } from "./grid.js";
 import { SingleView } from "./single.js";
 
@@ -73,17 +73,21 @@ export class LabelView {
       this.bar = h("progress", { "aria-labelledby": "training" });
       this.element.replaceChildren(h("section", { class: "calm" }, h("div", { class: "dots", "aria-hidden": "true" }, h("i"), h("i"), h("i")),
         this.title, this.sentence, this.bar,
-        h("p", { class: "hint" }, "The next images come by themselves. Meanwhile: ",
-          h("a", { href: "#gallery" }, "look at the labels"), " or ", h("a", { href: "#progress" }, "see the progress"), ".")));
+        h("p", { class: "hint" }, "The next images come by themselves."),
+        (this.meanwhile = h("p", { class: "hint" }, "Meanwhile: ",
+          h("a", { href: "#gallery" }, "look at the labels"), " or ", h("a", { href: "#progress" }, "see the progress"), "."))));
       announce("The classifier is learning from your answers");
     }
-    const { what, seconds_so_far: so_far, seconds_left: left, round } = training ?? {};
+    const { what, seconds_so_far: so_far, seconds_left: left, round, done_share: done } = training ?? {};
+    this.meanwhile.hidden = !this.app.state.forecast?.answered;
     this.title.textContent = what ? what[0].toUpperCase() + what.slice(1) : "Getting ready";
-    const time = left === null || left === undefined ? "" : `, about ${duration(left)} left`;
-    this.sentence.textContent = training ? `${round ? `Round ${round}` : "First round"}${time}` : (message || "One moment …");
+    const known = left !== null && left !== undefined;
+    const parts = [round && `Round ${round}`, known && `about ${duration(left)} left`].filter(Boolean);
+    this.sentence.textContent = parts.join(", ") || message || "One moment …";
     this.bar.hidden = !training;
-    if (left === null || left === undefined) this.bar.removeAttribute("value");
-    else this.bar.value = so_far / Math.max(0.001, so_far + left);
+    if (done !== null && done !== undefined) this.bar.value = done;
+    else if (known) this.bar.value = so_far / Math.max(0.001, so_far + left);
+    else this.bar.removeAttribute("value");
   }
 
   #waitForOthers(question) {
@@ -96,7 +100,7 @@ export class LabelView {
       this.sentence = h("p", { class: "lead" });
       this.element.replaceChildren(h("section", { class: "calm" },
         h("h1", {}, several ? "Nothing left for you in this round" : "All answered"), this.sentence,
-        h("p", { class: "hint" }, h("a", { href: "#gallery" }, "Look at the labels"), " or ", h("a", { href: "#people" }, "at who answered what"), ".")));
+        several && h("p", { class: "hint" }, h("a", { href: "#gallery" }, "Look at the labels"), " or ", h("a", { href: "#people" }, "at who answered what"), ".")));
     }
     this.sentence.textContent = several && open > 0
       ? `Others are still answering ${counted(open, "image")}. The page goes on by itself.`
@@ -124,6 +128,10 @@ export function footer(app) {
     const answered = Math.min(question.wanted, question.answered + app.unsentSinceState);
     parts.push(h("span", {}, `${answered} of ${question.wanted}`, h("span", { class: "wide-only" }, " in this round")));
   }
-  if (forecast?.minutes_left && stage !== "finished") parts.push(parts.length ? " · " : "", `about ${duration(60 * forecast.minutes_left)} left`);
+  if (question && forecast?.at_most) {
+    const so_far = Math.min(forecast.at_most, forecast.answered + app.unsentSinceState);
+    parts.push(h("span", { class: "wide-only" }, ` · ${number(so_far)} of ${number(forecast.at_most)} at most in all`));
+  }
+  if (forecast?.minutes_left && stage === "labelling") parts.push(` · about ${duration(60 * forecast.minutes_left)} left at most`);
   fill(byId("counts"), parts);
 }

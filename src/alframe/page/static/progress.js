@@ -12,8 +12,8 @@ export class ProgressView {
   }
 
   update() {
-    const { forecast, question, trial } = this.app.state;
-    const told = JSON.stringify([forecast, question]);
+    const { forecast, question, trial, stage } = this.app.state;
+    const told = JSON.stringify([forecast, question, stage]);
     if (told === this.told) return;
     this.told = told;
     if (!forecast) {
@@ -25,7 +25,7 @@ export class ProgressView {
       h("p", { class: "lead" }, forecast.sentence),
       this.#answers(forecast),
       h("div", { class: "facts" },
-        fact("Left for you", forecast.minutes_left === null ? "–" : duration(60 * forecast.minutes_left), "at your pace"),
+        stage !== "finished" && fact("Left for you", forecast.minutes_left === null ? "–" : duration(60 * forecast.minutes_left), "at your pace"),
         fact("One image", forecast.seconds_single ? `${forecast.seconds_single.toFixed(1)} s` : "–", "median of yours"),
         fact("An image in a grid", forecast.seconds_grid_image ? `${forecast.seconds_grid_image.toFixed(2)} s` : "–", "median of yours"),
         fact("Labelled", `${number(forecast.hand_labels + forecast.auto_labels)}`, trial?.n_samples ? `of ${number(trial.n_samples)}` : "")),
@@ -36,7 +36,8 @@ export class ProgressView {
   #answers({ answered, at_most }) {
     const bar = at_most && h("progress", { max: at_most, value: answered, "aria-label": "Answers so far, and at most" });
     return h("div", { class: "block" }, h("h2", {}, "Answers"), bar,
-      h("p", {}, h("strong", {}, number(answered)), at_most ? ` so far. The plan asks for ${number(at_most)} at most.` : " so far."));
+      h("p", {}, h("strong", {}, number(answered)), 
+        this.app.state.stage === "finished" ? " in all." : at_most ? ` so far. The plan asks for ${number(at_most)} at most.` : " so far."));
   }
 
   #labels({ hand_labels, auto_labels }, trial) {
@@ -66,7 +67,7 @@ export class ProgressView {
         : ["About ", h("strong", {}, percent(share)), ` are wrong; between ${percent(low)} and ${percent(high)}`];
       parts.push(h("p", {}, bounds, ` with ${percent(confidence)} confidence, by ${FROM[error.from] ?? error.from}.`),
         interval(error, goal?.tolerance));
-    } else parts.push(h("p", {}, "This cannot be estimated yet."));
+    } else if (this.app.state.stage !== "finished") parts.push(h("p", {}, "This cannot be estimated yet."));
     if (goal) parts.push(h("p", {}, goal.sentence));
     return h("div", { class: "block" }, parts);
   }

@@ -1,15 +1,17 @@
 // What must be known before the first image: the classes, the proof wanted, a name.
 
 import { get, post } from "./api.js";
-import { announce, counted, fill, h } from "./dom.js";
+import { announce, counted, fill, h, number } from "./dom.js";
 import { pictureUrl } from "./pictures.js";
 
 const PROOFS = [
-  ["", "No proof", "Ends when the classifier has learned enough. Errors are estimated."],
+  ["", "No proof", "Ends when the classifier has learned enough. A check of a few labels estimates the errors."],
   ["0.05", "At most 5 % wrong", "Quick, for a first look."],
   ["0.02", "At most 2 % wrong", "A good choice for most data sets."],
   ["0.01", "At most 1 % wrong", "Asks for more answers, for data that must be right."],
 ];
+
+const FEW = 300; // images: with fewer, people label most of them
 
 export class SetupView {
   constructor(app) {
@@ -37,7 +39,8 @@ export class SetupView {
     }
   }
 
-  #show({ folder, n_images, left_out, classes, samples }) {
+  #show({ folder, n_images, left_out, classes, samples, proofs = [] }) {
+    const least = Object.fromEntries(proofs.map(({ tolerance, least }) => [tolerance, least]));
     this.names = [...classes];
     this.list = h("ol", { class: "names" });
     this.input = h("input", { type: "text", id: "class-name", maxLength: 100, autocomplete: "off",
@@ -57,14 +60,19 @@ export class SetupView {
       h("section", { class: "block" }, h("fieldset", {}, h("legend", {}, "How right must the labels be?"),
         h("div", { class: "choices" }, PROOFS.map(([value, title, text]) => h("label", { class: "choice" },
           h("input", { type: "radio", name: "tolerance", value, checked: value === "0.02" }),
-          h("span", {}, h("strong", {}, title), h("span", {}, text)))))),
-        h("p", { class: "hint" }, "A proof is a random sample that you label without suggestions at the end.")),
+          h("span", {}, h("strong", {}, title), h("span", {}, text),
+            least[value] && h("span", {}, `The proof takes ${number(least[value])} answers or more.`)))))),
+        h("p", { class: "hint" }, "A proof is a random sample that you label without suggestions at the end."),
+        n_images <= FEW && h("p", { class: "hint" }, "With so few images you will label most of them yourself: "
+          + "a check or a proof takes nearly as many answers for a small folder as for a large one.")),
       h("section", { class: "block" }, h("label", { class: "head", for: "who" }, "Your name"), this.who,
-        h("p", { class: "hint" }, "It stands with your answers. Nothing leaves this computer.")),
+        h("p", { class: "hint" }, "It is saved with your answers. Nothing leaves this computer.")),
       this.problem, this.start);
     fill(this.element,
       h("h1", {}, "Label a folder of images"),
       h("p", { class: "lead" }, counted(n_images, "image"), " in ", h("code", {}, folder)),
+      h("p", { class: "hint" }, "You label some images. A classifier learns from your answers and labels the images that it is sure of. "
+        + "Then it asks about the others. You can stop at any time: the same command goes on."),
       out > 0 && h("details", { class: "left-out" }, h("summary", {}, `${counted(out, "file")} left out`),
         h("ul", {}, left_out.map(({ reason, count }) => h("li", {}, `${count} × ${reason}`)))),
       samples.length > 0 && h("ul", { class: "samples", "aria-label": "Some of the images" }, samples.map((index) =>

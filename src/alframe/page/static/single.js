@@ -125,7 +125,8 @@ export class SingleView {
     this.hint.replaceChildren(...(
       suggestion ? [h("kbd", {}, "Space"), " takes the suggestion"]
         : said.length > 0 ? [said.join(" · ")]
-        : question?.purpose.startsWith("seed") ? ["Press the key of a class, or click it."]
+        : question?.purpose.startsWith("seed") ? [`${question.why ?? ""} `,
+          h("span", { class: "with-keys" }, "Press the key of its class, or click it."), h("span", { class: "with-fingers" }, "Tap the class of each image.")]
         : item.blind && !item.again && question?.why ? [question.why] : []));
     announce(suggestion ? `Next image. Suggestion: ${name}` : "Next image");
   }
