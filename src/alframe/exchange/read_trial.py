@@ -21,13 +21,14 @@ from alframe.core.file_names import (
     SUMMARY,
 )
 from alframe.exchange.present import PresentFiles
-from alframe.exchange.records import Kind, LabelRow, TrialLabels
+from alframe.exchange.records import GivenAnswer, Kind, LabelRow, TrialLabels
 from alframe.trial.data_file import DataFile, read_data_file
 from alframe.trial.read_answers import StoredAnswer, StoredAnswers, read_answers
 from alframe.trial.read_finished import Damaged, parse_file, read_config
 
 # Answers of the oracle that name no class; their numbers are those in `alframe.core.ledger`.
 _ASIDE: dict[int, Kind] = {-2: "cannot_tell", -3: "no_class"}
+_SIGNS = {-2: "?", -3: "-"}
 _KINDS: dict[str, Kind] = {
     "none": "none",
     "auto": "auto",
@@ -190,7 +191,15 @@ def _row(
         by=f"{parts.model} round {round}" if is_auto else answer.who if answer else "",
         at=answer.at if answer else "",
         way=answer.way if answer else _oracle(parts.config) if is_answer else "",
+        answers=[_given(each, class_names) for each in parts.store.rows.get(index, ())]
+        if parts.store
+        else (),
     )
+
+
+def _given(row: StoredAnswer, class_names: tuple[str, ...]) -> GivenAnswer:
+    label = class_names[row.answer] if row.answer >= 0 else _SIGNS.get(row.answer, "")
+    return GivenAnswer(by=row.who, at=row.at, way=row.way, label=label)
 
 
 def _of_answer(

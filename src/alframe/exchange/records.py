@@ -12,6 +12,22 @@ Kind = Literal["hand", "auto", "given", "cannot_tell", "no_class", "none"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class GivenAnswer:
+    """An answer that a person gave to a sample, whether it counts or not.
+
+    Attributes:
+        by: the person, empty if unknown. at: the time in UTC, ISO 8601. way: how it was given.
+        label: the name of the class, "?" for cannot tell, "-" for none of the classes, empty if it takes the
+            answer before it back.
+    """
+
+    by: str
+    at: str
+    way: str
+    label: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class LabelRow:
     """A sample of a trial.
 
@@ -22,6 +38,7 @@ class LabelRow:
         kind: who labelled it. source, round, confidence, log_odds: as in labels.csv; None if empty there.
         by: the person, or the classifier; empty if unknown. at: the time in UTC, ISO 8601, or empty.
         way: how an answer was given, such as "to_label.csv"; empty for auto-labels.
+        answers: all that people have answered, in the order of time; empty in simulations.
     """
 
     index: int
@@ -37,6 +54,7 @@ class LabelRow:
     by: str
     at: str
     way: str
+    answers: Sequence[GivenAnswer] = ()
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -5,6 +5,7 @@ import io
 import json
 import math
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict
 from typing import Any
 
 from alframe.exchange.records import LabelRow
@@ -20,6 +21,8 @@ COLUMNS: Mapping[str, str] = {
     "by": "the name of the person, if known; for an auto-label, the trial and the round of the classifier",
     "at": "when a person answered, in UTC; empty in simulations",
     "way": "how the answer was given, such as `to_label.csv`, or the simulated oracle",
+    "answers": "all that people have answered, as JSON: `by`, `at`, `way` and `label` of each (`?`, `-`, or "
+    "empty if it takes the one before back); empty in simulations",
     "confidence": "the predicted probability of an auto-label or a given label",
     "log_odds": "log(p / (1 - p)) of that probability",
     "round": "the round in which the label was given",
@@ -44,6 +47,9 @@ def cells(row: LabelRow, file_name: str) -> dict[str, Any]:
         "by": row.by or None,
         "at": row.at or None,
         "way": row.way or None,
+        "answers": json.dumps([asdict(each) for each in row.answers], ensure_ascii=False)
+        if row.answers
+        else None,
         "confidence": row.confidence,
         "log_odds": odds,
         "round": row.round,

@@ -9,20 +9,22 @@ from dataclasses import asdict
 from itertools import chain, combinations
 from typing import Any
 
-from alframe.core.answer_counting import TAKEN_BACK, differ, is_on_page, votes
+from alframe.core.answer_counting import TAKEN_BACK, counted, differ, is_on_page, votes
 from alframe.oracle.answer_records import Answer
 from alframe.page.pace import grid_errors, median_seconds
+from alframe.page.queue import goes_to_two
 
 MOST_SHOWN = 200  # images on which people differ, in one reply
 
 Pair = tuple[int, int]  # the answers of two people to the same image
 
 
-def people(rows: Mapping[int, Sequence[Answer]]) -> dict[str, Any]:
+def people(rows: Mapping[int, Sequence[Answer]], both_share: float = 0.0) -> dict[str, Any]:
     """Return what the one in charge sees, as the page shows it.
 
     Args:
         rows: all answers by sample, each in the order of time.
+        both_share: of the samples that two people answer, in [0, 1].
     """
     by_sample = {
         index: {name: row.answer for name, row in votes(each).items()}
@@ -33,6 +35,9 @@ def people(rows: Mapping[int, Sequence[Answer]]) -> dict[str, Any]:
     both = list(chain.from_iterable(pairs.values()))
     errors = grid_errors(chain.from_iterable(rows.values()))
     different = [index for index in by_sample if differ(rows[index])]
+    decided = [
+        index for index in by_sample if len(set(by_sample[index].values())) > 1 and not differ(rows[index])
+    ]
     return {
         "people": [_person(name, each) for name, each in sorted(_by_person(rows).items())],
         "pairs": sum(len(given) > 1 for given in by_sample.values()),
@@ -43,6 +48,12 @@ def people(rows: Mapping[int, Sequence[Answer]]) -> dict[str, Any]:
         ],
         "n_differ": len(different),
         "differ": [{"index": index, "answers": by_sample[index]} for index in different[:MOST_SHOWN]],
+        "n_decided": len(decided),
+        "decided": [
+            {"index": index, "answers": by_sample[index], "label": _label(rows[index])}
+            for index in decided[:MOST_SHOWN]
+        ],
+        "second": _second(rows, both_share),
         "grids": {**asdict(errors), "share": errors.share},
     }
 
@@ -95,6 +106,21 @@ def agreement_by_answer(pairs: Iterable[Pair]) -> dict[int, tuple[float, int]]:
         answer: (2 * agreed[answer] / given[answer], given[answer] - agreed[answer])
         for answer in sorted(given)
     }
+
+
+def _label(rows: Sequence[Answer]) -> int | None:
+    found = counted(rows)
+    return None if found is None else found.answer
+
+
+def _second(rows: Mapping[int, Sequence[Answer]], both_share: float) -> dict[str, int]:
+    """Return how many answered samples are meant for two people, and how many two have answered."""
+    n_voters = [
+        len(votes(each))
+        for index, each in rows.items()
+        if goes_to_two(index, both_share) and is_on_page(each[-1].way)
+    ]
+    return {"wanted": sum(n > 0 for n in n_voters), "given": sum(n > 1 for n in n_voters)}
 
 
 def _pairs(by_sample: Mapping[int, Mapping[str, int]]) -> dict[tuple[str, str], list[Pair]]:

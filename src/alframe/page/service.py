@@ -172,7 +172,8 @@ class Service:
 
     def people(self) -> dict[str, Any]:
         """Return who has answered how much and how well people agree, as GET /api/people."""
-        return people({} if self.store is None else self.store.rows())
+        rows = {} if self.store is None else self.store.rows()
+        return people(rows, self.desk.now.options.both_share)
 
     def export(self, to: str) -> dict[str, Any]:
         """Export the labels into the trial's directory."""

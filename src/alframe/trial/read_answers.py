@@ -1,7 +1,7 @@
 """The store of answers of a trial, read while another process may write it. Imports no torch."""
 
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,13 +38,14 @@ class StoredAnswers:
     """The content of a store.
 
     Attributes:
-        class_names: by number. samples, answers: by index.
+        class_names: by number. samples, answers: by index. rows: all answers by index, in the order of time.
         questions: purpose and round of the newest question about a sample, by index.
     """
 
     class_names: tuple[str, ...]
     samples: Mapping[int, StoredSample]
     answers: Mapping[int, StoredAnswer]
+    rows: Mapping[int, Sequence[StoredAnswer]]
     questions: Mapping[int, tuple[str, int]]
 
 
@@ -101,5 +102,6 @@ def _content(db: sqlite3.Connection) -> StoredAnswers:
             for number, name, size, mtime_ns, digest, member, present in samples
         },
         answers={sample: found for sample, rows in given.items() if (found := counted(rows)) is not None},
+        rows=given,
         questions={sample: (source, round) for sample, source, round in questions},
     )

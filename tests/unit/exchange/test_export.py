@@ -2,7 +2,9 @@
 
 import contextlib
 import errno
+import importlib
 import importlib.util
+import json
 import os
 import shutil
 import subprocess
@@ -23,6 +25,7 @@ from alframe.data.directory_walk import walk
 from alframe.exchange import output_folder
 from alframe.exchange.export import ExportRequest, export
 from alframe.exchange.legal_names import FileNames, folder_names
+from alframe.oracle.answer_records import NewAnswer
 from alframe.oracle.answer_store import AnswerStore
 from alframe.trial.stored_images import png_of_arrays
 from tests.support.helpers import read_rows, run_command
@@ -107,6 +110,32 @@ def test_answers_that_are_newer_than_the_table_count(trial: Path) -> None:
     assert [rows[3][key] for key in facts] == ["a/b", "hand", "audit", "3", "Eve", "answers.csv", ""]
     assert [rows[0][key] for key in facts[:4]] == ["a/b", "hand", "seed", "0"]
     assert (rows[11]["label"], rows[11]["kind"]) == ("", "cannot_tell")
+
+
+@pytest.mark.parametrize("to", ["csv", pytest.param("parquet", marks=needs_pyarrow), "label-studio"])
+def test_all_answers_of_all_people_are_exported(to: str, trial: Path) -> None:
+    with AnswerStore(trial) as store:
+        store.put_question("query", 3, [3])
+        for who, answer in (("Ada", 0), ("Bob", 1), ("Ada", -1), ("Eve", -2)):
+            store.add([NewAnswer(sample=3, answer=answer, way="page")], who=who, at="2026-11-28T10:00:00")
+        store.add([NewAnswer(sample=3, answer=1, way="page review")], who="Eve", at="2026-11-28T11:00:00")
+    folder, _ = exported(trial, to)
+    if to == "csv":
+        rows: list[Any] = read_rows(folder / "metadata.csv")
+    elif to == "parquet":
+        rows = importlib.import_module("pyarrow.parquet").read_table(folder / "labels.parquet").to_pylist()
+    else:
+        rows = [each["meta"] for each in json.loads((folder / "tasks.json").read_text())]
+    row = next(each for each in rows if int(each["index"]) == 3)
+    assert (row["label"], row["by"]) == (CLASSES[1], "Eve")
+    found = [(each["by"], each["label"], each["way"], each["at"]) for each in json.loads(row["answers"])]
+    assert found[-5:] == [
+        ("Ada", CLASSES[0], "page", "2026-11-28T10:00:00"),
+        ("Bob", CLASSES[1], "page", "2026-11-28T10:00:00"),
+        ("Ada", "", "page", "2026-11-28T10:00:00"),
+        ("Eve", "?", "page", "2026-11-28T10:00:00"),
+        ("Eve", CLASSES[1], "page review", "2026-11-28T11:00:00"),
+    ]
 
 
 def test_a_trial_that_waits_or_runs_gives_the_labels_so_far(trial: Path, tmp_path: Path) -> None:

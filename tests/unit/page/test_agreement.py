@@ -76,9 +76,20 @@ def test_what_a_third_person_or_a_review_has_decided_is_no_longer_open(store):
     put(store, "Ada", {1: 1}, way=PAGE_REVIEW)
     found = people(store.rows())
     assert found["differ"] == []
-    assert found["pairs"] == 2
+    assert found["decided"] == [
+        {"index": 0, "answers": {"Ada": 0, "Bob": 1, "Eve": 1}, "label": 1},
+        {"index": 1, "answers": {"Ada": 0, "Bob": 1}, "label": 1},
+    ]
+    assert found["n_decided"] == found["pairs"] == 2
     # Ada and Bob differ on both, Ada and Eve on one, Bob and Eve agree on one (so that kappa is not defined).
     assert found["kappa"] == pytest.approx((2 * kappa([(0, 1), (0, 1)]) + kappa([(0, 1)])) / 3)
+
+
+def test_how_many_second_answers_there_are(store):
+    put(store, "Ada", dict.fromkeys(range(8), 0))  # a quarter goes to two people: 0, 2 and 5
+    put(store, "Bob", {0: 0, 1: 1, 5: 1})
+    assert people(store.rows(), 0.25)["second"] == {"wanted": 3, "given": 2}
+    assert people(store.rows())["second"] == {"wanted": 0, "given": 0}
 
 
 def test_nobody_has_answered(store):

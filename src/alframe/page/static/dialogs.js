@@ -45,7 +45,8 @@ export function settings(app) {
     h("div", { class: "fields" },
       field("grid", "Images in a grid (0: no grid)", options.grid, { min: 0, max: 200, step: 1 }),
       field("both", "Asked of two people, in %", Math.round(100 * options.both_share), { min: 0, max: 100, step: 1 })),
-    h("p", { class: "hint" }, "These settings hold for everybody who labels here. What was shown is recorded with each answer."),
+    h("p", { class: "hint" }, "These settings hold for everybody who labels here. What was shown is recorded with each answer. "
+      + "A second person is asked while the question is open; the trial does not wait for it."),
     problem, h("div", { class: "dialog-foot" }, h("button", { type: "submit", class: "primary" }, "Save")));
   const box = dialog("Settings", form);
   form.addEventListener("submit", async (event) => {

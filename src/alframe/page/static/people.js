@@ -38,8 +38,8 @@ export class PeopleView {
     }
   }
 
-  #show({ people, pairs, kappa, by_class, differ, n_differ = differ.length, grids }) {
-    const { classes, options } = this.app.state;
+  #show({ people, pairs, kappa, by_class, differ, n_differ = differ.length, decided = [], n_decided = decided.length, second, grids }) {
+    const { classes, options, stage } = this.app.state;
     fill(this.element,
       h("h1", {}, "People"),
       people.length === 0 ? h("p", { class: "lead" }, "Nobody has answered yet.")
@@ -52,24 +52,33 @@ export class PeopleView {
           : options.both_share > 0 ? "No image has answers of two people yet."
           : "No image is asked of two people. Settings has the share of those that are."
         : `${counted(pairs, "image")} with answers of two people. Cohen's kappa: ${kappa.toFixed(2)} (${reading(kappa)}).`),
+      second?.wanted > 0 && h("p", { class: "hint" }, `${number(second.given)} of ${counted(second.wanted, "image")} for two people `
+        + `${second.given === 1 ? "has" : "have"} a second answer. It is asked for while the question is open; `
+        + "nobody has to wait for it."),
       by_class.length > 0 && table(["Class", "Images", "Agreement"],
         by_class.map((each) => [answerName(each.class, classes), number(each.n), each.agreement === 1 ? "100 %" : percent(each.agreement)])),
       grids?.n > 0 && h("p", {}, `Grids: ${counted(grids.n, "image")} confirmed in a grid ${grids.n === 1 ? "was" : "were"} answered again alone; ${number(grids.wrong)} `,
         `of them differed (${percent(grids.share)}; between ${percent(grids.low)} and ${percent(grids.high)}).`),
       differ.length > 0 && h("h2", {}, `People differ on ${counted(n_differ, "image")}`),
-      differ.length > 0 && h("p", { class: "hint" }, "Choose one to decide. The decision counts; all answers are kept."),
-      differ.length > 0 && h("ul", { class: "differ" }, differ.map((each) => this.#differing(each))));
+      differ.length > 0 && h("p", { class: "hint" }, stage === "finished" ? "They have no label."
+        : "Choose one to decide. The decision counts; all answers are kept."),
+      differ.length > 0 && h("ul", { class: "differ" }, differ.map((each) => this.#differing(each))),
+      decided.length > 0 && h("h2", {}, `Decided: ${counted(n_decided, "image")}`),
+      decided.length > 0 && h("p", { class: "hint" }, "People differed, and a third person or a decision settled it. All answers are kept and exported."),
+      decided.length > 0 && h("ul", { class: "differ" }, decided.map((each) => this.#differing(each))));
   }
 
-  #differing({ index, answers }) {
+  #differing({ index, answers, label = null }) {
     const said = Object.entries(answers).map(([who, answer]) =>
       h("span", {}, `${who}: `, h("strong", {}, answerName(answer, this.app.state.classes))));
-    return h("li", {}, h("button", { type: "button", class: "card wide-card", onclick: () => this.#decide(index) },
+    if (label !== null) said.push(h("span", { class: "against" }, "label: ", h("strong", {}, answerName(label, this.app.state.classes))));
+    const title = label === null && this.app.state.stage !== "finished" ? "Decide" : "Answers of several people";
+    return h("li", {}, h("button", { type: "button", class: "card wide-card", onclick: () => this.#open(index, title) },
       h("img", { src: pictureUrl(index, "small"), alt: "", loading: "lazy" }), h("span", { class: "said" }, said)));
   }
 
-  #decide(index) {
-    imageDialog(this.app, { index, title: "Decide", changed: () => this.#load() });
+  #open(index, title) {
+    imageDialog(this.app, { index, title, changed: () => this.#load() });
   }
 }
 
