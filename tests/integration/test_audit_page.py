@@ -45,13 +45,27 @@ def test_people_audit_labels_on_the_page(tmp_path: Path, monkeypatch: pytest.Mon
     client = PageClient(port_of(address))
     client.enter(address)
     asked: set[int] = set()
-    while client.state()["stage"] != "finished":
+    forecasts = []
+    while (state := client.state())["stage"] != "finished":
+        forecasts.append(state["forecast"])
         items = [item for item in client.next() if item["index"] not in asked]
         asked |= {item["index"] for item in items}
         if items:
             client.answer({item["index"]: int(TRUTH[item["index"]]) for item in items})
-    client.state()
+    n_found = _check_what_the_page_says(state, [each for each in forecasts if each and each.get("audit")])
     client.post("/api/finish")
     at_work.join(30)
     assert len(asked) == found[0].answers == 12
-    assert found[0].found_wrong == sum(index % 5 == 0 for index in asked)
+    assert found[0].found_wrong == n_found == sum(index % 5 == 0 for index in asked)
+
+
+def _check_what_the_page_says(state: Any, forecasts: list[Any]) -> int:
+    """Compare stage and most answers while people answer, and return what the end says was found."""
+    running = [each for each in forecasts if each["audit"]["stages"][0]["now"]]
+    assert running, forecasts
+    assert running[0]["sentence"].startswith("Stage 1 of 1 (estimate). ")
+    assert running[0]["at_most"] == 12
+    found = state["forecast"]["audit"]["found_wrong"]
+    assert state["summary"]["sentences"][0].startswith(f"12 answers found {found} wrong label")
+    assert state["summary"]["sentences"][1].startswith("With 95 % confidence")
+    return int(found)

@@ -198,7 +198,7 @@ def _check_opened_again(command, folder, directory, client):
         state = client.wait_for("finished")
         assert "finished before" in terminal.lines[0]
         assert state["summary"]["sentences"][0].startswith(f"All {N} images have a label")
-        assert state["summary"]["directory"] == str(directory)
+        assert state["summary"]["labels"] == str(directory / "labels_by_name.csv")
         assert (state["forecast"]["hand_labels"], state["forecast"]["minutes_left"]) == (
             sum(row["source"] != "auto" for row in labels),
             0,

@@ -3,10 +3,12 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from alframe._text import counted
 from alframe.audit.audit_summary import AuditSummary
 from alframe.auditing.audit_request import AuditRequest
 from alframe.auditing.run_audit import run_label_audit
 from alframe.cli.page_job import page_site, run_on_page
+from alframe.page.audit_standing import AuditStanding
 from alframe.page.desk import Desk
 from alframe.page.settings import PageSettings
 from alframe.tracking.audit_report import AuditInfo, AuditOutcome, AuditReport
@@ -21,15 +23,24 @@ class AuditAtDesk:
 
     def start(self, info: AuditInfo) -> None:
         """Take the facts about the audit."""
-        self.desk.change(info=info)
+        self.desk.change(info=info, audit=AuditStanding(stages=info.stages, at_most=info.at_most))
 
     def log(self, report: AuditReport) -> None:
-        """Do nothing: the page counts the answers itself."""
+        """Take what a question has found; the page counts the answers itself."""
+        standing = self.desk.now.audit
+        if standing is not None:
+            row = report.row
+            self.desk.change(audit=replace(standing, found_wrong=row.found_wrong, bound=row.bound))
 
     def finish(self, outcome: AuditOutcome) -> None:
         """Take the end of the audit."""
         if outcome.status == "finished":
-            self.desk.change(ledger=outcome.ledger, question=None, training=None)
+            standing, summary = self.desk.now.audit, outcome.summary
+            if standing is not None and summary is not None:
+                wrong = counted(summary.found_wrong, "wrong label")
+                found = f"{counted(summary.answers, 'answer')} found {wrong}."
+                standing = replace(standing, sentences=(found, summary.statement))
+            self.desk.change(ledger=outcome.ledger, question=None, training=None, audit=standing)
         elif outcome.status == "failed":
             self.desk.fail(outcome.reason)
 

@@ -15,12 +15,13 @@ from alframe.core.ledger import LabelLedger
 from alframe.core.reports import RoundReport
 from alframe.core.trial_summary import TrialSummary
 from alframe.data import ImageDataset
+from alframe.page.audit_standing import AuditStanding
 from alframe.page.settings import Suggestions
 from alframe.tracking import Outcome, TrialInfo
 
 Stage = Literal["setup", "training", "labelling", "finished", "failed"]
 OPTIONS = "page options"  # in the store: what people have set on the page
-_CLOSING = ("remainder", "check", "audit", "second")  # purposes of questions after the last training
+_TRAINS = ("seed", "validation", "query")  # purposes of questions after which a round is trained
 _SHARE_THAT_TELLS, _SECONDS_THAT_TELL = 0.05, 2.0  # of a step, before its rate says how long the rest takes
 POLL_SECONDS = 0.25  # how often whoever waits for people looks whether to stop
 
@@ -116,6 +117,7 @@ class Now:
         ledger: the labels of the last round, None before.
         reports: of all rounds so far. training: None while people are asked.
         outcome: of the last run of the trial.
+        audit: where an audit of given labels stands, None in a trial.
     """
 
     version: int
@@ -131,6 +133,7 @@ class Now:
     reports: tuple[RoundReport, ...] = ()
     summary: TrialSummary | None = None
     outcome: Outcome | None = None
+    audit: AuditStanding | None = None
 
 
 class Desk:
@@ -195,7 +198,7 @@ class Desk:
     def work(self, what: str) -> None:
         """Say that the question is answered, and what the trial does."""
         now, question = self._now, self._now.question
-        closes = question is not None and question.purpose.split()[0] in _CLOSING
+        closes = question is not None and question.purpose.split()[0] not in _TRAINS
         before = next((each for each in reversed(now.reports) if each.fit is not None), None)
         training = Training(
             what="finishing" if closes else what,

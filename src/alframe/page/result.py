@@ -1,14 +1,15 @@
 """What has become of a trial, in sentences for the page, and the command that still changes its labels."""
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from alframe._text import counted, percent
-from alframe.core.file_names import shown
+from alframe.core.file_names import LABELS, LABELS_BY_NAME, shown
 from alframe.core.reports import Certificate
 from alframe.core.trial_summary import TrialSummary
+from alframe.page.setup import SETUP
 
 _FOLDER = "alframe.data.folder"  # the `_target_` of data=folder
 
@@ -21,9 +22,25 @@ def result_of(summary: TrialSummary, directory: Path, config: Mapping[str, Any] 
     """
     return {
         "sentences": sentences(summary),
-        "directory": str(directory),
+        "labels": labels_file(directory),
         "audit": audit_command(directory, config),
+        "again": (directory / SETUP).exists(),  # alframe-label, whose command shows the page again
     }
+
+
+def audit_result(found: Sequence[str], directory: Path) -> dict[str, Any]:
+    """Return the result of a finished audit as the page shows it.
+
+    Args:
+        found: what was found, in sentences. directory: of the audit.
+    """
+    return {"sentences": list(found), "labels": labels_file(directory), "audit": None, "again": False}
+
+
+def labels_file(directory: Path) -> str:
+    """Return the file with the labels, that for people if there is one."""
+    by_name = directory / LABELS_BY_NAME
+    return str(by_name if by_name.exists() else directory / LABELS)
 
 
 def sentences(summary: TrialSummary) -> list[str]:

@@ -20,7 +20,7 @@ from alframe.page.equal_images import equal_images
 from alframe.page.errors import Conflict, NotFound
 from alframe.page.gallery import Wanted, history, view_of
 from alframe.page.pictures import Pictures
-from alframe.page.result import result_of
+from alframe.page.result import audit_result, result_of
 from alframe.page.state import state_of
 from alframe.page.stores import Stores
 from alframe.page.views import forecast_of, gallery_of
@@ -141,6 +141,8 @@ class Service:
         return {**state, "forecast": found, "formats": list(FORMATS), "report": ended}
 
     def _summary(self, now: Now) -> Mapping[str, Any] | None:
+        if now.audit is not None and now.audit.sentences:
+            return audit_result(now.audit.sentences, self.directory)
         config = None if now.info is None else now.info.config
         return None if now.summary is None else result_of(now.summary, self.directory, config)
 

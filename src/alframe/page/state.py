@@ -14,6 +14,9 @@ _WHY = {
     "remainder": "The images that are left at the end.",
     "check": "A random sample of the labels that the classifier gave: how many of them are wrong?",
     "audit": "A random sample that proves how many labels are wrong at most.",
+    "estimate": "A random sample of the labels: how many of them are wrong?",
+    "mend": "These labels are the most suspect: which class is right?",
+    "prove": "A random sample that proves how many labels are wrong at most.",
     "second": "An answer contradicts the label so far: a second look decides.",
 }
 _WHAT = {

@@ -6,6 +6,7 @@ from typing import Any
 from alframe.core.answer_counting import PAGE_GRID
 from alframe.core.answer_times import Pace
 from alframe.oracle.answer_store import AnswerStore
+from alframe.page.audit_standing import with_audit
 from alframe.page.desk import Now
 from alframe.page.forecast import Goal, Remaining, forecast
 from alframe.page.gallery import Labels, Wanted, chosen, items
@@ -19,20 +20,25 @@ def forecast_of(now: Now, store: AnswerStore, left: Mapping[str, int], pace: Pac
     """
     answers = store.answers()
     in_grids = sum(each.way == PAGE_GRID for each in answers.values())
+    at_most = now.at_most if now.audit is None else now.audit.at_most
     remaining = Remaining(
         answered=len(answers),
-        at_most=len(answers) if now.stage == "finished" else now.at_most,
+        at_most=len(answers) if now.stage == "finished" else at_most,
         n_single=left["n_single"],
         n_grid=left["n_grid"],
         grid_share=in_grids / max(1, len(answers)),
     )
-    return forecast(
+    found = forecast(
         now.reports,
         remaining,
         pace,
         _goal(now),
         summary=now.summary,
     )
+    if now.audit is None:
+        return found
+    stage = None if now.question is None else now.question.purpose
+    return with_audit(found, now.audit, stage, len(answers))
 
 
 def gallery_of(

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from alframe.core.answer_times import AnswerTimes
-from alframe.page.result import result_of, sentences
+from alframe.page.result import audit_result, result_of, sentences
 from tests.unit.page.test_forecast import CERTIFICATE, CHECK, SUMMARY
 
 
@@ -76,4 +76,18 @@ def test_the_command_that_changes_labels_later():
     )
     other = result_of(SUMMARY, Path("/trials/one"), {"data": {"_target_": "mine.data"}})
     assert other["audit"] == "alframe-audit data=... labels=/trials/one oracle=page"
-    assert other["directory"] == "/trials/one"
+    assert other["labels"] == "/trials/one/labels.csv"
+
+
+def test_the_file_with_names_is_shown_if_there_is_one(tmp_path):
+    (tmp_path / "labels_by_name.csv").touch()
+    found = audit_result(["Two wrong labels."], tmp_path)
+    assert found == {
+        "sentences": ["Two wrong labels."],
+        "labels": str(tmp_path / "labels_by_name.csv"),
+        "audit": None,
+        "again": False,
+    }
+    assert not result_of(SUMMARY, tmp_path, None)["again"]
+    (tmp_path / "label.yaml").touch()  # of alframe-label
+    assert result_of(SUMMARY, tmp_path, None)["again"]

@@ -18,7 +18,7 @@ const FORMATS = {
 export class EndView {
   constructor(app) {
     this.app = app;
-    const { directory, audit } = app.state.summary ?? {};
+    const { labels, audit, again } = app.state.summary ?? {};
     const { summary, formats = Object.keys(FORMATS), report } = app.state;
     const [first = "All images have a label.", ...others] = summary?.sentences ?? [];
     this.doubtful = h("ul", { class: "cards" });
@@ -29,13 +29,13 @@ export class EndView {
       h("section", { class: "block" }, h("h2", {}, "Take the labels with you"),
         h("div", { class: "formats" }, formats.map((to) => h("button", { type: "button", class: "format", onclick: (event) => this.#export(to, event.currentTarget) },
           h("strong", {}, FORMATS[to]?.[0] ?? to), h("span", {}, FORMATS[to]?.[1] ?? "")))), this.exported,
-        directory && h("p", { class: "hint" }, "The labels are also in ", h("code", {}, `${directory}/labels_by_name.csv`), " and the files beside it.")),
+        labels && h("p", { class: "hint" }, "The labels are also in ", h("code", {}, labels), " and the files beside it.")),
       (this.section = h("section", { class: "block", hidden: true }, h("h2", {}, "The most doubtful labels"),
         h("p", { class: "hint" }, "The classifier was least sure of these. ", h("a", { href: "#gallery" }, "The gallery"), " has all of them."), this.doubtful)),
       h("div", { class: "last" },
         report !== false && h("a", { class: "button", href: "/report", target: "_blank", rel: "noopener" }, "Open the report"),
         h("button", { type: "button", onclick: () => this.#finish() }, "Finish"),
-        h("p", { class: "hint" }, "Finish stops alframe. The labels stay where they are; the same command shows this page again.")),
+        h("p", { class: "hint" }, `Finish stops alframe. The labels stay where they are${again ? "; the same command shows this page again" : ""}.`)),
       audit && h("p", { class: "hint changing" }, "A label is wrong? This command asks about labels, the most suspect first, and corrects them: ", h("code", {}, audit)));
     this.#load();
   }

@@ -28,8 +28,9 @@ export class ProgressView {
         stage !== "finished" && fact("Left for you", forecast.minutes_left === null ? "–" : duration(60 * forecast.minutes_left), "at your pace"),
         fact("One image", forecast.seconds_single ? `${forecast.seconds_single.toFixed(1)} s` : "–", "median of yours"),
         fact("An image in a grid", forecast.seconds_grid_image ? `${forecast.seconds_grid_image.toFixed(2)} s` : "–", "median of yours"),
-        fact("Labelled", `${number(forecast.hand_labels + forecast.auto_labels)}`, trial?.n_samples ? `of ${number(trial.n_samples)}` : "")),
-      this.#labels(forecast, trial),
+        forecast.audit ? fact("Wrong labels", number(forecast.audit.found_wrong), "found so far")
+          : fact("Labelled", `${number(forecast.hand_labels + forecast.auto_labels)}`, trial?.n_samples ? `of ${number(trial.n_samples)}` : "")),
+      forecast.audit ? this.#stages(forecast.audit) : this.#labels(forecast, trial),
       this.#error(forecast));
   }
 
@@ -38,6 +39,11 @@ export class ProgressView {
     return h("div", { class: "block" }, h("h2", {}, "Answers"), bar,
       h("p", {}, h("strong", {}, number(answered)), 
         this.app.state.stage === "finished" ? " in all." : at_most ? ` so far. The plan asks for ${number(at_most)} at most.` : " so far."));
+  }
+
+  #stages({ stages }) {
+    return h("div", { class: "block" }, h("h2", {}, "Stages"), h("ol", { class: "stages" }, stages.map(({ name, does, now }) =>
+      h("li", { "aria-current": now ? "step" : null }, h("strong", {}, name), does && `: ${does}`, now && h("em", {}, " (now)")))));
   }
 
   #labels({ hand_labels, auto_labels }, trial) {
