@@ -27,7 +27,7 @@ SETTINGS = [
         "oracle=page",
         "tracker=none",
     ),
-    *("page.open=false", f"page.token={TOKEN}", "page.suggestions=before", "hydra.run.dir=fruit_labels"),
+    *("page.open=false", f"page.token={TOKEN}", "hydra.run.dir=fruit_labels"),
     *("device=cpu", "encoder=efficientnet_lite0", "initial.num=16", "query.num=100", "stopping.max_rounds=2"),
     *("stopping.min_rounds=2", "auto_label=top_k", "auto_label.share=0.3", "remainder=hand", "check.num=40"),
     "page.both_share=0.2",
@@ -79,7 +79,7 @@ def test_screenshots(tmp_path: Path, open_page: Any, out: Path) -> None:
         page.set_default_timeout(60_000)
         page.wait_for_selector(".stage img")
         while not page.locator(".end-view").count():
-            if page.locator(".class.suggested").count():
+            if "training" in camera.taken and page.locator(".single .stage img").count():
                 camera("one")
                 camera("one-dark", scheme="dark")
                 camera("one-small", width=360, height=700)

@@ -56,7 +56,7 @@ class Found:
             "left_out": [{"reason": reason, "count": n} for reason, n in self.left_out.items()],
             "classes": list(self.classes),
             "proofs": [
-                {"tolerance": each, "least": proof_answers(len(self.dataset), each)} for each in TOLERANCES
+                {"tolerance": each, "answers": proof_answers(len(self.dataset), each)} for each in TOLERANCES
             ],
             "samples": spread(list(range(len(self.dataset))), N_SAMPLES),
         }
@@ -160,10 +160,12 @@ def overrides(
 
 
 def proof_answers(n_images: int, tolerance: float) -> int:
-    """Return the fewest answers with which the proof of a folder can end, if no answer finds an error.
+    """Return about how many answers the proof of a folder takes if no label is wrong.
+
+    It is the number if the classifier labels all images. Each image that people label saves answers.
 
     Args:
-        n_images: of the folder, all of them labelled by the classifier. tolerance: in (0, 1).
+        n_images: of the folder. tolerance: in (0, 1).
 
     >>> proof_answers(100_000, 0.02)
     219

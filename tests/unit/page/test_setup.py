@@ -25,8 +25,8 @@ def test_a_flat_folder(tmp_path):
     assert (told["folder"], told["n_images"], told["classes"]) == (str(tmp_path), 20, [])
     assert len(told["samples"]) == N_SAMPLES
     assert max(told["samples"]) < 20
-    assert told["proofs"][0] == {"tolerance": 0.05, "least": 18}
-    assert [each["least"] for each in told["proofs"]] == [18, 20, 20]
+    assert told["proofs"][0] == {"tolerance": 0.05, "answers": 18}
+    assert [each["answers"] for each in told["proofs"]] == [18, 20, 20]
     left_out = {each["reason"]: each["count"] for each in told["left_out"]}
     assert left_out.pop("a format that is not read here (.pdf)") == 2
     assert left_out.pop("a link to a file or folder that does not exist") == 1

@@ -40,7 +40,7 @@ export class SetupView {
   }
 
   #show({ folder, n_images, left_out, classes, samples, proofs = [] }) {
-    const least = Object.fromEntries(proofs.map(({ tolerance, least }) => [tolerance, least]));
+    const about = Object.fromEntries(proofs.map(({ tolerance, answers }) => [tolerance, answers]));
     this.names = [...classes];
     this.list = h("ol", { class: "names" });
     this.input = h("input", { type: "text", id: "class-name", maxLength: 100, autocomplete: "off",
@@ -61,7 +61,7 @@ export class SetupView {
         h("div", { class: "choices" }, PROOFS.map(([value, title, text]) => h("label", { class: "choice" },
           h("input", { type: "radio", name: "tolerance", value, checked: value === "0.02" }),
           h("span", {}, h("strong", {}, title), h("span", {}, text),
-            least[value] && h("span", {}, `The proof takes ${number(least[value])} answers or more.`)))))),
+            about[value] && h("span", {}, `The proof takes about ${number(about[value])} answers, more if labels are wrong.`)))))),
         h("p", { class: "hint" }, "A proof is a random sample that you label without suggestions at the end."),
         n_images <= FEW && h("p", { class: "hint" }, "With so few images you will label most of them yourself: "
           + "a check or a proof takes nearly as many answers for a small folder as for a large one.")),
