@@ -7,6 +7,7 @@ For the seed classifier (the published recipe) and the fast recipe, in one proce
 
 naive      torchvision data set, DataLoader, a Trainer with its defaults, float32
 reference  alframe with its reference engine; also each faster engine that runs here, under its own name
+           and, if it is installed, with scoring through ONNX Runtime in float32
 floor      the raw loop in plain torch on tensors that are on the device
 compiled   on CUDA: the raw loop with its networks under torch.compile(mode="reduce-overhead")
 graphed    on CUDA: the raw loop with its networks in graphs by torch.cuda.make_graphed_callables
@@ -25,17 +26,19 @@ from typing import Any
 
 import torch
 
+from alframe._onnx import installed
 from alframe.config.compose import composed
 from alframe.core.errors import AlframeError
 from alframe.learner.compute.device import Compute
 from alframe.learner.compute.threads import keep_large_blocks, limited_threads
+from alframe.learner.engines.choose import choose_engine
 from speed import report
 from speed.clock import Contestant, Record, take_turns, warm_up
 from speed.compiled import Compiled, contestants_on_cuda
 from speed.floor import Floor
 from speed.graphed import Graphed
 from speed.naive import EARLY, WORKERS, Naive
-from speed.product import Product, engines_that_apply
+from speed.product import ONNX, Product, engines_that_apply
 from speed.task import RECIPES, ImageSource, Task, fitted, open_source
 from speed.trials import timed_trial
 
@@ -117,6 +120,8 @@ def _rates(
     contestants: list[Contestant] = [*naives]
     for task, compute in product(tasks, computes):
         contestants += [Product(task, engine, compute) for engine in engines_that_apply(compute)]
+        if compute.device.type == "cpu" and compute.precision == "float32" and installed():
+            contestants.append(Product(task, choose_engine("reference", compute).engine, compute, ONNX))
         contestants.append(Floor(task, compute))
     recorded, refused = contestants_on_cuda((Compiled, Graphed), tasks, computes)
     records = [*early, *_measured([*contestants, *recorded], seconds, repeats)]

@@ -3,8 +3,10 @@
     python scripts/benchmarks/time_steps.py layouts    steps and scoring by layout and precision
     python scripts/benchmarks/time_steps.py trainer    overhead of a Trainer per step, epoch and fit
     python scripts/benchmarks/time_steps.py threads    a step, alone and beside another process
+    python scripts/benchmarks/time_steps.py engines    scoring by torch and by ONNX Runtime
 
-Values are medians, measured in turns on the processor.
+Values are medians, measured in turns on the processor; those of `engines` are of its time, which depends
+less on other work on the machine.
 """
 
 import argparse
@@ -19,6 +21,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from alframe._onnx import OnnxNetwork, difference
 from alframe.data import ImageBank
 from alframe.learner import Classifier, FastCNN, FitJob, PublishedCNN, ReferenceEngine
 from alframe.learner.batches import EpochBatches
@@ -36,7 +39,7 @@ NETWORKS: dict[str, tuple[Callable[..., nn.Module], int, int]] = {  # and images
 def main() -> None:
     """Print the chosen table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("what", choices=["layouts", "trainer", "threads", "one"])
+    parser.add_argument("what", choices=["layouts", "trainer", "threads", "engines", "one"])
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
     keep_large_blocks()
@@ -47,6 +50,8 @@ def main() -> None:
         trainer()
     elif options.what == "threads":
         threads()
+    elif options.what == "engines":
+        engines()
     else:
         print(f"{1e3 * medians({'step': training_step('default', 'bfloat16')}, 60)['step']:.1f}")
 
@@ -126,6 +131,25 @@ def threads() -> None:
         )
 
 
+def engines() -> None:
+    """Print images per second of processor time in scoring 512 images, and the difference from torch."""
+    print("| network | torch, float32 | ONNX Runtime | times torch | difference | torch, bfloat16 |")
+    print("|---|---|---|---|---|---|")
+    for name in NETWORKS:
+        network, x_B, _ = made(name, "float32", torch.channels_last, 512)
+        converted = OnnxNetwork(network.eval(), x_B[:1])
+        with torch.inference_mode():
+            apart = difference(converted(x_B), network(x_B))
+        runs: dict[str, Callable[[], object]] = {
+            "torch": scoring(name, "float32", torch.channels_last),
+            "onnx": partial(converted, x_B),
+            "bfloat16": scoring(name, "bfloat16", torch.channels_last),
+        }
+        rates = {run: 512 / each for run, each in medians(runs, 25, time.process_time).items()}
+        cells = [f"{rates['torch']:,.0f}", f"{rates['onnx']:,.0f}", f"{rates['onnx'] / rates['torch']:.2f}"]
+        print(f"| {' | '.join([name, *cells, f'{apart:.1e}'])} | {rates['bfloat16']:,.0f} |")
+
+
 def training_step(
     name: str, precision: str, layout: torch.memory_format = torch.channels_last
 ) -> Callable[[], object]:
@@ -167,15 +191,17 @@ def made(
     return network, x_B, Compute(device=CPU, precision=precision)
 
 
-def medians(runs: dict[str, Callable[[], object]], repeats: int) -> dict[str, float]:
+def medians(
+    runs: dict[str, Callable[[], object]], repeats: int, clock: Callable[[], float] = time.perf_counter
+) -> dict[str, float]:
     """Return the median seconds of each run, measured in turns after three runs to warm up."""
     seconds: dict[str, list[float]] = {name: [] for name in runs}
     for repeat in range(3 + repeats):
         for name, run in runs.items():
-            start = time.perf_counter()
+            start = clock()
             run()
             if repeat >= 3:
-                seconds[name].append(time.perf_counter() - start)
+                seconds[name].append(clock() - start)
     return {name: statistics.median(taken) for name, taken in seconds.items()}
 
 

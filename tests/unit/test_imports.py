@@ -65,7 +65,7 @@ ALLOWED = {
     "timm": {"embedding/checkpoints.py", "embedding/timm_models.py"},
     "open_clip": {"embedding/open_clip_models.py"},
     "openvino": {"embedding/runtime.py"},
-    "onnxruntime": {"embedding/runtime.py"},
+    "onnxruntime": {"_onnx.py"},
     "huggingface_hub": {"embedding/weights.py"},
     "sklearn": {"data/sources.py", "query/clustered_seed_sets.py", "query/clustering.py"},
 }

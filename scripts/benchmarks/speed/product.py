@@ -11,6 +11,7 @@ from alframe.data import ImageBank
 from alframe.learner.compute.device import Compute
 from alframe.learner.engines.choose import choose_engine
 from alframe.learner.interfaces import Engine, FitInputs, FitJob
+from alframe.learner.scoring.onnx_forward import OnnxForward
 from alframe.learner.scoring.pool import score_pool
 from speed.clock import Stopwatch, Timing
 from speed.task import Task
@@ -18,10 +19,13 @@ from speed.task import Task
 WARM_STEPS = 4
 
 
-class Product:
-    """A recipe of alframe run by one of its engines."""
+ONNX = "onnxruntime"
 
-    def __init__(self, task: Task, engine: Engine, compute: Compute) -> None:
+
+class Product:
+    """A recipe of alframe run by one of its engines, scored by it or by ONNX Runtime."""
+
+    def __init__(self, task: Task, engine: Engine, compute: Compute, scoring_engine: str = "torch") -> None:
         self.recipe = task.name
         self.precision = compute.precision
         self.images_per_step = task.images_per_step
@@ -31,12 +35,13 @@ class Product:
         self._compute = compute
         self._bank = ImageBank(task.images.to(compute.device)).cropped(task.crop)
         self._normalize = task.recipe.normalize(self._bank, torch.arange(len(self._bank))).to(compute.device)
-        self._forward = engine.forward(self._normalize)
+        self._onnx = scoring_engine == ONNX
+        self._forward = OnnxForward(self._normalize) if self._onnx else engine.forward(self._normalize)
 
     @property
     def engine(self) -> str:
         """The name of the engine that ran: another one than chosen if that one could not capture."""
-        return self._engine.name
+        return f"{self._engine.name}, {ONNX}" if self._onnx else self._engine.name
 
     def train(self, steps: int) -> Timing:
         """Train new weights as in a round, but for a given number of steps and without validation."""

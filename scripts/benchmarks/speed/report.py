@@ -13,6 +13,7 @@ import torch
 
 from speed.clock import Record
 from speed.naive import EARLY
+from speed.product import ONNX
 
 PACKAGES = ("alframe", "torch", "torchvision", "pytorch-lightning", "numpy")
 FLAGS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16")
@@ -37,6 +38,7 @@ TARGETS = (
     Target(device="cpu", engine="reference", ratio="train_vs_naive", least=1.5, aim=2.5),
     Target(device="cpu", engine="reference", ratio="train_vs_floor", least=0.85, aim=0.95),
     Target(device="cpu", engine="reference", ratio="score_vs_naive", least=5, aim=8),
+    Target(device="cpu", engine=f"reference, {ONNX}", ratio=f"score_vs_{EARLY}", least=2.5, aim=4),
     Target(device="cuda", engine="graph", ratio="train_vs_naive", least=8, aim=15),
     Target(device="cuda", engine="graph", ratio="train_vs_floor", least=2.5, aim=4),
     Target(device="cuda", engine="graph", ratio="score_vs_naive", least=100, aim=400),

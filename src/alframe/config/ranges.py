@@ -66,6 +66,7 @@ RANGES: dict[str, Check] = {
     "device": keys.device,
     "precision": one_of("auto", "float32", "bfloat16"),
     "engine": one_of(*ENGINES),
+    "scoring_engine": one_of("auto", "torch", "onnxruntime"),
     "threads": whole(1, most=1024, optional=True),
     "order": one_of("auto_first", "hand_first"),
     "remainder": one_of("hand", "auto", "leave"),

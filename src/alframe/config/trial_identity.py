@@ -13,6 +13,7 @@ _NOT_OF_THE_TRIAL = (
     "tracker",
     "page",
     "trusted_packages",
+    "scoring_engine",
     "experiment",
     "chosen",
     "objective",

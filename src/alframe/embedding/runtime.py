@@ -8,26 +8,24 @@ Measured for EfficientNet-Lite0 at 224 pixels by scripts/benchmarks/encoders.py.
 Axes: B a batch, D the features.
 """
 
-import io
 import sys
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
-from importlib.util import find_spec
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from alframe import _onnx
+from alframe._onnx import COMPARED, OnnxNetwork, difference, installed, quiet_conversion
 from alframe._text import one_line
 from alframe.core.errors import ConfigError, EngineWarning
 from alframe.embedding.encoder import Encoder
 
 Runtime = Callable[[Tensor], Tensor]
 
-PACKAGES = {"openvino": ("openvino",), "onnxruntime": ("onnxruntime", "onnx")}
-_COMPARED = 4  # images of the first batch that torch computes too
+PACKAGES = {"openvino": ("openvino",), "onnxruntime": _onnx.PACKAGES}
 _TOLERANCE = 2.0**-11  # rounding to float16, as a share of the largest feature of an image
 
 
@@ -40,7 +38,7 @@ def check_runtime(name: str, device: torch.device) -> None:
     key, needed = "encoder.runtime", PACKAGES.get(name, ())
     if needed and device.type != "cpu":
         raise ConfigError(key, f"auto or torch on {device}", name)
-    if not _installed(needed):
+    if not installed(needed):
         hint = f"It needs pip install {' '.join(needed)}."
         raise ConfigError(key, "auto, torch or a runtime that is installed", name, hint)
 
@@ -60,7 +58,7 @@ def make_runtime(encoder: Encoder, device: torch.device, name: str) -> Runtime:
     """
     check_runtime(name, device)
     names = tuple(PACKAGES) if name == "auto" and device.type == "cpu" else (name,)
-    fast = next((each for each in names if each in PACKAGES and _installed(PACKAGES[each])), None)
+    fast = next((each for each in names if each in PACKAGES and installed(PACKAGES[each])), None)
     plain = _Torch(encoder, device)
     return plain if fast is None else _Compared(plain, fast)
 
@@ -96,15 +94,14 @@ class _Compared:
     def __call__(self, input_B: Tensor) -> Tensor:
         """Return the features."""
         if self._chosen is None:
-            self._chosen = self._choose(input_B[:_COMPARED])
+            self._chosen = self._choose(input_B[:COMPARED])
             del self._plain  # its weights are needed no more, or are those of the choice
         return self._chosen(input_B)
 
     def _choose(self, input_B: Tensor) -> Runtime:
         try:
-            with _quiet():
-                converted = _CONVERT[self._fast](self._plain.network, input_B[:1])
-            share = _difference(converted(input_B), self._plain(input_B))
+            converted = _CONVERT[self._fast](self._plain.network, input_B[:1])
+            share = difference(converted(input_B), self._plain(input_B))
             if share <= _TOLERANCE:
                 return converted
             reason = f"its features differ from torch's by {share:.2g} of the largest one"
@@ -116,20 +113,14 @@ class _Compared:
         return self._plain
 
 
-def _difference(feature_BD: Tensor, torch_BD: Tensor) -> float:
-    """Return the largest difference of a feature as a share of the largest feature of its image."""
-    largest_B = torch_BD.abs().amax(1, keepdim=True).clamp(min=torch.finfo(torch.float32).tiny)
-    return float(((feature_BD - torch_BD).abs() / largest_B).amax().nan_to_num(torch.inf))
-
-
 class _OpenVino:
     """Runs one image on each thread: the features of an image do not depend on its batch."""
 
     def __init__(self, network: nn.Module, input_1: Tensor) -> None:
         openvino = _openvino()
-        with torch.inference_mode():
+        with quiet_conversion(), torch.inference_mode():
             traced = torch.jit.trace(network, input_1, check_trace=False)
-        model = openvino.convert_model(traced, example_input=input_1, input=list(input_1.shape))
+            model = openvino.convert_model(traced, example_input=input_1, input=list(input_1.shape))
         threads = torch.get_num_threads()
         settings = {
             "INFERENCE_PRECISION_HINT": "f32",  # bfloat16 is a quarter off
@@ -168,55 +159,7 @@ def _store(request: Any, place: tuple[np.ndarray[Any, Any], int]) -> None:
     features_BD[row] = request.get_output_tensor(0).data[0]
 
 
-class _OnnxRuntime:
-    """Runs a batch on all threads."""
-
-    def __init__(self, network: nn.Module, input_1: Tensor) -> None:
-        import onnxruntime
-
-        file = io.BytesIO()
-        with torch.inference_mode():
-            torch.onnx.export(
-                network,
-                (input_1,),
-                file,  # type: ignore[arg-type]
-                dynamo=False,  # the new exporter needs another package
-                input_names=["input"],
-                dynamic_axes={"input": {0: "batch"}},
-            )
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = torch.get_num_threads()
-        options.log_severity_level = 3
-        self._session = onnxruntime.InferenceSession(
-            file.getvalue(), options, providers=["CPUExecutionProvider"]
-        )
-
-    def __call__(self, input_B: Tensor) -> Tensor:
-        """Return the features."""
-        return torch.from_numpy(self._session.run(None, {"input": input_B.numpy()})[0])
-
-
 _CONVERT: dict[str, Callable[[nn.Module, Tensor], Runtime]] = {
     "openvino": _OpenVino,
-    "onnxruntime": _OnnxRuntime,
+    "onnxruntime": OnnxNetwork,
 }
-
-
-def _installed(packages: tuple[str, ...]) -> bool:
-    return all(find_spec(package) is not None for package in packages)
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Hide what converters print and warn of, since the features are compared; and convert plain attention.
-
-    ONNX has no operator for torch's fast path of `nn.MultiheadAttention`.
-    """
-    fast = torch.backends.mha.get_fastpath_enabled()
-    torch.backends.mha.set_fastpath_enabled(False)
-    try:
-        with warnings.catch_warnings(), redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        torch.backends.mha.set_fastpath_enabled(fast)

@@ -23,6 +23,7 @@ from alframe.learner.interfaces import Engine, FitInputs, Forward, NotFiniteErro
 from alframe.learner.scoring.batch_size import BatchSize
 from alframe.learner.scoring.committee import DETAILS, Committee, divide_logits, score_details
 from alframe.learner.scoring.logit_cache import LogitCache
+from alframe.learner.scoring.onnx_forward import OnnxForward
 from alframe.learner.scoring.pool import score_pool
 from alframe.learner.scoring.test_time_augmentation import Views, rescore_with_tta
 
@@ -45,6 +46,7 @@ class CNNLearner:
         ensemble: scores are the mean log-probabilities of the networks of this many last rounds; 1 scores
             with the newest network only. It costs no training.
         scoring_batch_size: images per forward pass in scoring; halved if memory runs out.
+        scoring_engine: "torch", or "onnxruntime" for the scores that need no committee and no features.
         committee: its members, for strategies and policies that need a committee.
         final: the settings of the last fit of a trial; None trains it like every other fit.
         progress: called with (stage, done, total).
@@ -64,6 +66,7 @@ class CNNLearner:
     scoring_batch_size: int
     committee: Committee
     final: FinalFit | None = None
+    scoring_engine: str = "torch"
     progress: Progress = lambda stage, done, total: None
 
     def __post_init__(self) -> None:
@@ -120,6 +123,8 @@ class CNNLearner:
 
     @cached_property
     def _forward(self) -> Forward:
+        if self.scoring_engine == "onnxruntime":
+            return OnnxForward(self._normalize)
         return self.engine.forward(self._normalize)
 
     @property

@@ -244,6 +244,7 @@ def _learner(
         warm_start=bool(learner.warm_start),
         ensemble=learner.ensemble,
         scoring_batch_size=compute_plan.scoring_batch_size,
+        scoring_engine=compute_plan.scoring_engine,
         committee=learner.committee,
         final=learner.final,
         progress=progress,

@@ -5,7 +5,7 @@ from typing import Any
 
 from alframe.core.errors import ConfigError
 from alframe.data import DecodedImages, ImageDataset, in_memory
-from alframe.learner.compute.autotune import choose_precision, choose_scoring_batch
+from alframe.learner.compute.autotune import choose_precision, choose_scoring_batch, choose_scoring_engine
 from alframe.learner.compute.device import Compute
 from alframe.learner.compute.memory import USABLE, fitting_side, free_bytes, memory_need
 from alframe.learner.compute.subject import Subject
@@ -26,13 +26,14 @@ class ComputePlan:
     Attributes:
         compute: device and precision. engine: runs fits and networks.
         reason: why `engine=auto` did not take a faster engine, or None.
-        scoring_batch_size: images per scoring pass.
+        scoring_batch_size: images per scoring pass. scoring_engine: "torch" or "onnxruntime".
     """
 
     compute: Compute
     engine: Engine
     reason: str | None
     scoring_batch_size: int
+    scoring_engine: str
 
     def chosen(self, threads: int) -> dict[str, Any]:
         """Return the choices as plain values, for config.yaml and for a resumed trial."""
@@ -44,13 +45,14 @@ class ComputePlan:
             "threads": threads,
             "layout": "channels_last",
             "scoring_batch_size": self.scoring_batch_size,
+            "scoring_engine": self.scoring_engine,
         }
 
 
 def build_compute_plan(settings: TrialSettings, dataset: ImageDataset, subject: Subject) -> ComputePlan:
     """Return the compute plan of a trial; `auto` is decided by the hardware's abilities or by a probe.
 
-    A head on vectors is so small that bfloat16 saves no time.
+    A head on vectors is so small that neither bfloat16 nor ONNX Runtime saves time.
     """
     device = Compute.choose(settings.device, "float32").device
     precision = "float32" if settings.encoder and settings.precision == "auto" else settings.precision
@@ -59,11 +61,13 @@ def build_compute_plan(settings: TrialSettings, dataset: ImageDataset, subject: 
     scoring_batch_size = choose_scoring_batch(
         compute, settings.learner.scoring_batch_size, subject, len(dataset)
     )
+    scorer = "torch" if settings.encoder and settings.scoring_engine == "auto" else settings.scoring_engine
     return ComputePlan(
         compute=compute,
         engine=choice.engine,
         reason=choice.reason,
         scoring_batch_size=scoring_batch_size,
+        scoring_engine=choose_scoring_engine(compute, scorer, subject, scoring_batch_size, len(dataset)),
     )
 
 

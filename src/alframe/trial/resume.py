@@ -126,6 +126,7 @@ def settled(settings: TrialSettings, chosen: Mapping[str, Any]) -> TrialSettings
     compute = {key: chosen[key] for key in ("device", "precision", "engine", "threads")}
     if compute["engine"] == "packed":
         compute["engine"] = "auto"
+    compute["scoring_engine"] = chosen.get("scoring_engine", "torch")  # older trials have no such choice
     return replace(settings, learner=learner, **compute)
 
 

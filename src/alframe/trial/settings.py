@@ -18,7 +18,7 @@ from alframe.learner.scoring.committee import Committee
 from alframe.learner.scoring.test_time_augmentation import Views
 
 Node = dict[str, Any]  # a section of the config: settings, mostly with a `_target_`
-_PLAIN = ("seed", "data_dir", "embeddings_dir", "device", "precision", "engine", "threads")
+_PLAIN = ("seed", "data_dir", "embeddings_dir", "device", "precision", "engine", "scoring_engine", "threads")
 _AMOUNT = ("share", "num", "default_share", "default_at_least")
 # Settings of the group `learner` that do not belong to the recipe.
 _NOT_OF_RECIPE = (
@@ -87,7 +87,7 @@ class TrialSettings:
         imbalance: how classes are made unequal, None for not at all.
         encoder: the node of the encoder whose vectors the learner reads.
         embeddings_dir: folder of the vectors of all encoders.
-        device, precision, engine, threads: as asked for; each may still be automatic.
+        device, precision, engine, scoring_engine, threads: as asked for; each may still be automatic.
         initial, query, auto_label, oracle, stopping: the nodes of the other components.
         seed_set_size: for `initial`.
         tracker: the node of a tracker besides files and terminal.
@@ -112,6 +112,7 @@ class TrialSettings:
     device: str
     precision: str
     engine: str
+    scoring_engine: str
     threads: int | None
     initial: Node
     query: Node | None

@@ -112,7 +112,7 @@ def test_a_runtime_that_is_missing_or_not_for_the_device_is_refused(monkeypatch:
     with pytest.raises(ConfigError, match="auto or torch on cuda"):
         check_runtime("openvino", torch.device("cuda"))
 
-    monkeypatch.setattr(runtimes, "find_spec", lambda name: None)
+    monkeypatch.setattr(runtimes, "installed", lambda packages: packages == ())
     with pytest.raises(ConfigError, match="pip install onnxruntime onnx"):
         make_runtime(encoder(), CPU, "onnxruntime")
     assert torch.equal(

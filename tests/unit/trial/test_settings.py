@@ -100,3 +100,6 @@ def test_a_resumed_trial_takes_the_choices_of_its_first_process(default: dict[st
     settings = settled(read_settings(default), chosen | {"scoring_batch_size": 512})
     assert {key: getattr(settings, key) for key in chosen} == chosen
     assert settings.learner.scoring_batch_size == 512
+    assert settings.scoring_engine == "torch"  # of a trial that began before there was a choice
+    resumed = settled(settings, chosen | {"scoring_batch_size": 512, "scoring_engine": "onnxruntime"})
+    assert resumed.scoring_engine == "onnxruntime"

@@ -1,4 +1,4 @@
-"""Settings that `auto` chooses by measurement: bfloat16 or float32, and images per scoring pass.
+"""Settings that `auto` chooses by measurement: precision, images per scoring pass and what scores.
 
 A measurement takes a second or two, once per network and machine. Its result is stored on the machine, and in
 the trial's config, so that a resumed trial computes the same bits.
@@ -7,7 +7,7 @@ the trial's config, so that a resumed trial computes the same bits.
 import json
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -15,6 +15,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from alframe._machine import processor, recall, remember
+from alframe._onnx import EXTRA, OnnxNetwork, installed, onnxruntime_version
+from alframe.core.errors import ConfigError
 from alframe.learner.compute.device import Compute
 from alframe.learner.compute.memory import memory_need
 from alframe.learner.compute.subject import Subject
@@ -23,6 +25,8 @@ SCORING_BATCHES = (128, 256, 512, 1024, 2048)
 DEFAULT_SCORING_BATCH = {"cpu": 512, "cuda": 4096, "mps": 1024}
 REPEATS = 7
 MAX_BYTES = 2**29  # of a measured step or a scoring pass; with larger images nothing is measured
+CONVERTED_IMAGES = 5_000  # a smaller pool is scored as fast as a network is converted
+CLEARLY_FASTER = 0.9  # share of torch's seconds that ONNX Runtime may take to be chosen
 BUDGET_SECONDS = 2.0  # per measurement; a network that is too slow for that gets the default
 
 
@@ -54,6 +58,42 @@ def choose_scoring_batch(compute: Compute, asked: int | None, subject: Subject, 
     if batches != SCORING_BATCHES:
         name = f"{name} up to {batches[-1]}"
     return int(_measured_once(name, subject, lambda: _measure_batch(compute, subject, batches))["images"])
+
+
+def choose_scoring_engine(
+    compute: Compute, asked: str, subject: Subject, batch_size: int, n_images: int
+) -> str:
+    """Return what runs networks in scoring: "torch" or "onnxruntime".
+
+    `auto` measures both in float32 on a CPU if ONNX Runtime is installed and the pool of `n_images` is large
+    enough that converting a network pays.
+
+    Args:
+        asked: "auto", "torch" or "onnxruntime". batch_size: images per scoring pass.
+
+    Raises:
+        ConfigError: ONNX Runtime is asked for, but it is not installed, or the trial computes on another
+            device or in bfloat16.
+    """
+    runs = compute.device.type == "cpu" and compute.precision == "float32"
+    if asked == "onnxruntime":
+        _check_onnxruntime(compute, runs=runs)
+    if asked != "auto":
+        return asked
+    if not runs or n_images < CONVERTED_IMAGES or not installed():
+        return "torch"
+    name = f"scoring engine with onnxruntime {onnxruntime_version()}, {batch_size} images"
+    return str(_measured_once(name, subject, lambda: _measure_engine(subject, batch_size))["scoring_engine"])
+
+
+def _check_onnxruntime(compute: Compute, *, runs: bool) -> None:
+    key, asked = "scoring_engine", "onnxruntime"
+    if not runs:
+        expected = f"auto or torch with device={compute.device} and precision={compute.precision}"
+        raise ConfigError(key, expected, asked, "ONNX Runtime needs device=cpu precision=float32.")
+    if not installed():
+        expected = "auto, torch or an engine that is installed"
+        raise ConfigError(key, expected, asked, f"It needs pip install '{EXTRA}'.")
 
 
 def _fitting_batches(subject: Subject, n_images: int) -> tuple[int, ...]:
@@ -90,6 +130,8 @@ def _measured_once(setting: str, subject: Subject, measure: Callable[[], dict[st
 def _fits(setting: str, result: dict[str, Any]) -> bool:
     if setting == "precision":
         return result.get("precision") in ("float32", "bfloat16")
+    if setting.startswith("scoring engine"):
+        return result.get("scoring_engine") in ("torch", "onnxruntime")
     return isinstance(result.get("images"), int) and result["images"] > 0
 
 
@@ -122,6 +164,24 @@ def _measure_batch(compute: Compute, subject: Subject, batches: Sequence[int]) -
     return {"images": int(min(seconds, key=lambda each: seconds[each])), "seconds": seconds}
 
 
+def _measure_engine(subject: Subject, batch_size: int) -> dict[str, Any]:
+    network = _made(subject).eval()
+    x_B = _random_images(subject, batch_size)
+
+    def by_torch() -> None:
+        with torch.inference_mode():
+            network(x_B)
+
+    try:
+        converted = OnnxNetwork(network, x_B[:1])
+        seconds = _median_seconds({"torch": by_torch, "onnxruntime": lambda: converted(x_B)})
+    except Exception:  # of the converter or of ONNX Runtime, which have no common class
+        return {"scoring_engine": "torch"}
+    if not seconds or seconds["onnxruntime"] > CLEARLY_FASTER * seconds["torch"]:
+        return {"scoring_engine": "torch", "seconds": seconds}
+    return {"scoring_engine": "onnxruntime", "seconds": seconds}
+
+
 def _training_step(compute: Compute, subject: Subject) -> Callable[[], None]:
     network = _made(subject)
     x_B = _random_images(subject, subject.batch_size)
@@ -144,7 +204,7 @@ def _random_images(subject: Subject, n: int) -> Tensor:
     return torch.randn(n, *subject.image_shape).to(memory_format=torch.channels_last)
 
 
-def _median_seconds(runs: dict[str, Callable[[], None]]) -> dict[str, float]:
+def _median_seconds(runs: Mapping[str, Callable[[], object]]) -> dict[str, float]:
     """Return the median seconds of each run, measured in turns after a warm-up; {} if a run is too slow."""
     seconds: dict[str, list[float]] = {name: [] for name in runs}
     begun = time.perf_counter()

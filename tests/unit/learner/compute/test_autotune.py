@@ -3,10 +3,17 @@ from functools import partial
 import pytest
 import torch
 
+from alframe.core.errors import ConfigError
 from alframe.learner import FastCNN
 from alframe.learner.compute import autotune as probe
 from alframe.learner.compute import device as device_module
-from alframe.learner.compute.autotune import Subject, choose_precision, choose_scoring_batch
+from alframe.learner.compute.autotune import (
+    CONVERTED_IMAGES,
+    Subject,
+    choose_precision,
+    choose_scoring_batch,
+    choose_scoring_engine,
+)
 from alframe.learner.compute.device import Compute
 
 CPU = torch.device("cpu")
@@ -120,3 +127,61 @@ def test_a_network_too_slow_to_measure_gets_the_default(subject, monkeypatch):
     monkeypatch.setattr(probe, "BUDGET_SECONDS", 0.0)
     compute = Compute(device=CPU, precision="float32")
     assert choose_scoring_batch(compute, None, subject, 10**6) == probe.DEFAULT_SCORING_BATCH["cpu"]
+
+
+FLOAT32 = Compute(device=CPU, precision="float32")
+
+
+@pytest.fixture
+def onnx(monkeypatch):
+    """ONNX Runtime as if it were installed: `converted` lists the inputs of conversions."""
+    converted = []
+
+    def convert(network, input_1):
+        converted.append(tuple(input_1.shape))
+        return network
+
+    monkeypatch.setattr(probe, "OnnxNetwork", convert)
+    monkeypatch.setattr(probe, "installed", lambda: True)
+    monkeypatch.setattr(probe, "onnxruntime_version", lambda: "1.0")
+    return converted
+
+
+@pytest.mark.parametrize(("seconds", "faster"), [(0.4, "onnxruntime"), (0.95, "torch"), (2.0, "torch")])
+def test_onnxruntime_scores_if_it_is_clearly_faster(subject, timed, onnx, seconds, faster):
+    asked = timed(torch=1.0, onnxruntime=seconds)
+    for _ in range(2):
+        assert choose_scoring_engine(FLOAT32, "auto", subject, 16, CONVERTED_IMAGES) == faster
+    assert (asked, onnx) == ([["onnxruntime", "torch"]], [(1, 1, 8, 8)])
+
+
+def test_a_small_pool_bfloat16_and_a_missing_onnxruntime_leave_scoring_to_torch(
+    subject, timed, onnx, monkeypatch
+):
+    timed(torch=1.0, onnxruntime=0.1)
+    bfloat16 = Compute(device=CPU, precision="bfloat16")
+    assert choose_scoring_engine(FLOAT32, "auto", subject, 16, CONVERTED_IMAGES - 1) == "torch"
+    assert choose_scoring_engine(bfloat16, "auto", subject, 16, 10**6) == "torch"
+    monkeypatch.setattr(probe, "installed", lambda: False)
+    assert choose_scoring_engine(FLOAT32, "auto", subject, 16, 10**6) == "torch"
+    assert onnx == []
+
+
+def test_torch_scores_with_a_network_that_is_not_converted(subject, onnx, monkeypatch):
+    def refuse(network, input_1):
+        raise ValueError("no such operator")
+
+    monkeypatch.setattr(probe, "OnnxNetwork", refuse)
+    assert choose_scoring_engine(FLOAT32, "auto", subject, 16, 10**6) == "torch"
+
+
+def test_a_scoring_engine_that_is_given_is_taken_or_refused_with_the_way_out(subject, onnx, monkeypatch):
+    assert choose_scoring_engine(FLOAT32, "onnxruntime", subject, 16, 10) == "onnxruntime"
+    assert choose_scoring_engine(FLOAT32, "torch", subject, 16, 10**6) == "torch"
+    bfloat16 = Compute(device=CPU, precision="bfloat16")
+    with pytest.raises(ConfigError, match="precision=float32"):
+        choose_scoring_engine(bfloat16, "onnxruntime", subject, 16, 10**6)
+    monkeypatch.setattr(probe, "installed", lambda: False)
+    with pytest.raises(ConfigError, match=r"pip install 'alframe\[onnx\]'"):
+        choose_scoring_engine(FLOAT32, "onnxruntime", subject, 16, 10**6)
+    assert onnx == []
