@@ -15,6 +15,7 @@ from torch import Tensor
 
 BLOCK = 2**23  # distances at once: 64 MB in float64
 ROUNDING = 1e-13  # squared distances below this share of the squared norms are rounding errors
+LARGEST_32 = torch.finfo(torch.float32).max
 ROUNDING_32 = 2e-6  # the same for squared distances from products in float32
 PART = 256  # samples whose numbers are changed at once, so that they stay in the processor's cache
 LOOKED_AT = 256  # samples that the middle is computed from
@@ -119,11 +120,15 @@ def blocks(n_rows: int, n_columns: int) -> Iterator[slice]:
         yield slice(start, min(start + step, n_rows))
 
 
-def nearest(a_PD: Tensor, b_LD: Tensor) -> Tensor:
+def nearest(a_PD: Tensor, b_LD: Tensor, groups: tuple[Tensor, Tensor] | None = None) -> Tensor:
     """Return (P,) float64, the squared distance to the nearest row of b, infinite if b is empty; 0 if equal.
 
     Products in float32 find the rows that can be the nearest, up to their rounding. The distances to these
     few are differences in float64. If there are many, as among copies, all distances are in float64.
+
+    Args:
+        a_PD: (P, D) float, finite. b_LD: (L, D) float, finite.
+        groups: (P,) and (L,) int64, groups of the rows; if given, only rows of other groups are compared.
     """
     nearest_P = a_PD.new_full((len(a_PD),), torch.inf, dtype=torch.float64)
     if 0 in (len(a_PD), len(b_LD)):
@@ -133,28 +138,39 @@ def nearest(a_PD: Tensor, b_LD: Tensor) -> Tensor:
     scaled_LD = _scaled(b_LD, middle_D, largest)
     for rows in blocks(len(a_PD), max(min(len(b_LD), 4096), a_PD.shape[1])):
         scaled_BD = _scaled(a_PD[rows], middle_D, largest)
-        for some_BD, some_scaled_BD in zip(b_LD.split(4096), scaled_LD.split(4096), strict=True):
+        for start in range(0, len(b_LD), 4096):
+            some = slice(start, start + 4096)
+            same_BR = groups and groups[0][rows, None] == groups[1][some]
             known_B = nearest_P[rows] / largest / largest
-            first_E, second_E = _can_be_nearest(scaled_BD, some_scaled_BD, known_B)
-            if len(first_E) > len(scaled_BD) * max(4, len(some_BD) // 64):
-                new_B = squared_distances(a_PD[rows], some_BD).amin(dim=1)
-                torch.minimum(nearest_P[rows], new_B, out=nearest_P[rows])
+            first_E, second_E = _can_be_nearest(scaled_BD, scaled_LD[some], known_B, same_BR)
+            if len(first_E) > len(scaled_BD) * max(4, len(scaled_LD[some]) // 64):
+                squared_BR = _of_other_groups(squared_distances(a_PD[rows], b_LD[some]), same_BR)
+                torch.minimum(nearest_P[rows], squared_BR.amin(dim=1), out=nearest_P[rows])
                 continue
             for part in torch.arange(len(first_E), device=a_PD.device).split(PART):
-                apart_ED = a_PD[rows][first_E[part]].double() - some_BD[second_E[part]]
+                apart_ED = a_PD[rows][first_E[part]].double() - b_LD[some][second_E[part]]
                 nearest_P[rows].scatter_reduce_(0, first_E[part], square_norms(apart_ED), "amin")
     return nearest_P
 
 
-def _can_be_nearest(a_BD: Tensor, b_RD: Tensor, known_B: Tensor) -> tuple[Tensor, Tensor]:
+def _can_be_nearest(
+    a_BD: Tensor, b_RD: Tensor, known_B: Tensor, same_BR: Tensor | None
+) -> tuple[Tensor, Tensor]:
     """Return the positions in a and in b of the pairs (E,) that can be the nearest ones of each row of a.
 
     Args:
         a_BD, b_RD: float32 in [-1, 1]. known_B: a squared distance of each row of a that is to be beaten.
+        same_BR: bool, the pairs that are not compared, or None.
     """
     norm_B, norm_R = square_norms(a_BD), square_norms(b_RD)
     squared_BR = torch.addmm(norm_B[:, None] + norm_R, a_BD, b_RD.T, alpha=-2)
+    squared_BR = _of_other_groups(squared_BR, same_BR)
     error_B = ROUNDING_32 * (norm_B + norm_R.max())
     limit_B = torch.minimum(squared_BR.amin(dim=1) + error_B, known_B.float()) + error_B
-    first_E, second_E = (squared_BR <= limit_B[:, None]).nonzero().T
+    first_E, second_E = (squared_BR <= limit_B[:, None].clamp_max(LARGEST_32)).nonzero().T
     return first_E, second_E
+
+
+def _of_other_groups(squared_BR: Tensor, same_BR: Tensor | None) -> Tensor:
+    """Return the squared distances, infinite where the pair is not compared."""
+    return squared_BR if same_BR is None else squared_BR.masked_fill_(same_BR, torch.inf)

@@ -131,7 +131,7 @@ class Trace:
         inner_RR = torch.linalg.pinv(x_RK @ moved_KR + signed_RR, hermitian=True)
         fisher_KR = self._fisher_KK @ moved_KR
         risk_KR = self.inverse_KK @ fisher_KR
-        self.inverse_KK -= moved_KR @ inner_RR @ moved_KR.T
+        self.inverse_KK.addmm_(moved_KR @ inner_RR, moved_KR.T, alpha=-1)
         return Update(moved_KR, risk_KR, inner_RR, moved_KR.T @ fisher_KR)
 
 
@@ -139,16 +139,31 @@ def updated(forms: Forms, samples: Samples, updates: Sequence[Update]) -> Forms:
     """Return S and Q of the samples after updates of M, from one product for all of them."""
     parts, start = [], 0
     both = torch.cat([torch.cat([each.moved_KR, each.risk_KR], dim=1) for each in updates], dim=1)
+    change = _changed_numbers if samples.factor_PRG.shape[1] == 1 else _changed_matrices
     for part in samples.split():
         rows = slice(start, start := start + len(part.features_PD))
-        s_PRR, q_PRR = forms.inverse_PRR[rows], forms.risk_PRR[rows]
-        n_rows = s_PRR.shape[1]
-        by_update = products(part, both).split(2 * n_rows, dim=2)
-        for each, product in zip(updates, by_update, strict=True):
-            b_PRR, c_PRR = product.split(n_rows, dim=2)
-            bn_PRR = _times(b_PRR, each.inner_RR)
-            cross_PRR = _times(bn_PRR, c_PRR.mT)
-            s_PRR = s_PRR - _times(bn_PRR, b_PRR.mT)
-            q_PRR = q_PRR - cross_PRR - cross_PRR.mT + _times(_times(bn_PRR, each.middle_RR), bn_PRR.mT)
-        parts.append(Forms(s_PRR, q_PRR))
+        old = Forms(forms.inverse_PRR[rows], forms.risk_PRR[rows])
+        parts.append(change(old, products(part, both), updates))
     return Forms(*(torch.cat(each) for each in zip(*parts, strict=True)))
+
+
+def _changed_matrices(forms: Forms, product_PRS: Tensor, updates: Sequence[Update]) -> Forms:
+    """Return S and Q after the updates; the product has X W and X V of each update."""
+    s_PRR, q_PRR = forms
+    for each, product in zip(updates, product_PRS.split(2 * s_PRR.shape[1], dim=2), strict=True):
+        b_PRR, c_PRR = product.chunk(2, dim=2)
+        bn_PRR = b_PRR @ each.inner_RR
+        cross_PRR = bn_PRR @ c_PRR.mT
+        s_PRR = s_PRR - bn_PRR @ b_PRR.mT
+        q_PRR = q_PRR - cross_PRR - cross_PRR.mT + bn_PRR @ each.middle_RR @ bn_PRR.mT
+    return Forms(s_PRR, q_PRR)
+
+
+def _changed_numbers(forms: Forms, product_P1S: Tensor, updates: Sequence[Update]) -> Forms:
+    """Return the same where each matrix is a number, with one product for all updates."""
+    b_PU, c_PU = product_P1S[:, 0, ::2], product_P1S[:, 0, 1::2]
+    inner_U, middle_U = (torch.cat([each[i] for each in updates]).flatten() for i in (2, 3))
+    square_PU = b_PU * b_PU
+    s_P = square_PU @ inner_U
+    q_P = square_PU @ (inner_U.square() * middle_U) - (b_PU * c_PU) @ (2 * inner_U)
+    return Forms(forms.inverse_PRR - s_P[:, None, None], forms.risk_PRR + q_P[:, None, None])

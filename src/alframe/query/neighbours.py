@@ -51,15 +51,18 @@ def nearest_squares(a_PD: Tensor, b_LD: Tensor) -> Tensor:
     return squared_P
 
 
-def half_blocks(x_PD: Tensor) -> Iterator[tuple[slice, slice, Tensor]]:
+def half_blocks(x_PD: Tensor, n_rows: int | None = None) -> Iterator[tuple[slice, slice, Tensor]]:
     """Yield rows, columns and their squared distances (B, R) float32, not rounded, without mirrored blocks.
 
-    The first column is never before the first row. A block with the same rows and columns has both halves.
+    The first column is never before the first row. A block on the diagonal has both halves. If `n_rows` is
+    given, only the first samples are rows, and all samples are columns.
     """
     norm_P = square_norms(x_PD)
-    starts = range(0, len(x_PD), SIDE)
-    for rows in (slice(start, start + SIDE) for start in starts):
-        for columns in (slice(start, start + SIDE) for start in starts if start >= rows.start):
+    n_rows = len(x_PD) if n_rows is None else n_rows
+    for first in range(0, n_rows, SIDE):
+        rows = slice(first, min(first + SIDE, n_rows))
+        for start in range(first, len(x_PD), SIDE):
+            columns = slice(start, min(start + SIDE, len(x_PD)))
             norms_BR = norm_P[rows, None] + norm_P[columns]
             yield rows, columns, norms_BR.addmm_(x_PD[rows], x_PD[columns].T, alpha=-2)
 

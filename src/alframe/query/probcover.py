@@ -1,7 +1,7 @@
 """ProbCover: queries that cover the pool with balls, for trials with few labels.
 
-Axes: P the pool (its candidates), L the labelled, D the features, G the clusters, J the samples of a cluster
-whose balls are judged.
+Axes: P the pool (its candidates), O those that no label covers, L the labelled, D the features, J the samples
+whose balls decide the radius, B and R blocks of the samples.
 
 Source: Yehuda, Dekel, Hacohen & Weinshall, Active learning through a covering lens, NeurIPS 2022, algorithm 1
 (ProbCover) and its choice of the radius. There the features are those of a network trained without labels.
@@ -9,7 +9,6 @@ Here they are the input of the last layer of the round's classifier, so the radi
 """
 
 from dataclasses import dataclass, field
-from itertools import accumulate
 
 import torch
 from torch import Tensor
@@ -27,7 +26,7 @@ from alframe.query.distances import (
 from alframe.query.neighbours import half_blocks
 from alframe.query.pool_ranking import Subset, finite
 
-MAX_GRAPH = 2**16  # samples in the graph, which has a byte for each pair: 4 GB
+MAX_GRAPH = 2**16  # samples in the graph, which has a byte for each pair: at most 4 GB
 JUDGED = 2048  # random samples whose balls decide the radius, each compared with all candidates
 
 
@@ -66,7 +65,9 @@ class ProbCover(Subset):
         features_PD, labelled_LD = features_PD.to(self.distance_device), labelled_LD.to(self.distance_device)
         radius = largest_pure_radius(features_PD, pseudo_P, self.purity, generator)
         covered_P = nearest(features_PD, labelled_LD) < radius
-        return scores.index_P[greedy_cover(ball_graph(features_PD, radius), covered_P, n, generator)]
+        order_P, n_open = covered_P.byte().argsort(stable=True), int((~covered_P).sum())
+        graph_OP = ball_graph(features_PD, radius, order_P, n_open)
+        return scores.index_P[greedy_cover(graph_OP, order_P, n, generator)]
 
 
 def largest_pure_radius(
@@ -81,17 +82,10 @@ def largest_pure_radius(
     Args:
         features_PD: (P, D) float, P > 0. pseudo_P: (P,) int64, the clusters. purity: in (0, 1).
     """
-    judged_P = torch.zeros(len(features_PD), dtype=torch.bool)
-    judged_P[torch.randperm(len(features_PD), generator=generator)[:JUDGED]] = True
-    order_P = pseudo_P.argsort(stable=True)
-    sorted_PD, enemy_distances = features_PD[order_P], list[Tensor]()
-    size_G = torch.unique_consecutive(pseudo_P[order_P], return_counts=True)[1].tolist()
-    for own, end in zip(order_P.split(size_G), accumulate(size_G), strict=True):
-        judged_JD = features_PD[own[judged_P[own]]]
-        # The samples of other clusters are those before and after this cluster: nothing is copied.
-        before, after = sorted_PD[: end - len(own)], sorted_PD[end:]
-        enemy_distances.append(torch.minimum(nearest(judged_JD, before), nearest(judged_JD, after)).cpu())
-    distances = torch.cat(enemy_distances).sort().values
+    judged_J = torch.randperm(len(features_PD), generator=generator)[:JUDGED]
+    pseudo_P = pseudo_P.to(features_PD.device)
+    groups = (pseudo_P[judged_J], pseudo_P)
+    distances = nearest(features_PD[judged_J], features_PD, groups).sort().values
     return float(distances[impure_at_most(len(distances), purity)])
 
 
@@ -104,52 +98,57 @@ def impure_at_most(n_balls: int, purity: float) -> int:
     return min(n_balls - 1, int(n_balls * (1 - purity) + 1e-9))
 
 
-def ball_graph(features_PD: Tensor, radius: float) -> Tensor:
-    """Return (P, P) bool, True where the squared distance is below `radius`, and on the diagonal.
+def ball_graph(features_PD: Tensor, radius: float, order_P: Tensor, n_open: int) -> Tensor:
+    """Return (O, P) bool, True where the squared distance is below `radius`, and for a sample and itself.
 
     Distances are computed in float32, and those so near to the radius that rounding decides again in float64.
 
     Args:
         features_PD: (P, D) float64. radius: >= 0, squared.
+        order_P: (P,) int64, all positions in the order of the columns. Those of the rows come first.
+        n_open: O, the number of rows.
     """
-    n, middle_D = len(features_PD), middle(features_PD)
-    x_PD = torch.cat([(part - middle_D).float() for part in features_PD.split(4096)])
-    graph_PP = torch.empty(n, n, dtype=torch.bool, device=features_PD.device)
+    middle_D = middle(features_PD)
+    x_PD = torch.cat([(features_PD[part] - middle_D).float() for part in order_P.split(4096)])
+    graph_OP = torch.empty(n_open, len(x_PD), dtype=torch.bool, device=features_PD.device)
     unsure = 2 * ROUNDING_32 * float(square_norms(x_PD).max())
-    for rows, columns, squared_BR in half_blocks(x_PD):
+    for rows, columns, squared_BR in half_blocks(x_PD, n_open):
         near_BR = squared_BR < radius
         first, second = (squared_BR.sub_(radius).abs_() <= unsure).nonzero().T
+        rows_BD, columns_RD = features_PD[order_P[rows]], features_PD[order_P[columns]]
         if len(first) > near_BR.numel() // 64:
-            near_BR = squared_distances(features_PD[rows], features_PD[columns]) < radius
+            near_BR = squared_distances(rows_BD, columns_RD) < radius
         else:
-            difference_ED = features_PD[rows][first] - features_PD[columns][second]
-            near_BR[first, second] = square_norms(difference_ED) < radius
-        graph_PP[rows, columns], graph_PP[columns, rows] = near_BR, near_BR.T
-    return graph_PP.fill_diagonal_(True)
+            near_BR[first, second] = square_norms(rows_BD[first] - columns_RD[second]) < radius
+        graph_OP[rows, columns] = near_BR
+        graph_OP[columns, rows] = near_BR.T[: len(graph_OP[columns])]
+    graph_OP.diagonal().fill_(True)
+    return graph_OP
 
 
-def greedy_cover(graph_PP: Tensor, covered_P: Tensor, n: int, generator: torch.Generator) -> Tensor:
+def greedy_cover(graph_OP: Tensor, order_P: Tensor, n: int, generator: torch.Generator) -> Tensor:
     """Return (min(n, P),) int64 positions on the CPU; each covers most of the samples not yet covered.
 
     When all samples are covered, the rest is random, because all samples then have the same coverage. Ties go
     to the lowest position. Each row of the graph is read once, when its sample is covered.
 
     Args:
-        graph_PP: (P, P) bool, symmetric, True on the diagonal. covered_P: (P,) bool. n: how many.
+        graph_OP: (O, P) bool, which samples cover each of the samples that no label covers.
+        order_P: (P,) int64, the positions of the columns. n: how many.
     """
-    n, open_P = min(n, len(graph_PP)), ~covered_P
-    gain_P = torch.zeros(len(graph_PP), dtype=torch.int64, device=graph_PP.device)
-    for rows in open_P.nonzero().flatten().split(1024):
-        gain_P += graph_PP[rows].sum(dim=0)
+    n, open_O = min(n, len(order_P)), torch.ones(len(graph_OP), dtype=torch.bool, device=graph_OP.device)
+    gain_P = torch.zeros(len(order_P), dtype=torch.int64, device=graph_OP.device)
+    for rows_BP in graph_OP.split(1024):
+        gain_P[order_P] += rows_BP.sum(dim=0)
+    column_P = order_P.argsort()
     chosen: list[int] = []
     while len(chosen) < n and int(gain_P.max()) > 0:
         chosen.append(int(gain_P.argmax()))
-        newly = (graph_PP[chosen[-1]] & open_P).nonzero().flatten()
-        open_P[newly] = False
+        newly = (graph_OP[:, column_P[chosen[-1]]] & open_O).nonzero().flatten()
+        open_O[newly] = False
         for rows in newly.split(1024):
-            gain_P -= graph_PP[rows].sum(dim=0)
-        gain_P[chosen[-1]] = 0  # rounding may leave the graph not quite symmetric
-    left_P = torch.ones(len(graph_PP), dtype=torch.bool)
+            gain_P[order_P] -= graph_OP[rows].sum(dim=0)
+    left_P = torch.ones(len(order_P), dtype=torch.bool)
     left_P[chosen] = False
     rest_P = left_P.nonzero().flatten()
     rest_P = rest_P[torch.randperm(len(rest_P), generator=generator)[: n - len(chosen)]]

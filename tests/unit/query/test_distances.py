@@ -16,6 +16,18 @@ def test_distances_are_those_of_cdist_and_nearest_is_their_minimum() -> None:
     assert nearest(a, b[:0]).isinf().all()
 
 
+@pytest.mark.parametrize("copies", [False, True])
+def test_only_rows_of_other_groups_are_near(copies: bool) -> None:
+    a, b = normal(30, 5), normal(9000, 5, seed=1)
+    if copies:
+        b[:] = b[0]
+    groups = torch.arange(30) % 3, torch.arange(9000) % 2
+    expected = by_differences(a, b).masked_fill(groups[0][:, None] == groups[1], torch.inf).amin(dim=1)
+    assert torch.allclose(nearest(a, b, groups), expected, rtol=1e-9)
+    one_group = torch.zeros(30), torch.zeros(9000)
+    assert nearest(a, b, one_group).isinf().all()
+
+
 def by_differences(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
     return (a.double()[:, None] - b.double()).square().sum(dim=2)
 

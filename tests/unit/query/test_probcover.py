@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from alframe.query import ProbCover
+from alframe.query import ProbCover, neighbours
 from alframe.query.probcover import ball_graph, greedy_cover, largest_pure_radius
 from tests.support.pool_scores import generator, labelled, normal, pool
 
@@ -38,21 +38,35 @@ def test_only_samples_of_other_clusters_are_enemies_whatever_their_order() -> No
 def test_one_cluster_alone_is_covered_by_one_ball() -> None:
     x = normal(9, 2)
     radius = largest_pure_radius(x, torch.zeros(9).long(), 0.95, generator())
-    assert ball_graph(x, radius).all()
+    assert ball_graph(x, radius, torch.arange(9), 9).all()
 
 
-def test_the_greedy_cover_is_that_of_a_plain_loop() -> None:
-    x = normal(80, 2)
-    graph, covered = ball_graph(x, 0.3), torch.zeros(80, dtype=torch.bool)
+@pytest.mark.parametrize("side", [7, 2048])
+def test_the_greedy_cover_is_that_of_a_plain_loop(side: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(neighbours, "SIDE", side)
+    x, covered = normal(80, 2), torch.zeros(80, dtype=torch.bool)
     covered[[3, 5, 8]] = True
-    expected, open_ = [], ~covered
+    expected, open_, graph = [], ~covered, torch.cdist(x, x).square() < 0.3
     for _ in range(10):
         gains = (graph & open_).sum(dim=1)
         expected.append(int(gains.argmax()))
         open_ &= ~graph[expected[-1]]
-    before = covered.clone()
-    assert greedy_cover(graph, covered, 10, generator()).tolist() == expected
-    assert torch.equal(covered, before)
+    order = covered.byte().argsort(stable=True)
+    rows = ball_graph(x, 0.3, order, 77)
+    assert torch.equal(rows, graph[order][:77, order])
+    assert greedy_cover(rows, order, 10, generator()).tolist() == expected
+
+
+def test_ties_go_to_the_lowest_position_also_if_a_label_covers_it() -> None:
+    # 0 is covered and 1 is not; the ball of each holds both, and that of 2 holds 2 alone.
+    rows, order = torch.tensor([[1, 0, 1], [0, 1, 0]], dtype=torch.bool), torch.tensor([1, 2, 0])
+    assert greedy_cover(rows, order, 2, generator()).tolist() == [0, 2]
+
+
+def test_a_pool_that_labels_cover_is_asked_at_random() -> None:
+    x = normal(20, 2)
+    rows = ball_graph(x, 0.3, torch.arange(20), 0)
+    assert len(set(greedy_cover(rows, torch.arange(20), 30, generator()).tolist())) == 20
 
 
 def test_prob_cover_asks_no_sample_that_labels_cover() -> None:
@@ -62,10 +76,3 @@ def test_prob_cover_asks_no_sample_that_labels_cover() -> None:
     scores = pool(45, features_PD=x * 7, predicted_P=place)
     asked = ProbCover(max_candidates=None, purity=0.95).select(scores, labels, 2, generator()) - 10
     assert place[asked].tolist() == [1, 2]
-
-
-def test_a_graph_that_rounding_left_lopsided_is_covered_without_a_sample_twice() -> None:
-    # 1 and 2 see 0, which sees neither.
-    graph = torch.tensor([[1, 0, 0], [1, 1, 0], [1, 0, 1]], dtype=torch.bool)
-    chosen = greedy_cover(graph, torch.zeros(3, dtype=torch.bool), 3, generator())
-    assert sorted(chosen.tolist()) == [0, 1, 2]
