@@ -221,7 +221,8 @@ def application(trial: FakeTrial) -> bottle.Bottle:
     @app.get("/api/setup")
     def setup() -> Any:
         return {"folder": f"/home/ada/{trial.folder}", "n_images": trial.n, "left_out": trial.left_out,
-                "classes": trial.subfolders, "samples": list(range(8))}  # fmt: skip
+                "classes": trial.subfolders, "samples": list(range(8)),
+                "proofs": [{"tolerance": 0.05, "answers": 87}]}  # fmt: skip
 
     def posted() -> Any:
         if bottle.request.get_header("X-Alframe-CSRF") != "fake":

@@ -23,6 +23,18 @@ PEOPLE = {
     "people": [{"name": name, "answers": 5, "median_seconds": 1.2, "grids": 0} for name in ("Ada", "Grace")],
     "pairs": 5, "kappa": 0.7, "by_class": [{"class": 0, "agreement": 0.9, "n": 5}],
     "differ": [{"index": 41, "answers": {"Ada": 0, "Grace": "cannot_tell"}}],
+    "decided": [{"index": 42, "answers": {"Ada": 0, "Grace": 1}, "label": 1}],
+    "second": {"wanted": 20, "given": 5},
+}  # fmt: skip
+AUDIT = {
+    "stages": [{"name": "estimate", "does": "how many are wrong?", "now": False},
+               {"name": "mend", "does": "the most suspect labels are corrected", "now": True}],
+    "found_wrong": 3, "sentence": "Stage 2 of 2 (mend). 132 answers of 600 at most, 3 wrong labels found.",
+}  # fmt: skip
+SUMMARY = {
+    "sentences": ["All have a label.", "At most 2 % are wrong."], "again": True,
+    "labels": "/home/ada/outputs/label_fruit_0123abcd/labels_by_name.csv",
+    "audit": "alframe-audit data=folder data.path=/home/ada/fruit labels=outputs/label_fruit oracle=page",
 }  # fmt: skip
 
 
@@ -66,6 +78,8 @@ def test_every_view(serve: Serve, open_page: Any, axe: str, size: str, scheme: s
     check("compare", ".either")
     page.goto(f"{server.url}#progress")
     check("progress", ".interval")
+    trial.forecast = {**FORECAST, "audit": AUDIT}
+    check("audit", ".stages")
     page.goto(f"{server.url}#people")
     check("people", ".differ")
     page.goto(f"{server.url}#gallery")
@@ -88,8 +102,14 @@ def test_every_view(serve: Serve, open_page: Any, axe: str, size: str, scheme: s
         {"what": "Training", "round": 1, "seconds_so_far": 1, "seconds_left": 4},
     )
     check("training", "#training")
-    trial.stage, trial.summary = "finished", {"sentences": ["All have a label.", "At most 2 % are wrong."]}
-    check("end", ".formats")
+    trial.stage, trial.summary = "finished", SUMMARY
+    check("end", ".changing")
+    page.goto(f"{server.url}#gallery")
+    page.locator(".card").first.click()
+    check("fixed image", "dialog:has-text('labels are fixed') code:has-text('alframe-audit')")
+    assert page.locator("dialog .classes").count() == 0  # read only
+    page.keyboard.press("Escape")
+    page.goto(f"{server.url}#label")
     trial.stage = "failed"
     check("failed", "text=The disk is full.")
     server.stop()
