@@ -2,7 +2,11 @@
 
 import csv
 import json
+import os
+import signal
+from collections.abc import Callable
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Any
 
 import numpy as np
@@ -39,8 +43,11 @@ def rows(file: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(lines))
 
 
+FILES = ("labels.csv", "changes.csv", "suspects.csv", "oddities.csv")
+
+
 def files_of(directory: Path) -> dict[str, str]:
-    return {name: (directory / name).read_text() for name in ("labels.csv", "changes.csv", "suspects.csv")}
+    return {name: (directory / name).read_text() for name in FILES}
 
 
 @pytest.fixture(scope="module")
@@ -89,6 +96,57 @@ def test_a_stopped_audit_ends_like_an_uninterrupted_one(
     run_label_audit(request(tmp_path / "a", "noise.share=0.1"))
     assert files_of(tmp_path / "a") == files_of(finished)
     assert not (tmp_path / "a" / "failure.json").exists()
+
+
+# Where a process is killed: a function, and which of its calls. Each is in the middle of its stage.
+KILLED_AT = {
+    "estimate": ("alframe.audit.label_audit.estimate_errors", 1),  # answered, and nothing is written
+    "rank": ("alframe.auditing.rankings.rank_labels", 1),  # trained, and the ranking is not kept
+    "mend": ("alframe.audit.label_audit._answered", 4),  # the estimate and two batches are done
+    "prove": ("alframe.audit.sampling.Auditor.draw", 2),
+    "end": ("alframe.auditing.audit_session.AuditSession._outcome", 1),  # before summary.json
+}
+
+
+def killed(directory: Path, target: str, at_call: int) -> int:
+    """Run an audit in a process of its own, which kills itself; return its exit status."""
+    child = os.fork()
+    if child:
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    try:
+        original: Callable[..., Any] = resolve_name(target)
+        calls = iter(range(1, 1000))
+
+        def die(*arguments: Any, **named: Any) -> Any:
+            if next(calls) == at_call:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return original(*arguments, **named)
+
+        pytest.MonkeyPatch().setattr(target, die)
+        run_label_audit(request(directory, "noise.share=0.1"))
+    finally:
+        os._exit(0)
+
+
+def without_seconds(directory: Path) -> list[Any]:
+    """Return the figures of an audit without its times."""
+    summary = json.loads((directory / "summary.json").read_text())
+    lines = rows(directory / "audit_rounds.csv")
+    times = ("seconds", "train_seconds", "rank_seconds")
+    return [{key: value for key, value in each.items() if key not in times} for each in [summary, *lines]]
+
+
+@pytest.mark.parametrize("stage", KILLED_AT)
+def test_an_audit_killed_in_a_stage_ends_like_one_that_was_left_alone(
+    finished: Path, tmp_path: Path, stage: str
+) -> None:
+    directory = tmp_path / "a"
+    assert killed(directory, *KILLED_AT[stage]) == -signal.SIGKILL
+    assert not (directory / "summary.json").exists()
+    assert not (directory / "failure.json").exists()  # it really died
+    run_label_audit(request(directory, "noise.share=0.1"))
+    assert files_of(directory) == files_of(finished)
+    assert without_seconds(directory) == without_seconds(finished)
 
 
 def test_a_kill_while_files_are_written_costs_nothing(
