@@ -296,6 +296,9 @@ def test_a_second_person_bounds_the_errors_of_answers(finished: Path, tmp_path: 
     assert summary.second_answers.answers > 50
     assert summary.certificate is not None
     assert summary.certificate.oracle_error == summary.second_answers.error_high
+    # 95 %, less 0.1 % for more errors than the rate says, less 1 % for a higher rate.
+    assert summary.certificate.confidence_with_oracle_error == pytest.approx(0.939)
+    assert summary.statement.startswith("With 93.9 % confidence")
 
 
 def test_the_finished_audit_is_found_again(finished: Path) -> None:

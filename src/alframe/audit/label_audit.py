@@ -27,6 +27,7 @@ from alframe.audit.estimate import estimate_errors
 from alframe.audit.second_answers import SecondAnswers, second_answers
 from alframe.core.ledger import LabelLedger, Source
 from alframe.core.protocols import Oracle, RememberingOracle
+from alframe.core.reports import Certificate
 from alframe.core.seeds import derive_generator
 from alframe.core.selection import among
 
@@ -175,6 +176,8 @@ def _prove(plan: AuditPlan, state: AuditState, oracle: Oracle) -> AuditState:
     recorded, round = _Recorded(oracle), max((each.round for each in state.questions), default=0) + 1
     generator = derive_generator(plan.seed, 0, "prove")
     proven, certificate = AuditCertifier(spec).certify(ledger, recorded, generator, None, round)
+    if second is not None and spec.oracle_error == second.error_high:
+        certificate = _less_sure(certificate, 1.0 - second.confidence)
     odds_N = torch.where(proven.source_N == Source.GIVEN, state.ledger.log_odds_N, torch.nan)
     ledger = replace(proven, log_odds_N=odds_N)
     state = replace(state, ledger=ledger, certificate=certificate, second=second)
@@ -182,6 +185,13 @@ def _prove(plan: AuditPlan, state: AuditState, oracle: Oracle) -> AuditState:
     answer_Q = proven.answer_of(recorded.index)
     asked = Asked(stage="prove", round=round, index_Q=recorded.index, answer_Q=answer_Q)
     return _with_question(state, asked)
+
+
+def _less_sure(certificate: Certificate, failure: float) -> Certificate:
+    """Return a certificate whose rate of wrong answers is itself a bound that fails with a probability."""
+    confidence = certificate.confidence_with_oracle_error
+    assert confidence is not None
+    return replace(certificate, confidence_with_oracle_error=max(0.0, confidence - failure))
 
 
 def _differing(state: AuditState) -> SecondAnswers | None:

@@ -5,8 +5,9 @@ They are listed beside the suspects. Nothing is removed because it is in the lis
 Axes: N the samples of the data set's file; P the samples that take part; K neighbours.
 
 Sources: a sample far from its nearest neighbours belongs to no class (Kuan & Mueller, Back to the basics:
-revisiting out-of-distribution detection baselines, ICML workshop 2022). Near copies are those that are much
-closer than neighbours usually are, as in cleanlab's Datalab.
+revisiting out-of-distribution detection baselines, ICML workshop 2022), by Tukey's rule of quartiles. Near
+copies are those that are much closer than neighbours usually are, as in cleanlab's Datalab, whose share is
+the default.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,9 +19,21 @@ import torch
 from torch import Tensor
 
 Kind = Literal["copy", "near_copy", "no_class", "blank", "unreadable"]
-NEAR = 0.13  # near copies: closer than this share of the median distance to the nearest neighbour (cleanlab)
-FAR = 3.0  # no class: mean distance above the third quartile by more than this many quartile ranges (Tukey)
 MOST = 1000  # samples listed of a kind
+
+
+@dataclass(frozen=True, kw_only=True)
+class OddityLimits:
+    """What counts as odd; as the keys `oddities.*` of the same names.
+
+    Attributes:
+        near: near copies are closer than this share of the median distance to the nearest neighbour.
+        far: the mean distance of a sample of no class is above the third quartile by more than this many
+            times the distance between the quartiles.
+    """
+
+    near: float
+    far: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +71,12 @@ def copies_with_other_labels(first_N: Tensor, given_N: Tensor, class_names: Sequ
 
 
 def near_copies_with_other_labels(
-    index_P: Tensor, position_PK: Tensor, squared_PK: Tensor, given_N: Tensor, class_names: Sequence[str]
+    index_P: Tensor,
+    position_PK: Tensor,
+    squared_PK: Tensor,
+    given_N: Tensor,
+    class_names: Sequence[str],
+    near: float,
 ) -> list[Oddity]:
     """Return pairs of almost equal samples with different labels, the closest first, each pair once.
 
@@ -67,14 +85,14 @@ def near_copies_with_other_labels(
     Args:
         index_P: (P,) int64, the samples. position_PK: (P, K) int64, positions in it of their neighbours, -1
             without one. squared_PK: (P, K) float, their squared distances.
-        given_N, class_names: as in `copies_with_other_labels`.
+        given_N, class_names: as in `copies_with_other_labels`. near: as in `OddityLimits`.
     """
     nearest_P = squared_PK[:, 0].sqrt()
     found_P = nearest_P[nearest_P.isfinite()]
     if len(found_P) == 0:
         return []
     usual = float(found_P.median())
-    row, column = (squared_PK.sqrt() < NEAR * usual).nonzero().T
+    row, column = (squared_PK.sqrt() < near * usual).nonzero().T
     one, two = index_P[row], index_P[position_PK[row, column]]
     differs = (given_N[one] != given_N[two]) & (given_N[one] >= 0) & (given_N[two] >= 0)
     order = squared_PK[row, column][differs].argsort(stable=True)
@@ -85,18 +103,19 @@ def near_copies_with_other_labels(
     ]
 
 
-def samples_of_no_class(index_P: Tensor, squared_PK: Tensor) -> list[Oddity]:
+def samples_of_no_class(index_P: Tensor, squared_PK: Tensor, far_ranges: float) -> list[Oddity]:
     """Return the samples that are much farther from their neighbours than others, the farthest first.
 
     Args:
         index_P: (P,) int64. squared_PK: (P, K) float, squared distances to neighbours, infinite without one.
+        far_ranges: `OddityLimits.far`.
     """
     mean_P = squared_PK.sqrt().mean(dim=1)
     known_P = mean_P[mean_P.isfinite()]
     if len(known_P) == 0:
         return []
     lower, usual, upper = known_P.sort().values[torch.arange(1, 4) * len(known_P) // 4].tolist()
-    far = (mean_P.isfinite() & (mean_P > upper + FAR * (upper - lower))).nonzero().flatten()
+    far = (mean_P.isfinite() & (mean_P > upper + far_ranges * (upper - lower))).nonzero().flatten()
     far = far[mean_P[far].argsort(descending=True, stable=True)][:MOST]
     return [
         Oddity(

@@ -12,7 +12,9 @@ from dataclasses import dataclass
 
 from scipy.special import betaincinv  # type: ignore[import-untyped]
 
-CONFIDENCE = 0.99  # of the bound on the rate
+# Of the bound on the rate. A constant, since it is only an intermediate step: what a user chooses is
+# certificate.confidence, and the statement of a proof takes off the 1 % by which this bound can fail.
+CONFIDENCE = 0.99
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,11 +7,14 @@ from typing import Any, Literal
 from alframe.audit.audit_state import STAGES, AuditPlan
 from alframe.audit.certificate import CertificateSpec
 from alframe.audit.label_noise import NoiseKind
+from alframe.audit.oddities import OddityLimits
 from alframe.core.errors import ConfigError
 from alframe.trial.out_of_sample import CrossValidation
 from alframe.trial.settings import TrialSettings
 
-LEAST_BATCH = 10  # suspects; smaller batches train more often than they help
+# Suspects. A constant, since mend.batch sets any number: it only keeps mend.batch_share from asking a person
+# for three images at a time in a small data set.
+LEAST_BATCH = 10
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +41,7 @@ class AuditSettings:
         plan: of the audit; its `batch` and `train` are set when the number of labels is known.
         batch_share: of the labels, used if the plan's batch is 0. train_share: of the labels, for `train`.
         method: of the ranking. source: of its probabilities. folds: how networks are trained for it.
-        noise: None without wrong labels for research.
+        oddities: what counts as odd. noise: None without wrong labels for research.
     """
 
     labels: str | None
@@ -50,6 +53,7 @@ class AuditSettings:
     method: str
     source: Literal["networks", "given"]
     folds: CrossValidation
+    oddities: OddityLimits
     noise: Noise | None
 
     def plan_for(self, n_labels: int) -> AuditPlan:
@@ -87,6 +91,7 @@ def read_audit_settings(config: Mapping[str, Any]) -> AuditSettings:
         method=rank["method"],
         source=rank["source"],
         folds=CrossValidation(**{key: rank[key] for key in rank if key not in ("method", "source")}),
+        oddities=OddityLimits(**config["oddities"]),
         noise=Noise(**noise) if noise["share"] else None,
     )
 

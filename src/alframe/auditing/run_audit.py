@@ -6,7 +6,7 @@ from typing import Any
 
 from alframe._files import replace_file
 from alframe.audit.audit_summary import AuditSummary
-from alframe.audit.oddities import unreadable_files
+from alframe.audit.oddities import OddityLimits, unreadable_files
 from alframe.auditing.audit_data import AuditData, load_audited
 from alframe.auditing.audit_files import oddity_lines
 from alframe.auditing.audit_parts import answer_store, audit_session, data_of_audit, parts_of_audit
@@ -98,7 +98,7 @@ def _run(request: AuditRequest, left_out: Mapping[Path, str]) -> AuditSummary:
         write_begun(directory, begun, begun.seconds)
         _write_data(directory, trial.dataset, print_of_data)
         if {"rank", "mend"} & set(audit.plan.stages):
-            _write_oddities(directory, trial, data, known_unreadable(directory / STATE), settings.seed)
+            _write_oddities(directory, trial, data, audit.oddities, settings.seed)
         session = audit_session(request, settings, audit, trial, data, second_N, begun)
         summary = session.run(Trackers([*([tracker] if tracker else []), *request.trackers]))
         drop_states(directory)
@@ -147,15 +147,13 @@ def _write_data(directory: Path, dataset: ImageDataset, print_of_data: str) -> N
     replace_file(directory / DATA, data_file_text(dataset, print_of_data))
 
 
-def _write_oddities(
-    directory: Path, trial: Trial, data: AuditData, unreadable: Mapping[Path, str], seed: int
-) -> None:
+def _write_oddities(directory: Path, trial: Trial, data: AuditData, limits: OddityLimits, seed: int) -> None:
     """Write oddities.csv, once."""
     if (directory / ODDITIES).exists():
         return
     names, index_P = trial.dataset.class_names, data.member_N.nonzero().flatten()
     generator = derive_generator(seed, 0, "oddities")
-    found = find_oddities(trial.banks[0], index_P, data.given_N, names, generator)
-    found += unreadable_files(unreadable)
+    found = find_oddities(trial.banks[0], index_P, data.given_N, names, limits, generator)
+    found += unreadable_files(known_unreadable(directory / STATE))
     lines = oddity_lines(found, data.given_N, names, trial.dataset.files_N)
     replace_file(directory / ODDITIES, lines)

@@ -55,7 +55,17 @@ ENGINES = ("auto", "reference", "graph")
 # The keys that only one command has, by its option of hydra/command.
 OF_COMMAND = {
     "embed": ("shard", "devices", "out"),
-    "audit": ("labels", "unmatched", "stages", "estimate", "rank", "mend", "second_answers", "noise"),
+    "audit": (
+        "labels",
+        "unmatched",
+        "stages",
+        "estimate",
+        "rank",
+        "mend",
+        "second_answers",
+        "oddities",
+        "noise",
+    ),
 }
 COMMAND_KEYS = tuple(key for keys_of_one in OF_COMMAND.values() for key in keys_of_one)
 
@@ -92,6 +102,8 @@ RANGES: dict[str, Check] = {
     "mend.min_yield": number(least=0, most=1),
     "mend.max_answers": whole(1, optional=True),
     "second_answers": optional_text,
+    "oddities.near": number(least=0, most=1),
+    "oddities.far": number(least=0),
     "noise.share": number(least=0, most=0.9),
     "noise.kind": one_of("symmetric", "confusion"),
     "noise.pairs": keys.class_pairs,

@@ -11,7 +11,9 @@ from alframe.core.check_result import CheckResult
 from alframe.core.reports import Certificate, RoundReport
 from alframe.core.trial_summary import TrialSummary
 
-LEVEL = 0.95  # of the intervals that are computed here
+# Of the intervals that are computed here. A constant: they only inform. What a trial proves has the level of
+# certificate.confidence or check.confidence.
+LEVEL = 0.95
 
 From = Literal["audit", "check", "spot checks", "validation"]
 

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from alframe.audit.oddities import (
     Oddity,
+    OddityLimits,
     blank_samples,
     copies_with_other_labels,
     near_copies_with_other_labels,
@@ -25,7 +26,12 @@ ROWS = 1024  # images that are read at once
 
 
 def find_oddities(
-    bank: Bank, index_P: Tensor, given_N: Tensor, class_names: tuple[str, ...], generator: torch.Generator
+    bank: Bank,
+    index_P: Tensor,
+    given_N: Tensor,
+    class_names: tuple[str, ...],
+    limits: OddityLimits,
+    generator: torch.Generator,
 ) -> list[Oddity]:
     """Return the samples to look at, whatever the ranking of their labels says.
 
@@ -33,6 +39,7 @@ def find_oddities(
         bank: the images, or the vectors of an encoder, which tell more. Blank images are found in images.
         index_P: (P,) int64, ascending, the samples that take part.
         given_N: (N,) int64 labels, negative without one. class_names: of the classes.
+        limits: what counts as odd.
         generator: of the approximate search for neighbours.
     """
     first_N, blank_N = find_copies(bank, index_P)
@@ -41,8 +48,10 @@ def find_oddities(
     # Of equal images one is compared, so that the neighbours of a copy are not its copies.
     searched_P = index_P[(first_N[index_P] == index_P) & ~blank_N[index_P]]
     position_PK, squared_PK = approximate_neighbours(_compared(bank, searched_P), NEIGHBOURS, generator)
-    near = near_copies_with_other_labels(searched_P, position_PK, squared_PK, given_N, class_names)
-    return [*copies, *near, *samples_of_no_class(searched_P, squared_PK), *blank]
+    near = near_copies_with_other_labels(
+        searched_P, position_PK, squared_PK, given_N, class_names, limits.near
+    )
+    return [*copies, *near, *samples_of_no_class(searched_P, squared_PK, limits.far), *blank]
 
 
 def _compared(bank: Bank, index_P: Tensor) -> Tensor:

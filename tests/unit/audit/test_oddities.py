@@ -29,22 +29,36 @@ def test_near_copies_are_much_closer_than_neighbours_usually_are():
     near, usual = 0.01, 1.0
     squared_PK = torch.tensor([[near, usual], [near, usual], [usual, 4.0], *2 * [[usual, torch.inf]]])
     given_N = torch.tensor([0, 0, 1, 0, 2, 0, 1, 0, 1, 2])
-    found = near_copies_with_other_labels(index_P, position_PK, squared_PK, given_N, NAMES)
+    found = near_copies_with_other_labels(index_P, position_PK, squared_PK, given_N, NAMES, near=0.13)
     assert [(each.index, each.other, each.detail) for each in found] == [(4, 2, "labels owl and dog")]
     for label in (1, -1):  # the same label, and none
         given_N[4] = label
-        assert near_copies_with_other_labels(index_P, position_PK, squared_PK, given_N, NAMES) == []
+        assert (
+            near_copies_with_other_labels(index_P, position_PK, squared_PK, given_N, NAMES, near=0.13) == []
+        )
 
 
 def test_a_sample_far_from_all_others_belongs_to_no_class():
     squared_PK = (torch.arange(40, dtype=torch.float32) / 40 + 1).square()[:, None].expand(-1, 3).clone()
     squared_PK[7], squared_PK[11], squared_PK[13] = 25.0, 100.0, torch.inf
-    found = samples_of_no_class(torch.arange(100, 140), squared_PK)
+    found = samples_of_no_class(torch.arange(100, 140), squared_PK, 3.0)
     assert [(each.kind, each.index, each.other) for each in found] == [
         ("no_class", 111, None),
         ("no_class", 107, None),
     ]
     assert found[0].detail.startswith("6.")  # 10 against a median of about 1.5
+
+
+def test_wider_limits_list_more():
+    squared_PK = torch.tensor([1.0, 1.1, 1.2, 1.3, 1.4, 2.2]).square()[:, None].expand(-1, 2)
+    index_P = torch.arange(6)
+    assert [each.index for each in samples_of_no_class(index_P, squared_PK, 1.0)] == [5]
+    assert samples_of_no_class(index_P, squared_PK, 9.0) == []
+    position_PK, near_PK = torch.tensor([[1], [0], [0]]), torch.tensor([[0.04], [0.04], [1.0]])
+    labels_N = torch.tensor([0, 1, 0])
+    found = near_copies_with_other_labels(index_P[:3], position_PK, near_PK, labels_N, NAMES, 1.1)
+    assert [(each.index, each.other) for each in found] == [(1, 0)]
+    assert near_copies_with_other_labels(index_P[:3], position_PK, near_PK, labels_N, NAMES, 0.9) == []
 
 
 def test_blank_samples_and_unreadable_files():
@@ -58,5 +72,7 @@ def test_too_few_samples(n):
     index_P = torch.arange(n)
     squared_PK = torch.full((n, 2), torch.inf)
     none_PK = torch.full((n, 2), -1)
-    assert samples_of_no_class(index_P, squared_PK) == []
-    assert near_copies_with_other_labels(index_P, none_PK, squared_PK, torch.zeros(1).long(), NAMES) == []
+    assert samples_of_no_class(index_P, squared_PK, 3.0) == []
+    assert (
+        near_copies_with_other_labels(index_P, none_PK, squared_PK, torch.zeros(1).long(), NAMES, 0.13) == []
+    )

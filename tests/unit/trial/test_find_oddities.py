@@ -1,10 +1,12 @@
 import torch
 
+from alframe.audit.oddities import OddityLimits
 from alframe.data import ImageBank
 from alframe.trial.find_oddities import find_oddities
 
 N = 60
 NAMES = ("left", "right")
+LIMITS = OddityLimits(near=0.13, far=3.0)
 
 
 def images():
@@ -18,7 +20,7 @@ def images():
 
 def found(pixels, given_N, index_P=None):
     index_P = torch.arange(N) if index_P is None else index_P
-    return find_oddities(ImageBank(pixels), index_P, given_N, NAMES, torch.Generator().manual_seed(0))
+    return find_oddities(ImageBank(pixels), index_P, given_N, NAMES, LIMITS, torch.Generator().manual_seed(0))
 
 
 def test_a_sound_data_set_has_no_oddities():
