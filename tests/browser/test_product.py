@@ -17,6 +17,7 @@ pytest.importorskip("bottle", reason="bottle is not installed (extra page)")
 pytest.importorskip("waitress", reason="waitress is not installed (extra page)")
 
 from alframe.oracle.answer_store import AnswerStore
+from alframe.page.queue import goes_to_two
 from tests.browser.fruit import KINDS, write_folder
 from tests.browser.person import Person
 from tests.support.helpers import alframe_process, process_of, read_rows
@@ -122,7 +123,9 @@ def test_two_people_at_once(folder: Path, open_page: Any) -> None:
     assert sorted(rows) == sorted(people[0].answered + people[1].answered)
     times = Counter(sample for sample, _ in rows)
     assert max(times.values()) == 2
-    assert 0.2 < sum(n == 2 for n in times.values()) / len(times) < 0.8
+    twice = [sample for sample, n in times.items() if n == 2]
+    assert twice  # how many depends on who is there while a question is open
+    assert all(goes_to_two(sample, 0.5) for sample in twice)
     assert min(len(person.answered) for person in people) > 5
 
 

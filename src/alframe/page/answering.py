@@ -21,11 +21,11 @@ class Answering:
     def save(self, who: str, key: str, given: Sequence[Given]) -> int:
         """Store answers and return how many; they are on the disk when this returns.
 
+        A second person's answer that comes after the end is kept too, though labels.csv is written.
+
         Raises:
             NotFound: a sample was never asked about, or a class does not exist.
-            Conflict: the trial has ended.
         """
-        self._check_not_ended()
         store = self._stores.open
         question, n_classes = self._desk.now.question, len(store.classes())
         asked: Set[int] = frozenset() if question is None else question.members
