@@ -155,10 +155,28 @@ class FastCNN(nn.Module):
         for depth, (convolution, norm) in enumerate(zip(self.convolutions, self.norms, strict=True)):
             x = convolution(x)
             if depth < self.n_pooled:
-                x = F.max_pool2d(x, 2)
+                x = halved(x)
             x = F.relu(norm(x), inplace=True)
         logits: Tensor = self.head(self.dropout(largest_in_cells(x, self.grid).flatten(1)))
         return logits
+
+
+def halved(x: Tensor) -> Tensor:
+    """Return (B, C, height // 2, width // 2), channels last: the largest of each 2 x 2 values.
+
+    Without gradients no positions are needed. On a CPU two maxima of neighbours then take a quarter to half
+    of the time of `F.max_pool2d`, and have the same bits.
+
+    >>> halved(torch.arange(16.0).view(1, 1, 4, 4)).flatten().tolist()
+    [5.0, 7.0, 13.0, 15.0]
+    """
+    # A converter should see the pooling.
+    if x.device.type != "cpu" or torch.is_grad_enabled() or torch.jit.is_tracing():  # type: ignore[attr-defined]
+        return F.max_pool2d(x, 2)
+    height, width = (side - side % 2 for side in x.shape[2:])
+    rows = x.permute(0, 2, 3, 1)[:, :height, :width]
+    columns = torch.maximum(rows[:, 0::2], rows[:, 1::2])
+    return torch.maximum(columns[:, :, 0::2], columns[:, :, 1::2]).permute(0, 3, 1, 2)
 
 
 def largest_in_cells(x: Tensor, grid: int) -> Tensor:

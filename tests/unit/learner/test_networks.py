@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from alframe.learner import FastCNN, LeNet5, PublishedCNN, resnet18
-from alframe.learner.networks import StemConv2d, largest_by_cells
+from alframe.learner.networks import StemConv2d, halved, largest_by_cells
 
 SHAPES = [(1, 28, 28), (1, 8, 8), (3, 32, 32)]
 
@@ -213,3 +213,28 @@ def test_a_convolution_by_patches_is_the_convolution(kernel, padding) -> None:
         torch.autograd.grad((out * weight).sum(), [stem.weight, stem.bias]) for out in (got, expected)
     ]
     torch.testing.assert_close(*gradients)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize(("height", "width"), [(24, 24), (7, 6), (2, 3)])
+def test_halving_without_gradients_has_the_bits_of_max_pooling(dtype, height, width):
+    x = torch.randn(5, 4, height, width, generator=torch.Generator().manual_seed(3)).to(dtype)
+    x[0, 0, 0, 1], x[1] = torch.nan, 0.5  # equal values too
+    for layout in (torch.contiguous_format, torch.channels_last):
+        with torch.no_grad():
+            halves = halved(x.contiguous(memory_format=layout))
+        torch.testing.assert_close(halves, F.max_pool2d(x, 2), rtol=0, atol=0, equal_nan=True)
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit.trace.*:DeprecationWarning")
+def test_an_averaged_teacher_and_a_converter_see_the_same_network():
+    network = FastCNN(
+        in_channels=1, image_size=(9, 9), n_classes=3, widths=[4, 5], grid=2, dropout=0.0
+    ).eval()
+    x_B = torch.randn(6, 1, 9, 9, generator=torch.Generator().manual_seed(4))
+    with torch.no_grad():
+        assert torch.equal(network(x_B), network.requires_grad_(False)(x_B))
+        traced = torch.jit.trace(network, x_B, check_trace=False)
+    assert "max_pool2d" in str(traced.inlined_graph)
+    with torch.enable_grad():
+        assert torch.equal(network(x_B), traced(x_B))

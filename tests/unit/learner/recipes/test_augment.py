@@ -103,6 +103,15 @@ def test_images_are_sampled_as_torchs_own_affine_grid_does(monkeypatch):
     torch.testing.assert_close(out, expected, atol=1e-4, rtol=0)
 
 
+def test_a_grid_by_pairs_has_the_bits_of_the_sums():
+    theta_B23 = affine_matrices(torch.randn(9, 6, generator=torch.Generator().manual_seed(5)))
+    y_H, x_W = (augment.pixel_centres(side, torch.device("cpu")) for side in (5, 7))
+    along_x = x_W[None, :, None] * theta_B23[:, None, :, 0]
+    along_y = y_H[None, :, None] * theta_B23[:, None, :, 1] + theta_B23[:, None, :, 2]
+    grid = augment.affine_grid(theta_B23, y_H, x_W)
+    assert torch.equal(grid, along_x[:, None] + along_y[:, :, None])
+
+
 def test_amounts_fill_their_limits_in_radians_logs_tangents_and_shares_of_a_side(monkeypatch):
     drawn = []
     monkeypatch.setattr(
