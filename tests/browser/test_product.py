@@ -119,6 +119,7 @@ def test_two_people_at_once(folder: Path, open_page: Any) -> None:
                     person.until_the_end(most=len(person.answered) + 1)
         for page in pages:
             page.wait_for_selector(".end-view")
+            saved(page)
     rows = stored(folder)
     assert sorted(rows) == sorted(people[0].answered + people[1].answered)
     times = Counter(sample for sample, _ in rows)
