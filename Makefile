@@ -27,7 +27,7 @@ help:
 	@echo "  make estimates  2,000 simulated estimates of how many given labels are wrong, for six patterns (2 minutes)"
 	@echo "  make odd-inputs 1,000 generated folders with odd names, links, formats and damage (2 minutes)"
 	@echo "  make people     300 random sequences of what people do with images and answers (30 minutes)"
-	@echo "  make page-kills 500 kills of the labelling page's process: is every saved answer there, once? (15 minutes)"
+	@echo "  make page-kills 500 kills of the labelling page's process: is every saved answer there, once? (20 minutes)"
 	@echo "  make kills      240 trials killed at random moments and continued: same labels? (20 minutes)"
 	@echo "  make test-slurm  sweeps on a Slurm cluster that is started here (root; 5 to 15 minutes)"
 	@echo "  make test-label-studio  its own package reads our tasks, and we read its exports (1 minute, 400 MB)"

@@ -154,6 +154,14 @@ def test_kills_lose_and_double_no_answer(tmp_path):
     assert (counts["lost"], counts["doubled"], counts["never_sent"]) == (0, 0, 0)
 
 
+def _is_refused_beside(client, folder):
+    """Start the command a second time: two would mix up their classes."""
+    done = run_command(label, "images", *SHORT, cwd=folder)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1), done
+    assert "expected no other alframe-label at work there" in done.stderr
+    assert f"http://127.0.0.1:{client.port}/" in done.stderr
+
+
 def test_alframe_label_asks_for_the_classes_labels_a_folder_and_goes_on(folder, truth):
     classes = [int(DIGITS.target[k]) for k in truth]
     command = [sys.executable, "-m", "alframe.cli.label", "images", *SHORT]
@@ -161,6 +169,7 @@ def test_alframe_label_asks_for_the_classes_labels_a_folder_and_goes_on(folder, 
         client = PageClient(port_of(Terminal(process).address()))
         client.enter("/?token=a-token-for-the-test")
         assert client.wait_for("setup")["question"] is None
+        _is_refused_beside(client, folder)
         asked = client.get("/api/setup")
         assert (asked["n_images"], asked["classes"], asked["left_out"]) == (N, [], [])
         assert client.get(f"/image/{asked['samples'][0]}/small")
@@ -169,6 +178,7 @@ def test_alframe_label_asks_for_the_classes_labels_a_folder_and_goes_on(folder, 
         names = ["zero", "one", "it's", "tre\u0301s"]
         assert client.post("/api/setup", classes=names, tolerance=None)["version"]
         client.wait_for("labelling")
+        _is_refused_beside(client, folder)
         given = [each["index"] for each in client.next(3)]
         client.answer({index: classes[index] for index in given})
         process.kill()

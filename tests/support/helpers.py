@@ -56,7 +56,7 @@ def run_command(main: Callable[[list[str]], None], *arguments: str, cwd: Path, *
     """Run the function of a command in this process."""
     out, err = io.StringIO(), io.StringIO()
     argv = sys.argv.copy()
-    handler = signal.getsignal(signal.SIGTERM)
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         with (
             contextlib.chdir(cwd),
@@ -69,7 +69,8 @@ def run_command(main: Callable[[list[str]], None], *arguments: str, cwd: Path, *
         return Done(int(end.code or 0), out.getvalue(), err.getvalue())
     finally:
         sys.argv[:] = argv
-        signal.signal(signal.SIGTERM, handler)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
     raise AssertionError("the command did not exit")
 
 

@@ -2,10 +2,11 @@
 
     python -m tests.support.page_kills [--kills 500] [--seed 0]
 
-Each process is killed (SIGKILL) after a random time: while it starts, while it stores answers, while it
-trains. The person behaves like the page: a request that got no reply is sent again with the same key. After
-each kill the store is read: every acknowledged answer must be there once, and nothing that was never sent. A
-finished trial must have its answers in labels.csv. Prints one JSON object.
+Most processes are killed (SIGKILL) while an answer is on its way: before it is stored, while it is stored,
+after that, or while the reply is sent. Some are killed at a random time: while they start or train. The
+person behaves like the page: a request that got no reply is sent again with the same key. After each kill the
+store is read: every acknowledged answer must be there once, and nothing that was never sent. A finished trial
+must have its answers in labels.csv. Prints one JSON object.
 """
 
 import argparse
@@ -20,6 +21,7 @@ import tempfile
 import threading
 import time
 import warnings
+from collections.abc import Callable
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -38,11 +40,11 @@ from tests.support.page_client import Lost, PageClient, Refused
 
 N_IMAGES = 400
 TOKEN = "a-token-for-the-test"
-START_SHARE = 0.15  # of the kills that may come while the command starts
-START_SECONDS, SERVING_SECONDS = (
-    (0.2, 2.5),
-    (0.02, 1.5),
-)  # until the kill, since the start and since it serves
+# How many kills of a hundred come at which moment: `Fatal` says what the last four are.
+MOMENTS = {"start": 2, "serving": 13, "received": 15, "storing": 40, "stored": 15, "replying": 15}
+# Until the kill, since the start, since it serves, since a request came, and since its reply was made.
+SECONDS = {"start": (0.2, 2.5), "serving": (0.02, 1.5), "storing": (0.0, 0.006), "replying": (0.0, 0.001)}
+MOST_REQUESTS = 12  # that a process answers before the one in which it is killed
 SETTINGS = (
     *("data=folder", "data.path=images", "oracle=page", "tracker=none", "initial.num=30", "query.num=40"),
     *("stopping.min_rounds=1", "stopping.max_rounds=4", "learner.steps=4", "learner.steps_growth=0"),
@@ -57,6 +59,7 @@ class Counts:
 
     kills: int = 0
     while_starting: int = 0
+    without_a_reply: int = 0  # kills at which a request had been sent and not acknowledged
     trials_finished: int = 0
     acknowledged: int = 0
     sent_again: int = 0
@@ -65,6 +68,39 @@ class Counts:
     doubled: int = 0
     never_sent: int = 0
     problems: list[str] = field(default_factory=list)
+
+
+class Fatal:
+    """The page's application, which kills its process in the n-th request that tells something.
+
+    "received": before the request is looked at. "storing": some milliseconds later, wherever it is then.
+    "stored": when the reply is made and nothing of it is sent. "replying": a moment after that.
+    """
+
+    def __init__(self, app: Callable[..., Any], moment: str, seconds: float, n_before: int) -> None:
+        self._app, self._moment, self._seconds, self._left = app, moment, seconds, n_before
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
+        """Answer a request."""
+        self._left -= environ["REQUEST_METHOD"] == "POST"
+        is_last = self._left < 0
+        if is_last and self._moment == "received":
+            _kill_after(0.0)
+        if is_last and self._moment == "storing":
+            _kill_after(self._seconds)
+        reply = self._app(environ, start_response)
+        if is_last and self._moment in ("stored", "replying"):
+            _kill_after(self._seconds)
+        return reply
+
+
+def _kill_after(seconds: float) -> None:
+    """Kill this process after some seconds; 0 kills it at once."""
+    if seconds == 0.0:
+        os.kill(os.getpid(), signal.SIGKILL)
+    killer = threading.Timer(seconds, os.kill, (os.getpid(), signal.SIGKILL))
+    killer.daemon = True
+    killer.start()
 
 
 class Sitting:
@@ -84,16 +120,17 @@ class Sitting:
         self.sent: dict[str, dict[int, int | None]] = {}  # by key; None: an undo, whose samples come back
         self.acknowledged: dict[str, dict[int, int | None]] = {}
         self.unsent: tuple[str, dict[str, Any]] | None = None  # the request without a reply
-        self.client = PageClient(0)
+        self.client, self.stage = PageClient(0), ""
         self.n_requests = 0
 
     def life(self) -> bool:
         """Start the command and kill it at a random moment; return True if the trial has finished."""
-        early = self.random.random() < START_SHARE
-        seconds = self.random.uniform(*(START_SECONDS if early else SERVING_SECONDS))
+        [moment] = self.random.choices(list(MOMENTS), weights=list(MOMENTS.values()))
+        seconds = self.random.uniform(*SECONDS.get(moment, (0.0, 0.0)))
+        n_before = self.random.randrange(MOST_REQUESTS)
         child = os.fork()
         if child == 0:
-            self._serve(seconds, early)
+            self._serve(moment, seconds, n_before)
         try:
             served = self._label(time.monotonic() + 60, child)
         finally:
@@ -102,31 +139,35 @@ class Sitting:
             os.waitpid(child, 0)
         self.counts.kills += 1
         self.counts.while_starting += not served
+        self.counts.without_a_reply += served and self.unsent is not None
         self.check()
         return (self.trial / "summary.json").exists()
 
-    def _serve(self, seconds: float, early: bool) -> None:
+    def _serve(self, moment: str, seconds: float, n_before: int) -> None:
         """Run the command in this process until it is killed."""
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, 1)
         os.dup2(nowhere, 2)
         warnings.simplefilter("ignore")
-        killer = threading.Timer(seconds, os.kill, (os.getpid(), signal.SIGKILL))
-        killer.daemon = True
-        if early:
-            killer.start()
+        if moment == "start":
+            _kill_after(seconds)
         assert self.page is not None
         with page_site(self.page, self.trial) as site:
-            if not early:
-                serve = site.server.start
-                site.server.start = lambda app: (serve(app), killer.start())  # type: ignore[method-assign]
+            serve = site.server.start
+
+            def start(app: Callable[..., Any]) -> None:
+                serve(app if moment in ("start", "serving") else Fatal(app, moment, seconds, n_before))
+                if moment == "serving":
+                    _kill_after(seconds)
+
+            site.server.start = start  # type: ignore[method-assign]
             run_on_page(site, partial(run_trial, self.config, self.trial), lambda: False)
         os._exit(0)
 
     def _label(self, until: float, child: int) -> bool:
-        """Answer until the process is gone; return True if it has answered a request."""
+        """Answer until the process is gone or its trial has ended; return True if it has replied."""
         served = False
-        while time.monotonic() < until:
+        while time.monotonic() < until and self.stage != "finished":
             if os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None:
                 return served
             try:
@@ -146,7 +187,7 @@ class Sitting:
             return False
         if not self.client.cookie and self.client.enter(f"/?token={TOKEN}") != 303:
             return False
-        self.client.state()
+        self.stage = self.client.state()["stage"]
         return True
 
     def _act(self) -> None:

@@ -1,7 +1,9 @@
 """How a command ends: its exit code; one line for a mistake of the user, a traceback for one of ours."""
 
 import os
+import signal
 import sys
+import threading
 import traceback
 
 from hydra.errors import HydraException
@@ -13,6 +15,8 @@ from alframe.core.errors import AnswersNeeded, Terminated, TrialError, UserError
 
 def exit_code(error: BaseException, started: bool, command: str = "alframe") -> int:
     """Print why a command ended and return its exit code; `started` is True once a trial has begun."""
+    if isinstance(error, (KeyboardInterrupt, Terminated)):
+        _end_at_next_signal()
     match error:
         case KeyboardInterrupt():
             print_error("interrupted")
@@ -44,6 +48,14 @@ def exit_code(error: BaseException, started: bool, command: str = "alframe") -> 
             return 2
     traceback.print_exception(error)
     return 1
+
+
+def _end_at_next_signal() -> None:
+    """From now on a signal ends the process at once: a second Ctrl-C would print a traceback of the exit."""
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGINT, signal.SIGTERM):
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, signal.SIG_DFL)
 
 
 def print_error(line: str) -> None:

@@ -9,7 +9,8 @@ import re
 import sys
 import threading
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,9 +23,9 @@ from alframe.config.command_line import check_command_line
 from alframe.config.command_parser import CommandParser
 from alframe.config.validate import PAGE_ORACLE
 from alframe.core.errors import UserError
-from alframe.core.file_names import shown
+from alframe.core.file_names import KEY, shown
 from alframe.core.trial_summary import TrialSummary
-from alframe.trial.directory import drop_leftovers, finished_summary
+from alframe.trial.directory import drop_leftovers, finished_summary, reserved
 
 COMMAND = "alframe-label"
 _DESCRIPTION = """\
@@ -44,6 +45,11 @@ def main(arguments: list[str] | None = None) -> None:
         # Intermixed: settings may stand before and after --out.
         options = argument_parser().parse_intermixed_args(begin_command(COMMAND, arguments))
         _run(options, begun)
+    except UserError as error:  # of a trial, whose directory is set by another key
+        said = UserError(
+            str(error).replace(f"{KEY} (hydra.sweep.dir in a sweep)", "--out").replace(KEY, "--out")
+        )
+        sys.exit(exit_code(said, started=bool(begun), command=COMMAND))
     except BaseException as error:
         sys.exit(exit_code(error, started=bool(begun), command=COMMAND))
     sys.exit(0)
@@ -97,11 +103,16 @@ def _run(options: argparse.Namespace, begun: list[str]) -> None:
     if known is not None and summary is not None:
         _show_again(directory, known, options, summary, page)
         return
-    with two_step_interrupts(PAGE) as stop_wanted, page_site(page, directory) as site:
+    with (
+        two_step_interrupts(PAGE) as stop_wanted,
+        page_site(page, directory) as site,
+        ExitStack() as until_the_end,
+    ):
+        found = _look(options.folder) if known is None else None
+        until_the_end.enter_context(_alone(directory))
+        known = setup.load(directory)  # again: another process may have set it up in the meantime
         if known is None:
-            known = _ask(site, options.folder, options.settings, stop_wanted)
-            directory.mkdir(parents=True, exist_ok=True)
-            setup.save(directory, known)
+            known = _ask(site, found or _look(options.folder), directory, options.settings, stop_wanted)
         config = _config(known, options.settings)
         begun.append("trial")
         run = partial(
@@ -155,26 +166,55 @@ def _show_again(
         serve_on(site.server, stop_wanted)
 
 
-def _ask(site: Any, folder: Path, more: Sequence[str], stop_wanted: Callable[[], bool]) -> Any:
-    """Show the set-up page and return what was answered on it.
+@contextmanager
+def _alone(directory: Path) -> Iterator[None]:
+    """Keep the directory for this process: two that ask for classes would mix them up.
+
+    Raises:
+        UserError: another process keeps it, or it cannot be written.
+    """
+    from alframe.page.safety import Memory
+
+    with reserved(directory) as is_mine:
+        if not is_mine:
+            raise UserError(
+                f"{shown(directory)}: expected no other {COMMAND} at work there, but one is, at "
+                f"http://127.0.0.1:{Memory.of(directory).port}/. Label on that page, or stop that one first."
+            )
+        yield
+
+
+def _look(folder: Path) -> Any:
+    """Return what is in a folder.
+
+    Raises:
+        DataError: there are no images.
+    """
+    from alframe.page import setup
+
+    print(f"{COMMAND}: looking through {folder}", flush=True)
+    return setup.look(folder)
+
+
+def _ask(site: Any, found: Any, directory: Path, more: Sequence[str], stop_wanted: Callable[[], bool]) -> Any:
+    """Show the set-up page and return what was answered on it, which is then in the directory.
 
     Raises:
         KeyboardInterrupt: Ctrl-C was pressed.
-        DataError: there are no images in the folder.
     """
     from alframe.page import setup
     from alframe.page.desk import POLL_SECONDS
     from alframe.page.service import SetupForm
 
-    print(f"{COMMAND}: looking through {folder}", flush=True)
-    found = setup.look(folder)
     answered: list[setup.SetUp] = []
     done = threading.Event()
 
     def take(classes: Sequence[str], tolerance: float | None, who: str) -> None:
         settings = setup.overrides(found.folder, classes, tolerance, subfolders=found.classes)
         _checked(settings, more)
-        answered.append(setup.SetUp(folder=str(found.folder), who=who, settings=settings))
+        set_up = setup.SetUp(folder=str(found.folder), who=who, settings=settings)
+        setup.save(directory, set_up)
+        answered.append(set_up)
         done.set()
 
     site.service.ask_set_up(SetupForm(shown=found.as_json(), take=take))

@@ -27,6 +27,7 @@ ODDITIES = "oddities.csv"  # copies with other labels, and images that are odd
 
 STATE = "state"  # folder: the state from which an unfinished trial resumes
 LOCK = "lock"  # in state/: held by the process that runs the trial
+RESERVED = "label.lock"  # in state/: held by the process of `alframe-label`
 RESULT = "result.state"  # in state/: the result of a finished trial that was called from Python
 STATE_FILES = "round-*.state"  # in state/: the state after a round
 UNREADABLE = "unreadable.json"  # in state/: the damaged image files

@@ -65,12 +65,14 @@ class PixelFile:
 
     def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
         try:
-            self._keep()
-        except TrialError:
-            if error is None:
-                raise
-        finally:
-            self._closing.close()
+            try:
+                self._keep()
+            finally:
+                self._closing.close()
+        except (TrialError, OSError) as failed:  # closing writes too
+            if error is not None:
+                return
+            raise failed if isinstance(failed, TrialError) else _unwritten(self._file, failed) from failed
 
     @property
     def grey_range(self) -> GreyRange:

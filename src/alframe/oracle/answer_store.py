@@ -20,6 +20,7 @@ from typing import Any, Self
 
 from alframe._files import sync_directory
 from alframe.core.answer_counting import PAGE, PAGE_REVIEW, TAKEN_BACK, counted, is_on_page
+from alframe.core.errors import TrialError
 from alframe.core.file_names import ANSWER_STORE
 from alframe.oracle.answer_records import Answer, NewAnswer, Prediction, Sample
 from alframe.oracle.store_file import connect, disk_errors, new_store
@@ -42,6 +43,7 @@ class AnswerStore:
         """
         self._file = directory / ANSWER_STORE
         self._db = connect(self._file) if self._file.exists() else new_store()
+        self._on_disk = _place_of(self._file)  # None in memory
         self._rows: dict[int, list[Answer]] = {}  # by sample, as far as they were read
         self._counted: dict[int, Answer] = {}
         self._last_read = 0
@@ -49,7 +51,7 @@ class AnswerStore:
     @property
     def is_new(self) -> bool:
         """True if nothing was written to the disk yet."""
-        return not self._file.exists()
+        return self._on_disk is None
 
     def keep(self) -> None:
         """Write a new store to the disk; from then on each change is written at once."""
@@ -68,6 +70,18 @@ class AnswerStore:
             sync_directory(self._file.parent)
         self._db.close()
         self._db = connect(self._file)
+        self._on_disk = _place_of(self._file)
+
+    def check_there(self) -> None:
+        """Raise `TrialError` if the open file was removed, moved, or replaced by another one.
+
+        The system would still write into it, where nobody finds the answers again.
+        """
+        if self._on_disk is not None and _place_of(self._file) != self._on_disk:
+            raise TrialError(
+                f"{self._file}: expected the store of the trial's answers, but it was moved or removed while "
+                "the command ran. Put the directory back, then run the same command again."
+            )
 
     def close(self) -> None:
         """Close the file."""
@@ -298,6 +312,7 @@ class AnswerStore:
     def _transaction(self) -> Iterator[None]:
         with disk_errors(self._file), self._db:
             yield
+        self.check_there()
 
 
 def _answer(row: tuple[Any, ...]) -> Answer:
@@ -333,6 +348,15 @@ def _last_to_undo(newest_first: Iterable[Answer]) -> list[Answer]:
         if each.grid is None:
             break
     return last
+
+
+def _place_of(file: Path) -> tuple[int, int] | None:
+    """Return what tells a file from all others on this computer, or None if there is none."""
+    try:
+        found = file.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _now() -> str:

@@ -180,8 +180,11 @@ class Desk:
         """Ask people; `ledger` has the labels so far."""
         self.change(stage="labelling", question=question, training=None, at_most=at_most, ledger=ledger)
 
-    def wait(self, answered: Callable[[], bool]) -> None:
+    def wait(self, answered: Callable[[], bool], check: Callable[[], None] = lambda: None) -> None:
         """Wait until `answered` returns True. It is called again after each change.
+
+        Args:
+            check: called several times a second; what it raises ends the wait.
 
         Raises:
             KeyboardInterrupt: the trial is to stop.
@@ -193,6 +196,7 @@ class Desk:
             while self._now.version == version:
                 if self._stops():
                     raise KeyboardInterrupt
+                check()
                 self.wait_for_change(version, POLL_SECONDS)
 
     def work(self, what: str) -> None:

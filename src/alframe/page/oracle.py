@@ -113,13 +113,14 @@ class PageOracle(PeopleOracle):
         Raises:
             ClassAdded: people have added a class.
             KeyboardInterrupt: the trial is to stop.
+            TrialError: the store of answers is no longer there.
         """
         self.collect()
         waiting = self._waiting_for(self._purpose, self._round)  # it need not be the newest question
         if waiting is None:  # answered in the meantime
             return
         self._put(self.at_most(waiting) or waiting, missing)
-        self._desk.wait(lambda: self._is_answered(missing))
+        self._desk.wait(lambda: self._is_answered(missing), self.store.check_there)
 
     def finished(self) -> None:
         """Say on the page that the trial goes on."""

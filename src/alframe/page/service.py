@@ -225,11 +225,12 @@ class Service:
         Raises:
             UserError: it cannot be used. Conflict: the trial is set up.
         """
-        form = self._form
-        if form is None:
-            raise Conflict("The trial is set up.")
-        form.take(classes, tolerance, who)
-        self.ask_set_up(None)
+        with self._naming:
+            form = self._form
+            if form is None:
+                raise Conflict("The trial is set up.")
+            form.take(classes, tolerance, who)
+            self.ask_set_up(None)
         self.desk.work("reading")
 
     # --- pictures

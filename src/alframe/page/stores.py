@@ -15,13 +15,20 @@ class Stores:
         """Take the directory of the trial."""
         self._directory = directory
         self._here = threading.local()
+        self._seen: AnswerStore | None = None  # of any thread
 
     @property
     def found(self) -> AnswerStore | None:
-        """The store, None before anything was asked."""
+        """The store, None before anything was asked.
+
+        Raises:
+            TrialError: it is no longer there.
+        """
+        if self._seen is not None:
+            self._seen.check_there()
         store: AnswerStore | None = getattr(self._here, "store", None)
         if store is None and (self._directory / ANSWER_STORE).exists():
-            store = self._here.store = AnswerStore(self._directory)
+            store = self._here.store = self._seen = AnswerStore(self._directory)
         return store
 
     @property
@@ -29,7 +36,7 @@ class Stores:
         """The store.
 
         Raises:
-            Conflict: nothing was asked yet.
+            Conflict: nothing was asked yet. TrialError: it is no longer there.
         """
         store = self.found
         if store is None:

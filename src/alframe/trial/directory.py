@@ -16,6 +16,7 @@ from alframe.core.file_names import (
     KEY,
     LABELS,
     LOCK,
+    RESERVED,
     ROUNDS,
     STATE,
     STATE_FILES,
@@ -134,6 +135,21 @@ def occupied(
             if remove_if_refused and is_removable(directory, keep):
                 remove_traces(directory, before)
             raise
+
+
+@contextmanager
+def reserved(directory: Path) -> Iterator[bool]:
+    """Keep a directory for one process of `alframe-label`, also before its trial begins.
+
+    Yields:
+        False if another process keeps it.
+
+    Raises:
+        UserError: the directory cannot be made or written.
+    """
+    _make(directory)
+    with (directory / STATE / RESERVED).open("a") as file:
+        yield lock(file)
 
 
 def at_work(directory: Path) -> bool:

@@ -322,3 +322,16 @@ def test_pictures_and_digests_are_of_what_people_see(files):
     digests = content_digests(arrays)
     assert digests[0] == digests[2] == content_digest(arrays, 0) != digests[1]
     assert len(digests[0]) == 32
+
+
+def test_a_file_that_may_not_grow_is_told_in_a_line(files, tmp_path):
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    (tmp_path / "state").mkdir()
+    decoded = images(files, tmp_path / "state")
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, before[1]))  # bytes of a file, as by `ulimit -f`
+    try:
+        with pytest.raises(TrialError, match=r"decoded images could not be written \(File too large\)"):
+            decoded.pixels()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)

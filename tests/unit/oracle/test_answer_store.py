@@ -284,3 +284,25 @@ def test_predictions_are_kept_and_replaced(store):
     assert store.predictions([2, 3]) == {2: sure}
     store.put_question("seed", 0, [1])  # and on the disk
     assert store.predictions([1]) == {1: sure}
+
+
+@pytest.mark.parametrize("what", ["moved", "removed", "replaced"])
+def test_nothing_is_acknowledged_when_the_file_is_no_longer_there(store, tmp_path, what):
+    store.put_question("seed", 0, [0, 1, 2])
+    store.put_answers({0: 1}, way=PAGE)
+    file = tmp_path / "answers.sqlite"
+    if what == "replaced":
+        (tmp_path / "another").write_bytes(file.read_bytes())
+        (tmp_path / "another").replace(file)
+    elif what == "moved":
+        file.rename(tmp_path / "elsewhere.sqlite")
+    else:
+        file.unlink()
+    with pytest.raises(TrialError, match=r"answers\.sqlite: expected the store .* moved or removed"):
+        store.put_answers({1: 0}, way=PAGE)
+    with pytest.raises(TrialError, match="moved or removed"):
+        store.put_question("query", 1, [3])  # which would write a new file in place of the lost one
+    if what == "moved":
+        (tmp_path / "elsewhere.sqlite").rename(file)
+        store.put_answers({2: 0}, way=PAGE)
+        assert classes(store.answers())[2] == 0

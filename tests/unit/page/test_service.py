@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from alframe.core.errors import TrialError
 from alframe.core.ledger import CANNOT_TELL, NO_CLASS
 from alframe.oracle.answer_store import AnswerStore
 from alframe.page.desk import Desk, Options
 from alframe.page.oracle import PageOracle
+from alframe.page.service import SetupForm
 from tests.support.page_client import Refused
 from tests.support.served_page import IMAGES, NAMES, OPTIONS, served
 
@@ -193,3 +195,45 @@ def test_a_person_without_a_name_sees_the_state_and_nothing_else(page):
     for path in ("/api/next", "/api/next?who=", "/api/grid?who=%20"):
         with pytest.raises(Refused, match="400"):
             client.get(path)
+
+
+def test_a_page_whose_directory_was_removed_says_so_and_saves_nothing(tmp_path):
+    (tmp_path / "trial").mkdir()
+    with served(tmp_path / "trial") as page:
+        client = page.client()
+        client.answer({3: 2})
+        (tmp_path / "trial").rename(tmp_path / "elsewhere")
+        for _ in range(16):  # the server's threads have connections of their own, or none yet
+            with pytest.raises(Refused, match=r"500.*moved or removed"):
+                client.answer({1: 0}, key="again")
+            with pytest.raises(Refused, match=r"500.*moved or removed"):
+                client.state()
+        (tmp_path / "elsewhere").rename(tmp_path / "trial")
+        client.answer({1: 0}, key="again")  # as the page does until it is saved
+        assert stored(page) == {3: 2, 1: 0}
+
+
+def test_a_trial_that_waits_ends_when_its_directory_is_removed(tmp_path):
+    (tmp_path / "trial").mkdir()
+    with served(tmp_path / "trial") as page, AnswerStore(tmp_path / "trial") as store:
+        (tmp_path / "trial").rename(tmp_path / "elsewhere")
+        with pytest.raises(TrialError, match="moved or removed"):
+            page.desk.wait(lambda: False, store.check_there)
+
+
+def test_classes_that_could_not_be_kept_are_not_taken(page):
+    def take(classes, tolerance, who):
+        kept.append(list(classes))
+        if len(kept) == 1:
+            raise TrialError("label.yaml: could not be written (No space left on device).")
+
+    kept: list[list[str]] = []
+    client = page.client()
+    page.service.ask_set_up(SetupForm(shown={"classes": []}, take=take))
+    with pytest.raises(Refused, match=r"500.*No space left"):
+        client.post("/api/setup", classes=["cat", "dog"], tolerance=None)
+    assert client.get("/api/setup") == {"classes": []}  # the form is still there
+    client.post("/api/setup", classes=["cat", "dog"], tolerance=None)
+    with pytest.raises(Refused, match=r"409.*is set up"):
+        client.post("/api/setup", classes=["emu", "fox"], tolerance=None)
+    assert kept == [["cat", "dog"]] * 2
