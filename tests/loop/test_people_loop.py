@@ -41,7 +41,8 @@ class RememberedAnswers:
         return torch.tensor([self.given.get(each, -1) for each in index.tolist()], dtype=torch.int64)
 
     def known(self, round: int) -> Tensor:
-        return torch.tensor(self.known_before, dtype=torch.int64)
+        later = {index for (_, n), asked in self.asked.items() if n >= round for index in asked}
+        return torch.tensor(sorted({*self.known_before, *self.given} - later), dtype=torch.int64)
 
 
 def make_plan(**changes):

@@ -35,12 +35,14 @@ import torch
 from torch import Tensor
 
 from alframe.audit.certificate import ERRING_ORACLE, PERFECT_ORACLE, CertificateSpec
+from alframe.audit.doubtful import n_worth_asking
 from alframe.audit.feasibility import feasibility
 from alframe.audit.hypergeometric import audit_size, most_wrong
 from alframe.audit.next_questions import labels_by_hand
 from alframe.audit.sampling import TAIL_SHARE, Auditor, n_rated
 from alframe.core.ledger import LabelLedger, Source
-from alframe.core.protocols import Oracle, ProposingOracle
+from alframe.core.mending import confirmed_in_grids
+from alframe.core.protocols import Oracle
 from alframe.core.reports import Certificate
 from alframe.core.seeds import derive_generator
 
@@ -65,6 +67,20 @@ class AuditCertifier:
     def infeasible(self, ledger: LabelLedger, oracle: Oracle, budget: int | None) -> str | None:
         """Return why the allowed number of answers cannot be enough, or None; as `feasibility`."""
         return feasibility(len(audited_labels(ledger, oracle)), n_rated(ledger), self.spec, budget)
+
+    def doubtful(self, ledger: LabelLedger, oracle: Oracle) -> Tensor:
+        """Return int64, the labels confirmed in grids to ask about again before the audit.
+
+        An audit whose size is fixed gets no shorter, so that nothing is asked for it.
+        """
+        index_U = confirmed_in_grids(ledger, oracle)
+        if not self.spec.reach or len(index_U) == 0:
+            return index_U[:0]
+        wrong_N = torch.sigmoid(-ledger.log_odds_N.double())
+        wrong_U, order = wrong_N[index_U].sort(descending=True, stable=True)
+        others, n = float(wrong_N[ledger.index_unchecked].sum()), n_rated(ledger)
+        count = n_worth_asking(wrong_U, others, self.spec.aim(n), n, self.spec.alpha)
+        return index_U[order[:count]]
 
     def certify(
         self,
@@ -110,11 +126,8 @@ class AuditCertifier:
 
 def audited_labels(ledger: LabelLedger, oracle: Oracle) -> Tensor:
     """Return int64, ascending: the samples with an auto-label, a given label or an unproven hand label."""
-    index = ledger.index_unchecked
-    if not isinstance(oracle, ProposingOracle):
-        return index
-    hand = ledger.index_hand
-    return torch.cat([index, hand[oracle.unproven(hand)]]).sort().values
+    index, confirmed = ledger.index_unchecked, confirmed_in_grids(ledger, oracle)
+    return torch.cat([index, confirmed]).sort().values if len(confirmed) else index
 
 
 def _fixed_size(n_auto: int, n_rated: int, spec: CertificateSpec, budget: int | None) -> int:

@@ -95,3 +95,9 @@ class Pace:
         if spare < 0:
             return -1.0
         return min(1.0, spare / self.correction_seconds) if self.correction_seconds > 0 else 1.0
+
+
+# A person before anything was measured: the one of conf/oracle/timed.yaml.
+USUAL = Pace(
+    single_seconds=0.6, image_seconds=2.0 / 60, correction_seconds=0.5, overlooked=0.1, mistyped=0.002
+)

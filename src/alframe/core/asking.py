@@ -48,8 +48,9 @@ def with_current_answers(
     """Return the ledger with the answers that people have changed or added since it was made.
 
     Args:
-        round: in which later answers are committed. closed: its own questions are answered and in the ledger,
-            so that other answers to them, such as those of an audit that began again, are taken as well.
+        round: in which later answers are committed. What its own questions have changed is left to them.
+        closed: its own questions are answered and in the ledger, so that other answers to them, such as those
+            of an audit that began again, are taken as well.
     """
     oracle = components.oracle
     if not isinstance(oracle, RememberingOracle):
@@ -57,10 +58,11 @@ def with_current_answers(
     oracle.collect()
     index = torch.cat([ledger.index_hand, ledger.index_set_aside])
     answer = oracle.current(index)
-    changed = (answer != NO_ANSWER) & (answer != ledger.answer_of(index))
+    known = oracle.known(round + closed)
+    # An audit that goes on after a pause must find the labels as they were when it drew its samples.
+    changed = (answer != NO_ANSWER) & (answer != ledger.answer_of(index)) & among(index, known)
     if bool(changed.any()):
         ledger = ledger.changed(index[changed], answer[changed])
-    known = oracle.known(round + closed)
     ledger = ledger.revoke(known[among(known, ledger.index_auto)])
     late = known[among(known, ledger.index_unlabelled)]
     answer = oracle.current(late)

@@ -51,7 +51,8 @@ class LabelLedger:
         label_N: int64, the class, -1 without a label.
         source_N: uint8, a `Source`.
         round_N: int16, the round that wrote the label, -1 without a label.
-        log_odds_N: float32, the classifier's log-odds for an auto-label or a given label, NaN elsewhere.
+        log_odds_N: float32, the classifier's log-odds for an auto-label or a given label, NaN elsewhere; in
+            an audit also those of labels that were confirmed in grids.
         order_N: int64, the order in which the current labels were added, -1 without a label.
         member_N: bool, False for samples that are not part of the trial: left out by `data.limit`, or removed
             from the data since. Removed ones keep their labels, but nothing counts or learns from them.
@@ -135,6 +136,14 @@ class LabelLedger:
             log_odds_N=_written(self.log_odds_N, index, float("nan")),
             order_N=_written(self.order_N, index, -1),
         )
+
+    def rated(self, index: Tensor, log_odds: Tensor) -> Self:
+        """Return the ledger with other log-odds.
+
+        Args:
+            index: (n,) int64, samples with a label. log_odds: (n,) float, NaN if they are unknown.
+        """
+        return replace(self, log_odds_N=_written(self.log_odds_N, index, log_odds.to(torch.float32)))
 
     def set_aside(self, index: Tensor, answer: Tensor, round: int) -> Self:
         """Return the ledger in which the oracle answered that samples have no label.

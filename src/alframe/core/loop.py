@@ -13,6 +13,7 @@ from alframe.core.check_result import CheckResult
 from alframe.core.components import Components
 from alframe.core.ledger import LabelLedger
 from alframe.core.loop_plan import LoopPlan
+from alframe.core.mending import mend
 from alframe.core.question import ask
 from alframe.core.records import NO_SCORES, PoolScores
 from alframe.core.reports import Certificate, RoundReport
@@ -131,10 +132,12 @@ def _closing(
 ) -> RoundResult:
     """Return the closing row. `left` has the predictions for the remaining pool."""
     # 7. Label the remainder, check a sample of the auto-labels and, if a certificate is wanted, audit them.
+    # Before the audit, people look again at doubtful labels that they confirmed in grids.
     round = before.report.round + 1
     ledger = with_current_answers(components, before.ledger, round)
     ledger = label_remainder(components, plan, ledger, left, round)
     ledger, check = check_auto_labels(components, plan, ledger, round)
+    ledger = mend(components, ledger, round)
     ledger, certificate = audit_auto_labels(components, plan, ledger, round)
     ledger = with_current_answers(components, ledger, round, closed=True)
     report = report_round(components, plan, clock, before.ledger, ledger, kind="closing", round=round)

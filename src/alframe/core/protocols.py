@@ -199,7 +199,9 @@ class ProposingOracle(Oracle, Protocol):
         """Return (n,) bool: hand labels (int64) that were confirmed many at a time.
 
         People overlook errors among many images. A certificate therefore audits these labels with the
-        auto-labels: it asks about each drawn one again, alone and without a prediction in sight.
+        auto-labels: it asks about each drawn one again, alone and without a prediction in sight. An image
+        that was corrected among many was answered on its own. The answers of an audit do not change what this
+        method returns for it, so that it goes on after a pause as it began.
         """
         ...
 
@@ -269,6 +271,19 @@ class Certifier(Protocol):
         Args:
             ledger: final labels. oracle: answers the audit's questions. generator: draws the audit.
             budget: the most questions allowed, None for no limit. round: of the closing row.
+        """
+        ...
+
+
+@runtime_checkable
+class MendsFirst(Certifier, Protocol):
+    """A certifier that has doubtful labels asked about again before its audit."""
+
+    def doubtful(self, ledger: LabelLedger, oracle: Oracle) -> Tensor:
+        """Return int64, the labels to ask about again, alone, among those that were confirmed in grids.
+
+        Args:
+            ledger: labels with the log-odds that they are right, those confirmed in grids included.
         """
         ...
 

@@ -9,12 +9,14 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
+from alframe.core.answer_counting import AUDIT
 from alframe.core.asking import hand_label, propose, question_of
 from alframe.core.check_result import CheckResult
 from alframe.core.components import Components
 from alframe.core.errors import TrialNotice
 from alframe.core.ledger import LabelLedger, Source
 from alframe.core.loop_plan import LoopPlan
+from alframe.core.mending import with_doubts
 from alframe.core.protocols import RememberingOracle
 from alframe.core.records import Accepted, PoolScores, Validation
 from alframe.core.reports import Certificate
@@ -121,9 +123,11 @@ def audit_auto_labels(
     if impossible is not None:
         warnings.warn(impossible, TrialNotice, stacklevel=2)
     if isinstance(components.oracle, RememberingOracle):
-        components.oracle.begin("audit", round)
+        components.oracle.begin(AUDIT, round)
     generator = derive_generator(plan.seed, round, "certificate")
-    return certifier.certify(ledger, components.oracle, generator, budget, round)
+    rated = with_doubts(components, ledger)
+    rated, certificate = certifier.certify(rated, components.oracle, generator, budget, round)
+    return rated.rated(rated.index_hand, torch.full((len(rated.index_hand),), torch.nan)), certificate
 
 
 def label_remainder(

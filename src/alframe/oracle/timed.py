@@ -62,7 +62,7 @@ class TimedPerson:
         self._proposal = (scores, blind_Q)
 
     def unproven(self, index: Tensor) -> Tensor:
-        """Return (n,) bool: hand labels (int64) that were confirmed in a grid."""
+        """Return (n,) bool: hand labels (int64) that were confirmed in a grid, and not corrected there."""
         return self._unproven_N[index]
 
     def label(self, index_Q: Tensor) -> Tensor:
@@ -74,8 +74,11 @@ class TimedPerson:
             scores, blind = proposal
             in_grid_Q = among(index_Q, scores.index_P) & ~among(index_Q, blind)
             index = index_Q[in_grid_Q]
-            answer_Q[in_grid_Q] = self._in_grids(index, _predicted(scores, index))
-        self._unproven_N[index_Q] = in_grid_Q
+            predicted = _predicted(scores, index)
+            answer_Q[in_grid_Q] = self._in_grids(index, predicted)
+        self._unproven_N[index_Q] = False
+        if bool(in_grid_Q.any()):
+            self._unproven_N[index_Q[in_grid_Q]] = answer_Q[in_grid_Q] == predicted
         self._counts["n_single"] += int((~in_grid_Q).sum())
         return answer_Q
 

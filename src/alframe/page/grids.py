@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from alframe.core.answer_counting import PAGE_GRID, serves
-from alframe.core.answer_times import Pace
-from alframe.page.pace import USUAL
+from alframe.core.answer_times import USUAL, Pace
 from alframe.page.queue import Queue, Work
 
 # By predicted class: a confirmation takes about 2 s and a single answer 0.6 s, so that fewer images are

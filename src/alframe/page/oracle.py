@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from alframe.core.answer_counting import PAGE_GRID, SECOND_LOOK
+from alframe.core.answer_counting import AUDIT, DOUBTFUL, PAGE_GRID, SECOND_LOOK, counted, serves
 from alframe.core.answer_times import AnswerTimes
 from alframe.core.errors import UserError, Waiting
 from alframe.core.ledger import NO_ANSWER
@@ -73,12 +73,34 @@ class PageOracle(PeopleOracle):
             }
         )
 
+    def label(self, index_Q: Tensor) -> Tensor:
+        """Return (Q,) int64, the answers; of a question with grids, those before an audit asked again."""
+        answer_Q = super().label(index_Q)
+        if not serves(self._purpose, PAGE_GRID):
+            return answer_Q
+        again = {*self.store.question(DOUBTFUL, self._round), *self.store.question(AUDIT, self._round)}
+        for position, index in enumerate(index_Q.tolist()):
+            before = self._in_grids(index) if index in again else None
+            if before is not None:
+                answer_Q[position] = before.answer
+        return answer_Q
+
     def unproven(self, index: Tensor) -> Tensor:
-        """Return (n,) bool: labels that count by an answer in a grid; see `ProposingOracle`."""
-        answers = self.store.answers()
+        """Return (n,) bool: labels that count by a confirmation in a grid; see `ProposingOracle`.
+
+        For a sample that the audit of this round has asked about, the answers before count.
+        """
+        answers, audited = self.store.answers(), set(self.store.question(AUDIT, self._round))
+        rows = [self._in_grids(each) if each in audited else answers.get(each) for each in index.tolist()]
         return torch.tensor(
-            [each in answers and answers[each].way == PAGE_GRID for each in index.tolist()], dtype=torch.bool
+            [row is not None and _is_confirmed(row) for row in rows],
+            dtype=torch.bool,
         )
+
+    def _in_grids(self, index: int) -> Answer | None:
+        """Return the answer in grids that counts without any other, None without one."""
+        rows = [row for row in self.store.rows_of(index) if row.way == PAGE_GRID]
+        return counted(rows) if rows else None
 
     def second_look(self, index_D: Tensor, label_D: Tensor) -> Tensor:
         """Return (D,) int64, the decisions about answers that contradict audited labels; see `LooksTwice`."""
@@ -176,3 +198,8 @@ class PageOracle(PeopleOracle):
             waiting.at_most,
             self.ledger(),
         )
+
+
+def _is_confirmed(row: Answer) -> bool:
+    """Return True for an answer that confirms the class of a grid; a correction is given to one image."""
+    return row.way == PAGE_GRID and row.suggestion in (None, row.answer)

@@ -11,15 +11,11 @@ from statistics import median
 
 from alframe.audit.binomial import exact_interval
 from alframe.core.answer_counting import PAGE, PAGE_BROKEN, TAKEN_BACK
-from alframe.core.answer_times import AnswerTimes, Pace
+from alframe.core.answer_times import USUAL, AnswerTimes, Pace
 from alframe.oracle.answer_records import Answer
 from alframe.oracle.answer_store import AnswerStore
 
 PAUSE_SECONDS = 60.0
-# A person before anything was measured: the one of conf/oracle/timed.yaml.
-USUAL = Pace(
-    single_seconds=0.6, image_seconds=2.0 / 60, correction_seconds=0.5, overlooked=0.1, mistyped=0.002
-)
 _RECENT = 500  # answers of a person that tell the pace, since people get faster
 # So many are measured before they take the place of the usual figures.
 _ENOUGH_ALONE, _ENOUGH_GRIDS, _ENOUGH_WRONG = 10, 3, 20

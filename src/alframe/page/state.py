@@ -17,6 +17,7 @@ _WHY = {
     "estimate": "A random sample of the labels: how many of them are wrong?",
     "mend": "These labels are the most suspect: which class is right?",
     "prove": "A random sample that proves how many labels are wrong at most.",
+    "doubtful": "These labels were confirmed among many, and the classifier doubts them now.",
     "second": "An answer contradicts the label so far: a second look decides.",
 }
 _WHAT = {

@@ -5,14 +5,14 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from alframe.core.answer_counting import SECOND_LOOK
+from alframe.core.answer_counting import AUDIT, DOUBTFUL, SECOND_LOOK
 from alframe.core.components import Components
 from alframe.core.errors import Waiting
 from alframe.core.ledger import NO_ANSWER, LabelLedger
 from alframe.core.loop_plan import LoopPlan
 from alframe.core.protocols import RememberingOracle
 
-_AT_THE_END = ("check", "audit", SECOND_LOOK)  # the purposes of questions after the rounds
+_AT_THE_END = ("check", DOUBTFUL, AUDIT, SECOND_LOOK)  # the purposes of questions after the rounds
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -105,6 +105,13 @@ def test_a_label_of_a_grid_is_unproven_until_it_is_answered_alone(page):
     assert oracle.unproven(torch.tensor([3, 4])).tolist() == [False, False]
 
 
+def test_a_label_that_was_corrected_in_a_grid_is_proven(page):
+    oracle, _ = page
+    rows = [NewAnswer(sample=k, answer=k - 3, way=PAGE_GRID, suggestion=1, grid="g") for k in (3, 4)]
+    oracle.store.add(rows, who="ann")
+    assert oracle.unproven(torch.tensor([3, 4])).tolist() == [False, True]
+
+
 def test_an_open_question_is_shown_also_if_a_newer_one_is_answered(page):
     oracle, service = page
     oracle.store.put_question("audit", 4, [2, 5])
