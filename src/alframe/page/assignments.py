@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from itertools import chain
 from typing import Any
 
-from alframe.core.answer_times import Pace
+from alframe.core.answer_times import USUAL, Pace
 from alframe.page.desk import Desk, Question
 from alframe.page.grids import Grid, Grids
-from alframe.page.pace import USUAL, grid_errors, overlooked_share, pace_of
+from alframe.page.pace import grid_errors, overlooked_share, pace_of
 from alframe.page.queue import Item, Queue, Work
 from alframe.page.stores import Stores
 

@@ -6,10 +6,10 @@ from dataclasses import replace
 import pytest
 
 from alframe.core.answer_counting import PAGE, PAGE_GRID
+from alframe.core.answer_times import USUAL
 from alframe.oracle.answer_records import NewAnswer
 from alframe.oracle.answer_store import AnswerStore
 from alframe.page.grids import Grids
-from alframe.page.pace import USUAL
 from alframe.page.queue import LEASE_SECONDS, Queue, Work
 
 # Class 1 has seven samples, class 0 four, class 2 three.

@@ -5,12 +5,11 @@ import yaml
 
 from alframe.config.validate import conf_directory
 from alframe.core.answer_counting import PAGE, PAGE_GRID, PAGE_REVIEW, TAKEN_BACK
-from alframe.core.answer_times import AnswerTimes
+from alframe.core.answer_times import USUAL, AnswerTimes
 from alframe.oracle.answer_records import NewAnswer
 from alframe.oracle.answer_store import AnswerStore
 from alframe.page.pace import (
     PAUSE_SECONDS,
-    USUAL,
     answer_times,
     grid_errors,
     median_seconds,

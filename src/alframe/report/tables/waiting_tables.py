@@ -19,6 +19,7 @@ _PURPOSES = {
     "remainder": "the remainder",
     "estimate": "the estimate of an audit",
     "mend": "the suspects of an audit",
+    "doubtful": "labels from grids that the classifier doubts",
     "prove": "the proof of an audit",
 }
 CONTINUE = "The same command, run again, reads the answers and continues."
