@@ -44,13 +44,8 @@ A = TypeVar("A", bound=AnswerRow)
 SECOND_LOOK = "second look"  # the purpose of a question about answers that contradict an audited label
 AUDIT = "audit"  # the purpose of an audit's questions
 DOUBTFUL = "doubtful"  # the purpose of a question about labels from grids that the classifier doubts
-_PROOFS = (
-    "check",
-    AUDIT,
-    "estimate",
-    "prove",
-    DOUBTFUL,
-)  # purposes of questions whose answers prove something
+# Purposes of questions whose answers prove something.
+_PROOFS = ("check", AUDIT, "estimate", "prove", DOUBTFUL)
 
 
 def serves(purpose: str, way: str) -> bool:
