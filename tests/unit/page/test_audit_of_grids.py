@@ -9,7 +9,7 @@ from torch import Tensor
 from alframe.audit.certify import AuditCertifier
 from alframe.audit.label_counts import TruthEvaluator
 from alframe.auto_label import ThresholdPolicy
-from alframe.core.answer_counting import PAGE, PAGE_GRID, PAGE_REVIEW
+from alframe.core.answer_counting import DOUBTFUL, PAGE, PAGE_GRID, PAGE_REVIEW
 from alframe.core.components import Components
 from alframe.core.ledger import LabelLedger, Source
 from alframe.core.loop import RoundResult, label_dataset
@@ -144,7 +144,7 @@ def test_the_odds_of_a_confirmed_label_follow_from_the_classifier_and_from_what_
 def test_the_most_doubtful_are_answered_alone_and_the_others_audited(whole):
     oracle, found = whole
     last = found[-1]
-    mended = torch.tensor(oracle.store.question("mend", last.report.round))
+    mended = torch.tensor(oracle.store.question(DOUBTFUL, last.report.round))
     audited = torch.tensor(oracle.store.question("audit", last.report.round))
     assert len(mended) > 10
     assert bool((last.ledger.source_N[mended] == Source.MEND).all())
