@@ -14,6 +14,7 @@ from torch import Tensor
 
 from alframe._text import counted
 from alframe.auditing.given_probabilities import KEY, GivenProbabilities, probability_columns
+from alframe.core.answer_codes import CANNOT_TELL_TEXT, NO_CLASS_TEXT
 from alframe.core.errors import DataError
 from alframe.core.file_names import FILES, LABELS
 from alframe.data import ImageDataset
@@ -25,6 +26,7 @@ from alframe.trial.answers_in_tables import RowFinder
 from alframe.trial.data_file import read_data_file
 
 NAMED = 3  # images, rows or classes that a message names
+_WITHOUT = {"", CANNOT_TELL_TEXT, NO_CLASS_TEXT}  # cells that give no class
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -94,7 +96,7 @@ def names_in_labels(path: str) -> list[str]:
         return []
     rows = _rows_of_trial(place) if place.is_dir() else read_rows(place, KEY)
     label = column_named(rows, "label", None, LABEL_NAMES)
-    return sorted({str(cell).strip() for cell in rows.columns[label]} - {"", "?", "-"}) if label else []
+    return sorted({str(cell).strip() for cell in rows.columns[label]} - _WITHOUT) if label else []
 
 
 def labels_in_rows(
@@ -118,7 +120,7 @@ def labels_in_rows(
     unknown, gone = dict[str, str](), list[str]()
     for number, place in enumerate(rows.places):
         text = str(rows.columns[label][number] or "").strip() if label else ""
-        if text in ("", "?", "-") and label:
+        if text in _WITHOUT and label:
             continue
         answer = match_answer(text, dataset.class_names) if label else probs.most_probable(number, place)
         index = index_of(number)

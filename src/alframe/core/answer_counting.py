@@ -11,13 +11,14 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Protocol, TypeVar
 
+from alframe.core.answer_codes import NO_ANSWER
+
 # Ways of answering on the page.
 PAGE = "page"
 PAGE_GRID = "page grid"  # confirmed with others of one predicted class
 PAGE_BROKEN = "page broken"  # the image is broken
 PAGE_REVIEW = "page review"  # an answer was changed or a difference decided
-# The answer of a row that takes back the one before: `alframe.core.ledger.NO_ANSWER`, which needs torch.
-TAKEN_BACK = -1
+TAKEN_BACK = NO_ANSWER  # the answer of a row that takes back the one before
 
 
 class AnswerRow(Protocol):

@@ -10,13 +10,11 @@ from typing import Self
 import torch
 from torch import Tensor
 
+from alframe.core.answer_codes import CANNOT_TELL, NO_ANSWER, NO_CLASS
 from alframe.core.errors import LedgerError
 from alframe.core.records import Labelled
 
-NO_ANSWER = -1
-# Answers of the oracle that name no class. The sample leaves the pool and gets no label.
-CANNOT_TELL = -2  # nobody can tell which class it is
-NO_CLASS = -3  # it belongs to no class
+__all__ = ["CANNOT_TELL", "NO_ANSWER", "NO_CLASS", "LabelLedger", "Source"]
 
 
 class Source(IntEnum):
@@ -251,17 +249,17 @@ class LabelLedger:
         """int64, ascending: the samples of which the oracle answered that they have no label."""
         return self._where(self._is_answered() & (self.label_N < 0))
 
+    @property
+    def index_unlabelled(self) -> Tensor:
+        """int64, ascending: the samples that have no label and are not set aside."""
+        return self._where(self.source_N == Source.NONE)
+
     def answer_of(self, index: Tensor | slice) -> Tensor:
         """Return (n,) int64, the oracle's answers to samples (int64, or a slice), `NO_ANSWER` without one."""
         answer = torch.where(self._is_answered()[index], self.label_N[index], NO_ANSWER)
         for code, source in _SET_ASIDE.items():
             answer.masked_fill_(self.source_N[index] == source, code)
         return answer
-
-    @property
-    def index_unlabelled(self) -> Tensor:
-        """int64, ascending: the samples that nobody and nothing has labelled or set aside."""
-        return self._where(self.source_N == Source.NONE)
 
     def _is_answered(self) -> Tensor:
         answered_N = self.source_N != Source.NONE

@@ -9,6 +9,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from alframe.core.answer_codes import CANNOT_TELL, CANNOT_TELL_TEXT, NO_CLASS, NO_CLASS_TEXT
 from alframe.core.errors import UserError
 from alframe.core.file_names import (
     ANSWER_STORE,
@@ -26,9 +27,8 @@ from alframe.trial.data_file import DataFile, read_data_file
 from alframe.trial.read_answers import StoredAnswer, StoredAnswers, read_answers
 from alframe.trial.read_finished import Damaged, parse_file, read_config
 
-# Answers of the oracle that name no class; their numbers are those in `alframe.core.ledger`.
-_ASIDE: dict[int, Kind] = {-2: "cannot_tell", -3: "no_class"}
-_SIGNS = {-2: "?", -3: "-"}
+_ASIDE: dict[int, Kind] = {CANNOT_TELL: "cannot_tell", NO_CLASS: "no_class"}
+_TEXTS = {CANNOT_TELL: CANNOT_TELL_TEXT, NO_CLASS: NO_CLASS_TEXT}
 _KINDS: dict[str, Kind] = {
     "none": "none",
     "auto": "auto",
@@ -198,7 +198,7 @@ def _row(
 
 
 def _given(row: StoredAnswer, class_names: tuple[str, ...]) -> GivenAnswer:
-    label = class_names[row.answer] if row.answer >= 0 else _SIGNS.get(row.answer, "")
+    label = class_names[row.answer] if row.answer >= 0 else _TEXTS.get(row.answer, "")
     return GivenAnswer(by=row.who, at=row.at, way=row.way, label=label)
 
 

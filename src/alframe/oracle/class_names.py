@@ -8,11 +8,10 @@ from functools import lru_cache
 from typing import NamedTuple, TypeVar
 
 from alframe._text import nfc
+from alframe.core.answer_codes import CANNOT_TELL, CANNOT_TELL_TEXT, NO_CLASS, NO_CLASS_TEXT
 from alframe.core.errors import DataError
-from alframe.core.ledger import CANNOT_TELL, NO_CLASS
 from alframe.oracle.number_text import readings
 
-CANNOT_TELL_TEXT, NO_CLASS_TEXT = "?", "-"
 # The signs that keyboards, phones and spreadsheets write for ? and - as well.
 _SIGNS = dict.fromkeys("?？﹖؟", CANNOT_TELL) | dict.fromkeys("-‐‑‒–—―−﹣－ー", NO_CLASS)
 _NUMBER_WORDS = [

@@ -18,6 +18,7 @@ from alframe._files import replace_file
 from alframe.audit.label_issues import LabelIssue
 from alframe.audit.reliability import diagnosis_to_dict, most_confident
 from alframe.core import file_names
+from alframe.core.answer_codes import CANNOT_TELL_TEXT, NO_CLASS_TEXT
 from alframe.core.errors import Waiting
 from alframe.core.ledger import LabelLedger, Source
 from alframe.core.reports import RoundReport, RoundRow
@@ -167,7 +168,7 @@ def named_label_lines(
     "cannot tell" and "-" for "no class". An image that is no longer in the data is not present; another one
     may have its file name.
     """
-    without = {Source.CANNOT_TELL: "?", Source.NO_CLASS: "-"}
+    without = {Source.CANNOT_TELL: CANNOT_TELL_TEXT, Source.NO_CLASS: NO_CLASS_TEXT}
     names = [source.name.lower() for source in Source]
     rows = (
         (

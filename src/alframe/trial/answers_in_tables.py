@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from alframe._text import nfc
+from alframe.core.answer_codes import CANNOT_TELL_TEXT, NO_CLASS_TEXT
 from alframe.core.errors import UserError
 from alframe.data import ImageDataset
 from alframe.data.path_text import shown_path, utf8_name
 from alframe.data.table import LABEL_NAMES, column_named
 from alframe.data.table_rows import FILE_NAMES, Rows, read_rows
-from alframe.oracle.class_names import CANNOT_TELL_TEXT, NO_CLASS_TEXT, expected, match_answer
+from alframe.oracle.class_names import expected, match_answer
 
 # What the column `kind` of an export says; None is a row without an answer. Without that column, each row
 # with a label is an answer.

@@ -11,6 +11,7 @@ import torch
 
 from alframe._files import replace_file
 from alframe._text import counted, percent
+from alframe.core.answer_codes import CANNOT_TELL_TEXT, NO_CLASS_TEXT
 from alframe.core.errors import UserError
 from alframe.core.file_names import KEY, LABELS, RESULT, STATE
 from alframe.core.ledger import LabelLedger, Source
@@ -61,8 +62,8 @@ class LabelResult:
         """(N,) class names; "?" for "cannot tell", "-" for "none of these", "" without a label."""
         names_N = np.array([*self.class_names, ""])[self.labels]  # -1 is the last one
         source_N = self.ledger.source_N.numpy()
-        names_N[source_N == Source.CANNOT_TELL] = "?"
-        names_N[source_N == Source.NO_CLASS] = "-"
+        names_N[source_N == Source.CANNOT_TELL] = CANNOT_TELL_TEXT
+        names_N[source_N == Source.NO_CLASS] = NO_CLASS_TEXT
         return names_N
 
     @property
