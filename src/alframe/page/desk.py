@@ -5,7 +5,6 @@ The answers themselves are in the store only.
 """
 
 import threading
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -17,12 +16,12 @@ from alframe.core.trial_summary import TrialSummary
 from alframe.data import ImageDataset
 from alframe.page.audit_standing import AuditStanding
 from alframe.page.settings import Suggestions
+from alframe.page.training import Training
 from alframe.tracking import Outcome, TrialInfo
 
 Stage = Literal["setup", "training", "labelling", "finished", "failed"]
 OPTIONS = "page options"  # in the store: what people have set on the page
 _TRAINS = ("seed", "validation", "query")  # purposes of questions after which a round is trained
-_SHARE_THAT_TELLS, _SECONDS_THAT_TELL = 0.05, 2.0  # of a step, before its rate says how long the rest takes
 POLL_SECONDS = 0.25  # how often whoever waits for people looks whether to stop
 
 
@@ -60,40 +59,6 @@ class Question:
     def is_blind(self, index: int) -> bool:
         """Return True if a sample is shown without a prediction."""
         return index in self.blind or index not in self.predicted
-
-
-@dataclass(frozen=True, kw_only=True)
-class Training:
-    """What the trial computes.
-
-    Attributes:
-        what: in words. round: of the trial. since: when it began, of `time.monotonic`.
-        seconds_before: what the same took in the round before, None if unknown.
-        done_share: of the present step, None if unknown. step_since: when that step began.
-    """
-
-    what: str
-    round: int
-    since: float
-    seconds_before: float | None = None
-    done_share: float | None = None
-    step_since: float = 0.0
-
-    def seconds_left(self, now: float) -> float | None:
-        """Return the seconds that are left, at least 0; None if unknown.
-
-        They are those of the round before or, in the first round, those of the present step at its rate.
-
-        >>> step = Training(what="encode", round=1, since=0.0, done_share=0.25, step_since=10.0)
-        >>> step.seconds_left(now=30.0)
-        60.0
-        """
-        if self.seconds_before is not None:
-            return max(0.0, self.seconds_before - (now - self.since))
-        took = now - self.step_since
-        if self.done_share is None or self.done_share < _SHARE_THAT_TELLS or took < _SECONDS_THAT_TELL:
-            return None
-        return took * (1 - self.done_share) / self.done_share
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -203,15 +168,8 @@ class Desk:
         """Say that the question is answered, and what the trial does."""
         now, question = self._now, self._now.question
         closes = question is not None and question.purpose.split()[0] not in _TRAINS
-        before = next((each for each in reversed(now.reports) if each.fit is not None), None)
-        training = Training(
-            what="finishing" if closes else what,
-            round=0 if question is None or closes else question.round + 1,
-            since=time.monotonic(),
-            seconds_before=None
-            if before is None or before.fit is None
-            else before.fit.seconds + (before.score_seconds or 0.0),
-        )
+        round = 0 if question is None or closes else question.round + 1
+        training = Training.begun("finishing" if closes else what, round, now.reports)
         self.change(stage="training", question=None, training=training)
 
     def progress(self, what: str, done: int, total: int | None) -> None:
@@ -219,13 +177,7 @@ class Desk:
         training = self._now.training
         if training is None:
             return
-        is_new = what != training.what
-        training = replace(
-            training,
-            what=what,
-            done_share=done / total if total else None,
-            step_since=time.monotonic() if is_new else training.step_since,
-        )
+        training = training.at_step(what, done, total)
         with self._changed:
             self._now = replace(self._now, training=training)
 

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Any
 
-from alframe.page.desk import Now, Question, Training
+from alframe.page.desk import Now, Question
+from alframe.page.training import Training
 
 _WHY = {
     "seed": "The first images: the classifier learns from them.",

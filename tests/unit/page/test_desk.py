@@ -8,8 +8,9 @@ import torch
 from alframe.core.ledger import LabelLedger, Source
 from alframe.data import ImageDataset
 from alframe.oracle.answer_store import AnswerStore
-from alframe.page.desk import Desk, Options, Question, Training
+from alframe.page.desk import Desk, Options, Question
 from alframe.page.oracle import PageOracle
+from alframe.page.training import Training
 
 OPTIONS = Options(suggestions="after", both_share=0.0, grid=60)
 
