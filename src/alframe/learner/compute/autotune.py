@@ -1,4 +1,4 @@
-"""Settings that `auto` chooses by measurement: precision, images per scoring pass and what scores.
+"""Settings that `auto` chooses by measurement: precision, images per scoring pass, scoring engine.
 
 A measurement takes a second or two, once per network and machine. Its result is stored on the machine, and in
 the trial's config, so that a resumed trial computes the same bits.
@@ -38,7 +38,12 @@ def choose_precision(device: torch.device, asked: str, subject: Subject) -> Comp
     need = memory_need(subject)
     if need is not None and need.training(subject.batch_size) > MAX_BYTES:
         return compute
-    result = _measured_once("precision", subject, lambda: _measure_precision(device, subject))
+    result = _measured_once(
+        "precision",
+        subject,
+        lambda: _measure_precision(device, subject),
+        lambda result: result.get("precision") in ("float32", "bfloat16"),
+    )
     return Compute(device=device, precision=result["precision"])
 
 
@@ -57,7 +62,13 @@ def choose_scoring_batch(compute: Compute, asked: int | None, subject: Subject, 
     name = f"scoring batch in {compute.precision}"
     if batches != SCORING_BATCHES:
         name = f"{name} up to {batches[-1]}"
-    return int(_measured_once(name, subject, lambda: _measure_batch(compute, subject, batches))["images"])
+    result = _measured_once(
+        name,
+        subject,
+        lambda: _measure_batch(compute, subject, batches),
+        lambda result: isinstance(result.get("images"), int) and result["images"] > 0,
+    )
+    return int(result["images"])
 
 
 def choose_scoring_engine(
@@ -83,7 +94,13 @@ def choose_scoring_engine(
     if not runs or n_images < CONVERTED_IMAGES or not installed():
         return "torch"
     name = f"scoring engine with onnxruntime {onnxruntime_version()}, {batch_size} images"
-    return str(_measured_once(name, subject, lambda: _measure_engine(subject, batch_size))["scoring_engine"])
+    result = _measured_once(
+        name,
+        subject,
+        lambda: _measure_engine(subject, batch_size),
+        lambda result: result.get("scoring_engine") in ("torch", "onnxruntime"),
+    )
+    return str(result["scoring_engine"])
 
 
 def _check_onnxruntime(compute: Compute, *, runs: bool) -> None:
@@ -107,7 +124,13 @@ def _fitting_batches(subject: Subject, n_images: int) -> tuple[int, ...]:
     return tuple(fitting[: max(1, len(SCORING_BATCHES) - max(0, large))]) or (most,)
 
 
-def _measured_once(setting: str, subject: Subject, measure: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+def _measured_once(
+    setting: str,
+    subject: Subject,
+    measure: Callable[[], dict[str, Any]],
+    is_valid: Callable[[dict[str, Any]], bool],
+) -> dict[str, Any]:
+    """Return the result that is stored on this machine if it is valid, or else measure and store it."""
     shape = "x".join(map(str, subject.image_shape))
     key = " | ".join(
         [
@@ -120,19 +143,11 @@ def _measured_once(setting: str, subject: Subject, measure: Callable[[], dict[st
         ]
     )
     result = recall(key)
-    if result is None or not _fits(setting, result):
+    if result is None or not is_valid(result):
         with torch.random.fork_rng(devices=[]):
             result = measure()
         remember(key, result)
     return result
-
-
-def _fits(setting: str, result: dict[str, Any]) -> bool:
-    if setting == "precision":
-        return result.get("precision") in ("float32", "bfloat16")
-    if setting.startswith("scoring engine"):
-        return result.get("scoring_engine") in ("torch", "onnxruntime")
-    return isinstance(result.get("images"), int) and result["images"] > 0
 
 
 def _measure_precision(device: torch.device, subject: Subject) -> dict[str, Any]:
