@@ -1,6 +1,9 @@
-"""The rows of the store of answers: samples and answers."""
+"""The rows of the store of answers: samples, predictions and answers."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+
+from alframe.core.answer_counting import PAGE_REVIEW, TAKEN_BACK, is_on_page
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,3 +85,26 @@ class Answer:
     suggestion: int | None = None
     shown: str | None = None
     grid: str | None = None
+
+
+def last_to_undo(newest_first: Iterable[Answer]) -> list[Answer]:
+    """Return the newest answer on the page that was not taken back, with those of the same grid.
+
+    Args:
+        newest_first: all answers of one person. It is read only as far as needed.
+    """
+    last: list[Answer] = []
+    seen: set[tuple[int, bool]] = set()
+    for each in newest_first:
+        what = (each.sample, each.way == PAGE_REVIEW)  # a review and a vote are taken back apart
+        if what in seen or not is_on_page(each.way):
+            continue
+        seen.add(what)
+        if each.answer == TAKEN_BACK:
+            continue
+        if last and each.grid != last[0].grid:
+            break
+        last.append(each)
+        if each.grid is None:
+            break
+    return last

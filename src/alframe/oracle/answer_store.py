@@ -19,10 +19,10 @@ from sys import intern
 from typing import Any, Self
 
 from alframe._files import sync_directory
-from alframe.core.answer_counting import PAGE, PAGE_REVIEW, TAKEN_BACK, counted, is_on_page
+from alframe.core.answer_counting import PAGE, TAKEN_BACK, counted
 from alframe.core.errors import TrialError
 from alframe.core.file_names import ANSWER_STORE
-from alframe.oracle.answer_records import Answer, NewAnswer, Prediction, Sample
+from alframe.oracle.answer_records import Answer, NewAnswer, Prediction, Sample, last_to_undo
 from alframe.oracle.store_file import connect, disk_errors, new_store
 
 BEFORE = -1  # the round of questions from before the store
@@ -271,7 +271,7 @@ class AnswerStore:
             done = self._db.execute("SELECT sample FROM answers WHERE key = ? ORDER BY id", (key,)).fetchall()
             if done:
                 return [sample for (sample,) in done]
-        last = _last_to_undo(self.of_person(who))
+        last = last_to_undo(self.of_person(who))
         back = [
             NewAnswer(sample=each.sample, answer=TAKEN_BACK, way=each.way, grid=each.grid) for each in last
         ]
@@ -329,25 +329,6 @@ def _answer(row: tuple[Any, ...]) -> Answer:
         shown=shown,
         grid=grid,
     )
-
-
-def _last_to_undo(newest_first: Iterable[Answer]) -> list[Answer]:
-    """Return the newest answer on the page that was not taken back, with those of the same grid."""
-    last: list[Answer] = []
-    seen: set[tuple[int, bool]] = set()
-    for each in newest_first:
-        what = (each.sample, each.way == PAGE_REVIEW)  # a review and a vote are taken back apart
-        if what in seen or not is_on_page(each.way):
-            continue
-        seen.add(what)
-        if each.answer == TAKEN_BACK:
-            continue
-        if last and each.grid != last[0].grid:
-            break
-        last.append(each)
-        if each.grid is None:
-            break
-    return last
 
 
 def _place_of(file: Path) -> tuple[int, int] | None:
