@@ -50,6 +50,11 @@ def accept_none(scores: PoolScores, validation: Validation | None, note: str) ->
     return accepted(scores, torch.zeros(len(scores), dtype=torch.bool), inside_V=none_V, note=note)
 
 
+def accept_unjudged(scores: PoolScores, validation: Validation | None) -> Accepted:
+    """Return `accept_none` of a policy that needs a validation set and has no sample in it."""
+    return accept_none(scores, validation, "no auto-labels: no validation sample is left to judge them")
+
+
 def check_finite(what: str, value: Tensor, index: Tensor) -> None:
     """Raise `TrialError` that names the first sample with a NaN, or with an infinite value of several.
 

@@ -22,7 +22,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from alframe.auto_label.accept import accept_none, accepted, check_finite
+from alframe.auto_label.accept import accept_unjudged, accepted, check_finite
 from alframe.config.ranges import check_fields
 from alframe.core.records import Accepted, PoolScores, Validation
 
@@ -74,8 +74,7 @@ class ConformalPolicy:
             TrialError: a log-odds is NaN.
         """
         if validation is None or len(validation) == 0:
-            note = "no auto-labels: no validation sample is left to judge them"
-            return accept_none(scores, validation, note)
+            return accept_unjudged(scores, validation)
         confidence_P, confidence_V = _checked(scores), _checked(validation.scores)
         wrong_V = validation.scores.predicted_P != validation.label_V
         cut = conformal_cut(confidence_V, wrong_V, confidence_P, tolerance=self.tolerance)

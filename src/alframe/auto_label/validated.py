@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple
 import torch
 from torch import Tensor
 
-from alframe.auto_label.accept import accept_none, accepted, check_finite
+from alframe.auto_label.accept import accept_unjudged, accepted, check_finite
 from alframe.auto_label.threshold_search import Bound, Cut, cut_by_sigma, cut_by_tests
 from alframe.config.ranges import check_fields
 from alframe.core.records import Accepted, PoolScores, Validation
@@ -77,8 +77,7 @@ class ValidatedPolicy:
             TrialError: a confidence, or a score that it is learned from, is NaN or infinite.
         """
         if validation is None or len(validation) == 0:
-            note = "no auto-labels: no validation sample is left to judge them"
-            return accept_none(scores, validation, note)
+            return accept_unjudged(scores, validation)
         learned = self.learn(validation, generator)
         confidence_V = _checked(learned.confidence, validation.scores)
         cuts = self.cuts(confidence_V[learned.judges_V], validation.at(learned.judges_V))
