@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from alframe.cli.exit_codes import exit_code
 from alframe.cli.hydra_command import begin_command
@@ -26,6 +26,11 @@ from alframe.core.errors import UserError
 from alframe.core.file_names import KEY, shown
 from alframe.core.trial_summary import TrialSummary
 from alframe.trial.directory import drop_leftovers, finished_summary, reserved
+
+if TYPE_CHECKING:  # these import torch, which --help must not load
+    from alframe.cli.page_job import Site
+    from alframe.page.settings import PageSettings
+    from alframe.page.setup import Found, SetUp
 
 COMMAND = "alframe-label"
 _DESCRIPTION = """\
@@ -138,7 +143,7 @@ def _checked(settings: Sequence[str], more: Sequence[str]) -> dict[str, Any]:
     return config
 
 
-def _config(known: Any, more: Sequence[str]) -> dict[str, Any]:
+def _config(known: "SetUp", more: Sequence[str]) -> dict[str, Any]:
     """Return the config of the trial that was set up, without the section of the page."""
     from alframe.page.settings import without_page
 
@@ -146,7 +151,11 @@ def _config(known: Any, more: Sequence[str]) -> dict[str, Any]:
 
 
 def _show_again(
-    directory: Path, known: Any, options: argparse.Namespace, summary: TrialSummary, page: Any
+    directory: Path,
+    known: "SetUp",
+    options: argparse.Namespace,
+    summary: TrialSummary,
+    page: "PageSettings",
 ) -> None:
     """Serve the page of a finished trial, until Ctrl-C or its button ends it."""
     from alframe.cli.page_job import page_site, serve_on
@@ -184,7 +193,7 @@ def _alone(directory: Path) -> Iterator[None]:
         yield
 
 
-def _look(folder: Path) -> Any:
+def _look(folder: Path) -> "Found":
     """Return what is in a folder.
 
     Raises:
@@ -196,7 +205,13 @@ def _look(folder: Path) -> Any:
     return setup.look(folder)
 
 
-def _ask(site: Any, found: Any, directory: Path, more: Sequence[str], stop_wanted: Callable[[], bool]) -> Any:
+def _ask(
+    site: "Site",
+    found: "Found",
+    directory: Path,
+    more: Sequence[str],
+    stop_wanted: Callable[[], bool],
+) -> "SetUp":
     """Show the set-up page and return what was answered on it, which is then in the directory.
 
     Raises:
@@ -206,7 +221,7 @@ def _ask(site: Any, found: Any, directory: Path, more: Sequence[str], stop_wante
     from alframe.page.desk import POLL_SECONDS
     from alframe.page.service import SetupForm
 
-    answered: list[setup.SetUp] = []
+    answered: list[SetUp] = []
     done = threading.Event()
 
     def take(classes: Sequence[str], tolerance: float | None, who: str) -> None:
