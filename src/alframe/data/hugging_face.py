@@ -60,24 +60,21 @@ def hugging_face(
         DataError: the directory holds no such data set.
     """
     root = find(path, data_dir, "data.path", "a directory with a data set of Hugging Face", Path.is_dir)
-    tag = hashlib.blake2b(os.fsencode(root.absolute()), digest_size=4).hexdigest()
-    own = Path(data_dir).expanduser().absolute() / "huggingface" / f"{root.absolute().name}-{tag}"
+    own = _own_folder(root, data_dir)
     splits = _opened(root, own / "cache")
     wanted = [split] if isinstance(split, str) else list(split or _train(splits))
     pool = content_of(_joined(splits, "data.split", wanted), image_column, label_column)
     test = _test(splits, test_split, wanted, (image_column, label_column))
     names = pool.class_names if class_names is None else class_names
-    parts = {"images": pool, **({"test_images": test} if test else {})}
-    arrays = {what: _array(columns) for what, columns in parts.items()}
-    if all(array is not None for array in arrays.values()):
-        labels = {"test_labels": test.labels} if test else {}
-        return ImageDataset.from_arrays(name, labels=pool.labels, class_names=names, **arrays, **labels)
-    sizes = len(pool.images), len(test.images) if test else 0
     test_labels = test.labels if test else None
-    there = splits[wanted[0]].column_names
-    truth, test_truth, names = numbered(
-        name, pool.labels, test_labels, names, sizes, hint=without_labels(there)
-    )
+    array, test_array = _array(pool), _array(test) if test else None
+    if array is not None and (test is None or test_array is not None):
+        return ImageDataset.from_arrays(
+            name, array, pool.labels, test_images=test_array, test_labels=test_labels, class_names=names
+        )
+    sizes = len(pool.images), len(test.images) if test else 0
+    hint = without_labels(splits[wanted[0]].column_names)
+    truth, test_truth, names = numbered(name, pool.labels, test_labels, names, sizes, hint=hint)
     return dataset_of_files(
         name,
         _listed(pool, own, root, truth),
@@ -87,6 +84,12 @@ def hugging_face(
         key="data.path",
         where=shown_path(root),
     )
+
+
+def _own_folder(root: Path, data_dir: str) -> Path:
+    """Return the folder in `data_dir` for the files that are written for a directory."""
+    tag = hashlib.blake2b(os.fsencode(root.absolute()), digest_size=4).hexdigest()
+    return Path(data_dir).expanduser().absolute() / "huggingface" / f"{root.absolute().name}-{tag}"
 
 
 def _opened(root: Path, cache: Path) -> dict[str, Any]:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from torch import Tensor
+
 from alframe._text import counted
 from alframe.core.errors import DataError
 from alframe.data.dataset import ImageDataset, numbered
@@ -73,13 +75,7 @@ def table(
         Path.is_file,
     )
     rows, notes = read_rows(file), list[str]()
-    image = column_named(rows, "image", image_column, FILE_NAMES)
-    if image is None:
-        there = ", ".join(rows.names) or "none"
-        raise DataError(
-            f"data.image_column: expected a column of paths, such as path, got {there}. Write "
-            "data.image_column=NAME."
-        )
+    image = _image_column(rows, image_column)
     label = column_named(rows, "label", label_column, LABEL_NAMES)
     split = column_named(rows, "split", split_column, SPLIT_NAMES)
     entries = _there(_entries(rows, file.parent, image, label, split), file, notes)
@@ -91,16 +87,29 @@ def table(
     )
     return dataset_of_files(
         name,
-        FileList(paths=[each.path for each in pool], names=[each.name for each in pool], truth=truth),
-        FileList(paths=[each.path for each in test], names=[each.name for each in test], truth=test_truth)
-        if test
-        else None,
+        _listed(pool, truth),
+        _listed(test, test_truth) if test else None,
         names,
         Reading(size=size, channels=channels, max_megapixels=max_megapixels),
         key="data.path",
         where=shown_path(file),
         notes=notes,
     )
+
+
+def _image_column(rows: Rows, given: str | None) -> str:
+    found = column_named(rows, "image", given, FILE_NAMES)
+    if found is None:
+        there = ", ".join(rows.names) or "none"
+        raise DataError(
+            f"data.image_column: expected a column of paths, such as path, got {there}. Write "
+            "data.image_column=NAME."
+        )
+    return found
+
+
+def _listed(entries: Sequence[Entry], truth: Tensor | None) -> FileList:
+    return FileList(paths=[each.path for each in entries], names=[each.name for each in entries], truth=truth)
 
 
 def column_named(rows: Rows, kind: str, given: str | None, usual: Sequence[str]) -> str | None:

@@ -84,37 +84,29 @@ def assemble(
     compute_plan = build_compute_plan(settings, dataset, subject)
     people = {"dataset": dataset, "directory": directory, "store": store, **(offered or {})}
     banks = banks_of(settings, dataset, member_N, encoder, compute_plan.compute.device, progress)
-    parts_of_learner = in_common(
-        settings,
-        subject,
-        Parts(recipe=recipe, engine=compute_plan.engine, banks=banks),
-        compute_plan.compute,
-    )
-    recipe, banks = parts_of_learner.recipe, parts_of_learner.banks
-    compute_plan = replace(compute_plan, engine=parts_of_learner.engine)
+    own = Parts(recipe=recipe, engine=compute_plan.engine, banks=banks)
+    shared = in_common(settings, subject, own, compute_plan.compute)
+    recipe, banks = shared.recipe, shared.banks
+    compute_plan = replace(compute_plan, engine=shared.engine)
     vectors_N = None if encoder is None else standard_vectors(banks[0], member_N)
     parts = _replaceable(settings, dataset, compute_plan, replacements or {}, people, vectors_N)
     for group in ("query", "auto_label"):
         check_needs(group, parts[group], settings.learner, subject)
     heads = _learner(settings, dataset, member_N, subject, recipe, compute_plan, banks, progress)
-    certified = settings.certificate is not None
-    checker = settings.check.checker(dataset.truth_N, certified=certified)
     components = Components(
         learner=with_fine_tuning(heads, settings, dataset, encoder),
         evaluator=TruthEvaluator(dataset.truth_N, dataset.test_truth_T),
         copies=_copies(dataset, member_N, None if encoder is None else banks[0]),
         certifier=None if settings.certificate is None else AuditCertifier(settings.certificate),
-        checker=checker,
+        checker=settings.check.checker(dataset.truth_N, certified=settings.certificate is not None),
         **parts,
     )
-    # Without auto-labels nothing is checked, so that nothing of a budget is kept for it.
-    checks = checker is not None and (parts["auto_label"] is not None or settings.plan.remainder == "auto")
     return Trial(
         dataset=dataset,
         member_N=member_N,
         components=components,
         banks=banks,
-        plan=replace(settings.plan, num_check=checker.num if checks and checker else 0),
+        plan=replace(settings.plan, num_check=_num_check(settings.plan, components)),
         compute_plan=compute_plan,
         n_label_issues=settings.n_label_issues,
     )
@@ -160,6 +152,12 @@ def build_audit_tracker(settings: TrialSettings) -> AuditTracker | None:
     """Return the tracker of an audit besides the files and the terminal, or None."""
     tracker: AuditTracker | None = _optional("tracker", settings.tracker, settings.trusted)
     return tracker
+
+
+def _num_check(plan: LoopPlan, components: Components) -> int:
+    """Return how many auto-labels are checked at the end: 0 without any, so that no budget is kept for it."""
+    has_auto_labels = components.auto_label is not None or plan.remainder == "auto"
+    return components.checker.num if components.checker is not None and has_auto_labels else 0
 
 
 def _copies(dataset: ImageDataset, member_N: Tensor, vectors: Bank | None) -> Copies:
