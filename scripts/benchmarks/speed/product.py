@@ -17,9 +17,7 @@ from speed.clock import Stopwatch, Timing
 from speed.task import Task
 
 WARM_STEPS = 4
-
-
-ONNX = "onnxruntime"
+ONNX = "onnxruntime"  # the scoring engine
 
 
 class Product:
