@@ -120,8 +120,7 @@ def _config(choices: Mapping[str, str], settings: Mapping[str, Any], dataset: Im
     overrides += ["data=arrays", "data.path=memory"]
     overrides += [f"{key}={value_text(value)}" for key, value in settings.items()]
     config = composed(overrides)
-    names = [name.replace("${", "\\${") for name in dataset.class_names]
-    return {**config, "data": {**config["data"], "class_names": names}}
+    return {**config, "data": {**config["data"], "class_names": list(dataset.class_names)}}
 
 
 def _result(

@@ -175,7 +175,7 @@ def test_alframe_label_asks_for_the_classes_labels_a_folder_and_goes_on(folder, 
         assert client.get(f"/image/{asked['samples'][0]}/small")
         with pytest.raises(Refused, match=r"400.*at least two names"):
             client.post("/api/setup", classes=["zero"], tolerance=None)
-        names = ["zero", "one", "it's", "tre\u0301s"]
+        names = ["zero", "${oc.env:HOME}", "it's ${x", "tre\u0301s"]
         assert client.post("/api/setup", classes=names, tolerance=None)["version"]
         client.wait_for("labelling")
         _is_refused_beside(client, folder)
@@ -185,7 +185,12 @@ def test_alframe_label_asks_for_the_classes_labels_a_folder_and_goes_on(folder, 
     with process_of(command, cwd=folder) as process:
         Terminal(process).address()
         state = client.wait_for("labelling")
-        assert [each["name"] for each in state["classes"]] == ["zero", "one", "it's", "tr\u00e9s"]
+        assert [each["name"] for each in state["classes"]] == [
+            "zero",
+            "${oc.env:HOME}",
+            "it's ${x",
+            "tr\u00e9s",
+        ]
         assert state["question"]["answered"] == 3
         assert client.post("/api/classes", name="four")["number"] == 4  # the trial begins again with it
         assert answer_all(client, classes)["stage"] == "finished"

@@ -8,10 +8,10 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import torch
-from omegaconf import OmegaConf
 from torch import Tensor
 
 from alframe._files import replace_file
+from alframe._verbatim import as_yaml
 from alframe.audit.audit_state import AuditPlan, AuditRow, AuditState, Ranker, begin_audit
 from alframe.audit.audit_summary import AuditSummary, statement
 from alframe.audit.label_audit import run_audit
@@ -74,7 +74,7 @@ class AuditSession:
         self.state = begin_audit(self.given_N, self.member_N, self.second_N)
         directory = self.info.directory
         (directory / FAILURE).unlink(missing_ok=True)
-        replace_file(directory / CONFIG, OmegaConf.to_yaml(OmegaConf.create(self.info.config)))
+        replace_file(directory / CONFIG, as_yaml(self.info.config))
         try:
             trackers.start(self.info)
             for line in heading(self.info):

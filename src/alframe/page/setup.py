@@ -15,6 +15,7 @@ from typing import Any
 import yaml
 
 from alframe._files import replace_file
+from alframe._verbatim import escaped
 from alframe.audit.certificate import CertificateSpec
 from alframe.audit.feasibility import least_answers
 from alframe.core.errors import DataError, DataWarning, UserError
@@ -212,6 +213,6 @@ def _instead(path: Path) -> str:
 
 def _quoted(text: str) -> str:
     """Return a text as a value on the command line; Hydra takes every sign of it as it is."""
-    # Backslashes have a meaning only before an interpolation (OmegaConf) and before a quote (Hydra).
-    plain = re.sub(r"(\\*)\$\{", r"\1\1\\${", text)
+    # Backslashes have a meaning only before a quote (Hydra), besides what `escaped` does.
+    plain = escaped(text)
     return "'" + re.sub(r"(\\*)('|$)", lambda found: found[1] * 2 + found[2].replace("'", "\\'"), plain) + "'"

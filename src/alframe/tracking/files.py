@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from omegaconf import OmegaConf
 from torch import Tensor
 
 from alframe._files import replace_file
+from alframe._verbatim import as_yaml
 from alframe.audit.label_issues import LabelIssue
 from alframe.audit.reliability import diagnosis_to_dict, most_confident
 from alframe.core import file_names
@@ -41,7 +41,7 @@ class FilesTracker:
         self._directory = info.directory
         self._rows = [report.row() for report in info.reports]
         (self._directory / file_names.FAILURE).unlink(missing_ok=True)  # of an earlier attempt
-        replace_file(self._directory / file_names.CONFIG, OmegaConf.to_yaml(OmegaConf.create(info.config)))
+        replace_file(self._directory / file_names.CONFIG, as_yaml(info.config))
         if self._rows:
             replace_file(self._directory / file_names.ROUNDS, rounds_csv(self._rows))
 

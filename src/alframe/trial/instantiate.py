@@ -8,6 +8,7 @@ from typing import Any
 import hydra
 from omegaconf import OmegaConf
 
+from alframe._verbatim import escaped
 from alframe.core.errors import ConfigError
 
 _TRUSTED = ("alframe.", "torch.", "torchvision.", "hydra.utils.get_class")
@@ -41,8 +42,12 @@ def instantiate(
     _check(group, node, trusted)
     try:
         # A partial call: Hydra would look for config inside the arguments if it got them.
+        # Escaped twice: Hydra resolves the whole node first, and each text again when it reads it.
         make = hydra.utils.instantiate(
-            OmegaConf.create(dict(node)), _partial_=True, _convert_="all", **_allowed(trusted)
+            OmegaConf.create(escaped(escaped(dict(node)))),
+            _partial_=True,
+            _convert_="all",
+            **_allowed(trusted),
         )
         # inspect raises ValueError for a setting that the target has no parameter for.
         signature = inspect.signature(make)
