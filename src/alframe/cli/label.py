@@ -232,7 +232,8 @@ def _ask(
         answered.append(set_up)
         done.set()
 
-    site.service.ask_set_up(SetupForm(shown=found.as_json(), take=take))
+    confidence = _checked(_ANY, more)["certificate"]["confidence"]
+    site.service.ask_set_up(SetupForm(shown=found.as_json(confidence), take=take))
     site.desk.change(stage="setup")
     site.desk.attach(found.dataset)
     while not done.wait(POLL_SECONDS):

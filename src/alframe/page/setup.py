@@ -49,17 +49,19 @@ class Found:
     classes: Sequence[str]
     left_out: Mapping[str, int]
 
-    def as_json(self) -> dict[str, Any]:
-        """Return what the set-up page shows."""
+    def as_json(self, confidence: float) -> dict[str, Any]:
+        """Return what the set-up page shows; `confidence` is that of the proofs, in (0, 1)."""
+        n_images = len(self.dataset)
         return {
             "folder": str(self.folder).encode("utf-8", "replace").decode(),
-            "n_images": len(self.dataset),
+            "n_images": n_images,
             "left_out": [{"reason": reason, "count": n} for reason, n in self.left_out.items()],
             "classes": list(self.classes),
             "proofs": [
-                {"tolerance": each, "answers": proof_answers(len(self.dataset), each)} for each in TOLERANCES
+                {"tolerance": each, "answers": proof_answers(n_images, each, confidence)}
+                for each in TOLERANCES
             ],
-            "samples": spread(list(range(len(self.dataset))), N_SAMPLES),
+            "samples": spread(list(range(n_images)), N_SAMPLES),
         }
 
 
@@ -160,19 +162,24 @@ def overrides(
     ]
 
 
-def proof_answers(n_images: int, tolerance: float) -> int:
+def proof_answers(n_images: int, tolerance: float, confidence: float) -> int:
     """Return about how many answers the proof of a folder takes if no label is wrong.
 
     It is the number if the classifier labels all images. Each image that people label saves answers.
 
     Args:
-        n_images: of the folder. tolerance: in (0, 1).
+        n_images: of the folder. tolerance, confidence: in (0, 1), as in `CertificateSpec`.
 
-    >>> proof_answers(100_000, 0.02)
-    219
+    >>> proof_answers(100_000, 0.02, 0.95), proof_answers(100_000, 0.02, 0.99)
+    (219, 328)
     """
     wanted = CertificateSpec(
-        tolerance=tolerance, confidence=0.95, reach=True, max_labels=None, method="auto", oracle_error=None
+        tolerance=tolerance,
+        confidence=confidence,
+        reach=True,
+        max_labels=None,
+        method="auto",
+        oracle_error=None,
     )
     return least_answers(n_images, n_images, wanted)
 

@@ -21,12 +21,13 @@ def test_a_flat_folder(tmp_path):
         (tmp_path / name).write_bytes(content)
     (tmp_path / "gone.png").symlink_to(tmp_path / "nowhere.png")
     found = look(tmp_path)
-    told = found.as_json()
+    told = found.as_json(0.95)
     assert (told["folder"], told["n_images"], told["classes"]) == (str(tmp_path), 20, [])
     assert len(told["samples"]) == N_SAMPLES
     assert max(told["samples"]) < 20
     assert told["proofs"][0] == {"tolerance": 0.05, "answers": 18}
     assert [each["answers"] for each in told["proofs"]] == [18, 20, 20]
+    assert found.as_json(0.5)["proofs"][0]["answers"] < 18
     left_out = {each["reason"]: each["count"] for each in told["left_out"]}
     assert left_out.pop("a format that is not read here (.pdf)") == 2
     assert left_out.pop("a link to a file or folder that does not exist") == 1
@@ -39,7 +40,7 @@ def test_subfolders_are_classes(tmp_path):
     for name in ("cat/1.png", "cat/2.png", "dog/1.png"):
         picture(tmp_path / name)
     found = look(tmp_path)
-    assert (found.as_json()["classes"], found.as_json()["n_images"]) == (["cat", "dog"], 3)
+    assert (found.as_json(0.95)["classes"], found.as_json(0.95)["n_images"]) == (["cat", "dog"], 3)
 
 
 @pytest.mark.parametrize(
@@ -49,7 +50,7 @@ def test_subfolders_that_cannot_be_classes_are_places_of_images(tmp_path, names)
     for name in names:
         picture(tmp_path / name)
     found = look(tmp_path)
-    assert (found.as_json()["classes"], found.as_json()["n_images"]) == ([], 2)
+    assert (found.as_json(0.95)["classes"], found.as_json(0.95)["n_images"]) == ([], 2)
 
 
 def test_one_image_is_too_few(tmp_path):
