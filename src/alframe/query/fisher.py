@@ -160,9 +160,10 @@ def _changed_matrices(forms: Forms, product_PRS: Tensor, updates: Sequence[Updat
 
 
 def _changed_numbers(forms: Forms, product_P1S: Tensor, updates: Sequence[Update]) -> Forms:
-    """Return the same where each matrix is a number, with one product for all updates."""
+    """Return what `_changed_matrices` returns if R is 1, with one product for all updates."""
     b_PU, c_PU = product_P1S[:, 0, ::2], product_P1S[:, 0, 1::2]
-    inner_U, middle_U = (torch.cat([each[i] for each in updates]).flatten() for i in (2, 3))
+    inner_U = torch.cat([each.inner_RR for each in updates]).flatten()
+    middle_U = torch.cat([each.middle_RR for each in updates]).flatten()
     square_PU = b_PU * b_PU
     s_P = square_PU @ inner_U
     q_P = square_PU @ (inner_U.square() * middle_U) - (b_PU * c_PU) @ (2 * inner_U)
