@@ -22,7 +22,7 @@ from alframe.core.file_names import (
     SUMMARY,
 )
 from alframe.exchange.present import PresentFiles
-from alframe.exchange.records import GivenAnswer, Kind, LabelRow, TrialLabels
+from alframe.exchange.records import ExportedAnswer, Kind, LabelRow, TrialLabels
 from alframe.trial.data_file import DataFile, read_data_file
 from alframe.trial.read_answers import StoredAnswer, StoredAnswers, read_answers
 from alframe.trial.read_finished import Damaged, parse_file, read_config
@@ -191,15 +191,15 @@ def _row(
         by=f"{parts.model} round {round}" if is_auto else answer.who if answer else "",
         at=answer.at if answer else "",
         way=answer.way if answer else _oracle(parts.config) if is_answer else "",
-        answers=[_given(each, class_names) for each in parts.store.rows.get(index, ())]
+        answers=[_exported(each, class_names) for each in parts.store.rows.get(index, ())]
         if parts.store
         else (),
     )
 
 
-def _given(row: StoredAnswer, class_names: tuple[str, ...]) -> GivenAnswer:
+def _exported(row: StoredAnswer, class_names: tuple[str, ...]) -> ExportedAnswer:
     label = class_names[row.answer] if row.answer >= 0 else _TEXTS.get(row.answer, "")
-    return GivenAnswer(by=row.who, at=row.at, way=row.way, label=label)
+    return ExportedAnswer(by=row.who, at=row.at, way=row.way, label=label)
 
 
 def _of_answer(

@@ -12,7 +12,7 @@ Kind = Literal["hand", "auto", "given", "cannot_tell", "no_class", "none"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class GivenAnswer:
+class ExportedAnswer:
     """An answer that a person gave to a sample, whether it counts or not.
 
     Attributes:
@@ -54,7 +54,7 @@ class LabelRow:
     by: str
     at: str
     way: str
-    answers: Sequence[GivenAnswer] = ()
+    answers: Sequence[ExportedAnswer] = ()
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

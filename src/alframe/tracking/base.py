@@ -107,7 +107,7 @@ ReportT = TypeVar("ReportT", contravariant=True)
 OutcomeT = TypeVar("OutcomeT", contravariant=True)
 
 
-class _Records(Protocol[InfoT, ReportT, OutcomeT]):
+class _AnyTracker(Protocol[InfoT, ReportT, OutcomeT]):
     """A tracker of trials or of audits."""
 
     def start(self, info: InfoT) -> None: ...
@@ -120,9 +120,9 @@ class _Records(Protocol[InfoT, ReportT, OutcomeT]):
 class Trackers(Generic[InfoT, ReportT, OutcomeT]):
     """Several trackers as one. Each is closed even if closing another one fails."""
 
-    def __init__(self, trackers: Sequence[_Records[InfoT, ReportT, OutcomeT]]) -> None:
+    def __init__(self, trackers: Sequence[_AnyTracker[InfoT, ReportT, OutcomeT]]) -> None:
         self._trackers = trackers
-        self._started: list[_Records[InfoT, ReportT, OutcomeT]] = []
+        self._started: list[_AnyTracker[InfoT, ReportT, OutcomeT]] = []
 
     def start(self, info: InfoT) -> None:
         """Start each in order."""
