@@ -8,32 +8,25 @@ The store also fixes the numbers of a trial: `samples` gives each image its inde
 and `classes` each class its number. New images and classes get the next numbers.
 """
 
-import os
-import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import astuple, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from sys import intern
-from typing import Any, Self
+from typing import Any
 
-from alframe._files import sync_directory
 from alframe.core.answer_counting import PAGE, TAKEN_BACK, counted
-from alframe.core.errors import TrialError
 from alframe.core.file_names import ANSWER_STORE
 from alframe.oracle.answer_records import Answer, NewAnswer, Prediction, Sample, last_to_undo
-from alframe.oracle.store_file import connect, disk_errors, new_store
+from alframe.oracle.store_file import StoreFile
 
 BEFORE = -1  # the round of questions from before the store
 _COLUMNS = "id, sample, answer, way, who, at, seconds, suggestion, shown, grid"
 
 
-class AnswerStore:
-    """The store of a trial. A new one stays in memory until `keep` writes its file.
-
-    A transaction that has returned is on the disk, also if the process or the machine then stops.
-    """
+class AnswerStore(StoreFile):
+    """The store of a trial."""
 
     def __init__(self, directory: Path) -> None:
         """Open the store in a trial's directory, or a new one.
@@ -41,57 +34,10 @@ class AnswerStore:
         Raises:
             UserError: the file is no store of answers, or is damaged.
         """
-        self._file = directory / ANSWER_STORE
-        self._db = connect(self._file) if self._file.exists() else new_store()
-        self._on_disk = _place_of(self._file)  # None in memory
+        super().__init__(directory / ANSWER_STORE)
         self._rows: dict[int, list[Answer]] = {}  # by sample, as far as they were read
         self._counted: dict[int, Answer] = {}
         self._last_read = 0
-
-    @property
-    def is_new(self) -> bool:
-        """True if nothing was written to the disk yet."""
-        return self._on_disk is None
-
-    def keep(self) -> None:
-        """Write a new store to the disk; from then on each change is written at once."""
-        if not self.is_new:
-            return
-        part = self._file.with_name(f".{ANSWER_STORE}.part")
-        part.unlink(missing_ok=True)
-        with disk_errors(self._file):
-            with closing(sqlite3.connect(part)) as target:
-                self._db.backup(target)
-            with part.open("rb") as written:
-                os.fsync(written.fileno())
-            for leftover in ("-wal", "-shm"):  # of a store that was lost: they do not belong to this one
-                self._file.with_name(f"{ANSWER_STORE}{leftover}").unlink(missing_ok=True)
-            part.rename(self._file)
-            sync_directory(self._file.parent)
-        self._db.close()
-        self._db = connect(self._file)
-        self._on_disk = _place_of(self._file)
-
-    def check_there(self) -> None:
-        """Raise `TrialError` if the open file was removed, moved, or replaced by another one.
-
-        The system would still write into it, where nobody finds the answers again.
-        """
-        if self._on_disk is not None and _place_of(self._file) != self._on_disk:
-            raise TrialError(
-                f"{self._file}: expected the store of the trial's answers, but it was moved or removed while "
-                "the command ran. Put the directory back, then run the same command again."
-            )
-
-    def close(self) -> None:
-        """Close the file."""
-        self._db.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     # --- numbers of images and classes
 
@@ -308,12 +254,6 @@ class AnswerStore:
             else:
                 self._counted[sample] = found
 
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        with disk_errors(self._file), self._db:
-            yield
-        self.check_there()
-
 
 def _answer(row: tuple[Any, ...]) -> Answer:
     id, sample, answer, way, who, at, seconds, suggestion, shown, grid = row
@@ -329,15 +269,6 @@ def _answer(row: tuple[Any, ...]) -> Answer:
         shown=shown,
         grid=grid,
     )
-
-
-def _place_of(file: Path) -> tuple[int, int] | None:
-    """Return what tells a file from all others on this computer, or None if there is none."""
-    try:
-        found = file.stat()
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino
 
 
 def _now() -> str:

@@ -1,10 +1,13 @@
-"""The file of the store of answers: its tables, its format, and how it is opened."""
+"""The file of the store of answers: its tables, its format, and how it is opened and written."""
 
+import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Self
 
+from alframe._files import sync_directory
 from alframe.core.errors import TrialError, UserError
 from alframe.core.file_names import ANSWERS
 
@@ -37,6 +40,74 @@ _SINCE_2 = (
     "CREATE TABLE predictions("
     "sample INTEGER PRIMARY KEY, number INTEGER NOT NULL, confidence REAL NOT NULL, blind INTEGER NOT NULL)",
 )
+
+
+class StoreFile:
+    """A store of answers in its file. A new one stays in memory until `keep` writes the file.
+
+    A transaction that has returned is on the disk, also if the process or the machine then stops.
+    """
+
+    def __init__(self, file: Path) -> None:
+        """Open the store in a file, or a new one if there is no file.
+
+        Raises:
+            UserError: the file is no store of answers, or is damaged.
+        """
+        self._file = file
+        self._db = connect(file) if file.exists() else new_store()
+        self._on_disk = _place_of(file)  # None in memory
+
+    @property
+    def is_new(self) -> bool:
+        """True if nothing was written to the disk yet."""
+        return self._on_disk is None
+
+    def keep(self) -> None:
+        """Write a new store to the disk; from then on each change is written at once."""
+        if not self.is_new:
+            return
+        part = self._file.with_name(f".{self._file.name}.part")
+        part.unlink(missing_ok=True)
+        with disk_errors(self._file):
+            with closing(sqlite3.connect(part)) as target:
+                self._db.backup(target)
+            with part.open("rb") as written:
+                os.fsync(written.fileno())
+            for leftover in ("-wal", "-shm"):  # of a store that was lost: they do not belong to this one
+                self._file.with_name(f"{self._file.name}{leftover}").unlink(missing_ok=True)
+            part.rename(self._file)
+            sync_directory(self._file.parent)
+        self._db.close()
+        self._db = connect(self._file)
+        self._on_disk = _place_of(self._file)
+
+    def check_there(self) -> None:
+        """Raise `TrialError` if the open file was removed, moved, or replaced by another one.
+
+        The system would still write into it, where nobody finds the answers again.
+        """
+        if self._on_disk is not None and _place_of(self._file) != self._on_disk:
+            raise TrialError(
+                f"{self._file}: expected the store of the trial's answers, but it was moved or removed while "
+                "the command ran. Put the directory back, then run the same command again."
+            )
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        with disk_errors(self._file), self._db:
+            yield
+        self.check_there()
 
 
 def connect(file: Path) -> sqlite3.Connection:
@@ -100,3 +171,12 @@ def disk_errors(file: Path) -> Iterator[None]:
             f"{file} could not be written: {error}. Earlier answers are kept. Make room or set the "
             "permissions, then run the same command again."
         ) from error
+
+
+def _place_of(file: Path) -> tuple[int, int] | None:
+    """Return what tells a file from all others on this computer, or None if there is none."""
+    try:
+        found = file.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
