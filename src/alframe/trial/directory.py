@@ -73,6 +73,8 @@ def check_same_trial(path: Path, found: Mapping[str, Any], wanted: Mapping[str, 
     if PEOPLE_KEY in (wanted.get("oracle") or ()):
         # People may add classes and move their images: the answers tell whether the images are the same.
         found, wanted = _without(found, _FREE_WITH_PEOPLE), _without(wanted, _FREE_WITH_PEOPLE)
+        # A newer alframe may have other keys within a group: that is no reason to lose the work of people.
+        found, wanted = _in_both(found, wanted), _in_both(wanted, found)
     differing = sorted(_differences(found, wanted))
     if differing:
         more = f"; and {len(differing) - 3} more" if len(differing) > 3 else ""
@@ -89,6 +91,19 @@ def _without(config: Mapping[str, Any], keys: Collection[str]) -> dict[str, Any]
     if not isinstance(data, Mapping):
         return dict(config)
     return {**config, "data": {key: value for key, value in data.items() if key not in keys}}
+
+
+def _in_both(
+    config: Mapping[str, Any], other: Mapping[str, Any], *, outermost: bool = True
+) -> dict[str, Any]:
+    """Return a config without the keys that another one lacks within its groups. Whole groups stay."""
+    return {
+        key: _in_both(value, other[key], outermost=False)
+        if isinstance(value, Mapping) and isinstance(other.get(key), Mapping)
+        else value
+        for key, value in config.items()
+        if outermost or key in other
+    }
 
 
 def _differences(found: Any, wanted: Any, key: str = "") -> list[str]:

@@ -9,7 +9,7 @@ import yaml
 from alframe.core.errors import UserError
 from alframe.core.file_names import HYDRA, STATE
 from alframe.core.trial_summary import TrialSummary
-from alframe.trial.directory import drop_leftovers, finished_summary, occupied, unfinished
+from alframe.trial.directory import check_same_trial, drop_leftovers, finished_summary, occupied, unfinished
 
 
 def refuse(directory: Path, *, writes: str | None = None, keep: bool = False, people: bool = False) -> None:
@@ -176,3 +176,31 @@ def summary_of() -> dict[str, object]:
     figures = dict.fromkeys(("hand_share", "coverage", "seconds", "train_seconds", "score_seconds"), 0.5)
     unknown = dict.fromkeys(("mislabelled", "mislabelled_share", "auto_label_error", "test_accuracy"))
     return {**counts, **figures, **unknown}
+
+
+@pytest.mark.parametrize("oracle", [{"_target_": "page", "answers_from": None}, {"_target_": "simulated"}])
+def test_only_the_work_of_people_goes_on_under_new_keys_of_a_group(tmp_path: Path, oracle: dict) -> None:
+    before = {"seed": 1, "oracle": oracle, "learner": {"steps": 3, "deep": {"old": 1}}}
+    after = {"seed": 1, "oracle": oracle, "learner": {"steps": 3, "new": True, "deep": {"newer": 2}}}
+    if "answers_from" in oracle:
+        check_same_trial(tmp_path, before, after)
+        check_same_trial(tmp_path, after, before)
+    else:
+        with pytest.raises(UserError, match=r"learner\.new is None there and True here"):
+            check_same_trial(tmp_path, before, after)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"learner": {"steps": 4, "new": True}}, "learner.steps is 3 there and 4 here"),
+        ({"encoder": {"_target_": "timm"}}, "encoder is None there"),
+        ({"seed": 2}, "seed is 1 there and 2 here"),
+    ],
+)
+def test_other_settings_and_groups_are_another_trial_for_people_too(
+    tmp_path: Path, change: dict, told: str
+) -> None:
+    before = {"seed": 1, "oracle": {"answers_from": None}, "learner": {"steps": 3}}
+    with pytest.raises(UserError, match=told):
+        check_same_trial(tmp_path, before, {**before, **change})
