@@ -49,14 +49,16 @@ def load_audited(settings: TrialSettings, audit: AuditSettings) -> ImageDataset:
     """Return the images. Without class names, those in the file of labels are taken.
 
     Raises:
-        DataError: as `load_data`.
+        DataError: as `load_data` and `names_in_labels`.
     """
     unnamed = "class_names" in settings.data and settings.data["class_names"] is None
     try:
         return load_data(settings)
     except DataError:
-        names = names_in_labels(audit.labels) if audit.labels and unnamed else []
-        if len(names) < 2:
+        if not audit.labels or not unnamed:
+            raise
+        names = names_in_labels(audit.labels)
+        if not names:
             raise
     return load_data(replace(settings, data={**settings.data, "class_names": names}))
 
@@ -133,9 +135,9 @@ def _check_counts(given_M: Tensor, audit: AuditSettings, dataset: ImageDataset) 
     if few and trains:
         name = dataset.class_names[few[0]]
         warnings.warn(
-            f"labels: {len(few)} classes have fewer labels than rank.folds={audit.folds.folds}, such as "
-            f"{name} with {int(count_C[few[0]])}: networks hardly learn them, so that their labels come "
-            "early among the suspects.",
+            f"labels: fewer labels than rank.folds={audit.folds.folds} in {len(few)} of {dataset.n_classes} "
+            f"classes, such as {name} with {int(count_C[few[0]])}: networks hardly learn them, so that "
+            "their labels come early among the suspects.",
             DataWarning,
             stacklevel=4,
         )

@@ -14,15 +14,14 @@ from torch import Tensor
 
 from alframe._text import counted
 from alframe.auditing.given_probabilities import KEY, GivenProbabilities, probability_columns
+from alframe.auditing.given_rows import IndexOf, column_hint, label_column, label_text
 from alframe.core.answer_codes import CANNOT_TELL_TEXT, NO_CLASS_TEXT
 from alframe.core.errors import DataError
 from alframe.core.file_names import FILES, LABELS
 from alframe.data import ImageDataset
 from alframe.data.path_text import shown_path
-from alframe.data.table import LABEL_NAMES, column_named
-from alframe.data.table_rows import FILE_NAMES, Rows, read_rows
+from alframe.data.table_rows import Rows, read_rows
 from alframe.oracle.class_names import expected, match_answer
-from alframe.trial.answers_in_tables import RowFinder
 from alframe.trial.data_file import read_data_file
 
 NAMED = 3  # images, rows or classes that a message names
@@ -90,13 +89,32 @@ def _not_there(what: str, path: str) -> str:
 
 
 def names_in_labels(path: str) -> list[str]:
-    """Return the different labels in a file or directory, sorted."""
+    """Return the different labels in a file or directory, sorted; none if it has only probabilities.
+
+    Raises:
+        DataError: it does not exist, or has labels of fewer than two classes.
+    """
     place = Path(path).expanduser()
     if not place.exists():
+        raise DataError(_not_there("labels or the directory of a trial", path))
+    rows, where = _rows_of_trial(place) if place.is_dir() else read_rows(place, KEY), shown_path(place)
+    label = label_column(rows, where)
+    if label is None and len(rows.names) > 2:  # an index and probabilities
         return []
-    rows = _rows_of_trial(place) if place.is_dir() else read_rows(place, KEY)
-    label = column_named(rows, "label", None, LABEL_NAMES)
-    return sorted({str(cell).strip() for cell in rows.columns[label]} - _WITHOUT) if label else []
+    if label is None:
+        raise DataError(_no_labels(rows, where))
+    names = sorted({label_text(cell) for cell in rows.columns[label]} - {"", "?", "-"})
+    if len(names) < 2:
+        only = f"only {names[0]!r}" if names else "none"
+        raise DataError(f"{KEY}: expected labels of at least two classes in {where}, got {only}.")
+    return names
+
+
+def _no_labels(rows: Rows, where: str) -> str:
+    return (
+        f"{KEY}: expected a column of labels in {where}, such as label, or one of probabilities for each "
+        f"class, got {', '.join(rows.names) or 'none'}.{column_hint(rows)}"
+    )
 
 
 def labels_in_rows(
@@ -108,18 +126,15 @@ def labels_in_rows(
         folder: of the table. where: the table, for messages. one_class: all labels may be of one class.
     """
     classes = probability_columns(rows, dataset.class_names)
-    label = column_named(rows, "label", None, LABEL_NAMES)
+    label = label_column(rows, where)
     if label is None and not classes:
-        raise DataError(
-            f"{KEY}: expected a column of labels in {where}, such as label, or one of probabilities for each "
-            f"class, got {', '.join(rows.names) or 'none'}."
-        )
+        raise DataError(_no_labels(rows, where))
     probs = GivenProbabilities(rows, classes, len(dataset), dataset.n_classes)
-    index_of = _IndexOf(dataset, rows, folder)
+    index_of = IndexOf(dataset, rows, folder)
     label_N = torch.full((len(dataset),), -1)
     unknown, gone = dict[str, str](), list[str]()
     for number, place in enumerate(rows.places):
-        text = str(rows.columns[label][number] or "").strip() if label else ""
+        text = label_text(rows.columns[label][number], dataset.class_names) if label else ""
         if text in _WITHOUT and label:
             continue
         answer = match_answer(text, dataset.class_names) if label else probs.most_probable(number, place)
@@ -129,11 +144,16 @@ def labels_in_rows(
         elif index is None:
             gone.append(index_of.shown(number) or place)
         elif int(label_N[index]) not in (-1, answer):
-            raise DataError(f"{KEY}: expected one label for each image, got a second one in {place}.")
+            before, now = (dataset.class_names[k] for k in (int(label_N[index]), answer))
+            raise DataError(
+                f"{KEY}: expected one label for each image, got a second one in {place}: "
+                f"{index_of.shown(number)} is {now} there and {before} before. Remove one of the rows."
+            )
         else:
             label_N[index] = answer
             probs.take(number, place, index, answer)
-    _check(dataset, label_N, unknown, gone, len(rows.places), where, least=1 if one_class else 2)
+    such = f" ({gone[0]} is not among them; {index_of.known()})" if gone else ""
+    _check(dataset, label_N, unknown, such, len(rows.places), where, least=1 if one_class else 2)
     files_N = dataset.files_N
     missing = (label_N < 0).nonzero().flatten().tolist()
     return GivenLabels(
@@ -148,7 +168,7 @@ def _check(
     dataset: ImageDataset,
     label_N: Tensor,
     unknown: dict[str, str],
-    gone: Sequence[str],
+    such: str,
     n: int,
     where: str,
     *,
@@ -157,12 +177,11 @@ def _check(
     if unknown:
         shown = ", ".join(f"{name!r} ({place})" for name, place in list(unknown.items())[:NAMED])
         raise DataError(
-            f"{KEY}: expected the classes {expected(dataset.class_names)} in {where}, got {shown}. Add a new "
-            "class in data.class_names or as a subfolder."
+            f"{KEY}: expected the classes {expected(dataset.class_names)} in {where}, got {shown}. "
+            f"{_way_out(dataset)}"
         )
     found_C = label_N[label_N >= 0].unique()
     if not len(found_C):
-        such = f" ({gone[0]} is not among them)" if gone else ""
         raise DataError(
             f"{KEY}: expected labels for the images of {dataset.name}, but none of the {n:,} rows of {where} "
             f"is for one{such}. Is it the file of another data set?"
@@ -172,33 +191,14 @@ def _check(
         raise DataError(f"{KEY}: expected labels of at least two classes in {where}, got only {only!r}.")
 
 
-class _IndexOf:
-    """Finds the sample of a row: by its file, or by its index if the table names no files."""
-
-    def __init__(self, dataset: ImageDataset, rows: Rows, folder: Path) -> None:
-        self._finder = RowFinder(dataset, rows, folder)
-        named = {name.lower() for name in rows.names}
-        self._by_index = "index" in named and not named & {*FILE_NAMES, "name"}
-        self._by_index |= dataset.files_N is None
-        self._column = next((name for name in rows.names if name.lower() == "index"), None)
-        if self._column is None and (self._by_index or not named & {*FILE_NAMES, "name"}):
-            raise DataError(
-                f"{KEY}: expected a column file or index, got {', '.join(rows.names) or 'none'}. Give it "
-                "that name."
-            )
-        self._rows, self._n = rows, len(dataset)
-
-    def __call__(self, number: int) -> int | None:
-        if not self._by_index:
-            return self._finder.index(number)
-        text = str(self._rows.columns[self._column or ""][number]).strip()
-        return int(text) if text.isdecimal() and int(text) < self._n else None
-
-    def shown(self, number: int) -> str:
-        """Return the name of a row's image for people."""
-        if self._by_index:
-            return f"index {self._rows.columns[self._column or ''][number]}"
-        return self._finder.shown(number)
+def _way_out(dataset: ImageDataset) -> str:
+    folders = {Path(file).parts[0] for file in dataset.files_N or () if len(Path(file).parts) > 1}
+    if folders & set(dataset.class_names):
+        return (
+            "If the subfolders are not classes, write data.subfolders_are_classes=false. Otherwise add a "
+            "subfolder for a new class."
+        )
+    return "Correct the labels, or add a new class in data.class_names."
 
 
 def _rows_of_trial(directory: Path, *, answers_only: bool = False) -> Rows:
@@ -209,7 +209,10 @@ def _rows_of_trial(directory: Path, *, answers_only: bool = False) -> Rows:
     """
     data = read_data_file(directory)
     if data is None or not (directory / LABELS).exists():
-        raise DataError(f"{KEY}: expected the directory of a trial with {LABELS}, got {directory}.")
+        raise DataError(
+            f"{KEY}: expected the directory of a trial with {LABELS}, got {shown_path(directory)}. Leave the "
+            "key out if the labels are subfolders of the images."
+        )
     names: dict[str, str] = {}
     if (directory / FILES).exists():
         names = {row["index"]: row["file"] for row in _csv(directory / FILES)}

@@ -44,7 +44,9 @@ class GivenProbabilities:
             return [1.0 / self._n_classes] * self._n_classes
         probability = _number(cell)
         if probability is None or not 0 <= probability <= 1:
-            raise DataError(f"{KEY}: expected a confidence of 0 to 1 in {place}, got {cell!r}.")
+            raise DataError(
+                f"{KEY}: expected a confidence of 0 to 1 in {place}, got {cell!r}. Divide percentages by 100."
+            )
         rest = (1.0 - probability) / (self._n_classes - 1)
         return [probability if k == answer else rest for k in range(self._n_classes)]
 

@@ -120,7 +120,7 @@ def stages(key: str, value: Any) -> None:
     fits = isinstance(value, list) and value and all(name in names for name in value)
     if not fits or value != [name for name in names if name in value]:
         raise ConfigError(
-            key, f"some of {', '.join(names)} in this order, such as [estimate,rank]", str(value)
+            key, f"some of {', '.join(names)} in this order, such as [estimate,rank]", value or str(value)
         )
 
 

@@ -56,7 +56,9 @@ def read_rows(file: Path, key: str = "data.path") -> Rows:
         csv.Error,
     ) as error:  # those of Arrow and JSON are ValueErrors
         reason = "it is no text in UTF-8" if isinstance(error, UnicodeDecodeError) else str(error)
-        raise DataError(f"{key}: expected a table in {shown_path(file)}, but {reason}.") from error
+        raise DataError(
+            f"{key}: expected a table in {shown_path(file)}, but {reason.rstrip('.')}."
+        ) from error
 
 
 def _csv(file: Path) -> Rows:
