@@ -5,7 +5,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from sklearn.datasets import load_digits
+from torch.utils.data import TensorDataset
 
 from alframe import audit_labels
 from alframe.core.errors import ConfigError, UserError
@@ -50,6 +52,13 @@ def test_a_function_answers_and_all_of_it_comes_back() -> None:
     assert result.summary["simulated"] is None
     assert "confidence, at most" in result.statement
     assert "wrong labels" in repr(result)
+
+
+def test_pairs_of_a_data_set_carry_their_labels() -> None:
+    pairs = TensorDataset(torch.from_numpy(IMAGES[:40, None]), torch.from_numpy(GIVEN[:40]))
+    result = audit_labels(pairs, settings={**QUICK, "stages": ["rank"]})
+    assert (result.labels[:40] == GIVEN[:40]).all()
+    assert len(result.suspects) == 40
 
 
 def test_given_probabilities_rank_without_training() -> None:
