@@ -1,8 +1,10 @@
 """A new folder that appears with all its files or not at all."""
 
+import glob
 import json
 import os
 import shutil
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -11,6 +13,8 @@ from typing import Any
 
 from alframe.core.errors import TrialError, UserError
 from alframe.core.file_names import EXPORT
+
+LEFT_SECONDS = 3600.0  # a part that no export has touched for so long is left from one that was killed
 
 
 @contextmanager
@@ -29,6 +33,7 @@ def new_folder(folder: Path, *, overwrite: bool) -> Iterator[Path]:
     part: Path | None = None
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
+        _remove_left_parts(folder)
         part = Path(mkdtemp(prefix=f".{folder.name}.part-", dir=folder.parent))
         part.chmod(0o777 & ~_umask())
         yield part
@@ -53,8 +58,7 @@ def check_room(folder: Path, n_bytes: int, hint: str) -> None:
     free = shutil.disk_usage(there).free
     if n_bytes > free:
         raise UserError(
-            f"--out: expected room for {n_bytes / 1e9:,.2f} GB of images at {there}, got "
-            f"{free / 1e9:,.2f} GB. {hint}"
+            f"--out: expected room for {_size(n_bytes)} of images at {there}, got {_size(free)}. {hint}"
         )
 
 
@@ -84,6 +88,17 @@ def _check(folder: Path, overwrite: bool) -> None:
     raise UserError(
         f"--out: expected a new or an empty folder, got {folder}, {what}. {way_out} another folder."
     )
+
+
+def _remove_left_parts(folder: Path) -> None:
+    """Remove what exports to a folder have left that were killed."""
+    for part in folder.parent.glob(f".{glob.escape(folder.name)}.part-*"):
+        if time.time() - part.stat().st_mtime > LEFT_SECONDS:
+            shutil.rmtree(part, ignore_errors=True)
+
+
+def _size(n_bytes: int) -> str:
+    return f"{n_bytes / 1e9:,.2f} GB" if n_bytes >= 1e8 else f"{n_bytes / 1e6:,.2f} MB"
 
 
 def _put(part: Path, folder: Path) -> None:

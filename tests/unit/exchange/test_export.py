@@ -333,7 +333,7 @@ def test_a_disk_without_room_is_told_before_anything_is_written(
     trial: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(output_folder.shutil, "disk_usage", lambda path: mock.Mock(free=10))
-    with pytest.raises(UserError, match=r"--out: expected room for 0.00 GB .* Or add --links"):
+    with pytest.raises(UserError, match=r"--out: expected room for 0.00 MB .* Or add --links"):
         exported(trial, "imagefolder")
     exported(trial, "imagefolder", links=True)
 
