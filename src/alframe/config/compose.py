@@ -176,18 +176,27 @@ def _closest(name: str, existing: list[str]) -> str:
         if len(existing) <= MOST_LISTED
         else "alframe --cfg job lists all."
     )
-    best = max(existing, key=lambda key: _likeness(name, key), default="")
+    best = max(existing, key=lambda key: (_likeness(name, key), _ratio(name, key)), default="")
     return f"Did you mean {best}? {shown}" if best and _likeness(name, best) >= 0.6 else shown
 
 
 def _likeness(given: str, key: str) -> float:
-    """Return the similarity of two keys: that of the keys or of their last parts, in [0, 1].
+    """Return the similarity of two keys: that of the last parts or, in other groups, also that of the keys.
 
-    Keys with as many parts as the given one come before other keys: they get 0.2 more.
+    It is in [0, 1]. If it is at least 0.6, a key of the same group gets 0.3 more, and one of as many parts 0.2.
     """
-    pairs = ((given, key), (given.rpartition(".")[2], key.rpartition(".")[2]))
-    likeness = max(difflib.SequenceMatcher(None, a, b).ratio() for a, b in pairs)
-    return likeness + (0.2 if likeness >= 0.6 and given.count(".") == key.count(".") else 0)
+    group, in_group = given.partition(".")[::2]
+    is_of_group = bool(in_group) and group == key.partition(".")[0]
+    likeness = _ratio(given.rpartition(".")[2], key.rpartition(".")[2])
+    if not is_of_group:  # the name of the group makes all of its keys alike
+        likeness = max(likeness, _ratio(given, key))
+    if likeness < 0.6:
+        return likeness
+    return likeness + 0.3 * is_of_group + 0.2 * (given.count(".") == key.count("."))
+
+
+def _ratio(a: str, b: str) -> float:
+    return difflib.SequenceMatcher(None, a, b).ratio()
 
 
 def _known_keys(overrides: Sequence[str]) -> list[str]:

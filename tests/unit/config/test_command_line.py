@@ -48,6 +48,7 @@ from tests.support.helpers import alframe as alframe_command
         (["+shard=0/2"], "shard: no such key or group. alframe-embed has it."),
         (["stages=[rank]"], "stages: no such key. alframe-audit has it."),
         (["encoder=efficientnet_lite0", "encoder.sise=64"], "Did you mean encoder.size? "),
+        (["encoder.sise=64"], "Did you mean encoder.photographs.size? "),
         (["encoder.leest_side=64"], "Did you mean encoder.least_side? "),
         (["encoder.size=64"], "another choice has. Did you mean encoder.photographs.size?"),
         (["-m", "++sed=1,2"], "sed: no such key or group. Did you mean seed?"),
