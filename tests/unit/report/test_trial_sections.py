@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -17,6 +18,7 @@ from alframe.report.load.trials import FinishedTrial
 from alframe.report.plots.draw_mistakes import COLUMNS, ROWS, as_rgb, draw_confusion, draw_gallery
 from alframe.report.plots.draw_rounds import draw_flow, draw_hand_labels, draw_quality
 from alframe.report.tables.check_tables import check_warnings
+from alframe.report.tables.trial_tables import facts_table
 from alframe.report.trial_sections import NO_AUTO, NONE_WRONG, TOO_OLD, TRUTH_UNKNOWN, trial_sections
 from tests.support.made_trial import (
     CERTIFICATE,
@@ -103,6 +105,30 @@ def test_the_figures_are_the_trial_s(sections: list[Section]) -> None:
     rounds = tables["rounds"]
     assert rounds.rows[1][: rounds.head.index("unlabelled") + 1] == ("1", "6", "2", "8", "6")
     assert [row[rounds.head.index("note")] for row in rounds.rows] == ["", "", "a note", ""]
+
+
+@pytest.mark.parametrize(
+    ("unfrozen", "shown"),
+    [
+        (0, "lite0"),
+        (1, "lite0; fine-tuned at the end: its last block"),
+        (3, "lite0; fine-tuned at the end: its last 3 blocks"),
+        (None, "lite0; fine-tuned at the end: all of it"),
+    ],
+)
+def test_what_the_data_chose_is_named_instead_of_what_was_typed(
+    trial: FinishedTrial, unfrozen: int | None, shown: str
+) -> None:
+    head = {"network": {"_target_": "alframe.learner.LinearHead"}, "fine_tuning": {"unfrozen": unfrozen}}
+    chosen = {"encoder": {"_target_": "alframe.embedding.lite0"}, "learner": head}
+    typed = {"encoder": "auto", "learner": "fast", "network": "fast"}
+    auto = replace(trial, config={**trial.config, "chosen": chosen}, choices=typed)
+    facts = dict(facts_table(auto).rows)
+    assert [facts[group] for group in typed] == [shown, "head", "LinearHead"]
+    chosen["encoder"] = {"_target_": None}
+    del chosen["learner"]
+    facts = dict(facts_table(auto).rows)
+    assert [facts[group] for group in typed] == ["none", "fast", "fast"]
 
 
 def test_without_pictures_there_are_the_tables_and_no_need_of_matplotlib(

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from alframe._text import answer_seconds, count, duration, percent
 from alframe.core.reports import Certificate, RoundRow
@@ -17,6 +18,7 @@ NamedRow = tuple[str, RoundRow]
 CONFIG_GROUPS = {
     "query": "query strategy",
     "auto_label": "auto-label policy",
+    "encoder": "encoder",
     "learner": "learner",
     "network": "network",
     "initial": "seed set",
@@ -59,12 +61,37 @@ def facts_table(trial: FinishedTrial) -> Table:
 
 
 def choice_of(trial: FinishedTrial, group: str) -> str:
-    """Return the choice for a config group: its name, else its class, empty if neither is known."""
-    if group in trial.choices:
-        return trial.choices[group]
-    node = trial.config.get(group)
-    target = node.get("_target_") if isinstance(node, dict) else None
-    return "none" if target is None and isinstance(node, dict) else str(target or "").rpartition(".")[2]
+    """Return the choice for a config group: its name, else its class, empty if neither is known.
+
+    What the data have chosen comes before what was typed. The network of a head is that of the learner.
+    """
+    chosen = trial.config.get("chosen") or {}
+    learner = chosen.get("learner") or trial.config.get("learner") or {}
+    if group == "network" and "network" in learner:
+        return _class_of(learner["network"])
+    if group == "learner" and group in chosen:
+        return "head"  # the only one that data choose
+    if group in chosen:
+        name = _class_of(chosen[group])
+    else:
+        name = trial.choices.get(group) or _class_of(trial.config.get(group))
+    return f"{name}{_fine_tuned(learner)}" if group == "encoder" else name
+
+
+def _class_of(node: Any) -> str:
+    if not isinstance(node, dict):
+        return ""
+    target = node.get("_target_")
+    return "none" if target is None else str(target).rpartition(".")[2]
+
+
+def _fine_tuned(learner: Mapping[str, Any]) -> str:
+    """Return what the last fit of a head trains of the encoder, empty if nothing."""
+    unfrozen = (learner.get("fine_tuning") or {"unfrozen": 0})["unfrozen"]
+    if unfrozen == 0:
+        return ""
+    part = {None: "all of it", 1: "its last block"}.get(unfrozen, f"its last {unfrozen} blocks")
+    return f"; fine-tuned at the end: {part}"
 
 
 def _with_share(n: int | None, share: float | None) -> str:
