@@ -183,7 +183,7 @@ def _closest(name: str, existing: list[str]) -> str:
 def _likeness(given: str, key: str) -> float:
     """Return the similarity of two keys: that of the last parts or, in other groups, also that of the keys.
 
-    It is in [0, 1]. If it is at least 0.6, a key of the same group gets 0.3 more, and one of as many parts 0.2.
+    If it is at least 0.6, a key of the same group gets 0.3 more, and one of as many parts 0.2.
     """
     group, in_group = given.partition(".")[::2]
     is_of_group = bool(in_group) and group == key.partition(".")[0]
