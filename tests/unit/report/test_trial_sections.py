@@ -96,6 +96,7 @@ def test_the_figures_are_the_trial_s(sections: list[Section]) -> None:
     assert facts["auto-label policy"] == "none"
     assert "seed (4)" in texts(pictures["hand_labels"])
     assert "validation (2)" in texts(pictures["hand_labels"])
+    assert {"5", "10"} <= set(texts(pictures["flow"]))  # not 2 x 10^1
     assert [n for n in texts(pictures["confusion"]) if n.isdigit()] == ["4", "1", "3", "2"]
     assert {"4", "1 wrong", "6", "0 wrong"} <= set(texts(pictures["error_by_confidence"]))
     assert {"proven 15.00 %", "tolerated 20.00 %", "true 5.00 %"} <= set(texts(pictures["certificate"]))

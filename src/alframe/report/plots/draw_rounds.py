@@ -67,6 +67,7 @@ def draw_flow(rounds: Sequence[RoundRow]) -> Picture:
     counts.set_yscale("log")
     counts.set_ylabel("labels (log scale)")
     in_counts(counts.yaxis)
+    _few_log_ticks(counts)
     _round_axis(counts, rounds)
     legend_above(shares, 3)
     legend_above(counts, 3)
@@ -210,6 +211,11 @@ def _share_axis(axes: "Axes", label: str) -> None:
     axes.set_ylabel(label)
     in_percent(axes.yaxis)
     if axes.get_yscale() == "log":
-        low, high = axes.get_ylim()
-        subs = (1.0, 2.0, 5.0) if high < 30 * low else (1.0, 3.0) if high < 1000 * low else (1.0,)
-        log_ticks(axes.yaxis, subs=subs)
+        _few_log_ticks(axes)
+
+
+def _few_log_ticks(axes: "Axes") -> None:
+    """Put ticks on a log axis that may be shorter than a power of ten."""
+    low, high = axes.get_ylim()
+    subs = (1.0, 2.0, 5.0) if high < 30 * low else (1.0, 3.0) if high < 1000 * low else (1.0,)
+    log_ticks(axes.yaxis, subs=subs)
