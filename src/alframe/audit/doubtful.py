@@ -34,7 +34,7 @@ def answers_saved(wrong: float, aim: int, n: int, alpha: float) -> float:
     """Return how many answers an audit needs less if one of `wrong` labels is corrected before it.
 
     >>> round(answers_saved(150, 600, 60_000, 0.05), 1), round(answers_saved(50, 600, 60_000, 0.05), 1)
-    (4.2, 2.5)
+    (4.2, 2.4)
     """
     wrong = min(wrong, MOST_OF_AIM * aim)
     fewer = max(0.0, wrong - 1)
@@ -50,6 +50,7 @@ def n_worth_asking(wrong_U: Tensor, others_wrong: float, aim: int, n: int, alpha
         others_wrong: how many of the other audited labels are wrong in the mean.
         aim: the wrong labels that the audit tolerates. n: samples. alpha: of the certificate.
 
+    >>> import torch
     >>> n_worth_asking(torch.tensor([0.9, 0.6, 0.3, 0.1]).double(), 50.0, 600, 60_000, 0.05)
     2
     """

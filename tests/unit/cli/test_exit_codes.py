@@ -15,6 +15,7 @@ def last():
     os.kill(os.getpid(), {second})
     time.sleep(5)
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it
 begin_command("alframe", [])
 atexit.register(last)
 sys.exit(exit_code({first}(), started=True))
