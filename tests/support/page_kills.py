@@ -130,7 +130,10 @@ class Sitting:
         n_before = self.random.randrange(MOST_REQUESTS)
         child = os.fork()
         if child == 0:
-            self._serve(moment, seconds, n_before)
+            try:
+                self._serve(moment, seconds, n_before)
+            finally:  # whatever happens: this copy of the tests must not run on
+                os._exit(0)
         try:
             served = self._label(time.monotonic() + 60, child)
         finally:
@@ -162,7 +165,6 @@ class Sitting:
 
             site.server.start = start  # type: ignore[method-assign]
             run_on_page(site, partial(run_trial, self.config, self.trial), lambda: False)
-        os._exit(0)
 
     def _label(self, until: float, child: int) -> bool:
         """Answer until the process is gone or its trial has ended; return True if it has replied."""
