@@ -100,7 +100,8 @@ class _Compared:
 
     def _choose(self, input_B: Tensor) -> Runtime:
         try:
-            converted = _CONVERT[self._fast](self._plain.network, input_B[:1])
+            with quiet_conversion():  # the import too: OpenVINO would keep the streams and close them
+                converted = _CONVERT[self._fast](self._plain.network, input_B[:1])
             share = difference(converted(input_B), self._plain(input_B))
             if share <= _TOLERANCE:
                 return converted
