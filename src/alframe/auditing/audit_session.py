@@ -11,7 +11,6 @@ import torch
 from torch import Tensor
 
 from alframe._files import replace_file
-from alframe._verbatim import as_yaml
 from alframe.audit.audit_state import AuditPlan, AuditRow, AuditState, Ranker, begin_audit
 from alframe.audit.audit_summary import AuditSummary, statement
 from alframe.audit.label_audit import run_audit
@@ -19,6 +18,7 @@ from alframe.audit.label_counts import TruthEvaluator
 from alframe.auditing.audit_files import changes_of, write_change_images, write_labels, write_rounds
 from alframe.auditing.audit_lines import heading, line_of
 from alframe.auditing.audit_request import Say
+from alframe.config.verbatim import as_yaml
 from alframe.core.errors import AnswersNeeded, Terminated
 from alframe.core.file_names import CONFIG, FAILURE, SUMMARY
 from alframe.core.protocols import Oracle

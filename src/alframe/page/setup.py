@@ -15,9 +15,9 @@ from typing import Any
 import yaml
 
 from alframe._files import replace_file
-from alframe._verbatim import escaped
 from alframe.audit.certificate import CertificateSpec
 from alframe.audit.feasibility import least_answers
+from alframe.config.verbatim import escaped
 from alframe.core.errors import DataError, DataWarning, UserError
 from alframe.data import ImageDataset
 from alframe.data.folder import folder as images_of_folder

@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 
 from alframe._files import replace_file
-from alframe._verbatim import as_yaml
 from alframe.audit.label_issues import LabelIssue
 from alframe.audit.reliability import diagnosis_to_dict, most_confident
+from alframe.config.verbatim import as_yaml
 from alframe.core import file_names
 from alframe.core.answer_codes import CANNOT_TELL_TEXT, NO_CLASS_TEXT
 from alframe.core.errors import Waiting

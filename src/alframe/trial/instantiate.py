@@ -8,7 +8,7 @@ from typing import Any
 import hydra
 from omegaconf import OmegaConf
 
-from alframe._verbatim import escaped
+from alframe.config.verbatim import escaped
 from alframe.core.errors import ConfigError
 
 _TRUSTED = ("alframe.", "torch.", "torchvision.", "hydra.utils.get_class")

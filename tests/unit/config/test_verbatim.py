@@ -4,7 +4,7 @@ import pytest
 import yaml
 from omegaconf import OmegaConf
 
-from alframe._verbatim import as_yaml, escaped
+from alframe.config.verbatim import as_yaml, escaped
 from alframe.trial.instantiate import instantiate
 
 TEXTS = ["${oc.env:HOME}", "${x", "a\\${b}", "\\\\${", "plain: 7", "1e3", "no", "$5 {x}", ""]
