@@ -3,6 +3,7 @@
 The module maps (B, in_channels, height, width) normalised float images to (B, n_classes) float32 logits.
 """
 
+import warnings
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Literal
@@ -190,17 +191,39 @@ def largest_in_cells(x: Tensor, grid: int) -> Tensor:
     [4.0, 5.0, 7.0, 8.0]
     """
     height, width = x.shape[2:]
+    if torch.jit.is_tracing():  # type: ignore[attr-defined]
+        return _largest_for_a_converter(x, grid)
     if x.device.type == "cpu" or (height % grid == 0 and width % grid == 0):
         return F.adaptive_max_pool2d(x, grid)
     return largest_by_cells(x, grid)
 
 
+def _largest_for_a_converter(x: Tensor, grid: int) -> Tensor:
+    """Return the same without adaptive pooling, of which ONNX has no version with overlapping cells."""
+    with warnings.catch_warnings():  # that the sides become constants
+        warnings.simplefilter("ignore", torch.jit.TracerWarning)  # type: ignore[attr-defined]
+        of_sides = [_cells(int(side), grid) for side in x.shape[2:]]
+    sizes = [{b - a for a, b in cells} for cells in of_sides]
+    strides = [{after - before for (before, _), (after, _) in pairwise(cells)} or {1} for cells in of_sides]
+    if all(len(each) == 1 for each in sizes + strides):
+        return F.max_pool2d(x, [each.pop() for each in sizes], [each.pop() for each in strides])
+    return largest_by_cells(x, grid)
+
+
 def largest_by_cells(x: Tensor, grid: int) -> Tensor:
     """Return the same as `largest_in_cells`, cell by cell."""
-    height, width = x.shape[2:]
-    rows, columns = ([(k * n // grid, -(-(k + 1) * n // grid)) for k in range(grid)] for n in (height, width))
+    rows, columns = (_cells(int(side), grid) for side in x.shape[2:])
     cells = [x[:, :, a:b, c:d].flatten(2).max(dim=2).values for a, b in rows for c, d in columns]
     return torch.stack(cells, dim=2).unflatten(2, (grid, grid))
+
+
+def _cells(side: int, grid: int) -> list[tuple[int, int]]:
+    """Return the first pixel of each cell and the one after its last.
+
+    >>> _cells(7, 3)
+    [(0, 3), (2, 5), (4, 7)]
+    """
+    return [(k * side // grid, -(-(k + 1) * side // grid)) for k in range(grid)]
 
 
 def resnet18(*, in_channels: int, image_size: tuple[int, int], n_classes: int) -> nn.Module:

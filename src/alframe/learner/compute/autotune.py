@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from alframe._machine import processor, recall, remember
 from alframe._onnx import EXTRA, OnnxNetwork, installed, onnxruntime_version
+from alframe._text import one_line
 from alframe.core.errors import ConfigError
 from alframe.learner.compute.device import Compute
 from alframe.learner.compute.memory import memory_need
@@ -98,7 +99,8 @@ def choose_scoring_engine(
         name,
         subject,
         lambda: _measure_engine(subject, batch_size),
-        lambda result: result.get("scoring_engine") in ("torch", "onnxruntime"),
+        # A network that was not converted is tried again: another version may convert it.
+        lambda result: result.get("scoring_engine") in ("torch", "onnxruntime") and "failed" not in result,
     )
     return str(result["scoring_engine"])
 
@@ -190,8 +192,8 @@ def _measure_engine(subject: Subject, batch_size: int) -> dict[str, Any]:
     try:
         converted = OnnxNetwork(network, x_B[:1])
         seconds = _median_seconds({"torch": by_torch, "onnxruntime": lambda: converted(x_B)})
-    except Exception:  # of the converter or of ONNX Runtime, which have no common class
-        return {"scoring_engine": "torch"}
+    except Exception as error:  # of the converter or of ONNX Runtime, which have no common class
+        return {"scoring_engine": "torch", "failed": one_line(error)[:200]}
     if not seconds or seconds["onnxruntime"] > CLEARLY_FASTER * seconds["torch"]:
         return {"scoring_engine": "torch", "seconds": seconds}
     return {"scoring_engine": "onnxruntime", "seconds": seconds}

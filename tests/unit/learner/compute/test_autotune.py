@@ -167,12 +167,18 @@ def test_a_small_pool_bfloat16_and_a_missing_onnxruntime_leave_scoring_to_torch(
     assert onnx == []
 
 
-def test_torch_scores_with_a_network_that_is_not_converted(subject, onnx, monkeypatch):
+def test_torch_scores_with_a_network_that_is_not_converted_until_a_version_converts_it(
+    subject, timed, onnx, monkeypatch
+):
+    timed(torch=1.0, onnxruntime=0.1)
+
     def refuse(network, input_1):
         raise ValueError("no such operator")
 
-    monkeypatch.setattr(probe, "OnnxNetwork", refuse)
-    assert choose_scoring_engine(FLOAT32, "auto", subject, 16, 10**6) == "torch"
+    with monkeypatch.context() as before:
+        before.setattr(probe, "OnnxNetwork", refuse)
+        assert choose_scoring_engine(FLOAT32, "auto", subject, 16, 10**6) == "torch"
+    assert choose_scoring_engine(FLOAT32, "auto", subject, 16, 10**6) == "onnxruntime"
 
 
 def test_a_scoring_engine_that_is_given_is_taken_or_refused_with_the_way_out(subject, onnx, monkeypatch):

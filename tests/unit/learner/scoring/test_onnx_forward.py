@@ -60,6 +60,20 @@ def test_its_logits_are_those_of_torch(bank, cpu):
 
 
 @needs_onnxruntime
+@pytest.mark.parametrize(
+    ("size", "grid"), [((28, 28), 3), ((32, 28), 3), ((28, 20), 4), ((12, 8), 2), ((8, 8), 1)]
+)
+def test_it_computes_cells_that_overlap_or_differ_in_size(size, grid):
+    torch.manual_seed(3)
+    network = FastCNN(
+        in_channels=1, image_size=size, n_classes=4, widths=[4, 6], grid=grid, dropout=0.0
+    ).eval()
+    x_B = torch.randn(5, 1, *size)
+    with torch.inference_mode():
+        assert _onnx.difference(OnnxNetwork(network, x_B[:1])(x_B), network(x_B)) <= TOLERANCE
+
+
+@needs_onnxruntime
 def test_it_scores_with_the_weights_of_the_moment_and_gives_the_same_bits_again(bank, cpu):
     network = fast()
 
