@@ -1,11 +1,13 @@
 """The record of a session on a GPU (gpu_session.py): the files session.json, session.md and trials.tar.gz."""
 
+import csv
 import json
 import re
 import tarfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from statistics import median
 from typing import Literal, Self
 
 JSON, MARKDOWN, TRIALS = "session.json", "session.md", "trials.tar.gz"
@@ -121,6 +123,27 @@ def tables_in(text: str) -> list[str]:
     """
     found = re.findall(r"(?:^\|.*\|[ ]*$\n?)+", text, flags=re.MULTILINE)
     return [table.strip() for table in found if re.search(r"^\|[ :|-]*-[ :|-]*\|", table, flags=re.MULTILINE)]
+
+
+def rounds_table(folder: Path) -> list[str]:
+    """Return a table of the seconds of first and later rounds of the trials below a folder, if there are any.
+
+    The first round of the first trial in a process records the steps. The later ones only replay them.
+    """
+    tables = [csv.DictReader(file.read_text().splitlines()) for file in folder.rglob("rounds.csv")]
+    trials = [[float(row["seconds"]) for row in table if row["kind"] == "round"] for table in tables]
+    firsts = sorted(seconds[0] for seconds in trials if seconds)
+    if not firsts:
+        return []
+    later = [second for seconds in trials for second in seconds[1:]]
+    cells = [len(firsts), *(f"{each:.2f}" for each in (firsts[0], median(firsts), firsts[-1]))]
+    cells.append(f"{median(later):.2f}" if later else "")
+    lines = [
+        "| trials | first round, s: least | median | largest | later rounds, s: median |",
+        "|---|---|---|---|---|",
+        "| " + " | ".join(str(each) for each in cells) + " |",
+    ]
+    return ["\n".join(lines)]
 
 
 def pack_trials(work: Path, file: Path) -> None:

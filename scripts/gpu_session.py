@@ -12,6 +12,7 @@ Nothing is downloaded. Exit codes: 0 all slices are done, 1 one failed, 3 some a
 """
 
 import argparse
+import ctypes
 import os
 import re
 import shlex
@@ -27,12 +28,13 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from gpu_record import TRIALS, Outcome, Record, Status, pack_trials, tables_in, unpack_trials
+from gpu_record import TRIALS, Outcome, Record, Status, pack_trials, rounds_table, tables_in, unpack_trials
 from gpu_slices import SLICES, Slice
 
 ROOT = Path(__file__).parents[1]
 LEAST_MINUTES = 0.75  # a slice that resumes is not started for less
 REPORT_SECONDS = 60.0
+_PDEATHSIG = 1  # of prctl(2)
 _VERSIONS = "import sys, torch; print(f'Python {sys.version.split()[0]}, torch {torch.__version__}')"
 REPORT = ("-m", "alframe.report.main", "--no-pictures")
 TABLES = ("means.md", "differences.md")  # of alframe-report
@@ -196,9 +198,9 @@ def report_tables(one: Slice, place: Place) -> list[str]:
     report = place.work / "reports" / one.name
     done = run_command([*REPORT, str(folder), "--out", str(report)], REPORT_SECONDS, place)
     if done.code != 0:
-        return []
+        return rounds_table(folder)
     files = (report / "tables" / name for name in TABLES)
-    return [file.read_text().strip() for file in files if file.exists()]
+    return [*(file.read_text().strip() for file in files if file.exists()), *rounds_table(folder)]
 
 
 def run_command(arguments: Sequence[str], seconds: float, place: Place) -> Ended:
@@ -214,6 +216,7 @@ def run_command(arguments: Sequence[str], seconds: float, place: Place) -> Ended
             stdout=file,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            preexec_fn=end_with_session,
         )
         try:
             code: int | None = process.wait(max(seconds, 1.0))
@@ -222,6 +225,12 @@ def run_command(arguments: Sequence[str], seconds: float, place: Place) -> Ended
         finally:
             end_group(process, place.grace)
     return Ended(code=code, seconds=time.monotonic() - begin, output=log.read_text(errors="replace"))
+
+
+def end_with_session() -> None:
+    """Let the kernel kill this process when the session is killed, so that the next one works alone."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PDEATHSIG, signal.SIGKILL)
 
 
 def end_group(process: "subprocess.Popen[Any]", grace: float) -> None:

@@ -7,6 +7,13 @@ _SWEEP = ("-m", "alframe", "-m", "tracker=none", "device=cuda")
 _TOGETHER = ("hydra/launcher=cores", "hydra.launcher.n_jobs=4", "threads=2")
 _TINY = ("data=digits", "data.limit=200", "device=cpu", "stopping.min_rounds=1", "stopping.max_rounds=1")
 _FAST = (*_TINY, "learner.steps=2", "threads=1")
+_TINY_PUBLISHED = (
+    *_TINY,
+    "threads=1",
+    'hydra.sweeper.params={auto_label.threshold:"0.9,0.99",initial.share:"0.1",query.share:"0.05"}',
+    "learner.max_epochs=1",
+    "hydra.launcher.n_jobs=2",
+)
 _NO_CARD = ("device=cpu", "threads=1")
 
 
@@ -62,17 +69,11 @@ def _published(seed: int) -> Slice:
         minutes=7,
         resumes=True,
         folder=f"published/{seed}",
-        smoke=(
-            *_TINY,
-            "threads=1",
-            'hydra.sweeper.params={auto_label.threshold:"0.9,0.99",initial.share:"0.1",query.share:"0.05"}',
-            "learner.max_epochs=1",
-            "hydra.launcher.n_jobs=2",
-        ),
+        smoke=_TINY_PUBLISHED,
     )
 
 
-def _packed(what: str, *arguments: str, n_jobs: int, minutes: float) -> Slice:
+def _packed(what: str, *arguments: str, n_jobs: int, minutes: float, smoke: tuple[str, ...]) -> Slice:
     return Slice(
         name=f"{what}_packed",
         title=f"Trials that are trained together, {what}",
@@ -86,7 +87,7 @@ def _packed(what: str, *arguments: str, n_jobs: int, minutes: float) -> Slice:
         minutes=minutes,
         resumes=True,
         folder=f"{what}_packed",
-        smoke=(*_FAST, "seed=11,12", "hydra.launcher.n_jobs=2"),
+        smoke=smoke,
     )
 
 
@@ -171,8 +172,17 @@ SLICES: tuple[Slice, ...] = (
         minutes=4,
         smoke=("--device", "cpu", "--replicas", "2", "--steps", "2", "--repeats", "1"),
     ),
-    _packed("default", "experiment=default", "seed=11,12,13,14,15,16,17,18", n_jobs=8, minutes=1.5),
-    *(_published(seed) for seed in (8, 9, 10)),
+    _packed(
+        "default",
+        "experiment=default",
+        "seed=11,12,13,14,15,16,17,18",
+        n_jobs=8,
+        minutes=1.5,
+        smoke=(*_FAST, "seed=11,12", "hydra.launcher.n_jobs=2"),
+    ),
+    _published(8),
+    _packed("published", "+sweep=published_trials", "seed=8", n_jobs=16, minutes=7, smoke=_TINY_PUBLISHED),
+    *(_published(seed) for seed in (9, 10)),
     _compared("strategies", "Query strategies on 60,000 images", 9, "query", "random,margin"),
     _compared("policies", "Auto-label policies on 60,000 images", 5, "+sweep/policy", "top_k,none"),
     Slice(

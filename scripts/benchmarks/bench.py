@@ -93,7 +93,8 @@ def _bench(options: argparse.Namespace) -> None:
         records, notes = _rates(options, source, best, seconds, repeats)
     rows = report.results(records, best.device)
     met, notes = report.targets(rows), [*notes, *report.unsteady(rows)]
-    print("\n".join(["", *notes, "", report.table(rows), "", *met, ""]), flush=True)
+    tables = [report.table(rows), "", report.recordings(rows), "", *met]
+    print("\n".join(["", *notes, "", *tables, ""]), flush=True)
     trials = [] if options.no_trials else _trials(options, source, best)
     if options.json is not None:
         figures = {"results": rows, "trials": trials, **around, "notes": notes, "targets": met}

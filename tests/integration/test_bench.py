@@ -5,7 +5,7 @@ import math
 import re
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -40,6 +40,7 @@ def small_task(task: ModuleType, recipe: str) -> Any:
 @pytest.fixture
 def load(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], ModuleType]:
     """Imports a module of scripts/, which is no package."""
+    monkeypatch.syspath_prepend(str(SCRIPTS.parent))
     monkeypatch.syspath_prepend(str(SCRIPTS))
 
     def load(name: str) -> ModuleType:
@@ -77,7 +78,8 @@ def test_every_contestant_gets_its_figures(
     assert "400 images of synthetic (MNIST is not in the data directory)" in printed
     assert "No trial" in printed
     assert re.search(r"\d threads? for every contestant", printed)
-    assert "train_vs_naive (reference, float32, 8 images a step): " in printed
+    assert "| train_vs_naive | reference, float32, 8 images a step | " in printed
+    assert "recorded by" not in printed  # no graph engine on a CPU
 
 
 @pytest.mark.long
@@ -135,6 +137,32 @@ def test_the_graphed_loop_trains_and_scores(
 def test_without_cuda_no_loop_is_recorded(load: Callable[[str], ModuleType]) -> None:
     compiled = load("speed.compiled")
     assert compiled.contestants_on_cuda([compiled.Compiled], [None], [CPU]) == ([], [])
+
+
+def test_one_table_says_if_a_way_of_torch_takes_the_place_of_the_graph_engine(
+    load: Callable[[str], ModuleType],
+) -> None:
+    clock, report = load("speed.clock"), load("speed.report")
+
+    def record(engine: str, rate: float) -> Any:
+        settings = {"recipe": "published", "engine": engine, "precision": "float32"}
+        contestant = SimpleNamespace(**settings, images_per_step=1, images_per_batch=1)
+        timed = clock.Timing(steps=1, seconds=1 / rate, rest_seconds=0.5)
+        lengths = {"train_length": 1, "score_length": 1, "first_seconds": 2.0}
+        return clock.Record(contestant=contestant, **lengths, trained=[timed], scored=[timed])
+
+    rates = {"graph": 100.0, "compiled": 89.0, "graphed": 91.0, "floor": 20.0}
+    rows = report.results([record(*each) for each in rates.items()], torch.device("cuda"))
+    assert report.recordings(rows).splitlines()[2:] == [
+        "| published | float32 | compiled | 0.89 | 0.89 | no |",
+        "| published | float32 | graphed | 0.91 | 0.91 | yes |",
+    ]
+    without_graph = report.results([record("compiled", 89.0)], torch.device("cuda"))
+    assert report.recordings(without_graph) == ""
+    [*_, of_floor] = report.targets(rows)
+    assert of_floor == "| train_vs_floor | graph, float32, 1 images a step | 5.00 | 2.5, met | 4, met |"
+    printed = "\n".join([report.table(rows), "", report.recordings(rows), "", *report.targets(rows), ""])
+    assert len(load("gpu_record").tables_in(printed)) == 3  # a session on a GPU keeps the tables
 
 
 def test_a_busy_machine_is_reported(load: Callable[[str], ModuleType]) -> None:

@@ -16,6 +16,8 @@ from speed.naive import EARLY
 from speed.product import ONNX
 
 PACKAGES = ("alframe", "torch", "torchvision", "pytorch-lightning", "numpy")
+RECORDED = ("compiled", "graphed")  # the contestants with steps that torch itself records
+NEAR = 0.1  # one of them takes the place of the graph engine if it is at most this share slower
 FLAGS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16")
 
 
@@ -53,7 +55,7 @@ def results(records: Sequence[Record], device: torch.device) -> list[dict[str, A
         others = {
             "naive": by_name.get((row["recipe"], "naive", "float32")),
             EARLY: by_name.get((row["recipe"], EARLY, "float32")),
-            "floor": by_name.get((row["recipe"], "floor", row["precision"])),
+            **{name: by_name.get((row["recipe"], name, row["precision"])) for name in ("floor", "graph")},
         }
         for name, other in others.items():
             for what in ("train", "score"):
@@ -100,8 +102,26 @@ def table(rows: Sequence[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
+def recordings(rows: Sequence[dict[str, Any]]) -> str:
+    """Return a table of torch's own ways to record a step against the graph engine; empty without one.
+
+    The last column says if a way is fast enough in training to take the graph engine's place.
+    """
+    lines = [
+        "| recipe | precision | recorded by | training, of graph | scoring, of graph | takes its place |",
+        "|---|---|---|---|---|---|",
+    ]
+    for row in rows:
+        if row["engine"] in RECORDED and row["train_vs_graph"] is not None:
+            enough = row["train_vs_graph"] >= 1 - NEAR
+            cells = [row["recipe"], row["precision"], row["engine"], _shown(row["train_vs_graph"])]
+            cells += [_shown(row["score_vs_graph"]), "yes" if enough else "no"]
+            lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines) if len(lines) > 2 else ""
+
+
 def targets(rows: Sequence[dict[str, Any]]) -> list[str]:
-    """Return a line for each target and each row of the seed classifier that the target applies to."""
+    """Return the lines of a table of targets for the seed classifier, empty if none applies."""
     lines = []
     for row in rows:
         for target in TARGETS:
@@ -110,18 +130,18 @@ def targets(rows: Sequence[dict[str, Any]]) -> list[str]:
             if at != (target.device, target.engine, "published") or value is None:
                 continue
             where = f"{row['engine']}, {row['precision']}, {row['batch']} images a step"
-            lines.append(f"{target.ratio} ({where}): {_read(value, target)}")
             early = row.get(target.ratio.replace("naive", EARLY))
-            if target.ratio.endswith("naive") and early is not None:
-                lines[-1] += f"; {early:.2f} against {EARLY}, not in turns"
-    return lines
+            with_early = target.ratio.endswith("naive") and early is not None
+            note = f" ({early:.2f} against {EARLY}, not in turns)" if with_early else ""
+            lines.append(f"| {target.ratio} | {where} | {value:.2f}{note} | {_read(value, target)} |")
+    head = ["| ratio | engine | here | at least | aim |", "|---|---|---|---|---|"]
+    return [*head, *lines] if lines else []
 
 
 def _read(value: float, target: Target) -> str:
-    least, aim = (
-        f"{wanted:g} {'' if value >= wanted else 'not '}met" for wanted in (target.least, target.aim)
+    return " | ".join(
+        f"{wanted:g}, {'' if value >= wanted else 'not '}met" for wanted in (target.least, target.aim)
     )
-    return f"{value:.2f}, target {least}, aim {aim}"
 
 
 def unsteady(rows: Sequence[dict[str, Any]]) -> list[str]:

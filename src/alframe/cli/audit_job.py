@@ -11,6 +11,7 @@ from alframe.auditing.audit_lines import closing_lines
 from alframe.auditing.audit_request import AuditRequest
 from alframe.auditing.begun_audit import finished_audit
 from alframe.auditing.run_audit import run_label_audit
+from alframe.cli.command_record import command_recorded
 from alframe.cli.interrupts import two_step_interrupts
 from alframe.cli.job import config_of, find_own_packages, format_warning
 from alframe.cli.sweep import Launch
@@ -49,7 +50,7 @@ def run_audit_job(node: DictConfig, launch: Launch) -> None:
         print(line, flush=True)
 
     page = None if state.mode == RunMode.MULTIRUN else page_settings(config)
-    with two_step_interrupts(_LINE) as stop_wanted:
+    with two_step_interrupts(_LINE) as stop_wanted, command_recorded(directory, node):
         request = AuditRequest(
             config=without_page(config),
             directory=directory,

@@ -21,12 +21,21 @@ from omegaconf import DictConfig, OmegaConf
 
 from alframe._text import counted, duration, one_line, percent
 from alframe.cli import sweep
+from alframe.cli.command_record import command_recorded, without_failure
 from alframe.cli.interrupts import PAGE, TRIAL, end_with_parent, two_step_interrupts
 from alframe.cli.pruning import PruningTracker
 from alframe.cli.sweep import Job, Launch, Status
 from alframe.config.compose import named_choices
 from alframe.config.validate import PAGE_ORACLE
-from alframe.core.errors import AlframeError, AnswersNeeded, Terminated, TrialError, TrialNotice, UserError
+from alframe.core.errors import (
+    AlframeError,
+    AnswersNeeded,
+    OtherTrialError,
+    Terminated,
+    TrialError,
+    TrialNotice,
+    UserError,
+)
 from alframe.core.file_names import FAILURE, SUMMARY
 from alframe.core.trial_summary import TrialSummary
 from alframe.trial.directory import drop_leftovers, finished_summary
@@ -92,7 +101,8 @@ def _job_of_sweep(node: DictConfig, sweep_directory: Path, directory: Path, laun
     except Exception as error:
         if not isinstance(error, AlframeError):
             traceback.print_exc()
-        _write_failure(directory, error)
+        if not isinstance(error, OtherTrialError):
+            _write_failure(directory, error)
         set_status("failed", one_line(error))
         print(f"{title}: failed: {one_line(error)}", flush=True)
         return None
@@ -126,7 +136,6 @@ def _trial_of_sweep(
         drop_leftovers(directory)
         print(f"{title}: finished before", flush=True)
         return summary
-    (directory / FAILURE).unlink(missing_ok=True)
     # The bars of several trials at once would mix. Trials that are trained together have a thread each.
     one_at_a_time = launch.in_this_process() and threading.current_thread() is threading.main_thread()
     bar = None if one_at_a_time else False
@@ -135,7 +144,7 @@ def _trial_of_sweep(
     def stop_wanted() -> bool:
         return sweep.stop_requested(sweep_directory) or (pruning is not None and pruning.pruned)
 
-    with parts_of_sweeps():
+    with parts_of_sweeps(), without_failure(directory):
         summary = _trial(
             node,
             directory,
@@ -181,12 +190,14 @@ def _trial(
         stop_wanted=stop_wanted,
     )
     page = page_settings(config) if group is None else None
-    if page is not None:
-        from alframe.cli.page_job import page_site, run_on_page
+    with command_recorded(directory, node):
+        if page is not None:
+            from alframe.cli.page_job import page_site, run_on_page
 
-        with page_site(page, directory) as site:
-            return run_on_page(site, run, stop_wanted)
-    return run(replacements=Replacements(console=ConsoleTracker(bar=bar, title=title), trackers=trackers))
+            with page_site(page, directory) as site:
+                return run_on_page(site, run, stop_wanted)
+        console = ConsoleTracker(bar=bar, title=title)
+        return run(replacements=Replacements(console=console, trackers=trackers))
 
 
 def find_own_packages(config: Mapping[str, Any]) -> None:

@@ -46,6 +46,7 @@ def _run(arguments: list[str]) -> int:
         whole = with_overrides(arguments, target.overrides)
         if target.sweep is not None:
             _check_no_page(line.config)
+            sweep.check_directory(target.sweep, line.config, searches=bool(target.objective))
             return _sweep(target, target.sweep, whole)
         if target.trial is not None and _finished_before(target.trial, line.config):
             return 0
@@ -109,7 +110,11 @@ def _sweep(target: RunTarget, directory: Path, arguments: list[str]) -> int:
 
 
 def _launch(target: RunTarget, directory: Path, arguments: list[str]) -> int:
-    """Pass a sweep to Hydra. Return the exit code, which failed trials may still change."""
+    """Pass a sweep to Hydra. Return the exit code, which failed trials may still change.
+
+    Raises:
+        UserError: the sweep was refused before its first trial.
+    """
     try:
         with two_step_interrupts(SWEEP, partial(sweep.request_stop, directory)):
             run_hydra(arguments, run_job, [], target.n_trials)
@@ -117,7 +122,10 @@ def _launch(target: RunTarget, directory: Path, arguments: list[str]) -> int:
         sweep.request_stop(directory)
         return exit_code(error, True)
     except BaseException as error:
-        return 1 if _explained(sweep.read_statuses(directory)) else exit_code(error, True)
+        jobs = sweep.read_statuses(directory)
+        if isinstance(error, UserError) and not jobs:
+            raise
+        return 1 if _explained(jobs) else exit_code(error, True)
     return 0
 
 

@@ -11,10 +11,12 @@ from omegaconf import DictConfig, OmegaConf
 
 from alframe._text import counted
 from alframe.cli import sweep
+from alframe.cli.job import config_of
 from alframe.cli.search_space import read_space
 from alframe.cli.search_study import SearchStudy
 from alframe.cli.sweep import Job
 from alframe.config.overrides import parse
+from alframe.config.trial_identity import identity
 from alframe.core.errors import TrialError
 
 
@@ -38,11 +40,19 @@ def run_search(launcher: Launcher, config: DictConfig, arguments: Sequence[str],
     directory = Path(config.hydra.sweep.dir)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # experimental parts of Optuna
-        study = SearchStudy.open(directory, {str(key): value for key, value in settings.items()}, space)
+        study = SearchStudy.open(
+            directory, {str(key): value for key, value in settings.items()}, space, _identity(config)
+        )
     search = Search(study=study, launcher=launcher, directory=directory, fixed=fixed, settings=settings)
     search.show_ended()
     search.run()
     study.write_results(directory)
+
+
+def _identity(config: DictConfig) -> dict[str, Any]:
+    """Return what the figures of all trials of a search depend on, besides the keys that it searches."""
+    of_trials = config_of(OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"]))
+    return {"objective": of_trials["objective"], **identity(of_trials)}
 
 
 class Search:

@@ -19,9 +19,12 @@ from optuna.trial import FrozenTrial, TrialState
 
 from alframe._files import replace_file
 from alframe.cli.optuna_search import RESULTS, STUDY
+from alframe.core.errors import UserError
+from alframe.trial.directory import differences
 from alframe.trial.instantiate import instantiate
 
 _NAME = "search"  # of the study in its file
+_SETTINGS = "settings"  # those of the search, in the study
 _ENDED = {TrialState.COMPLETE: "finished", TrialState.PRUNED: "pruned"}
 
 
@@ -34,14 +37,22 @@ class SearchStudy:
         self._study, self._sampler, self._space = study, sampler, dict(space)
 
     @classmethod
-    def open(cls, directory: Path, sweeper: Mapping[str, Any], space: Mapping[str, BaseDistribution]) -> Self:
+    def open(
+        cls,
+        directory: Path,
+        sweeper: Mapping[str, Any],
+        space: Mapping[str, BaseDistribution],
+        identity: Mapping[str, Any],
+    ) -> Self:
         """Return the study of a sweep's directory, which is made if it is missing.
 
         Args:
             sweeper: settings of `hydra.sweeper`. space: the distribution of each key.
+            identity: plain containers with what else the figures of its trials depend on.
 
         Raises:
             ConfigError: the sampler does not exist or does not take its settings.
+            UserError: the directory has another search, whose figures cannot be compared with those to come.
         """
         direction = sweeper["direction"]
         instantiate("hydra.sweeper.sampler", sweeper["sampler"], ["optuna"])
@@ -51,6 +62,8 @@ class SearchStudy:
             directions=direction if isinstance(direction, list) else [direction],
             load_if_exists=True,
         )
+        keys = {key: str(distribution) for key, distribution in space.items()}
+        _check_same(study, directory, {**identity, "direction": direction, "searched": keys})
         return cls(study, sweeper["sampler"], space)
 
     def __len__(self) -> int:
@@ -107,6 +120,20 @@ class SearchStudy:
 
     def _trial(self, number: int) -> FrozenTrial:
         return self._study.get_trials(deepcopy=False)[number]
+
+
+def _check_same(study: Study, directory: Path, wanted: Mapping[str, Any]) -> None:
+    """Raise `UserError` if a study has other settings. A new one gets these."""
+    found = study.user_attrs.get(_SETTINGS)
+    if found is None:
+        study.set_user_attr(_SETTINGS, dict(wanted))
+    elif differing := differences(found, wanted):
+        more = f"; and {len(differing) - 3} more" if len(differing) > 3 else ""
+        raise UserError(
+            f"hydra.sweep.dir: expected this search, but {directory} belongs to another: "
+            f"{'; '.join(differing[:3])}{more}. Search with those settings, or set hydra.sweep.dir to "
+            "another directory."
+        )
 
 
 def storage_of(directory: Path) -> JournalStorage:

@@ -7,19 +7,21 @@ import json
 import os
 import platform
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from alframe._files import lock, replace_file
 from alframe._text import counted
+from alframe.cli.optuna_search import STUDY
 from alframe.core.errors import UserError
-from alframe.trial.directory import at_work
+from alframe.trial.directory import at_work, check_no_other
 
 FOLDER = ".jobs"
 _STOP = "stop"
+_OF_GRIDS = "multirun.yaml"  # written by Hydra, but not in a search
 KILLED = "its process was killed (memory may be full) or could not write its status (the disk may be full)"
 
 Status = Literal["running", "finished", "pruned", "failed", "interrupted", "waiting", "not begun"]
@@ -78,6 +80,26 @@ class Launch:
         'seed=2'
         """
         return " ".join(text for text in overrides if text not in self.arguments)
+
+
+def check_directory(directory: Path, config: Mapping[str, Any], *, searches: bool) -> None:
+    """Raise `UserError` if a directory has another sweep, before anything is written.
+
+    Only the first trial is looked at, which takes no time: a sweep may be continued with more trials. Each
+    trial is checked again when it begins.
+
+    Args:
+        config: of the first trial of a grid. searches: True for a search, whose trials are not known yet.
+    """
+    found = (directory / STUDY).exists(), (directory / _OF_GRIDS).exists()
+    if found == ((False, True) if searches else (True, False)):
+        kinds = ("a sweep", "a search") if searches else ("a search", "a sweep")
+        raise UserError(
+            f"hydra.sweep.dir: expected the directory of {kinds[1]}, but {directory} belongs to {kinds[0]}. "
+            "Set hydra.sweep.dir to another one."
+        )
+    if not searches:
+        check_no_other(directory / "0", config)
 
 
 @contextmanager

@@ -26,6 +26,10 @@ class ConfigError(UserError):
         self.key = key
 
 
+class OtherTrialError(UserError):
+    """A directory belongs to another trial."""
+
+
 class DataError(UserError):
     """The data set is missing, damaged or not fit for labelling."""
 

@@ -40,7 +40,7 @@ QUESTIONS = "questions"  # folder: the questions of `oracle=files`, to be answer
 TO_LABEL = "to_label.csv"  # in questions/: the open samples, with a column to fill in
 WANDB = "wandb"  # folder: the W&B run, only with `tracker=wandb`
 TENSORBOARD = "tensorboard"  # folder: TensorBoard's files, only with `tracker=tensorboard`
-HYDRA = ".hydra"  # folder: Hydra's own record of the command
+HYDRA = ".hydra"  # folder: the record of the command, as Hydra writes it
 OFFLINE_RUNS = f"{WANDB}/offline-run-*"  # a folder for each process that logged for W&B without a network
 
 EXPORT = "alframe-export.json"  # in each export: what it is of

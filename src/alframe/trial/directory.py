@@ -2,13 +2,13 @@
 
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
 from alframe._files import lock
 from alframe.config.trial_identity import PEOPLE_KEY, identity
-from alframe.core.errors import UserError
+from alframe.core.errors import OtherTrialError, UserError
 from alframe.core.file_names import (
     ANSWER_STORE,
     ANSWERS,
@@ -58,6 +58,14 @@ def finished_summary(directory: Path, config: Mapping[str, Any]) -> TrialSummary
     return summary
 
 
+def check_no_other(directory: Path, config: Mapping[str, Any]) -> None:
+    """Raise `OtherTrialError` if a directory has another trial than that of a config, finished or not."""
+    if not (directory / SUMMARY).exists() and not any((directory / STATE).glob(STATE_FILES)):
+        return
+    with suppress(Damaged):  # the trial itself names what is damaged
+        check_same_trial(directory, identity(read_config(directory)), identity(config))
+
+
 def drop_leftovers(directory: Path) -> None:
     """Remove the files that a finished trial has no use for: its states, and the reason of an earlier end."""
     for file in (*(directory / STATE).glob(STATE_FILES), directory / FAILURE):
@@ -65,7 +73,7 @@ def drop_leftovers(directory: Path) -> None:
 
 
 def check_same_trial(path: Path, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
-    """Raise `UserError`, with the settings that differ, if a directory or file belongs to another trial.
+    """Raise `OtherTrialError`, with the settings that differ, if a directory or file has another trial.
 
     Args:
         path: of the directory or file. found: the identity of its trial. wanted: of the trial to run.
@@ -75,11 +83,11 @@ def check_same_trial(path: Path, found: Mapping[str, Any], wanted: Mapping[str, 
         found, wanted = _without(found, _FREE_WITH_PEOPLE), _without(wanted, _FREE_WITH_PEOPLE)
         # A newer alframe may have other keys within a group: that is no reason to lose the work of people.
         found, wanted = _in_both(found, wanted), _in_both(wanted, found)
-    differing = sorted(_differences(found, wanted))
+    differing = differences(found, wanted)
     if differing:
         more = f"; and {len(differing) - 3} more" if len(differing) > 3 else ""
         settings = "; ".join(differing[:3]) + more
-        raise UserError(
+        raise OtherTrialError(
             f"{KEY}: expected this trial, but {path} belongs to another: {settings}. Run it with those "
             f"settings, or set {KEY} (hydra.sweep.dir in a sweep) to another directory."
         )
@@ -106,8 +114,16 @@ def _in_both(
     }
 
 
+def differences(found: Any, wanted: Any) -> list[str]:
+    """Return "key is X there and Y here" for each leaf in which two configs differ, sorted.
+
+    >>> differences({"seed": 1, "query": {"num": 5}}, {"seed": 2, "query": {"num": 5}})
+    ['seed is 1 there and 2 here']
+    """
+    return sorted(_differences(found, wanted))
+
+
 def _differences(found: Any, wanted: Any, key: str = "") -> list[str]:
-    """Return "key is X there and Y here" for each leaf in which two configs differ."""
     if isinstance(found, Mapping) and isinstance(wanted, Mapping):
         keys = dict.fromkeys([*found, *wanted])
         return [

@@ -35,3 +35,46 @@ def test_a_finished_trial_of_other_settings_is_refused_and_unchanged(tmp_path: P
     assert "trial belongs to another: seed is 0 there and 3 here." in done.stderr
     assert done.stderr.count("\n") == 1
     assert sorted(tmp_path.rglob("*")) == before  # Hydra has written nothing either
+
+
+def files_in(directory: Path) -> dict[str, bytes | None]:
+    """Return the content of each file below a directory, and None for each folder."""
+    return {str(path): path.read_bytes() if path.is_file() else None for path in directory.rglob("*")}
+
+
+def test_a_sweep_into_the_directory_of_another_is_refused_and_changes_nothing(tmp_path: Path) -> None:
+    leave_finished(tmp_path / "sweep" / "0", "data=digits", "seed=1", "query.num=30")
+    before = files_in(tmp_path)
+    done = alframe("-m", "data=digits", "seed=1,2", "hydra.sweep.dir=sweep", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "0 belongs to another: query.num is 30 there and null here" in done.stderr.replace("None", "null")
+    assert done.stderr.count("\n") == 1
+    assert files_in(tmp_path) == before
+
+
+def test_a_grid_and_a_search_do_not_share_a_directory(tmp_path: Path) -> None:
+    grid, search = tmp_path / "grid", tmp_path / "search"
+    for directory, name in ((grid, "multirun.yaml"), (search, "search.log")):
+        directory.mkdir()
+        (directory / name).write_text("")
+    before = files_in(tmp_path)
+    searches = alframe("-m", "+sweep=search", "data=digits", "hydra.sweep.dir=grid", cwd=tmp_path)
+    sweeps = alframe("-m", "data=digits", "seed=1,2", "hydra.sweep.dir=search", cwd=tmp_path)
+    assert [searches.returncode, sweeps.returncode] == [2, 2]
+    assert f"expected the directory of a search, but {grid} belongs to a sweep" in searches.stderr
+    assert f"expected the directory of a sweep, but {search} belongs to a search" in sweeps.stderr
+    assert files_in(tmp_path) == before
+
+
+def test_a_refused_trial_of_a_sweep_keeps_the_record_of_its_command(tmp_path: Path) -> None:
+    for number, seed in enumerate(("seed=1", "seed=7")):
+        leave_finished(tmp_path / "sweep" / str(number), "data=digits", seed)
+        (tmp_path / "sweep" / str(number) / ".hydra").mkdir()
+        (tmp_path / "sweep" / str(number) / ".hydra" / "overrides.yaml").write_text(f"- {seed}")
+    before = files_in(tmp_path / "sweep" / "1")
+    done = alframe("-m", "data=digits", "seed=1,2", "tracker=none", "hydra.sweep.dir=sweep", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "1 trial finished, 1 failed" in done.stdout
+    assert "seed is 7 there and 2 here" in done.stderr
+    assert files_in(tmp_path / "sweep" / "1") == before
+    assert (tmp_path / "sweep" / "0" / ".hydra" / "overrides.yaml").read_text() == "- seed=1"

@@ -20,7 +20,7 @@ from alframe.cli.search_space import read_space
 from alframe.cli.search_study import SearchStudy
 from alframe.cli.sweep import Job
 from alframe.config.overrides import parse
-from alframe.core.errors import ConfigError, TrialError
+from alframe.core.errors import ConfigError, TrialError, UserError
 
 SETTINGS = {
     "direction": "minimize",
@@ -32,6 +32,7 @@ SETTINGS = {
     "prune_by": None,
 }
 SPACE = {"x": FloatDistribution(-1, 1), "kind": CategoricalDistribution(["a", "b"])}
+IDENTITY = {"objective": "mislabelled_share", "seed": 3, "query": {"num": 5}}
 Value = float | list[float] | None
 
 
@@ -54,7 +55,7 @@ class Launcher:
 def searched(directory: Path, launcher: Launcher, **settings: Any) -> SearchStudy:
     directory.mkdir(exist_ok=True)
     given = {**SETTINGS, **settings}
-    study = SearchStudy.open(directory, given, SPACE)
+    study = SearchStudy.open(directory, given, SPACE, IDENTITY)
     search = Search(study=study, launcher=launcher, directory=directory, fixed=["seed=3"], settings=given)  # type: ignore[arg-type]
     with sweep.launching(directory):
         search.show_ended()
@@ -125,6 +126,24 @@ def test_more_trials_continue_a_search_that_has_ended(tmp_path: Path) -> None:
     assert [number for number, _ in more.jobs] == [2]
 
 
+def test_a_search_with_other_settings_is_refused(tmp_path: Path) -> None:
+    searched(tmp_path, Launcher(), n_trials=1)
+    SearchStudy.open(tmp_path, {**SETTINGS, "n_trials": 9, "n_jobs": 3}, SPACE, IDENTITY)
+    narrow = {**SPACE, "x": FloatDistribution(-1, 0)}
+    two = {**SETTINGS, "direction": ["minimize", "maximize"]}
+    others = {
+        "query.num is 5 there and 6 here": (SETTINGS, SPACE, {**IDENTITY, "query": {"num": 6}}),
+        "searched.x is FloatDistribution(high=1": (SETTINGS, narrow, IDENTITY),
+        "direction is minimize there and ['minimize', 'maximize'] here": (two, SPACE, IDENTITY),
+    }
+    for reason, given in others.items():
+        with pytest.raises(UserError) as caught:
+            SearchStudy.open(tmp_path, *given)  # type: ignore[arg-type]
+        assert str(caught.value).startswith(f"hydra.sweep.dir: expected this search, but {tmp_path} belongs")
+        assert reason in str(caught.value)
+    assert len(SearchStudy.open(tmp_path, SETTINGS, SPACE, IDENTITY)) == 1
+
+
 def test_failed_trials_stay_open_and_too_many_end_the_search(tmp_path: Path) -> None:
     launcher = Launcher(lambda values: None if float(values["x"]) < 0 else 1.0)
     study = searched(tmp_path / "goes_on", launcher)
@@ -144,7 +163,7 @@ def test_a_search_for_two_figures_keeps_those_that_no_other_beats(tmp_path: Path
 def test_a_wrong_sampler_is_one_line(tmp_path: Path) -> None:
     for sampler in ({"_target_": "os.system"}, {"_target_": "optuna.samplers.TPESampler", "sed": 1}):
         with pytest.raises(ConfigError, match=r"^hydra\.sweeper\.sampler") as caught:
-            SearchStudy.open(tmp_path, {**SETTINGS, "sampler": sampler}, SPACE)
+            SearchStudy.open(tmp_path, {**SETTINGS, "sampler": sampler}, SPACE, IDENTITY)
         assert "\n" not in str(caught.value)
 
 
@@ -179,10 +198,11 @@ def test_a_trial_that_is_worse_than_the_others_is_pruned(tmp_path: Path) -> None
 
 
 def test_only_rounds_with_a_figure_are_reported(tmp_path: Path) -> None:
-    study = SearchStudy.open(tmp_path, SETTINGS, SPACE)
+    study = SearchStudy.open(tmp_path, SETTINGS, SPACE, IDENTITY)
     [number] = study.ask(1)
     tracker = PruningTracker(tmp_path, number, {"_target_": "optuna.pruners.NopPruner"}, "mislabelled_share")
     for each in (report(0, 0.1, "seed"), report(1, None), report(2, 0.2), report(3, 0.1, "closing")):
         tracker.log(each)
-    assert SearchStudy.open(tmp_path, SETTINGS, SPACE)._trial(number).intermediate_values == {2: 0.2}
+    again = SearchStudy.open(tmp_path, SETTINGS, SPACE, IDENTITY)
+    assert again._trial(number).intermediate_values == {2: 0.2}
     assert PruningTracker.of(SETTINGS, "cost", tmp_path, number) is None

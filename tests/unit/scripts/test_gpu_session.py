@@ -1,3 +1,5 @@
+import subprocess
+import sys
 import time
 import zipfile
 from pathlib import Path
@@ -12,6 +14,7 @@ from gpu_record import (
     Outcome,
     Record,
     pack_trials,
+    rounds_table,
     tables_in,
     to_markdown,
     unpack_trials,
@@ -95,6 +98,26 @@ def test_every_process_of_a_slice_is_ended_even_if_it_ignores_sigterm(place: Pla
         time.sleep(0.02)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="prctl of Linux")
+def test_the_command_of_a_killed_session_ends_too(tmp_path: Path) -> None:
+    code = "import sys; sys.path.insert(0, sys.argv[1]); from gpu_session import *; "
+    code += "place = Place(out=Path(sys.argv[2]), work=Path(sys.argv[2]), environment={}); "
+    child = (
+        f"import os, pathlib, time; pathlib.Path({str(tmp_path / 'pid')!r}).write_text(str(os.getpid())); "
+    )
+    code += f"run_command(['-c', {child + 'time.sleep(60)'!r}], 60, place)"
+    scripts = str(gpu_session.ROOT / "scripts")
+    with subprocess.Popen([sys.executable, "-c", code, scripts, str(tmp_path)]) as process:
+        deadline = time.monotonic() + 30
+        while not (tmp_path / "pid").exists() or not (tmp_path / "pid").read_text():
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        process.kill()
+    while not gone(int((tmp_path / "pid").read_text())):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
 def test_a_slice_is_not_begun_without_time_for_it(place: Place) -> None:
     code, record = session([fake("long", "", minutes=5.0), fake("short", "")], place, minutes=0.5)
     assert code == 3
@@ -117,6 +140,18 @@ def test_finished_trials_travel_to_another_machine(tmp_path: Path) -> None:
     unpack_trials(tmp_path / TRIALS, tmp_path / "there")
     found = sorted(str(path.relative_to(tmp_path / "there")) for path in (tmp_path / "there").rglob("*.*"))
     assert found == ["sweep/0/config.yaml", "sweep/0/summary.json"]
+
+
+def test_a_table_has_the_seconds_of_the_rounds_in_which_steps_are_recorded(tmp_path: Path) -> None:
+    assert rounds_table(tmp_path) == []
+    for name, seconds in {"0": (9.0, 1.5, 0.3), "1": (9.0, 0.5, 0.4), "2": (9.0, 0.6, 0.5)}.items():
+        kinds = ("seed", "round", "round")
+        lines = [f"{kind},{each}" for kind, each in zip(kinds, seconds, strict=True)]
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "rounds.csv").write_text("\n".join(["kind,seconds", *lines]) + "\n")
+    [table] = rounds_table(tmp_path)
+    assert table.splitlines()[-1] == "| 3 | 0.50 | 0.60 | 1.50 | 0.40 |"
+    assert tables_in(table) == [table]
 
 
 def test_wheels_are_unpacked(tmp_path: Path) -> None:
@@ -146,7 +181,7 @@ def test_each_option_of_a_slice_exists_in_its_script() -> None:
     assert all(each.limit < 10 for each in SLICES)
 
 
-@pytest.mark.parametrize("name", ["published_8", "pixels", "heads", "default_packed"])
+@pytest.mark.parametrize("name", ["published_8", "pixels", "heads", "default_packed", "published_packed"])
 def test_a_command_line_is_accepted(name: str, tmp_path: Path) -> None:
     pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
     [one] = [each for each in SLICES if each.name == name]
