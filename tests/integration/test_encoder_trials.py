@@ -94,6 +94,25 @@ def test_a_folder_without_a_whole_photograph_is_refused_and_nothing_stays(tmp_pa
     assert not (tmp_path / "trial").exists()
 
 
+CLIPART = Path("/usr/share/openclipart/png")  # where Debian's openclipart-png puts its pictures
+
+
+@pytest.mark.skipif(not CLIPART.is_dir(), reason="Debian's openclipart-png is not installed")
+def test_debians_clip_art_of_every_size_is_labelled(tmp_path):
+    """Pictures with alpha, some of them copies, and one that is too large to decode."""
+    (tmp_path / "clipart").mkdir()
+    for name in ("animals/bugs", "transportation/roadsigns"):
+        (tmp_path / "clipart" / Path(name).name).symlink_to(CLIPART / name)
+    command = ["data=folder", "data.path=clipart", *TINY, "remainder=leave", "check.num=0"]
+    with encoders.notices() as told:
+        done = alframe(*command, "hydra.run.dir=trial", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    lines = [str(each.message) for each in told]
+    for said in ("1 of 122 image files cannot be read", "too large: 29,700 x 20,990", "are exact copies"):
+        assert any(said in line for line in lines), (said, lines)
+    assert json.loads((tmp_path / "trial" / "summary.json").read_text())["n_samples"] == 121
+
+
 @pytest.mark.filterwarnings("ignore:encoder. the images are grey")
 def test_a_resumed_trial_equals_an_uninterrupted_one(tmp_path):
     config = config_of("data=digits", "data.limit=80", *TINY, "seed=3") | {
