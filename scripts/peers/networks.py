@@ -1,4 +1,4 @@
-"""The two networks in plain torch, and their input, for all peers."""
+"""The networks in plain torch, and their input, for all peers."""
 
 import numpy as np
 import torch
@@ -48,7 +48,25 @@ def published() -> nn.Sequential:
     return network
 
 
-NETWORKS = {"fast": fast, "published": published}
+def lenet5() -> nn.Sequential:
+    """Return LeNet-5 as in the authors' code of Colander: tanh, and means over 2 x 2 pixels."""
+    return nn.Sequential(
+        nn.Conv2d(1, 6, 5, padding=2),
+        nn.Tanh(),
+        nn.AvgPool2d(2),
+        nn.Conv2d(6, 16, 5),
+        nn.Tanh(),
+        nn.AvgPool2d(2),
+        nn.Conv2d(16, 120, 5),
+        nn.Tanh(),
+        nn.Flatten(),
+        nn.Linear(120, 84),
+        nn.Tanh(),
+        nn.Linear(84, 10),
+    )
+
+
+NETWORKS = {"fast": fast, "published": published, "lenet5": lenet5}
 
 
 class Network(nn.Module):

@@ -2,19 +2,26 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
+from peers import publications
 from peers.job import Job
 
 OURS = "alframe"
+COLANDER, DROPQUERY, MARGIN = "Colander", "AL-foundation-models dropquery", "AL-foundation-models margin"
+ON_VECTORS = ("alframe_head", "torch_head", "scikit_activeml_head")
 SAME_TRAINING = (OURS, "lightning", "lightning_channels_last", "scikit_activeml", "modal", "baal")
 # Of each job: the module of each contestant; the first one is alframe's.
 CONTESTANTS = {
     "same training": SAME_TRAINING,
     "own training": ("alframe_default", "lightning_fixmatch", "scikit_activeml"),
     "published protocol": ("alframe_published", "lightning_published"),
+    COLANDER: ("alframe_colander", "torch_colander"),
+    DROPQUERY: ON_VECTORS,
+    MARGIN: ON_VECTORS,
 }
 NETWORKS: tuple[Literal["fast", "published"], ...] = ("fast", "published")
+ALL_NETWORKS = (*NETWORKS, "lenet5", "head")
 PRECISIONS: tuple[Literal["float32", "bfloat16"], ...] = ("float32", "bfloat16")
 # scikit-activeml has these strategies too; modAL and baal have some of them.
 STRATEGIES = (
@@ -77,17 +84,24 @@ def jobs(
 
 
 def _of_seed(name: str, seed: int) -> Iterator[Job]:
-    kind, _, size = name.partition(", ")
-    n_images = int(size.replace(",", ""))
-    n_questions, n_test = SIZES[n_images]
+    kind, n_images = kind_of(name), int(name.rpartition(", ")[2].replace(",", ""))
+    common: dict[str, Any] = {"name": name, "seed": seed, "n_images": n_images}
+    if kind == COLANDER:
+        yield from publications.colander(common)
+    elif kind in (DROPQUERY, MARGIN):
+        yield publications.on_vectors(common, "margin" if kind == MARGIN else "dropquery")
+    else:
+        yield from _ours(common, kind)
+
+
+def _ours(common: dict[str, Any], kind: str) -> Iterator[Job]:
+    n_questions, n_test = SIZES[common["n_images"]]
     for network in NETWORKS:
         for precision in PRECISIONS:
             job = Job(
-                name=name,
+                **common,
                 network=network,
                 precision=precision,
-                seed=seed,
-                n_images=n_images,
                 n_test=n_test,
                 n_seed=100,
                 n_query=100,
@@ -103,7 +117,7 @@ def kind_of(job_name: str) -> str:
     >>> kind_of("same training, 6,000")
     'same training'
     """
-    return job_name.partition(", ")[0]
+    return job_name.rpartition(", ")[0]
 
 
 def turns(contestants: Sequence[str], turn: int) -> list[str]:

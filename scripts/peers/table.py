@@ -1,6 +1,7 @@
 """The figures as Markdown tables."""
 
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,30 @@ def job_table(rows: Sequence[Run]) -> str:
     return "\n".join(lines)
 
 
+def auto_label_table(rows: Sequence[Run]) -> str:
+    """Return the table of the auto-labels of jobs that leave images without a label; empty without any."""
+    lines = [
+        "| job | network | contestant | hand labels, % | auto-labels, % | wrong of them, % | n |",
+        "|" + "---|" * 7,
+    ]
+    for row in rows:
+        if row["coverage"] is not None and row["hand_share"] + row["coverage"] < 1 - 1e-9:
+            shares = [number(row[name], 2, 100) for name in ("hand_share", "coverage", "auto_label_error")]
+            cells = [row["job"], row["network"], row["peer"], *shares, str(row["n"])]
+            lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines) if lines[2:] else ""
+
+
+def best_peer(row: Run) -> str:
+    """Return a line on the fastest peer of a job."""
+    default = row["ratio_default"]
+    also = "" if default is None else f" ({default:.2f} with its default precision)"
+    return (
+        f"{row['job']}, {row['network']}, {row['precision']}: the fastest peer is {row['peer']}, "
+        f"{row['ratio']:.2f} times alframe's seconds{also}"
+    )
+
+
 def question_table(rows: Sequence[Run]) -> str:
     """Return the table of the questions."""
     lines = [
@@ -60,6 +85,7 @@ def lines_table(counts: dict[str, int]) -> str:
     return "\n".join([*lines, *(f"| `scripts/peers/{name}` | {n} |" for name, n in counts.items())])
 
 
+@cache
 def code_lines(path: Path) -> int:
     """Return the lines of a Python file without blank lines, comments and docstrings."""
     import ast

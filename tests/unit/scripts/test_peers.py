@@ -2,13 +2,14 @@
 
 import json
 import sys
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from peers import __main__ as peers
-from peers import figures, plan, processes, table
+from peers import figures, measure, plan, processes, ready, table
 from peers.processes import Finished, measured
 
 JOB = {"job": "same training, 6,000", "network": "fast", "precision": "float32"}
@@ -138,8 +139,8 @@ def test_the_json_of_a_run(
         asked = [1, 2] if peer == "alframe" else [2, 3]
         return Finished(figures={**SAID, "seconds": seconds, "mislabelled_share": 0.02, "asked": asked})
 
-    monkeypatch.setattr(peers, "measured", fake)
-    monkeypatch.setattr(peers, "PEERS_PYTHON", Path(sys.executable))
+    monkeypatch.setattr(measure, "measured", fake)
+    monkeypatch.setattr(ready, "missing", lambda options: None)
     monkeypatch.setattr(peers, "_circumstances", lambda options: {})
     monkeypatch.setattr(peers, "_default_precision", lambda: "float32")
     file = tmp_path / "peers.json"
@@ -148,16 +149,20 @@ def test_the_json_of_a_run(
     wanted = {"peer", "job", "network", "seconds", "peak_mb", "hand_share", "mislabelled_share", "ratio"}
     for row in [*found["jobs"], *found["questions"]]:
         assert wanted <= set(row)
-        assert row["network"] in ("fast", "published")
+        assert row["network"] in plan.ALL_NETWORKS
     modal = next(row for row in found["jobs"] if row["peer"] == "modal")
     assert (modal["seconds"], modal["ratio"], modal["hand_share"]) == (2.0, 2.0, 0.1)
     question = next(row for row in found["questions"] if row["peer"] == "scikit_activeml")
     assert (question["ratio"], question["agreement"]) == (2.0, 0.5)
     baal = next(row for row in found["questions"] if row["peer"] == "baal")
     assert (baal["seconds"], baal["ratio"], baal["note"]) == (None, None, "not finished after 300 s")
-    assert {row["peer"] for row in found["jobs"]} == set(plan.SAME_TRAINING)
+    contestants = (plan.SAME_TRAINING, plan.CONTESTANTS[plan.COLANDER], plan.ON_VECTORS)
+    assert [row["peer"] for row in found["jobs"] if row["network"] != "published"] == list(
+        chain(*contestants)
+    )
+    assert {row["precision"] for row in found["jobs"]} == {"float32"}
     assert "with_modal.py" in capsys.readouterr().out
-    assert found["lines"]["with_alframe.py"] > 10
+    assert min(found["lines"][name] for name in ("with_torch_head.py", "centres.py")) > 10
     again = tmp_path / "again.json"
     peers.main(["--earlier", str(file), "--json", str(again)])
     assert json.loads(again.read_text()) == found
