@@ -91,10 +91,10 @@ def _of_seed(name: str, seed: int) -> Iterator[Job]:
     elif kind in (DROPQUERY, MARGIN):
         yield publications.on_vectors(common, "margin" if kind == MARGIN else "dropquery")
     else:
-        yield from _ours(common, kind)
+        yield from _by_size(common, kind)
 
 
-def _ours(common: dict[str, Any], kind: str) -> Iterator[Job]:
+def _by_size(common: dict[str, Any], kind: str) -> Iterator[Job]:
     n_questions, n_test = SIZES[common["n_images"]]
     for network in NETWORKS:
         for precision in PRECISIONS:
@@ -109,6 +109,18 @@ def _ours(common: dict[str, Any], kind: str) -> Iterator[Job]:
             )
             if kind == "same training" or (network == {"own training": "fast"}.get(kind, "published")):
                 yield job
+
+
+def is_job(name: str) -> bool:
+    """Return True if a job can have this name; those of the two publications have any size.
+
+    >>> [is_job(name) for name in ("same training, 6,000", "same training, 7,000", "Colander, 7,000", "none")]
+    [True, False, True, False]
+    """
+    kind, size = kind_of(name), name.rpartition(", ")[2].replace(",", "")
+    if kind not in CONTESTANTS or not size.isdecimal():
+        return False
+    return kind in (COLANDER, DROPQUERY, MARGIN) or int(size) in SIZES
 
 
 def kind_of(job_name: str) -> str:

@@ -1,7 +1,7 @@
 """What must be there before anything is measured."""
 
 import argparse
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -30,9 +30,13 @@ def _missing(options: argparse.Namespace) -> Iterator[str]:
         yield f"--json: expected a file in a folder that exists, got {options.json}. Make the folder."
     if options.earlier:
         return
-    yield from _unknown("--jobs", options.jobs, [*JOBS, *QUICK_JOBS])
-    contestants = [name for names in plan.CONTESTANTS.values() for name in names]
-    yield from _unknown("--peers", options.peers or [], sorted({*contestants, *plan.ASKERS}))
+    for name in options.jobs:
+        if not plan.is_job(name):
+            yield f"--jobs: expected such as {', '.join(map(repr, [*JOBS, *QUICK_JOBS]))}, got {name!r}."
+    known = sorted({*plan.ASKERS, *(name for names in plan.CONTESTANTS.values() for name in names)})
+    for name in options.peers or []:
+        if name not in known:
+            yield f"--peers: expected some of {', '.join(known)}, got {name!r}."
     if not PEERS_PYTHON.exists():
         yield f"expected the peers' environment in {PEERS_PYTHON.parents[1]}, found none. Run: make peers"
     if "jobs" in options.parts:
@@ -40,12 +44,6 @@ def _missing(options: argparse.Namespace) -> Iterator[str]:
         if not jobs:
             yield "--jobs: expected some with these --networks and --precisions, found none. Leave one out."
         yield from _missing_data(options, {job.data: job.name for job in jobs})
-
-
-def _unknown(key: str, given: Sequence[str], known: Sequence[str]) -> Iterator[str]:
-    for name in given:
-        if name not in known:
-            yield f"{key}: expected some of {', '.join(map(repr, known))}, got {name!r}."
 
 
 def _missing_data(options: argparse.Namespace, data: Mapping[Any, str]) -> Iterator[str]:
