@@ -9,9 +9,11 @@ import torch
 from PIL import Image
 
 from alframe import label
-from alframe.core.errors import ConfigError, TrialNotice
+from alframe.core.errors import ConfigError, TrialNotice, UserError
 from alframe.core.optional_package import MissingPackage
+from alframe.embedding import given_vectors
 from alframe.trial import run
+from alframe.trial.encoding import encoder_identity
 from alframe.trial.run import run_trial
 from tests.support import encoders
 from tests.support.helpers import alframe, config_of
@@ -143,6 +145,46 @@ def test_vectors_of_the_user_s_own(tmp_path):
     done = alframe(*command, "encoder.test_path=emb.npy", "hydra.run.dir=other", cwd=tmp_path)
     assert done.returncode == 2
     assert "encoder.test_path: expected null, since the data set has no test set, got '1,797" in done.stderr
+
+
+@pytest.fixture
+def begun(tmp_path):
+    """Return the config and the given vectors of a trial that was stopped after its first round."""
+    vectors = np.random.default_rng(0).normal(size=(1797, 5)).astype(np.float32)
+    np.save(tmp_path / "emb.npy", vectors)
+    config = config_of("data=digits", "encoder=vectors", f"encoder.path={tmp_path}/emb.npy", *TINY[2:])
+    seed_set_and_round = iter((False, True))
+    with pytest.raises(KeyboardInterrupt):
+        run_trial(config, tmp_path / "trial", stop_wanted=lambda: next(seed_set_and_round))
+    return config, vectors
+
+
+def test_a_trial_does_not_go_on_with_the_vectors_of_another_data_set(tmp_path, begun):
+    config, vectors = begun
+    before = (tmp_path / "trial" / "labels.csv").read_text()
+    for others in (vectors[::-1], vectors[:, :4]):
+        np.save(tmp_path / "emb.npy", others)
+        with pytest.raises(UserError, match=r"encoder: expected the vectors, .* started with, got others"):
+            run_trial(config, tmp_path / "trial")
+    assert (tmp_path / "trial" / "labels.csv").read_text() == before
+    np.save(tmp_path / "emb.npy", vectors)
+    assert run_trial(config, tmp_path / "trial").rounds == 2
+
+
+def test_vectors_may_grow_with_the_images_of_people(tmp_path):
+    made = [given(tmp_path / f"{n}.npy", n, n_features) for n, n_features in ((6, 3), (7, 3), (7, 4))]
+    one, grown, other = (encoder_identity(each, may_grow=True) for each in made)
+    assert one == grown == "3 features"
+    assert other != one
+    assert encoder_identity(made[0], may_grow=False) != encoder_identity(made[1], may_grow=False)
+    assert encoder_identity(None, may_grow=True) is None
+    other_weights = [encoders.tiny_encoder(weights_digest=digest) for digest in "01"]
+    assert len({encoder_identity(each, may_grow=True) for each in other_weights}) == 2
+
+
+def given(file, n, n_features):
+    np.save(file, np.ones((n, n_features), np.float32))
+    return given_vectors(path=str(file), test_path=None, names=None)
 
 
 def test_a_head_without_an_encoder_and_an_encoder_without_a_head_are_refused(tmp_path):

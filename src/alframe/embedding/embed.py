@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from alframe.core.errors import DataError, DataWarning, TrialError
+from alframe.core.errors import ConfigError, DataError, DataWarning, TrialError
 from alframe.data.banks import Images
 from alframe.data.decoded import DecodedImages, Progress, UnreadableImages
 from alframe.embedding.array_source import ArraySource
@@ -68,6 +68,7 @@ def embedded(
 
     Raises:
         UnreadableImages: some files cannot be read. All others are encoded and kept.
+        ConfigError: the network's vectors have another number of features than the encoder says.
         DataError: the encoder gives a vector that has NaN or infinity.
         TrialError: the disk is full or has failed; what is encoded is kept.
     """
@@ -150,11 +151,19 @@ class _LazyEncoder:
         """Return (B, D) float16 on the CPU.
 
         Raises:
+            ConfigError: the network returns something else than one vector of D features for each image.
             DataError: a vector has NaN or infinity.
         """
+        shape = (len(batch.digest_B), self._encoder.n_features)
         if not batch.digest_B:
-            return np.empty((0, self._encoder.n_features), np.float16)
+            return np.empty(shape, np.float16)
         vector_BD = self._runtime(batch.input_B)
+        if vector_BD.shape != shape:
+            expected = f"a network that returns {shape[0]} x {shape[1]} numbers for {shape[0]} images"
+            got = f"{' x '.join(map(str, vector_BD.shape))} of {self._encoder.name}"
+            raise ConfigError(
+                "encoder", expected, got, "n_features of the Encoder must be the number of features."
+            )
         if self._encoder.mirrored:
             vector_BD = (vector_BD + self._runtime(batch.input_B.flip(3))) / 2
         half_BD = vector_BD.to(torch.float16).cpu()

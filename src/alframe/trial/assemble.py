@@ -18,6 +18,7 @@ from alframe.core.protocols import RememberingOracle
 from alframe.data import Bank, ImageDataset, choose_members, make_bank, thinned_members
 from alframe.data.copies import Copies
 from alframe.data.decoded import Progress
+from alframe.embedding import Encoder, GivenVectors
 from alframe.learner import CNNLearner
 from alframe.learner.compute.subject import Subject
 from alframe.oracle import CheckedOracle
@@ -41,6 +42,7 @@ class Trial:
     Attributes:
         member_N: bool, the samples of the data set that take part.
         banks: what the learner reads, of the samples and of the test set or None.
+        encoder: of the vectors in the banks, or None.
         n_label_issues: hand labels to list in suspects.csv.
     """
 
@@ -48,6 +50,7 @@ class Trial:
     member_N: Tensor
     components: Components
     banks: tuple[Bank, Bank | None]
+    encoder: Encoder | GivenVectors | None
     plan: LoopPlan
     compute_plan: ComputePlan
     n_label_issues: int
@@ -106,6 +109,7 @@ def assemble(
         member_N=member_N,
         components=components,
         banks=banks,
+        encoder=encoder,
         plan=replace(settings.plan, num_check=_num_check(settings.plan, components)),
         compute_plan=compute_plan,
         n_label_issues=settings.n_label_issues,

@@ -52,6 +52,19 @@ def make_encoder(node: Node, settings: TrialSettings) -> Encoder | GivenVectors:
     return encoder
 
 
+def encoder_identity(encoder: Encoder | GivenVectors | None, *, may_grow: bool) -> str | None:
+    """Return what must be the same if a trial is resumed, or None without an encoder.
+
+    Args:
+        may_grow: images can be added, and with them rows of given vectors; only the number of their features
+            must then be the same.
+    """
+    if encoder is None:
+        return None
+    is_table = isinstance(encoder, GivenVectors)
+    return f"{encoder.n_features} features" if may_grow and is_table else encoder.identity
+
+
 def banks_of(
     settings: TrialSettings,
     dataset: ImageDataset,

@@ -97,6 +97,15 @@ def check_same_data(directory: Path, state: TrialState, fingerprint: str) -> Non
         )
 
 
+def check_same_encoder(directory: Path, state: TrialState, identity: str | None) -> None:
+    """Raise `UserError` if the vectors or weights differ from those that the trial started with."""
+    if state.identity.get("encoder", identity) != identity:  # older states have no such entry
+        raise UserError(
+            f"encoder: expected the vectors, or the weights of the encoder, that the trial in {directory} "
+            f"started with, got others. Restore them, or set {KEY} to another directory."
+        )
+
+
 def versions_that_matter() -> dict[str, str | None]:
     """Return the versions that the last bits of a trial may depend on."""
     return {name: version for name, version in versions().items() if name in ("alframe", "torch")}

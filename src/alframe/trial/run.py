@@ -31,7 +31,7 @@ from alframe.trial.compute_plan import check_memory
 from alframe.trial.data import TrialData, data_of_trial, open_store
 from alframe.trial.data_file import data_file_text
 from alframe.trial.directory import occupied
-from alframe.trial.encoding import check_encoder, encode_now
+from alframe.trial.encoding import check_encoder, encode_now, encoder_identity
 from alframe.trial.instantiate import check_targets, is_simulated
 from alframe.trial.learner_choice import chosen_keys, chosen_nodes, with_chosen_learner
 from alframe.trial.python_call import plain_torch
@@ -161,6 +161,9 @@ def _run(request: _Request, leaves_nothing: Callable[[], bool], left_out: Mappin
         keys = chosen_keys(config, data, state)
         settings = with_learner(settings, with_choices(config, keys))
         trial = _assembled(request, settings, data, store)
+        vectors = encoder_identity(trial.encoder, may_grow=data.fingerprint == resume.BY_STORE)
+        if state is not None:
+            resume.check_same_encoder(request.directory, state, vectors)
         if store is None and state is None:
             encode_now(*trial.banks)  # a simulation has no label yet that an unreadable file could disturb
         if trial.dataset.files_N is not None:
@@ -174,6 +177,7 @@ def _run(request: _Request, leaves_nothing: Callable[[], bool], left_out: Mappin
                 "config": identity(request.config),
                 "data": data.fingerprint,
                 "n_classes": trial.dataset.n_classes,
+                "encoder": vectors,
             },
             clock=Clock(time.perf_counter() - request.started + (state.elapsed_seconds if state else 0.0)),
             answer_bound=_answer_bound(settings, trial),

@@ -279,6 +279,12 @@ def test_colour_files_that_are_wanted_grey_have_other_vectors(tmp_path: Path, en
     assert torch.equal(all_of(made(of_files(paths), encoder, tmp_path)), coloured)
 
 
+def test_a_network_with_another_number_of_features_is_refused(tmp_path: Path, encoder: Counting) -> None:
+    with pytest.raises(ConfigError, match=r"encoder: expected .* 3 x 7 numbers for 3 images, got '3 x 6 of"):
+        made(random_images(4), encoder, tmp_path, n_features=7)
+    assert encoder.taken() == 3
+
+
 @pytest.mark.parametrize("value", [float("nan"), 1e6])
 def test_a_vector_that_is_not_finite_names_its_image(tmp_path: Path, value: float) -> None:
     paths = write_images(tmp_path / "data", 9)
