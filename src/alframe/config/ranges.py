@@ -69,6 +69,16 @@ OF_COMMAND = {
 }
 COMMAND_KEYS = tuple(key for keys_of_one in OF_COMMAND.values() for key in keys_of_one)
 
+
+def _views(key: str) -> dict[str, Check]:
+    return {
+        key: keys.settings("n", "share", "strength"),
+        f"{key}.n": whole(1, most=1000),
+        f"{key}.share": share(),
+        f"{key}.strength": number(least=0),
+    }
+
+
 RANGES: dict[str, Check] = {
     "seed": whole(0),
     "data_dir": text,
@@ -292,10 +302,8 @@ RANGES: dict[str, Check] = {
     "learner.final.networks": whole(0, most=100),
     "learner.final.warm": whole(0),
     "learner.final.steps": whole(1, optional=True),
-    "learner.final.views": keys.settings("n", "share", "strength"),
-    "learner.final.views.n": whole(1, most=1000),
-    "learner.final.views.share": share(),
-    "learner.final.views.strength": number(least=0),
+    **_views("learner.views"),
+    **_views("learner.final.views"),
     "learner.optimizer.lr": number(above=0),
     "learner.fine_tuning": keys.settings(*_FINE_TUNING),
     "learner.fine_tuning.unfrozen": whole(0, optional=True),

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from alframe.core.errors import ConfigError, TrainingDiverged
+from alframe.core.errors import TrainingDiverged
 from alframe.core.records import Labelled, PoolScores
 from alframe.core.reports import FitReport
 from alframe.core.seeds import derive_seed
@@ -48,6 +48,7 @@ class CNNLearner:
         scoring_batch_size: images per forward pass in scoring; halved if memory runs out.
         scoring_engine: "torch", or "onnxruntime" for the scores that need no committee and no features.
         committee: its members, for strategies and policies that need a committee.
+        views: test-time augmentation of the least confident images, or None. The final fit has its own.
         final: the settings of the last fit of a trial; None trains it like every other fit.
         progress: called with (stage, done, total).
     """
@@ -65,6 +66,7 @@ class CNNLearner:
     ensemble: int
     scoring_batch_size: int
     committee: Committee
+    views: Views | None = None
     final: FinalFit | None = None
     scoring_engine: str = "torch"
     progress: Progress = lambda stage, done, total: None
@@ -223,7 +225,7 @@ class CNNLearner:
     def score(self, index_P: Tensor, needs: frozenset[str]) -> PoolScores:
         """Return the scores of `index_P`; see `score_pool`, `rescore_with_tta` and `score_details`."""
         scores = self._score(self.bank, index_P, needs - DETAILS, self.progress)
-        views = self.final.views if self._is_final and self.final is not None else None
+        views = self.final.views if self._is_final and self.final is not None else self.views
         if views is not None:
             scores = rescore_with_tta(
                 scores,
@@ -269,7 +271,7 @@ class CNNLearner:
     def _alter(self, views: Views) -> Callable[[Tensor], Tensor]:
         alter = getattr(self.recipe, "alter", None)
         if alter is None:
-            raise ConfigError("learner.final.views.n", "1 with a recipe that alters no images", views.n)
+            raise ValueError("Expected a recipe that alters images, for views.")
         seed = derive_seed(self.seed, self._round, "views")
         altered: Callable[[Tensor], Tensor] = alter(self.bank, self._normalize, seed, views.strength)
         return altered

@@ -248,6 +248,7 @@ def _learner(
         scoring_batch_size=compute_plan.scoring_batch_size,
         scoring_engine=compute_plan.scoring_engine,
         committee=learner.committee,
+        views=learner.views,
         final=learner.final,
         progress=progress,
     )

@@ -44,10 +44,11 @@ def check_needs(group: str, component: Any, learner: LearnerSettings, subject: S
 
 
 def check_views(learner: LearnerSettings, recipe: Any) -> None:
-    """Raise `ConfigError` if the final fit uses altered images and the recipe cannot alter images."""
-    final = learner.final
-    if final is not None and final.views is not None and not hasattr(recipe, "alter"):
-        raise ConfigError("learner.final.views.n", "1 with a recipe that alters no images", final.views.n)
+    """Raise `ConfigError` if altered images are to be scored and the recipe cannot alter images."""
+    of_final_fit = None if learner.final is None else learner.final.views
+    for key, views in (("learner.views.n", learner.views), ("learner.final.views.n", of_final_fit)):
+        if views is not None and not hasattr(recipe, "alter"):
+            raise ConfigError(key, "1 with a recipe that alters no images", views.n)
 
 
 def check_classes(dataset: ImageDataset, member_N: Tensor) -> None:

@@ -63,6 +63,7 @@ def with_fine_tuning(
         warm_start=False,
         ensemble=1,
         scoring_batch_size=wanted.scoring_batch_size,
+        views=None,
         final=None,
     )
     return FineTuningLearner(heads=heads, images=images, held_out=wanted.held_out, seed=settings.seed)

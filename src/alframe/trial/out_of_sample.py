@@ -93,7 +93,9 @@ def _fresh(learner: CNNLearner, plan: CrossValidation, steps: int, seed: int) ->
     names = {each.name for each in fields(recipe)} if is_dataclass(recipe) else set()
     if "steps" in names:
         recipe = replace(recipe, **{name: value for name, value in wanted.items() if name in names})
-    return replace(learner, recipe=recipe, seed=seed, warm_start=False, ensemble=plan.networks, final=None)
+    return replace(
+        learner, recipe=recipe, seed=seed, warm_start=False, ensemble=plan.networks, views=None, final=None
+    )
 
 
 def _labelled(index_L: Tensor, label_L: Tensor) -> Labelled:

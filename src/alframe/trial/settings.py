@@ -27,6 +27,7 @@ _NOT_OF_RECIPE = (
     "warm_start",
     "ensemble",
     "committee",
+    "views",
     "final",
     "fine_tuning",
     "crop",
@@ -60,7 +61,7 @@ class LearnerSettings:
         scoring_batch_size: images per scoring pass, None for the fastest.
         images_per_step: images of a training step, None if the recipe has no batch_size.
         warm_start: None if it is chosen by the data and the data is not known yet.
-        warm_start, ensemble, committee, final: as in `CNNLearner`.
+        warm_start, ensemble, committee, views, final: as in `CNNLearner`.
         fine_tuning: the last fit if it trains the encoder, else None.
     """
 
@@ -72,6 +73,7 @@ class LearnerSettings:
     warm_start: bool | None
     ensemble: int
     committee: Committee
+    views: Views | None
     final: FinalFit | None
     fine_tuning: FineTuning | None
 
@@ -218,6 +220,7 @@ def _learner(node: Node, network: Node) -> LearnerSettings:
         warm_start=node["warm_start"],
         ensemble=node["ensemble"],
         committee=Committee(**node["committee"]),
+        views=_views(node.get("views")),
         final=_final_fit(node.get("final")),
         fine_tuning=_fine_tuning(node.get("fine_tuning")),
     )
@@ -226,8 +229,11 @@ def _learner(node: Node, network: Node) -> LearnerSettings:
 def _final_fit(node: Node | None) -> FinalFit | None:
     if node is None or node["networks"] == 0:
         return None
-    views = Views(**node["views"]) if node["views"]["n"] > 1 else None
-    return FinalFit(**{**node, "views": views})
+    return FinalFit(**{**node, "views": _views(node["views"])})
+
+
+def _views(node: Node | None) -> Views | None:
+    return None if node is None or node["n"] == 1 else Views(**node)
 
 
 def _fine_tuning(node: Node | None) -> FineTuning | None:

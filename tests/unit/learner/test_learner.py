@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from alframe.core.errors import ConfigError, TrainingDiverged
+from alframe.core.errors import TrainingDiverged
 from alframe.data import ImageBank
 from alframe.learner import CNNLearner, FitJob, ReferenceEngine, SupervisedRecipe
 from alframe.learner.compute.device import Compute
@@ -334,18 +334,30 @@ def test_final_networks_differ_and_take_their_own_number_of_steps(make_learner, 
     assert all(not torch.equal(one[name], other[name]) for name in one)
 
 
-def test_views_are_for_the_final_fit_alone_and_need_a_recipe_that_alters(make_learner, labelled):
+def test_views_of_the_final_fit_and_of_the_rounds_are_their_own_and_need_a_recipe_that_alters(
+    make_learner, labelled
+):
     views = Views(n=3, share=1.0, strength=1.0)
     augment = {**dict.fromkeys(NO_CHANGE, 0.0), "shift": 0.2}
-    options = {"recipe": small_recipe(augment=augment, steps=3), "final": final_fit(networks=1, views=views)}
-    learner = make_learner(**options)
-    learner.fit(labelled, 1)
-    once = learner.score(POOL, frozenset())
-    learner.fit(labelled, 2, final=True)
-    again = learner.score(POOL, frozenset())
-    assert torch.equal(again.log_odds_P, learner.score(POOL, frozenset()).log_odds_P)
-    assert not torch.equal(again.log_odds_P, once.log_odds_P)
-    plain = make_learner(final=final_fit(networks=1, views=views))
-    plain.fit(labelled, 1, final=True)
-    with pytest.raises(ConfigError, match=r"learner.final.views.n: expected 1 with a recipe that alters no"):
-        plain.score(POOL, frozenset())
+
+    def log_odds(*, rounds: Views | None, final: Views | None) -> list[torch.Tensor]:
+        recipe = small_recipe(augment=augment, steps=3)
+        learner = make_learner(recipe=recipe, views=rounds, final=final_fit(networks=1, views=final))
+        found = []
+        for round, is_final in ((1, False), (2, True)):
+            learner.fit(labelled, round, final=is_final)
+            found.append(learner.score(POOL, frozenset()).log_odds_P)
+            assert torch.equal(found[-1], learner.score(POOL, frozenset()).log_odds_P)
+        return found
+
+    plain, of_final, of_rounds = (
+        log_odds(rounds=rounds, final=final) for rounds, final in ((None, None), (None, views), (views, None))
+    )
+    assert torch.equal(plain[0], of_final[0])
+    assert torch.equal(plain[1], of_rounds[1])
+    assert not torch.equal(plain[0], of_rounds[0])
+    assert not torch.equal(plain[1], of_final[1])
+    cannot = make_learner(final=final_fit(networks=1, views=views))
+    cannot.fit(labelled, 1, final=True)
+    with pytest.raises(ValueError, match="a recipe that alters images"):
+        cannot.score(POOL, frozenset())

@@ -7,6 +7,7 @@ import pytest
 
 from alframe.config.compose import composed
 from alframe.core.errors import ConfigError
+from alframe.learner.scoring.test_time_augmentation import Views
 from alframe.trial.resume import settled
 from alframe.trial.settings import read_settings
 
@@ -42,7 +43,7 @@ def test_every_key_is_read_but_those_of_a_search_and_of_the_page(default: dict[s
 
 def test_the_recipe_gets_the_settings_that_are_not_the_learner_s(default: dict[str, Any]) -> None:
     learner = read_settings(default).learner
-    rest = {"warm_start", "ensemble", "committee", "final", "crop", "scoring_batch_size", "by_data"}
+    rest = {"warm_start", "ensemble", "committee", "views", "final", "crop", "scoring_batch_size", "by_data"}
     assert set(learner.recipe) == set(default["learner"]) - rest
     assert (learner.warm_start, learner.ensemble, learner.committee.kind) == (None, 3, "last_layer")
     assert learner.images_per_step == 32
@@ -103,3 +104,9 @@ def test_a_resumed_trial_takes_the_choices_of_its_first_process(default: dict[st
     assert settings.scoring_engine == "torch"  # of a trial that began before there was a choice
     resumed = settled(settings, chosen | {"scoring_batch_size": 512, "scoring_engine": "onnxruntime"})
     assert resumed.scoring_engine == "onnxruntime"
+
+
+@pytest.mark.parametrize(("n", "views"), [(1, None), (4, Views(n=4, share=0.1, strength=0.5))])
+def test_views_of_the_rounds(default: dict[str, Any], n: int, views: Views | None) -> None:
+    node = {"n": n, "share": 0.1, "strength": 0.5}
+    assert read_settings(changed(default, "learner", views=node)).learner.views == views
