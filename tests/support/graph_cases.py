@@ -176,19 +176,24 @@ def make_bank(recipe, device="cpu"):
 
 
 def run_rounds(engine, recipe, network, compute, sizes=(70, 83), *, seed=0, bank=None):
-    """Fit a recipe for some rounds as a learner does, and return the results and modules."""
+    """Fit a recipe for some rounds as a learner does, and return the results and modules.
+
+    With `auto_labels="agree"`, samples after the hand labels have auto-labels, every third one wrong.
+    """
     bank, done = bank or make_bank(recipe, compute.device), []
     _, label_N = make_images()
+    n_auto = 60 if getattr(recipe, "auto_labels", None) == "agree" else 0
+    given_N = torch.where(torch.arange(N) % 3 == 0, (label_N + 1) % N_CLASSES, label_N)
     for round, n in enumerate(sizes, 1):
         with compute.seeded(round + 1000 * seed):
             inputs = FitInputs(
                 bank=bank,
                 normalize=recipe.normalize(bank, torch.arange(N)).to(compute.device),
                 labelled=Labelled(
-                    index_L=torch.arange(n),
-                    label_L=label_N[:n],
-                    hand_L=torch.ones(n, dtype=torch.bool),
-                    pool_P=torch.arange(n, N),
+                    index_L=torch.arange(n + n_auto),
+                    label_L=torch.cat([label_N[:n], given_N[n : n + n_auto]]),
+                    hand_L=torch.arange(n + n_auto) < n,
+                    pool_P=torch.arange(n + n_auto, N),
                 ),
                 round=round,
                 batches_seed=round + 1000 * seed,

@@ -284,7 +284,7 @@ RANGES: dict[str, Check] = {
     "learner.label_smoothing": number(least=0, most=1),
     "learner.folds": keys.folds,
     "learner.network": keys.mapping,
-    "learner.auto_labels": one_of("consistency", "train", "ignore"),
+    "learner.auto_labels": one_of("consistency", "train", "agree", "ignore"),
     "learner.validation_share": share(one=False),
     "learner.patience": whole(1, optional=True),
     "learner.max_epochs": whole(1, optional=True),

@@ -10,7 +10,7 @@ Valpola, Mean teachers, NeurIPS 2017).
 
 import math
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import torch
@@ -24,12 +24,17 @@ from alframe.learner.module import Classifier, Normalize, OptimizerFactory
 from alframe.learner.recipes.augment import RandomDeformation
 from alframe.learner.recipes.ema import AveragedNetwork
 
+UNKNOWN = -1  # in place of a label
+
 
 class ConsistencyClassifier(Classifier):
     """Cross-entropy on altered labelled images plus agreement with the averaged network on the pool.
 
-    Batches are (labelled images, labels, pool images or None).
+    Batches are (labelled images, labels, pool images or None), and with known labels the indices of the pool
+    images as well.
     """
+
+    known_N: Tensor | None
 
     def __init__(
         self,
@@ -43,6 +48,7 @@ class ConsistencyClassifier(Classifier):
         confident: float,
         weight: float,
         label_smoothing: float = 0.0,
+        known_N: Tensor | None = None,
     ) -> None:
         """Build the module.
 
@@ -52,12 +58,15 @@ class ConsistencyClassifier(Classifier):
             confident: only pool images whose averaged prediction is above this probability are used.
             weight: weight of the pool's loss relative to the labelled samples' loss.
             label_smoothing: share of a label's probability that is spread evenly over all classes.
+            known_N: (N,) int64, labels of the data set or `UNKNOWN`. A pool image with a label is used only
+                if the averaged network predicts it. None uses all.
         """
         super().__init__(network, normalize, optimizer, augment, one_cycle)
         self.average = AveragedNetwork(network, average_decay)
         self._confident = confident
         self._weight = weight
         self._smoothing = label_smoothing
+        self.register_buffer("known_N", known_N, persistent=False)
 
     @property
     def scoring_network(self) -> nn.Module:
@@ -71,7 +80,7 @@ class ConsistencyClassifier(Classifier):
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
         """Return labelled cross-entropy + weight * pool cross-entropy, in nats."""
-        image_B, label_B, pool_image_B = batch
+        image_B, label_B, pool_image_B, *index = batch
         assert self.augment is not None
         x = self.normalize(image_B)
         if pool_image_B is None:
@@ -82,7 +91,11 @@ class ConsistencyClassifier(Classifier):
             confidence_B, target_B = self.average(x_pool).softmax(dim=1).max(dim=1)
         both = torch.cat([x, x_pool]).contiguous(memory_format=torch.channels_last)
         logits_BC = self.network(self.augment(both))
-        return self.loss(logits_BC, label_B, target_B, confidence_B > self._confident)
+        teaches_B = confidence_B > self._confident
+        if self.known_N is not None:
+            known_B = self.known_N[index[0]]
+            teaches_B &= (known_B == target_B) | (known_B == UNKNOWN)
+        return self.loss(logits_BC, label_B, target_B, teaches_B)
 
     def loss(self, logits_BC: Tensor, label_B: Tensor, target_B: Tensor, teaches_B: Tensor) -> Tensor:
         """Return labelled cross-entropy + weight * pool cross-entropy, in nats.
@@ -113,7 +126,8 @@ class PoolRecipe(ABC):
         batch_size, pool_batch_size: labelled and pool images per step.
         average_decay, confident, weight: see `ConsistencyClassifier`.
         auto_labels: "train" uses auto-labels like hand labels; "consistency" treats their images as part of
-            the pool and uses only hand labels.
+            the pool and uses only hand labels; "agree" does so too, but such an image is used only if the
+            averaged network predicts its auto-label.
     """
 
     optimizer: OptimizerFactory
@@ -125,7 +139,7 @@ class PoolRecipe(ABC):
     weight: float
     steps_growth: int
     max_pool_passes: float | None
-    auto_labels: Literal["train", "consistency"]
+    auto_labels: Literal["train", "consistency", "agree"]
 
     def normalize(self, bank: Bank, index_N: Tensor) -> nn.Module:
         """Return the per-channel standardisation by the trial's own images."""
@@ -146,7 +160,7 @@ class PoolRecipe(ABC):
     def job(self, network: nn.Module, inputs: FitInputs) -> FitJob:
         """Return the fit of one round."""
         labelled, bank = inputs.labelled, inputs.bank
-        trusted_L = labelled.hand_L if self.auto_labels == "consistency" else torch.ones_like(labelled.hand_L)
+        trusted_L = torch.ones_like(labelled.hand_L) if self.auto_labels == "train" else labelled.hand_L
         index_L, label_L = labelled.index_L[trusted_L], labelled.label_L[trusted_L]
         pool_P = torch.cat([labelled.pool_P, labelled.index_L[~trusted_L]])
         return FitJob(
@@ -201,4 +215,19 @@ class ConsistencyRecipe(PoolRecipe):
             confident=self.confident,
             weight=self.weight,
             label_smoothing=self.label_smoothing,
+            known_N=self._known(inputs) if self.auto_labels == "agree" else None,
         )
+
+    def batches(
+        self, bank: Bank, index_L: Tensor, label_L: Tensor, pool_P: Tensor, seed: int
+    ) -> ConsistencyBatches:
+        """Return the batches of a fit, with the indices of the pool images if their auto-labels are used."""
+        batches = super().batches(bank, index_L, label_L, pool_P, seed)
+        return replace(batches, with_index=self.auto_labels == "agree")
+
+    @staticmethod
+    def _known(inputs: FitInputs) -> Tensor:
+        """Return the auto-labels of the round before, (N,) int64 on the bank's device."""
+        labelled, known_N = inputs.labelled, torch.full((len(inputs.bank),), UNKNOWN)
+        known_N[labelled.index_L[~labelled.hand_L]] = labelled.label_L[~labelled.hand_L]
+        return known_N.to(inputs.bank.device)

@@ -51,8 +51,16 @@ class PhotographClassifier(ConsistencyClassifier):
             strong: maps those to float32 images in [0, 255] that the network must recognise.
             curriculum: thresholds by class; None takes `confident` for each class.
         """
-        options = {"average_decay": average_decay, "confident": confident, "weight": weight}
-        super().__init__(network, normalize, optimizer, None, None, **options)
+        super().__init__(
+            network,
+            normalize,
+            optimizer,
+            None,
+            None,
+            average_decay=average_decay,
+            confident=confident,
+            weight=weight,
+        )
         self.weak = weak
         self.strong = strong
         self.curriculum = curriculum

@@ -60,6 +60,7 @@ CASES = {
     "batch norm, the last batch cut": (supervised, normed),
     "a number of epochs, SGD with momentum": (epochs, Dense),
     "consistency, one cycle, averaged network": (decided, Smooth),
+    "consistency with the auto-labels": (partial(decided, auto_labels="agree"), Smooth),
     "photographs, cosine, curriculum": (photographs, partial(Smooth, 3)),
     "the last block of an encoder": (partial(photographs, inputs="unit"), finetuned),
 }

@@ -69,6 +69,12 @@ CASES = {
         [(70,), (40,)],
         EmulatedGraph(),
     ),
+    "consistency with the auto-labels": (
+        partial(decided, auto_labels="agree"),
+        Smooth,
+        [(70,), (40,)],
+        EmulatedGraph(),
+    ),
     "photographs, cosine, curriculum": (photographs, partial(Smooth, 3), [(70,), (40,)], as_it_is),
 }
 

@@ -26,7 +26,7 @@ def noise(seed, *shape):
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
 
 
-def linear_module(augment=None, confident=0.5, weight=0.7, decay=0.99, smoothing=0.0):
+def linear_module(augment=None, confident=0.5, weight=0.7, decay=0.99, smoothing=0.0, known=None):
     """A linear classifier of 2 x 3 pixels into three classes whose averaged copy differs from it."""
     torch.manual_seed(0)
     network = nn.Sequential(nn.Flatten(), nn.Linear(6, 3))
@@ -40,6 +40,7 @@ def linear_module(augment=None, confident=0.5, weight=0.7, decay=0.99, smoothing
         confident=confident,
         weight=weight,
         label_smoothing=smoothing,
+        known_N=known,
     )
     with torch.no_grad():
         module.average.module[1].weight.copy_(noise(1, 3, 6))
@@ -90,6 +91,23 @@ def test_the_threshold_of_these_cases_divides_the_pool():
     assert counts[0] == 12
     assert 12 > counts[1] > counts[2] > 0
     assert counts[3] == 0
+
+
+def test_a_pool_image_whose_label_the_average_does_not_predict_teaches_nothing():
+    """Image 0 has the label that is predicted, 1 another one, and 2 none."""
+    plain = linear_module(confident=0.0)
+    predicted_P = plain.average(BATCH[2]).argmax(dim=1)
+    known_N = torch.full((20,), -1)
+    known_N[5], known_N[6] = predicted_P[0], (predicted_P[1] + 1) % 3
+    module = linear_module(confident=0.0, known=known_N)
+    images, labels, pool_images = BATCH
+    loss = module.training_step((images, labels, pool_images[:3], torch.tensor([5, 6, 7])), 0)
+    labelled, _ = slow_loss(plain, (images, labels, pool_images[:1]), confident=0.0, weight=0.0)
+    of_pool = [
+        slow_loss(plain, (images, labels, pool_images[k : k + 1]), confident=0.0, weight=1.0)[0] - labelled
+        for k in (0, 2)
+    ]
+    assert loss.item() == pytest.approx(labelled + 0.7 * sum(of_pool) / 3, rel=1e-5)
 
 
 def test_the_network_sees_altered_images_and_the_averaged_one_plain_images():
@@ -255,6 +273,20 @@ def test_auto_labels_can_be_part_of_the_pool(make_job, indices_of):
     labels, pool = shown(make_job(recipe(auto_labels="consistency")), indices_of)
     assert labels == {10: 1, 11: 2}
     assert pool == {20, 21, 22, 30, 31, 32, 33, 34}
+
+
+def test_auto_labels_can_be_part_of_the_pool_that_must_agree(make_job, make_bank):
+    job = make_job(recipe(auto_labels="agree"))
+    known_N = torch.full((40,), -1)
+    known_N[torch.tensor([20, 21, 22])] = torch.tensor([2, 0, 1])
+    assert torch.equal(job.module.known_N, known_N)
+    seen = set()
+    for _, label_B, pool_images, index_B in islice(job.batches, 20):
+        assert set(label_B.tolist()) <= {1, 2}
+        assert torch.equal(make_bank(40).take(index_B), pool_images)
+        seen |= set(index_B.tolist())
+    assert seen == {20, 21, 22, 30, 31, 32, 33, 34}
+    assert make_job(recipe()).module.known_N is None
 
 
 def test_auto_labels_can_be_learned_as_truth(make_job, indices_of):
