@@ -11,6 +11,7 @@ from omegaconf import OmegaConf
 from alframe.config.verbatim import escaped
 from alframe.core.errors import ConfigError
 
+_IS_OLD = hydra.__version__.startswith("1.3.")
 _TRUSTED = ("alframe.", "torch.", "torchvision.", "hydra.utils.get_class")
 # Packages and classes whose old names may be in a user's own config.
 _RENAMED_PACKAGES = {"initial": "query"}
@@ -42,9 +43,8 @@ def instantiate(
     _check(group, node, trusted)
     try:
         # A partial call: Hydra would look for config inside the arguments if it got them.
-        # Escaped twice: Hydra resolves the whole node first, and each text again when it reads it.
         make = hydra.utils.instantiate(
-            OmegaConf.create(escaped(escaped(dict(node)))),
+            OmegaConf.create(_verbatim(node)),
             _partial_=True,
             _convert_="all",
             **_allowed(trusted),
@@ -63,9 +63,18 @@ def instantiate(
     return make(**arguments) if call else make
 
 
+def _verbatim(node: Mapping[str, Any]) -> Any:
+    """Return a node whose texts Hydra passes on as they are.
+
+    Hydra 1.3 resolves the whole node first, and each text again when it reads it. Later versions do it once.
+    """
+    once = escaped(dict(node))
+    return escaped(once) if _IS_OLD else once
+
+
 def _allowed(trusted: list[str]) -> dict[str, list[str]]:
     """Return the argument by which Hydra 1.4 calls trusted targets only; earlier versions have none."""
-    if hydra.__version__.startswith("1.3."):
+    if _IS_OLD:
         return {}
     names = [*(prefix.rstrip(".") for prefix in _TRUSTED), *trusted]
     return {"_execution_whitelist_": [text for name in names for text in (name, f"{name}.*")]}

@@ -215,4 +215,6 @@ def _status_of(error: BaseException) -> tuple[Status, str]:
         return "interrupted", "interrupted by the user"
     if isinstance(error, Terminated):
         return "interrupted", "interrupted by SIGTERM"
+    if isinstance(error, SystemExit):
+        return "interrupted", "its process was ended"
     return "failed", str(error) or type(error).__name__

@@ -6,6 +6,7 @@ Tests compare every faster engine with this one.
 import logging
 import math
 import signal
+import threading
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -65,7 +66,7 @@ class ReferenceEngine:
                 max_steps=job.max_steps,
                 max_epochs=-1,
                 limit_val_batches=0 if validation is None else 1.0,
-                callbacks=[*callbacks, watch, *([] if stop is None else [stop])],
+                callbacks=[*callbacks, watch, _OwnSigterm(), *([] if stop is None else [stop])],
                 logger=False,
                 enable_checkpointing=False,
                 enable_progress_bar=False,
@@ -76,8 +77,10 @@ class ReferenceEngine:
             )
             try:
                 trainer.fit(job.module, batches, validation)
-            except SystemExit as error:  # Lightning turns a Ctrl-C into this
-                raise KeyboardInterrupt from error
+            except SystemExit as error:
+                if isinstance(error.__context__, KeyboardInterrupt):  # Lightning turns a Ctrl-C into an exit
+                    raise KeyboardInterrupt from error
+                raise  # such as submitit's, which puts a job into the queue again
         if not all(bool(torch.isfinite(weight).all()) for weight in job.module.parameters()):
             raise NotFiniteError("a weight is NaN or infinite")
         if stop is not None:
@@ -161,6 +164,21 @@ class _LossWatch(Callback):
         recent = self._losses[-self.CHECK_EVERY :]
         if recent and not bool(torch.isfinite(torch.cat(recent)).all()):
             raise NotFiniteError("the training loss is NaN or infinite")
+
+
+class _OwnSigterm(Callback):
+    """Keeps the handler of SIGTERM during a fit.
+
+    Lightning's handler ends the fit as a Ctrl-C does. A sweep would then end because a cluster cancels or
+    requeues one of its jobs, in which submitit ignores SIGTERM.
+    """
+
+    def __init__(self) -> None:
+        self._handler = signal.getsignal(signal.SIGTERM)
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if threading.current_thread() is threading.main_thread() and self._handler is not None:
+            signal.signal(signal.SIGTERM, self._handler)
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 import math
 import os
 import signal
+import sys
 
 import pytest
 import torch
@@ -153,6 +154,26 @@ def test_ctrl_c_raises_keyboard_interrupt_and_restores_the_handler(fit):
             fit(module, max_steps=10)
         assert signal.getsignal(signal.SIGINT) is before
     assert module.done == 3
+
+
+def test_a_fit_leaves_sigterm_to_the_handler_of_the_process(fit):
+    heard = []
+    before = signal.signal(signal.SIGTERM, lambda number, frame: heard.append(number))
+    try:
+        mine = signal.getsignal(signal.SIGTERM)
+        module = Scripted(at_step={3: lambda: signal.raise_signal(signal.SIGTERM)})
+        fit(module, max_steps=10)
+        assert signal.getsignal(signal.SIGTERM) is mine
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert heard == [signal.SIGTERM]
+    assert module.done == 10  # a job of submitit ignores it, and another handler may raise
+
+
+def test_a_handler_that_ends_the_process_is_no_ctrl_c(fit):
+    """As that of submitit does, when the time of a job is over: other jobs of the sweep go on."""
+    with pytest.raises(SystemExit, match="-1"):
+        fit(Scripted(at_step={3: lambda: sys.exit(-1)}), max_steps=10)
 
 
 def test_a_second_fit_runs_after_one_that_was_interrupted(fit):
