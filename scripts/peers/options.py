@@ -21,7 +21,7 @@ QUICK_JOBS = (
     "Colander, 6,000",
     "AL-foundation-models dropquery, 1,500",
 )
-QUICK_STRATEGIES = ("margin", "entropy", "coreset", "badge")
+QUICK_STRATEGIES = ("margin", "coreset", "badge")
 
 
 def read(typed: Sequence[str] | None, description: str | None) -> argparse.Namespace:
