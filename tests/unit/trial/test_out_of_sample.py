@@ -25,6 +25,7 @@ class Memory:
     warm_start: bool = True
     ensemble: int = 3
     final: object = "a final fit"
+    views: object = "views in each round"
     fits: list[tuple[Tensor, Tensor]] = field(default_factory=list)
     settings: list[object] = field(default_factory=list)
 
