@@ -210,6 +210,21 @@ def test_a_search_for_two_figures_with_two_trials_at_a_time(tmp_path: Path) -> N
     assert statuses_in(tmp_path) == ["finished"] * 4
 
 
+@pytest.mark.long
+def test_a_search_that_is_killed_ends_as_one_that_was_not(tmp_path: Path) -> None:
+    line = [*SEARCH, "hydra.sweeper.n_trials=3", *CORES, "hydra.sweeper.n_jobs=2"]
+    with alframe_process(*line, "hydra.sweep.dir=killed", cwd=tmp_path) as process:
+        until(lambda: len(list(tmp_path.glob("killed/*/state/round-*.state"))) >= 1, process)
+        process.kill()
+        process.communicate()
+    for name in ("killed", "whole"):
+        done = alframe(*line, f"hydra.sweep.dir={name}", cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        assert "3 trials finished, 0 failed" in done.stdout
+    for file in ("optimization_results.yaml", *(f"{number}/labels.csv" for number in range(3))):
+        assert (tmp_path / "killed" / file).read_bytes() == (tmp_path / "whole" / file).read_bytes()
+
+
 def workers_of(process: "subprocess.Popen[str]") -> list[int]:
     """Return the processes in which a command runs its trials."""
     children = [
