@@ -21,6 +21,10 @@ PROOF = ["certificate.tolerance=0.01"]
 COMPANIONS = {
     "auto_label.bound=clopper_pearson": ["auto_label=validated"],
     "auto_label.choose_every=10": ["auto_label=colander"],
+    "auto_label.choose_every=null": ["auto_label=colander"],
+    "auto_label.penalty=3": ["auto_label=colander"],
+    "auto_label.sigma_weight=0": ["auto_label=validated"],
+    "auto_label.sigma_weight=0.25": ["auto_label=validated"],
     "data=arrays": ["data.path=mine.npz"],
     "data=folder": ["data.path=my_images"],
     "data.label_column=none": ["data=table", "data.path=labels.csv"],

@@ -40,9 +40,10 @@ class ColanderPolicy(ValidatedPolicy):
     g is learned in each round for a large coverage with few errors. It learns from one half of the validation
     set, and the other half sets the thresholds; the thresholds learned with g are not used. With
     `choose_every`, that other half also chooses between the states of g during its training, as in the
-    authors' code. x are the classifier's log-probabilities, which are its logits up to a constant for each
-    sample, and its features. The labels are recorded with the log-odds of the classifier. The other settings
-    are those of `ValidatedPolicy`.
+    authors' code. It is then not a fresh sample: the accepted predictions have more errors than it shows, and
+    the bound "clopper_pearson" does not hold. x are the classifier's log-probabilities, which are its logits
+    up to a constant for each sample, and its features. The labels are recorded with the log-odds of the
+    classifier. The other settings are those of `ValidatedPolicy`.
 
     Attributes:
         penalty: at least 0, lambda, the weight of the error against the coverage.

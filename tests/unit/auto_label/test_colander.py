@@ -110,17 +110,18 @@ def test_coverage_is_larger_than_with_the_classifiers_confidence() -> None:
     assert torch.equal(learned.log_odds_A, pool.log_odds_P[learned.index_A])
 
 
-def test_it_is_learned_from_one_half_and_judged_by_the_other() -> None:
-    validation = judged(60, seed=3)
-    learned = shipped(epochs=1).learn(validation, torch.Generator().manual_seed(0))
+@pytest.mark.parametrize("choose_every", [None, 1])
+def test_the_judging_half_is_fresh_unless_it_chooses(choose_every: int | None) -> None:
+    validation, policy = judged(60, seed=3), shipped(epochs=4, choose_every=choose_every, group="joint")
+    learned = policy.learn(validation, torch.Generator().manual_seed(0))
     assert int(learned.judges_V.sum()) == 30
-    # Labels of the judging half change nothing of what is learned.
+    # Labels of the judging half change nothing of what is learned, but they can change what is chosen.
     turned = replace(
         validation, label_V=torch.where(learned.judges_V, 3 - validation.label_V, validation.label_V)
     )
-    again = shipped(epochs=1).learn(turned, torch.Generator().manual_seed(0))
+    again = policy.learn(turned, torch.Generator().manual_seed(0))
     pool, _ = uninformative(20, seed=4)
-    assert torch.equal(learned.confidence(pool), again.confidence(pool))
+    assert torch.equal(learned.confidence(pool), again.confidence(pool)) == (choose_every is None)
 
 
 def test_the_state_that_accepts_most_of_the_judging_half_is_chosen() -> None:

@@ -55,6 +55,8 @@ def test_sigma_agrees_with_a_slow_loop(
     assert [position for position, each in enumerate(confidence) if each > cut.above] == expected
     if expected:
         assert (cut.n, cut.wrong) == (len(expected), sum(wrong[position] for position in expected))
+        left = [each for position, each in enumerate(confidence) if position not in expected]
+        assert cut.above == max(left, default=-math.inf)
 
 
 def test_sigma_by_hand() -> None:

@@ -46,7 +46,7 @@ def test_the_threshold_is_the_probability_at_the_cut() -> None:
     odds = torch.arange(100) / 10  # wrong below 3
     accepted = accept(POOL, judged(odds, odds < 3), bound="sigma", tolerance=0.01)
     assert accepted.index_A.tolist() == [3, 4, 5, 6, 7, 8, 9]  # 3 itself is not below 3.0
-    assert accepted.threshold == pytest.approx(1 / (1 + math.exp(-3.0)), abs=1e-6)
+    assert accepted.threshold == pytest.approx(1 / (1 + math.exp(-2.9)), abs=1e-6)  # the next sample below
     assert accepted.inside_V.tolist() == (odds >= 3).tolist()
     assert accepted.note is None
 
@@ -84,8 +84,8 @@ def test_each_class_is_judged_by_its_own() -> None:
     pool = scores(torch.arange(40) / 4, torch.arange(40) % 4)
     accepted = accept(pool, judged(odds, wrong, predicted), group="per_class", bound="sigma")
     # Of class 2 two wrong ones may come along: .05 e + .25 sqrt(e (1 - e)) allows e = .0126, none of 36.
-    expected = (pool.predicted_P == 0) & (pool.log_odds_P >= odds[0])
-    expected |= (pool.predicted_P == 2) & (pool.log_odds_P >= odds[(predicted == 2) & ~wrong].min())
+    expected = pool.predicted_P == 0  # also below the least confident sample, as none of class 0 is wrong
+    expected |= (pool.predicted_P == 2) & (pool.log_odds_P > odds[(predicted == 2) & wrong].max())
     assert accepted.index_A.tolist() == pool.index_P[expected].tolist()
     assert accepted.threshold is None
     assert accepted.note.startswith("no auto-labels of class 1: at best 10 of the 10 most confident")
