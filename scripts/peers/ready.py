@@ -1,10 +1,9 @@
 """What must be there before anything is measured."""
 
 import argparse
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Set
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 from peers import plan
 from peers.measure import PEERS_PYTHON
@@ -43,10 +42,10 @@ def _missing(options: argparse.Namespace) -> Iterator[str]:
         jobs = plan.jobs(options.jobs, [0], options.networks, options.precisions)
         if not jobs:
             yield "--jobs: expected some with these --networks and --precisions, found none. Leave one out."
-        yield from _missing_data(options, {job.data: job.name for job in jobs})
+        yield from _missing_data(options, {job.data for job in jobs})
 
 
-def _missing_data(options: argparse.Namespace, data: Mapping[Any, str]) -> Iterator[str]:
+def _missing_data(options: argparse.Namespace, data: Set[str]) -> Iterator[str]:
     folder: Path = options.data_dir / "MNIST" / "raw"
     if "mnist" in data and not all((folder / name).is_file() for name in MNIST_FILES):
         yield (
@@ -55,7 +54,7 @@ def _missing_data(options: argparse.Namespace, data: Mapping[Any, str]) -> Itera
         )
     if "cifar10" not in data:
         return
-    without = f"or leave {data['cifar10']!r} out by --jobs."
+    without = "or leave the jobs of AL-foundation-models out by --jobs."
     cifar: Path = options.cifar or options.data_dir / "cifar-10-batches-py"
     if not cifar.exists():
         yield (
