@@ -321,7 +321,7 @@ def test_a_sweep_refuses_the_directory_of_another_trial(tmp_path):
     ]
     assert alframe(*line, "seed=1", cwd=tmp_path).returncode == 0
     other = alframe(*line, "seed=2", cwd=tmp_path)
-    assert other.returncode == 1
+    assert other.returncode == 2
     assert "seed is 1 there and 2 here" in other.stderr
 
 
