@@ -115,7 +115,10 @@ def test_a_value_out_of_range_names_key_range_and_value(default, key, value, mes
             {"learner": {"final": {"networks": 1, "warm": 2, "steps": None, "views": VIEWS}}},
             "at most learner.final.networks=1, got 2",
         ),
-        ({"learner": {"auto_labels": "ignore"}}, "learner.auto_labels: expected consistency or train or agree, got"),
+        (
+            {"learner": {"auto_labels": "ignore"}},
+            "learner.auto_labels: expected consistency or train or agree, got",
+        ),
         (
             {"learner": {"_target_": "alframe.learner.SupervisedRecipe", "auto_labels": "consistency"}},
             "learner.auto_labels: expected train or ignore, got 'consistency'",
