@@ -17,7 +17,7 @@ from alframe.core.file_names import FAILURE, HYDRA
 
 @contextmanager
 def command_recorded(directory: Path, node: DictConfig) -> Iterator[None]:
-    """Write the record of this command. If the block refuses the trial, an earlier record comes back.
+    """Write the record of this command. If the block refuses it, the directory has the record from before.
 
     Args:
         directory: of the trial. node: its config as composed.
@@ -30,10 +30,12 @@ def command_recorded(directory: Path, node: DictConfig) -> Iterator[None]:
             replace_file(file, text)
     try:
         yield
-    except UserError:
-        for file, content in before.items():
-            if file.parent.is_dir():  # a new trial has removed its directory
-                replace_file(file, content)
+    except UserError as error:
+        for file in files if (directory / HYDRA).is_dir() else ():  # a new trial has removed its directory
+            if file in before:
+                replace_file(file, before[file])
+            elif isinstance(error, OtherTrialError):  # as of a trial from Python, which has no such record
+                file.unlink(missing_ok=True)
         raise
 
 

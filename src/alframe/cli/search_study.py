@@ -20,7 +20,7 @@ from optuna.trial import FrozenTrial, TrialState
 from alframe._files import replace_file
 from alframe.cli.optuna_search import RESULTS, STUDY
 from alframe.core.errors import UserError
-from alframe.trial.directory import differences
+from alframe.trial.directory import differing_settings
 from alframe.trial.instantiate import instantiate
 
 _NAME = "search"  # of the study in its file
@@ -127,12 +127,10 @@ def _check_same(study: Study, directory: Path, wanted: Mapping[str, Any]) -> Non
     found = study.user_attrs.get(_SETTINGS)
     if found is None:
         study.set_user_attr(_SETTINGS, dict(wanted))
-    elif differing := differences(found, wanted):
-        more = f"; and {len(differing) - 3} more" if len(differing) > 3 else ""
+    elif differing := differing_settings(found, wanted):
         raise UserError(
-            f"hydra.sweep.dir: expected this search, but {directory} belongs to another: "
-            f"{'; '.join(differing[:3])}{more}. Search with those settings, or set hydra.sweep.dir to "
-            "another directory."
+            f"hydra.sweep.dir: expected this search, but {directory} belongs to another: {differing}. Search "
+            "with those settings, or set hydra.sweep.dir to another directory."
         )
 
 

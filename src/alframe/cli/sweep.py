@@ -21,7 +21,7 @@ from alframe.trial.directory import at_work, check_no_other
 
 FOLDER = ".jobs"
 _STOP = "stop"
-_OF_GRIDS = "multirun.yaml"  # written by Hydra, but not in a search
+_GRID = "multirun.yaml"  # written by Hydra, but not in a search
 KILLED = "its process was killed (memory may be full) or could not write its status (the disk may be full)"
 
 Status = Literal["running", "finished", "pruned", "failed", "interrupted", "waiting", "not begun"]
@@ -91,11 +91,11 @@ def check_directory(directory: Path, config: Mapping[str, Any], *, searches: boo
     Args:
         config: of the first trial of a grid. searches: True for a search, whose trials are not known yet.
     """
-    found = (directory / STUDY).exists(), (directory / _OF_GRIDS).exists()
-    if found == ((False, True) if searches else (True, False)):
-        kinds = ("a sweep", "a search") if searches else ("a search", "a sweep")
+    wanted, other = ("search", "sweep") if searches else ("sweep", "search")
+    files = {"search": directory / STUDY, "sweep": directory / _GRID}
+    if files[other].exists() and not files[wanted].exists():
         raise UserError(
-            f"hydra.sweep.dir: expected the directory of {kinds[1]}, but {directory} belongs to {kinds[0]}. "
+            f"hydra.sweep.dir: expected the directory of a {wanted}, but {directory} belongs to a {other}. "
             "Set hydra.sweep.dir to another one."
         )
     if not searches:

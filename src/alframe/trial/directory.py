@@ -83,12 +83,10 @@ def check_same_trial(path: Path, found: Mapping[str, Any], wanted: Mapping[str, 
         found, wanted = _without(found, _FREE_WITH_PEOPLE), _without(wanted, _FREE_WITH_PEOPLE)
         # A newer alframe may have other keys within a group: that is no reason to lose the work of people.
         found, wanted = _in_both(found, wanted), _in_both(wanted, found)
-    differing = differences(found, wanted)
+    differing = differing_settings(found, wanted)
     if differing:
-        more = f"; and {len(differing) - 3} more" if len(differing) > 3 else ""
-        settings = "; ".join(differing[:3]) + more
         raise OtherTrialError(
-            f"{KEY}: expected this trial, but {path} belongs to another: {settings}. Run it with those "
+            f"{KEY}: expected this trial, but {path} belongs to another: {differing}. Run it with those "
             f"settings, or set {KEY} (hydra.sweep.dir in a sweep) to another directory."
         )
 
@@ -114,16 +112,21 @@ def _in_both(
     }
 
 
-def differences(found: Any, wanted: Any) -> list[str]:
-    """Return "key is X there and Y here" for each leaf in which two configs differ, sorted.
+def differing_settings(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
+    """Return the first three settings in which two configs differ, and the number of others; empty if none.
 
-    >>> differences({"seed": 1, "query": {"num": 5}}, {"seed": 2, "query": {"num": 5}})
-    ['seed is 1 there and 2 here']
+    >>> differing_settings({"seed": 1, "query": {"num": 5}}, {"seed": 2, "query": {"num": 5}})
+    'seed is 1 there and 2 here'
+    >>> differing_settings(dict.fromkeys("abcd", 1), {}).split("; ")[2:]
+    ['c is 1 there and None here', 'and 1 more']
     """
-    return sorted(_differences(found, wanted))
+    differing = sorted(_differences(found, wanted))
+    more = [f"and {len(differing) - 3} more"] if len(differing) > 3 else []
+    return "; ".join([*differing[:3], *more])
 
 
 def _differences(found: Any, wanted: Any, key: str = "") -> list[str]:
+    """Return "key is X there and Y here" for each leaf in which two configs differ."""
     if isinstance(found, Mapping) and isinstance(wanted, Mapping):
         keys = dict.fromkeys([*found, *wanted])
         return [

@@ -61,6 +61,16 @@ def test_a_refused_trial_leaves_the_record_that_was_there(node: DictConfig, tmp_
     assert record_in(tmp_path)[2] == ["seed=2"]
 
 
+def test_a_trial_without_a_record_gets_none_from_a_command_for_another(
+    node: DictConfig, tmp_path: Path
+) -> None:
+    seen: list[object] = []
+    another = OtherTrialError("another")
+    run_in(command_recorded(tmp_path, node), another, lambda: seen.append(record_in(tmp_path)[2]))
+    assert seen == [["seed=2"]]
+    assert [path.name for path in tmp_path.rglob("*")] == [".hydra"]
+
+
 def test_a_directory_that_cannot_be_written_is_left_to_the_trial(node: DictConfig, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     run_in(command_recorded(tmp_path / "file", node), UserError("the trial says so"), lambda: None)
