@@ -46,6 +46,7 @@ ASKERS = {
     "modal": ("least_confidence", "margin", "entropy"),
     "baal": ("least_confidence", "margin", "entropy", "bald", "batchbald"),
 }
+NETWORKS_OF = {"same training": NETWORKS, "own training": NETWORKS[:1], "published protocol": NETWORKS[1:]}
 # Of the jobs by their number of images: rounds that ask, and images of the test set.
 SIZES: dict[int, tuple[int, int | None]] = {2_000: (1, 2_000), 6_000: (3, None), 60_000: (3, None)}
 PUBLISHED_ROUNDS = 6
@@ -96,9 +97,9 @@ def _of_seed(name: str, seed: int) -> Iterator[Job]:
 
 def _by_size(common: dict[str, Any], kind: str) -> Iterator[Job]:
     n_questions, n_test = SIZES[common["n_images"]]
-    for network in NETWORKS:
+    for network in NETWORKS_OF[kind]:
         for precision in PRECISIONS:
-            job = Job(
+            yield Job(
                 **common,
                 network=network,
                 precision=precision,
@@ -107,8 +108,6 @@ def _by_size(common: dict[str, Any], kind: str) -> Iterator[Job]:
                 n_query=100,
                 n_questions=PUBLISHED_ROUNDS if kind == "published protocol" else n_questions,
             )
-            if kind == "same training" or (network == {"own training": "fast"}.get(kind, "published")):
-                yield job
 
 
 def is_job(name: str) -> bool:

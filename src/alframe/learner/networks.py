@@ -199,15 +199,17 @@ def largest_in_cells(x: Tensor, grid: int) -> Tensor:
 
 
 def _largest_for_a_converter(x: Tensor, grid: int) -> Tensor:
-    """Return the same without adaptive pooling, of which ONNX has no version with overlapping cells."""
+    """Return the same as `largest_in_cells` without adaptive pooling.
+
+    ONNX has no adaptive pooling with overlapping cells.
+    """
     with warnings.catch_warnings():  # that the sides become constants
         warnings.simplefilter("ignore", torch.jit.TracerWarning)  # type: ignore[attr-defined]
-        of_sides = [_cells(int(side), grid) for side in x.shape[2:]]
-    sizes = [{b - a for a, b in cells} for cells in of_sides]
-    strides = [{after - before for (before, _), (after, _) in pairwise(cells)} or {1} for cells in of_sides]
-    if all(len(each) == 1 for each in sizes + strides):
-        return F.max_pool2d(x, [each.pop() for each in sizes], [each.pop() for each in strides])
-    return largest_by_cells(x, grid)
+        rows, columns = (_cells(int(side), grid) for side in x.shape[2:])
+    of_rows, of_columns = _size_and_stride(rows), _size_and_stride(columns)
+    if of_rows is None or of_columns is None:
+        return largest_by_cells(x, grid)
+    return F.max_pool2d(x, (of_rows[0], of_columns[0]), (of_rows[1], of_columns[1]))
 
 
 def largest_by_cells(x: Tensor, grid: int) -> Tensor:
@@ -224,6 +226,17 @@ def _cells(side: int, grid: int) -> list[tuple[int, int]]:
     [(0, 3), (2, 5), (4, 7)]
     """
     return [(k * side // grid, -(-(k + 1) * side // grid)) for k in range(grid)]
+
+
+def _size_and_stride(cells: Sequence[tuple[int, int]]) -> tuple[int, int] | None:
+    """Return the size of the cells and the distance between their first pixels, or None if these differ.
+
+    >>> _size_and_stride([(0, 3), (2, 5), (4, 7)])
+    (3, 2)
+    """
+    sizes = {end - start for start, end in cells}
+    strides = {after - before for (before, _), (after, _) in pairwise(cells)} or {1}
+    return (sizes.pop(), strides.pop()) if len(sizes) == len(strides) == 1 else None
 
 
 def resnet18(*, in_channels: int, image_size: tuple[int, int], n_classes: int) -> nn.Module:

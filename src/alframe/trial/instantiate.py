@@ -11,7 +11,7 @@ from omegaconf import OmegaConf
 from alframe.config.verbatim import escaped
 from alframe.core.errors import ConfigError
 
-_IS_OLD = hydra.__version__.startswith("1.3.")
+_IS_HYDRA_1_3 = hydra.__version__.startswith("1.3.")
 _TRUSTED = ("alframe.", "torch.", "torchvision.", "hydra.utils.get_class")
 # Packages and classes whose old names may be in a user's own config.
 _RENAMED_PACKAGES = {"initial": "query"}
@@ -69,12 +69,12 @@ def _verbatim(node: Mapping[str, Any]) -> Any:
     Hydra 1.3 resolves the whole node first, and each text again when it reads it. Later versions do it once.
     """
     once = escaped(dict(node))
-    return escaped(once) if _IS_OLD else once
+    return escaped(once) if _IS_HYDRA_1_3 else once
 
 
 def _allowed(trusted: list[str]) -> dict[str, list[str]]:
     """Return the argument by which Hydra 1.4 calls trusted targets only; earlier versions have none."""
-    if _IS_OLD:
+    if _IS_HYDRA_1_3:
         return {}
     names = [*(prefix.rstrip(".") for prefix in _TRUSTED), *trusted]
     return {"_execution_whitelist_": [text for name in names for text in (name, f"{name}.*")]}

@@ -126,8 +126,8 @@ class PoolRecipe(ABC):
         batch_size, pool_batch_size: labelled and pool images per step.
         average_decay, confident, weight: see `ConsistencyClassifier`.
         auto_labels: "train" uses auto-labels like hand labels; "consistency" treats their images as part of
-            the pool and uses only hand labels; "agree" does so too, but such an image is used only if the
-            averaged network predicts its auto-label.
+            the pool and uses only hand labels; "agree", of `ConsistencyRecipe` alone, does so too, but
+            such an image is used only if the averaged network predicts its auto-label.
     """
 
     optimizer: OptimizerFactory
@@ -215,7 +215,7 @@ class ConsistencyRecipe(PoolRecipe):
             confident=self.confident,
             weight=self.weight,
             label_smoothing=self.label_smoothing,
-            known_N=self._known(inputs) if self.auto_labels == "agree" else None,
+            known_N=_auto_labels(inputs) if self.auto_labels == "agree" else None,
         )
 
     def batches(
@@ -225,9 +225,9 @@ class ConsistencyRecipe(PoolRecipe):
         batches = super().batches(bank, index_L, label_L, pool_P, seed)
         return replace(batches, with_index=self.auto_labels == "agree")
 
-    @staticmethod
-    def _known(inputs: FitInputs) -> Tensor:
-        """Return the auto-labels of the round before, (N,) int64 on the bank's device."""
-        labelled, known_N = inputs.labelled, torch.full((len(inputs.bank),), UNKNOWN)
-        known_N[labelled.index_L[~labelled.hand_L]] = labelled.label_L[~labelled.hand_L]
-        return known_N.to(inputs.bank.device)
+
+def _auto_labels(inputs: FitInputs) -> Tensor:
+    """Return (N,) int64 on the bank's device: the auto-labels of the round before, `UNKNOWN` elsewhere."""
+    labelled, label_N = inputs.labelled, torch.full((len(inputs.bank),), UNKNOWN)
+    label_N[labelled.index_L[~labelled.hand_L]] = labelled.label_L[~labelled.hand_L]
+    return label_N.to(inputs.bank.device)
