@@ -12,7 +12,6 @@ Nothing is downloaded. Exit codes: 0 all slices are done, 1 one failed, 3 some a
 """
 
 import argparse
-import ctypes
 import os
 import re
 import shlex
@@ -23,49 +22,20 @@ import sys
 import time
 import zipfile
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
 
+from gpu_command import ROOT, Place, run_command
 from gpu_record import TRIALS, Outcome, Record, Status, pack_trials, rounds_table, tables_in, unpack_trials
 from gpu_slices import SLICES, Slice
 
-ROOT = Path(__file__).parents[1]
 LEAST_MINUTES = 0.75  # a slice that resumes is not started for less
 REPORT_SECONDS = 60.0
-_PDEATHSIG = 1  # of prctl(2)
 _VERSIONS = "import sys, torch; print(f'Python {sys.version.split()[0]}, torch {torch.__version__}')"
 REPORT = ("-m", "alframe.report.main", "--no-pictures")
 TABLES = ("means.md", "differences.md")  # of alframe-report
-
-
-@dataclass(frozen=True, kw_only=True)
-class Place:
-    """Where a session works.
-
-    Attributes:
-        out: folder of the results. work: of trials, logs and unpacked wheels.
-        environment: of every command. grace: seconds that an ended command has before it is killed.
-    """
-
-    out: Path
-    work: Path
-    environment: dict[str, str]
-    grace: float = 10.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class Ended:
-    """How a command ended.
-
-    Attributes:
-        code: its exit code; None if it was ended at the limit. output: stdout and stderr.
-    """
-
-    code: int | None
-    seconds: float
-    output: str
 
 
 def main(typed: Sequence[str] | None = None, slices: Sequence[Slice] = SLICES) -> int:
@@ -201,58 +171,6 @@ def report_tables(one: Slice, place: Place) -> list[str]:
         return rounds_table(folder)
     files = (report / "tables" / name for name in TABLES)
     return [*(file.read_text().strip() for file in files if file.exists()), *rounds_table(folder)]
-
-
-def run_command(arguments: Sequence[str], seconds: float, place: Place) -> Ended:
-    """Run the interpreter with arguments; end it and the processes that it started at a limit of seconds."""
-    begin = time.monotonic()
-    log = place.work / "output.txt"
-    with log.open("w+b") as file:
-        process = subprocess.Popen(
-            [sys.executable, *arguments],
-            cwd=ROOT,
-            env=place.environment,
-            stdin=subprocess.DEVNULL,
-            stdout=file,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-            preexec_fn=end_with_session,
-        )
-        try:
-            code: int | None = process.wait(max(seconds, 1.0))
-        except subprocess.TimeoutExpired:
-            code = None
-        finally:
-            end_group(process, place.grace)
-    return Ended(code=code, seconds=time.monotonic() - begin, output=log.read_text(errors="replace"))
-
-
-def end_with_session() -> None:
-    """Let the kernel kill this process when the session is killed, so that the next one works alone."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PDEATHSIG, signal.SIGKILL)
-
-
-def end_group(process: "subprocess.Popen[Any]", grace: float) -> None:
-    """End a process and those that it started: SIGTERM, then SIGKILL after some seconds."""
-    deadline = time.monotonic() + grace
-    signalled = send(process.pid, signal.SIGTERM)
-    while signalled and time.monotonic() < deadline:
-        process.poll()  # else the group exists as long as its dead leader
-        if not send(process.pid, 0):
-            return
-        time.sleep(0.05)
-    send(process.pid, signal.SIGKILL)
-    process.wait()
-
-
-def send(group: int, number: int) -> bool:
-    """Send a signal to a process group; return False if it has no process."""
-    try:
-        os.killpg(group, number)
-    except (ProcessLookupError, PermissionError):
-        return False
-    return True
 
 
 def command_of(one: Slice) -> str:

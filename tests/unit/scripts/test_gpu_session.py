@@ -8,6 +8,7 @@ import pytest
 
 import gpu_session
 from alframe.config.command_line import check_command_line
+from gpu_command import ROOT, Place
 from gpu_record import (
     MARKDOWN,
     TRIALS,
@@ -19,7 +20,7 @@ from gpu_record import (
     to_markdown,
     unpack_trials,
 )
-from gpu_session import Place, run_session
+from gpu_session import run_session
 from gpu_slices import SLICES, Slice
 
 SLOW = "import pathlib, sys, time; p = pathlib.Path(sys.argv[1]) / 'runs'; p.open('a').write('x'); "
@@ -100,13 +101,13 @@ def test_every_process_of_a_slice_is_ended_even_if_it_ignores_sigterm(place: Pla
 
 @pytest.mark.skipif(sys.platform != "linux", reason="prctl of Linux")
 def test_the_command_of_a_killed_session_ends_too(tmp_path: Path) -> None:
-    code = "import sys; sys.path.insert(0, sys.argv[1]); from gpu_session import *; "
+    code = "import sys; sys.path.insert(0, sys.argv[1]); from gpu_command import *; "
     code += "place = Place(out=Path(sys.argv[2]), work=Path(sys.argv[2]), environment={}); "
     child = (
         f"import os, pathlib, time; pathlib.Path({str(tmp_path / 'pid')!r}).write_text(str(os.getpid())); "
     )
     code += f"run_command(['-c', {child + 'time.sleep(60)'!r}], 60, place)"
-    scripts = str(gpu_session.ROOT / "scripts")
+    scripts = str(ROOT / "scripts")
     with subprocess.Popen([sys.executable, "-c", code, scripts, str(tmp_path)]) as process:
         deadline = time.monotonic() + 30
         while not (tmp_path / "pid").exists() or not (tmp_path / "pid").read_text():
@@ -172,7 +173,7 @@ def test_each_option_of_a_slice_exists_in_its_script() -> None:
     for one in SLICES:
         script = one.arguments[0]
         if script.endswith(".py"):
-            text = (gpu_session.ROOT / script).read_text()
+            text = (ROOT / script).read_text()
             options = [
                 each for each in (*one.arguments, *one.smoke) if each.startswith("--") and len(each) > 2
             ]
