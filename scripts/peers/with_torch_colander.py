@@ -2,8 +2,8 @@
 
 Only their code says this: pixels from 0 to 255; cosine schedules; of the classifier's epochs, the best one
 on the validation set is used; of the states of g, the one that accepts most of the half that sets the
-thresholds; g's gradients are set to zero once an epoch. Other than there, the pool is all images that are not
-in the validation set, and no further images serve to search settings.
+thresholds; g's gradients are set to zero once an epoch. Unlike there, the pool is all images outside the
+validation set, and no further images serve to search settings.
 
 Axes: V validation set, H the half that g learns from, J the half that sets thresholds, P images without a
 label, X inputs of g, C classes.

@@ -85,8 +85,8 @@ class Launch:
 def check_directory(directory: Path, config: Mapping[str, Any], *, searches: bool) -> None:
     """Raise `UserError` if a directory has another sweep, before anything is written.
 
-    Only the first trial is looked at, which takes no time: a sweep may be continued with more trials. Each
-    trial is checked again when it begins.
+    Only the first trial is compared, because a sweep may be continued with more trials. Each trial is checked
+    again when it begins.
 
     Args:
         config: of the first trial of a grid. searches: True for a search, whose trials are not known yet.
