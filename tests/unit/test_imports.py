@@ -22,6 +22,7 @@ ALLOWED = {
     },
     "hydra": {
         "cli/audit_job.py",
+        "cli/command_record.py",
         "cli/hydra_command.py",
         "cli/embed_job.py",
         "cli/exit_codes.py",
