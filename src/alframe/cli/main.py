@@ -48,8 +48,10 @@ def _run(arguments: list[str]) -> int:
             _check_no_page(line.config)
             sweep.check_directory(target.sweep, line.config, searches=bool(target.objective))
             return _sweep(target, target.sweep, whole)
-        if target.trial is not None and _finished_before(target.trial, line.config):
-            return 0
+        if target.trial is not None:
+            sweep.check_no_sweep(target.trial)
+            if _finished_before(target.trial, line.config):
+                return 0
         with target.removed_if_refused():
             run_hydra(whole, run_job, begun)
     except BaseException as error:

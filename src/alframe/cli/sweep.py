@@ -17,7 +17,7 @@ from alframe._files import lock, replace_file
 from alframe._text import counted
 from alframe.cli.optuna_search import STUDY
 from alframe.core.errors import UserError
-from alframe.trial.directory import at_work, check_no_other
+from alframe.trial.directory import at_work, check_no_other, holds_trial
 
 FOLDER = ".jobs"
 _STOP = "stop"
@@ -83,7 +83,7 @@ class Launch:
 
 
 def check_directory(directory: Path, config: Mapping[str, Any], *, searches: bool) -> None:
-    """Raise `UserError` if a directory has another sweep, before anything is written.
+    """Raise `UserError` if a directory has another sweep or is a trial's, before anything is written.
 
     Only the first trial is compared, because a sweep may be continued with more trials. Each trial is checked
     again when it begins.
@@ -93,13 +93,24 @@ def check_directory(directory: Path, config: Mapping[str, Any], *, searches: boo
     """
     wanted, other = ("search", "sweep") if searches else ("sweep", "search")
     files = {"search": directory / STUDY, "sweep": directory / _GRID}
-    if files[other].exists() and not files[wanted].exists():
+    is_other = files[other].exists() and not files[wanted].exists()
+    if is_other or holds_trial(directory):
         raise UserError(
-            f"hydra.sweep.dir: expected the directory of a {wanted}, but {directory} belongs to a {other}. "
-            "Set hydra.sweep.dir to another one."
+            f"hydra.sweep.dir: expected the directory of a {wanted}, but {directory} belongs to a "
+            f"{other if is_other else 'trial'}. Set hydra.sweep.dir to another one."
         )
     if not searches:
         check_no_other(directory / "0", config)
+
+
+def check_no_sweep(directory: Path) -> None:
+    """Raise `UserError` if the directory of a single trial has the trials of a sweep or search."""
+    for file, kind in ((_GRID, "sweep"), (STUDY, "search")):
+        if (directory / file).exists() and not holds_trial(directory):
+            raise UserError(
+                f"hydra.run.dir: expected the directory of a trial, but {directory} belongs to a {kind}. "
+                "Set hydra.run.dir to another one."
+            )
 
 
 @contextmanager

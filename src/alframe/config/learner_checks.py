@@ -9,7 +9,7 @@ from alframe.core.errors import ConfigError
 # The values of `auto_labels` that each recipe accepts; a user's own recipe may accept others.
 _AUTO_LABEL_USES = {
     "alframe.learner.ConsistencyRecipe": ("consistency", "train", "agree"),
-    "alframe.learner.PhotographRecipe": ("consistency", "train"),
+    "alframe.learner.PhotographRecipe": ("consistency", "train", "agree"),
     "alframe.learner.SupervisedRecipe": ("train", "ignore"),
     "alframe.learner.HeadRecipe": ("consistency", "train"),
 }

@@ -58,9 +58,14 @@ def finished_summary(directory: Path, config: Mapping[str, Any]) -> TrialSummary
     return summary
 
 
+def holds_trial(directory: Path) -> bool:
+    """Return True if a directory has a trial that is finished or has finished its seed set."""
+    return (directory / SUMMARY).exists() or any((directory / STATE).glob(STATE_FILES))
+
+
 def check_no_other(directory: Path, config: Mapping[str, Any]) -> None:
     """Raise `OtherTrialError` if a directory has another trial than that of a config, finished or not."""
-    if not (directory / SUMMARY).exists() and not any((directory / STATE).glob(STATE_FILES)):
+    if not holds_trial(directory):
         return
     with suppress(Damaged):  # the trial itself names what is damaged
         check_same_trial(directory, identity(read_config(directory)), identity(config))

@@ -66,6 +66,19 @@ def test_a_grid_and_a_search_do_not_share_a_directory(tmp_path: Path) -> None:
     assert files_in(tmp_path) == before
 
 
+def test_a_sweep_and_a_trial_do_not_share_a_directory(tmp_path: Path) -> None:
+    leave_finished(tmp_path / "trial", "data=digits")
+    (tmp_path / "grid").mkdir()
+    (tmp_path / "grid" / "multirun.yaml").write_text("")
+    before = files_in(tmp_path)
+    swept = alframe("-m", "data=digits", "seed=1,2", "hydra.sweep.dir=trial", cwd=tmp_path)
+    single = alframe("data=digits", "hydra.run.dir=grid", cwd=tmp_path)
+    assert [swept.returncode, single.returncode] == [2, 2]
+    assert f"of a sweep, but {tmp_path / 'trial'} belongs to a trial" in swept.stderr
+    assert "of a trial, but grid belongs to a sweep" in single.stderr
+    assert files_in(tmp_path) == before
+
+
 def test_a_refused_trial_of_a_sweep_keeps_the_record_of_its_command(tmp_path: Path) -> None:
     for number, seed in enumerate(("seed=1", "seed=7")):
         leave_finished(tmp_path / "sweep" / str(number), "data=digits", seed)

@@ -10,7 +10,7 @@ Valpola, Mean teachers, NeurIPS 2017).
 
 import math
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
@@ -93,9 +93,14 @@ class ConsistencyClassifier(Classifier):
         logits_BC = self.network(self.augment(both))
         teaches_B = confidence_B > self._confident
         if self.known_N is not None:
-            known_B = self.known_N[index[0]]
-            teaches_B &= (known_B == target_B) | (known_B == UNKNOWN)
+            teaches_B &= self.agrees(index[0], target_B)
         return self.loss(logits_BC, label_B, target_B, teaches_B)
+
+    def agrees(self, index_B: Tensor, target_B: Tensor) -> Tensor:
+        """Return (B,) bool: whether the label that is known of an image is the predicted one, or none is."""
+        assert self.known_N is not None
+        known_B = self.known_N[index_B]
+        return (known_B == target_B) | (known_B == UNKNOWN)
 
     def loss(self, logits_BC: Tensor, label_B: Tensor, target_B: Tensor, teaches_B: Tensor) -> Tensor:
         """Return labelled cross-entropy + weight * pool cross-entropy, in nats.
@@ -126,8 +131,8 @@ class PoolRecipe(ABC):
         batch_size, pool_batch_size: labelled and pool images per step.
         average_decay, confident, weight: see `ConsistencyClassifier`.
         auto_labels: "train" uses auto-labels like hand labels; "consistency" treats their images as part of
-            the pool and uses only hand labels; "agree", of `ConsistencyRecipe` alone, does so too, but
-            such an image is used only if the averaged network predicts its auto-label.
+            the pool and uses only hand labels; "agree" does so too, but such an image is used only if the
+            averaged network predicts its auto-label.
     """
 
     optimizer: OptimizerFactory
@@ -155,7 +160,19 @@ class PoolRecipe(ABC):
         """Return the batches of a fit, in an order drawn from `seed`."""
         generator = torch.Generator().manual_seed(seed)
         sizes = self.batch_size, self.pool_batch_size
-        return ConsistencyBatches(bank, index_L, label_L, pool_P, *sizes, generator)
+        with_index = self.auto_labels == "agree"
+        return ConsistencyBatches(bank, index_L, label_L, pool_P, *sizes, generator, with_index)
+
+    def known(self, inputs: FitInputs) -> Tensor | None:
+        """Return the auto-labels with which a prediction must agree, or None.
+
+        They are (N,) int64 on the bank's device, those of the round before, and `UNKNOWN` elsewhere.
+        """
+        if self.auto_labels != "agree":
+            return None
+        labelled, label_N = inputs.labelled, torch.full((len(inputs.bank),), UNKNOWN)
+        label_N[labelled.index_L[~labelled.hand_L]] = labelled.label_L[~labelled.hand_L]
+        return label_N.to(inputs.bank.device)
 
     def job(self, network: nn.Module, inputs: FitInputs) -> FitJob:
         """Return the fit of one round."""
@@ -215,19 +232,5 @@ class ConsistencyRecipe(PoolRecipe):
             confident=self.confident,
             weight=self.weight,
             label_smoothing=self.label_smoothing,
-            known_N=_auto_labels(inputs) if self.auto_labels == "agree" else None,
+            known_N=self.known(inputs),
         )
-
-    def batches(
-        self, bank: Bank, index_L: Tensor, label_L: Tensor, pool_P: Tensor, seed: int
-    ) -> ConsistencyBatches:
-        """Return the batches of a fit, with the indices of the pool images if their auto-labels are used."""
-        batches = super().batches(bank, index_L, label_L, pool_P, seed)
-        return replace(batches, with_index=self.auto_labels == "agree")
-
-
-def _auto_labels(inputs: FitInputs) -> Tensor:
-    """Return (N,) int64 on the bank's device: the auto-labels of the round before, `UNKNOWN` elsewhere."""
-    labelled, label_N = inputs.labelled, torch.full((len(inputs.bank),), UNKNOWN)
-    label_N[labelled.index_L[~labelled.hand_L]] = labelled.label_L[~labelled.hand_L]
-    return label_N.to(inputs.bank.device)

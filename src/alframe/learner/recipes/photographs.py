@@ -42,11 +42,13 @@ class PhotographClassifier(ConsistencyClassifier):
         average_decay: float,
         confident: float,
         weight: float,
+        known_N: Tensor | None = None,
     ) -> None:
         """Build the module.
 
         Args:
-            network, normalize, optimizer, average_decay, confident, weight: as for `ConsistencyClassifier`.
+            network, normalize, optimizer, average_decay, confident, weight, known_N: as for
+                `ConsistencyClassifier`.
             weak: maps uint8 images to altered ones: labelled images, and what the averaged network sees.
             strong: maps those to float32 images in [0, 255] that the network must recognise.
             curriculum: thresholds by class; None takes `confident` for each class.
@@ -60,6 +62,7 @@ class PhotographClassifier(ConsistencyClassifier):
             average_decay=average_decay,
             confident=confident,
             weight=weight,
+            known_N=known_N,
         )
         self.weak = weak
         self.strong = strong
@@ -77,6 +80,8 @@ class PhotographClassifier(ConsistencyClassifier):
             teaches_B = confidence_B > self._confident
             if self.curriculum is not None:
                 teaches_B = self.curriculum(index_B, target_B, confidence_B, probs_BC.shape[1])
+            if self.known_N is not None:
+                teaches_B &= self.agrees(index_B, target_B)
         x_pool = self.normalize(self.strong(self.weak(pool_image_B)))
         both = torch.cat([x, x_pool]).contiguous(memory_format=torch.channels_last)
         return self.loss(self.network(both), label_B, target_B, teaches_B)
@@ -130,6 +135,7 @@ class PhotographRecipe(PoolRecipe):
             average_decay=self.average_decay,
             confident=self.confident,
             weight=self.weight,
+            known_N=self.known(inputs),
         )
 
     def batches(

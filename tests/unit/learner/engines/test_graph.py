@@ -62,6 +62,7 @@ CASES = {
     "consistency, one cycle, averaged network": (decided, Smooth),
     "consistency with the auto-labels": (partial(decided, auto_labels="agree"), Smooth),
     "photographs, cosine, curriculum": (photographs, partial(Smooth, 3)),
+    "photographs with the auto-labels": (partial(photographs, auto_labels="agree"), partial(Smooth, 3)),
     "the last block of an encoder": (partial(photographs, inputs="unit"), finetuned),
 }
 
